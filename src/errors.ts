@@ -1,0 +1,112 @@
+/**
+ * The one registry of error codes. Every failure that is the program's or the user's (not a task's) is a
+ * `DocketError` whose code stands here; `docs/errors.md` documents each, and a test holds the two together.
+ * How a *task* ended is data in its receipt, see `receipt/outcome.ts`; it never travels as an exception.
+ */
+
+/** `summary` says what it means, `next` what a user does about it. `exit` is the CLI's exit status, default 1. */
+interface ErrorEntry {
+  readonly summary: string;
+  readonly next: string;
+  readonly exit?: number;
+}
+
+export const ERROR_CODES = {
+  // -- IPLD
+  IPLD_INVALID: { summary: 'A value is not valid IPLD, DAG-CBOR or DAG-JSON.', next: 'Look at the position named in the message; the bytes or the text are malformed.' },
+  CID_INVALID: { summary: 'A text is not a CID, or a CID of a kind that does not fit here.', next: 'Check the CID; `docket show CID` prints the ones Docket knows.' },
+  SIGNATURE_INVALID: { summary: 'A signature does not match its receipt and issuer.', next: 'Do not trust the receipt. `docket receipt verify CID` names what differs.' },
+  IDENTITY_INVALID: { summary: 'The identity file of this home is damaged or readable by others.', next: 'Restore it from a backup, or move it away to get a new identity.' },
+  // -- store
+  BLOB_MISSING: { summary: 'A blob is not in the store.', next: 'Put it there with `docket store put`, or run the task that makes it again.' },
+  BLOB_DAMAGED: { summary: 'The bytes of a blob do not match its CID.', next: 'The damaged file was set aside; run again to make or import it anew.' },
+  BLOB_MISMATCH: { summary: 'The bytes given do not have the CID they were announced with.', next: 'Send the right bytes, or leave the CID out.' },
+  STORE_FULL: { summary: 'The disk that holds the store is full.', next: 'Free some space and run again; finished work is kept.' },
+  STORE_UNWRITABLE: { summary: 'The store cannot be written.', next: 'Check owner and permissions of the home folder, or name another with --home.' },
+  TREE_INVALID: { summary: 'A tree holds a path or an entry that is not allowed.', next: 'Paths in a tree are relative, without empty, `.` or `..` parts.' },
+  INPUT_CHANGED: { summary: 'An input file changed while it was being read.', next: 'Run again when nothing writes to it.' },
+  INPUT_UNREADABLE: { summary: 'An input file or folder is missing or cannot be read.', next: 'Check the path and its permissions.' },
+  INPUT_ESCAPES: { summary: 'A symlink in an input folder points outside of it.', next: 'Remove the link, or name its target as an input of its own.' },
+  // -- ledger and home
+  HOME_UNUSABLE: { summary: 'The home folder cannot be used.', next: 'Name another with --home or DOCKET_HOME.' },
+  HOME_NETWORK: { summary: 'The home folder is on a network file system, where the ledger would break.', next: 'Name a folder on a local disk with --home or DOCKET_HOME.' },
+  HOME_NEWER: { summary: 'The home was written by a newer Docket.', next: 'Upgrade Docket, or name another home with --home.' },
+  LEDGER_DAMAGED: { summary: 'The ledger is damaged.', next: 'Move the ledger file away; blobs stay, results are computed again.' },
+  LEDGER_FAILED: { summary: 'The ledger could not be read or written.', next: 'Free disk space and check permissions of the home folder, then run again.' },
+  RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.' },
+  RUN_BUSY: { summary: 'Another process drives this run.', next: 'Wait for it, or `docket cancel RUN`.' },
+  TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.' },
+  RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.' },
+  // -- workflow
+  WORKFLOW_SYNTAX: { summary: 'The workflow file is not well-formed YAML or JSON.', next: 'Mend the file at the line and column named.', exit: 2 },
+  WORKFLOW_INVALID: { summary: 'The workflow file breaks a rule of the format.', next: 'Mend the file at the line and column named; docs/workflow.md describes the format.', exit: 2 },
+  WORKFLOW_CYCLE: { summary: 'Tasks wait for each other in a circle.', next: 'Break the circle the message spells out.', exit: 2 },
+  WORKFLOW_DUPLICATE: { summary: 'Two tasks are the same instruction.', next: 'Use a nonce (nnc field) to make them differ.', exit: 2 },
+  WORKFLOW_INPUT: { summary: 'An --input is unknown, missing or of the wrong kind.', next: 'The message lists the inputs of the workflow.', exit: 2 },
+  WORKFLOW_TOO_LARGE: { summary: 'The workflow has more tasks than this way of giving it can hold.', next: 'Use `each`, or the API.', exit: 2 },
+  PROMISE_UNRESOLVED: { summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.', next: 'Run the awaited instruction first, or add it to the workflow.' },
+  // -- tasks refused before they run
+  OP_UNKNOWN: { summary: 'The op of a task is not known here.', next: 'Known ops: wasi/run, wasm/run.', exit: 2 },
+  LIMIT_REFUSED: { summary: 'A limit cannot be enforced, so it is not accepted.', next: 'Leave the limit out, or give a value in the range named.', exit: 2 },
+  MODULE_INVALID: { summary: 'The module is not valid WebAssembly or uses a feature that is refused.', next: 'Rebuild it for plain WebAssembly 2.0 with preview 1.', exit: 2 },
+  // -- command line
+  USAGE: { summary: 'The command line is wrong.', next: 'See `docket help`.', exit: 2 },
+  OUTPUT_UNWRITABLE: { summary: 'An output cannot be written where it was asked for.', next: 'Check --out: the folder must be writable and the names must not clash.' },
+  RUN_FAILED: { summary: 'The run ended without all of its outputs.', next: '`docket show RUN` says which task failed and why.' },
+  CANCELLED: { summary: 'The run was cancelled.', next: '`docket resume RUN` goes on where it stopped.', exit: 130 },
+  RUNNER_LOST: { summary: 'A runner process ended before its task did.', next: 'The task is tried again by itself; see `docket logs`.' },
+  INTERNAL: { summary: 'Docket broke one of its own rules.', next: 'Please report it with the message and the stack.' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Where in a text a problem stands; line and column count from 1. */
+export interface Place {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+interface ErrorOptions {
+  readonly cause?: unknown;
+  readonly place?: Place;
+  /** What to do about this very case; replaces the registry's general advice. */
+  readonly next?: string;
+  /** Machine-readable facts: expected and found values, names. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export class DocketError extends Error {
+  readonly code: ErrorCode;
+  readonly place: Place | undefined;
+  readonly next: string;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'DocketError';
+    this.code = code;
+    this.place = options.place;
+    this.next = options.next ?? ERROR_CODES[code].next;
+    this.details = options.details ?? {};
+  }
+
+  /** Exit status a command ends with. */
+  get exit(): number {
+    const entry: ErrorEntry = ERROR_CODES[this.code];
+    return entry.exit ?? 1;
+  }
+}
+
+/** Whether `error` is a `DocketError`, optionally of one code. Works across copies of this module. */
+export function isDocketError(error: unknown, code?: ErrorCode): error is DocketError {
+  if (!(error instanceof Error) || error.name !== 'DocketError') return false;
+  return code === undefined || (error as DocketError).code === code;
+}
+
+/** The `code` of a Node system error (`ENOENT`, `ENOSPC`, …), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' ? code : undefined;
+}

@@ -1,0 +1,72 @@
+import { base64 } from 'multiformats/bases/base64';
+import { CID } from 'multiformats/cid';
+import { create as createDigest } from 'multiformats/hashes/digest';
+import { DocketError } from '../errors.ts';
+import { encode } from './dag-cbor.ts';
+import { sha256, sha3 } from './hash.ts';
+import { isLink, type Ipld } from './value.ts';
+
+/** Multicodec numbers, https://github.com/multiformats/multicodec. */
+export const RAW = 0x55;
+export const DAG_CBOR = 0x71;
+export const SHA2_256 = 0x12;
+export const SHA3_256 = 0x16;
+
+/** Name of an instruction, task, invocation, workflow or receipt: DAG-CBOR, SHA3-256, CIDv1 (`bafyrmi…`), as in Homestar. */
+export function ofValue(value: Ipld): CID {
+  return ofValueBytes(encode(value));
+}
+
+/** As `ofValue`, for a value already encoded. */
+export function ofValueBytes(bytes: Uint8Array): CID {
+  return CID.createV1(DAG_CBOR, createDigest(SHA3_256, sha3(bytes)));
+}
+
+/** Name of a blob: raw, SHA2-256, CIDv1 (`bafkrei…`). */
+export function ofBlob(bytes: Uint8Array): CID {
+  return fromSha256(sha256(bytes));
+}
+
+/** Name of the blob with this SHA2-256 digest. */
+export function fromSha256(digest: Uint8Array): CID {
+  return CID.createV1(RAW, createDigest(SHA2_256, digest));
+}
+
+/** Name of a tree: its DAG-CBOR bytes lie in the store as a blob, so SHA2-256 (`bafyrei…`). */
+export function ofTree(bytes: Uint8Array): CID {
+  return CID.createV1(DAG_CBOR, createDigest(SHA2_256, sha256(bytes)));
+}
+
+/** Throws `CID_INVALID`. */
+export function parse(text: string): CID {
+  try {
+    return CID.parse(text);
+  } catch (cause) {
+    throw new DocketError('CID_INVALID', `"${text}" is not a CID`, { cause });
+  }
+}
+
+/** Whether the bytes it names lie in the store: SHA2-256 over a raw blob or a tree. */
+export function isStored(cid: CID): boolean {
+  return cid.multihash.code === SHA2_256 && (cid.code === RAW || cid.code === DAG_CBOR);
+}
+
+export function isTree(cid: CID): boolean {
+  return cid.multihash.code === SHA2_256 && cid.code === DAG_CBOR;
+}
+
+/** Subresource integrity form of a SHA2-256 CID: `sha256-<base64>`. */
+export function toSri(cid: CID): string {
+  return `sha256-${base64.baseEncode(cid.multihash.digest)}=`;
+}
+
+/** Every link inside `value`, in depth-first order, repeats included. */
+export function* links(value: Ipld): Generator<CID> {
+  if (isLink(value)) yield value;
+  else if (Array.isArray(value)) for (const item of value) yield* links(item as Ipld);
+  else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
+    for (const item of Object.values(value)) yield* links(item as Ipld);
+  }
+}
+
+export { CID };

@@ -1,0 +1,49 @@
+import type { Ipld } from '../ipld/value.ts';
+
+/**
+ * How a task ended, as data. Codes are stable and documented in `docs/errors.md`.
+ *
+ * | code | meaning | memoizable if asked |
+ * |---|---|---|
+ * | `exit` | non-zero exit status; carries exit, stdout, stderr, files | yes |
+ * | `trap` | the guest trapped (unreachable, out of bounds, …) | yes |
+ * | `invalid` | the module or its input was refused: bad binary, missing import or export, wrong argument | yes |
+ * | `limit/output`, `limit/open-files`, `limit/memory` | a limit the guest can notice was broken | yes |
+ * | `limit/stack` | the call stack was exhausted (depends on the compiler tier) | no |
+ * | `limit/time`, `limit/host-memory` | the slot's process was killed for it | no |
+ * | `lost` | the runner died or its coordinator was killed | no |
+ * | `cancelled` | the run was cancelled while the task ran | no |
+ */
+export type FailureCode =
+  | 'exit'
+  | 'trap'
+  | 'invalid'
+  | 'limit/output'
+  | 'limit/open-files'
+  | 'limit/memory'
+  | 'limit/stack'
+  | 'limit/time'
+  | 'limit/host-memory'
+  | 'lost'
+  | 'cancelled';
+
+/** The value under `error` in a receipt. `data` depends on the code. */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly data?: { readonly [key: string]: Ipld };
+}
+
+export type Outcome = { readonly tag: 'ok'; readonly value: Ipld } | { readonly tag: 'error'; readonly failure: Failure };
+
+/** What running cost; stands in the receipt's meta. */
+export interface Usage {
+  /** Milliseconds the guest ran, with fraction. */
+  readonly wall: number;
+  /** Milliseconds of processor time of the slot's process. */
+  readonly cpu: number;
+  /** Peak bytes of WebAssembly memory. */
+  readonly memory: number;
+  /** Bytes written: stdout, stderr and files. */
+  readonly output: number;
+}
