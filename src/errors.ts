@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   BLOB_MISMATCH: { summary: 'The bytes given do not have the CID they were announced with.', next: 'Send the right bytes, or leave the CID out.' },
   STORE_FULL: { summary: 'The disk that holds the store is full.', next: 'Free some space and run again; finished work is kept.' },
   STORE_UNWRITABLE: { summary: 'The store cannot be written.', next: 'Check owner and permissions of the home folder, or name another with --home.' },
+  STORE_UNREADABLE: { summary: 'The store cannot be read.', next: 'Check owner and permissions of the home folder, and the disk it lies on.' },
+  BLOB_TOO_LARGE: { summary: 'A blob is larger than may be taken into memory here.', next: 'Stream it instead: `docket store cat CID`.' },
   TREE_INVALID: { summary: 'A tree holds a path or an entry that is not allowed.', next: 'Paths in a tree are relative, without empty, `.` or `..` parts.' },
   INPUT_CHANGED: { summary: 'An input file changed while it was being read.', next: 'Run again when nothing writes to it.' },
   INPUT_UNREADABLE: { summary: 'An input file or folder is missing or cannot be read.', next: 'Check the path and its permissions.' },

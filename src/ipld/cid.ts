@@ -1,25 +1,25 @@
 import { base64 } from 'multiformats/bases/base64';
 import { CID } from 'multiformats/cid';
-import { create as createDigest } from 'multiformats/hashes/digest';
 import { DocketError } from '../errors.ts';
-import { encode } from './dag-cbor.ts';
+import { fromDigest } from './cid-bytes.ts';
+import { encodePooled } from './dag-cbor-encode.ts';
 import { sha256, sha3 } from './hash.ts';
-import { isLink, type Ipld } from './value.ts';
+import { isLink, isList, isMap, type Ipld } from './value.ts';
 
 /** Multicodec numbers, https://github.com/multiformats/multicodec. */
-export const RAW = 0x55;
-export const DAG_CBOR = 0x71;
-export const SHA2_256 = 0x12;
-export const SHA3_256 = 0x16;
+const RAW = 0x55;
+const DAG_CBOR = 0x71;
+const SHA2_256 = 0x12;
+const SHA3_256 = 0x16;
 
 /** Name of an instruction, task, invocation, workflow or receipt: DAG-CBOR, SHA3-256, CIDv1 (`bafyrmi…`), as in Homestar. */
 export function ofValue(value: Ipld): CID {
-  return ofValueBytes(encode(value));
+  return ofValueBytes(encodePooled(value));
 }
 
 /** As `ofValue`, for a value already encoded. */
 export function ofValueBytes(bytes: Uint8Array): CID {
-  return CID.createV1(DAG_CBOR, createDigest(SHA3_256, sha3(bytes)));
+  return fromDigest(DAG_CBOR, SHA3_256, sha3(bytes));
 }
 
 /** Name of a blob: raw, SHA2-256, CIDv1 (`bafkrei…`). */
@@ -29,12 +29,12 @@ export function ofBlob(bytes: Uint8Array): CID {
 
 /** Name of the blob with this SHA2-256 digest. */
 export function fromSha256(digest: Uint8Array): CID {
-  return CID.createV1(RAW, createDigest(SHA2_256, digest));
+  return fromDigest(RAW, SHA2_256, digest);
 }
 
 /** Name of a tree: its DAG-CBOR bytes lie in the store as a blob, so SHA2-256 (`bafyrei…`). */
 export function ofTree(bytes: Uint8Array): CID {
-  return CID.createV1(DAG_CBOR, createDigest(SHA2_256, sha256(bytes)));
+  return fromDigest(DAG_CBOR, SHA2_256, sha256(bytes));
 }
 
 /** Throws `CID_INVALID`. */
@@ -62,10 +62,10 @@ export function toSri(cid: CID): string {
 
 /** Every link inside `value`, in depth-first order, repeats included. */
 export function* links(value: Ipld): Generator<CID> {
-  if (isLink(value)) yield value;
-  else if (Array.isArray(value)) for (const item of value) yield* links(item as Ipld);
-  else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
-    for (const item of Object.values(value)) yield* links(item as Ipld);
+  const pending: Ipld[] = [value];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (isLink(next)) yield next;
+    else if (isList(next) || isMap(next)) for (const item of Object.values(next).toReversed()) pending.push(item);
   }
 }
 

@@ -14,18 +14,21 @@ import type { Ipld } from '../ipld/value.ts';
  * | `lost` | the runner died or its coordinator was killed | no |
  * | `cancelled` | the run was cancelled while the task ran | no |
  */
-export type FailureCode =
-  | 'exit'
-  | 'trap'
-  | 'invalid'
-  | 'limit/output'
-  | 'limit/open-files'
-  | 'limit/memory'
-  | 'limit/stack'
-  | 'limit/time'
-  | 'limit/host-memory'
-  | 'lost'
-  | 'cancelled';
+export const FAILURE_CODES = [
+  'exit',
+  'trap',
+  'invalid',
+  'limit/output',
+  'limit/open-files',
+  'limit/memory',
+  'limit/stack',
+  'limit/time',
+  'limit/host-memory',
+  'lost',
+  'cancelled',
+] as const;
+
+export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /** The value under `error` in a receipt. `data` depends on the code. */
 export interface Failure {

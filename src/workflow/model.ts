@@ -42,9 +42,16 @@ export interface PlannedTask {
   readonly instruction: CID;
   /** CID of `{task}`, which receipts name in `ran`. */
   readonly invocation: CID;
-  /** Unique in the plan, for people: `top`, `count[docs/a.md]`, `merge[1.0]`; for Homestar JSON `0`, `1`, …. */
+  /**
+   * What `rsc` stands for: the CID it carries, or that of the local file it names, imported at load time. A UnixFS CID (`bafybei…`)
+   * stays as it is: the store knows it as an alias. Undefined if `rsc` is a URL without a CID.
+   */
+  readonly module: CID | undefined;
+  /** Unique in the plan, for people: `top`, `count[docs/a.md]`, `merge[1.0]` (level and index; the root is `merge`); for Homestar JSON `0`, `1`, …. */
   readonly label: string;
-  /** The name in the file that made it: `count`. Progress is shown per group. */
+  /** Labels of other tasks in the file that turned out to be this same work. */
+  readonly aliases?: readonly string[];
+  /** The name in the file that made it: `count`; for Homestar JSON the function, or the op. Progress is shown per group. */
   readonly group: string;
   /** Tasks of this plan it awaits, without repeats; always smaller indices than its own. */
   readonly awaits: readonly { readonly task: number; readonly branch: Branch }[];
@@ -54,8 +61,9 @@ export interface PlannedTask {
 
 /** What `compile` gives: everything a run needs, deeply readonly. Tasks stand in topological order. */
 export interface Plan {
+  /** The `name` of the file; without one, the CID of the workflow, as in Homestar. */
   readonly name: string;
-  /** CID of `{tasks}` in the order of the file. */
+  /** CID of `{tasks}`: for Homestar JSON in the order of the file, for YAML in the order of `tasks` below. */
   readonly workflow: CID;
   readonly tasks: readonly PlannedTask[];
   /** Group names in the order of the file, with their sizes. */

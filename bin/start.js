@@ -1,0 +1,48 @@
+'use strict';
+// Runs the program in this process, which is a new enough Node.
+
+const fs = require('fs');
+const module_ = require('module');
+const os = require('os');
+const path = require('path');
+const { pathToFileURL } = require('url');
+
+/** The user's own cache folder; none if it cannot be known, for a folder others can write would let them choose our code. */
+function compileCacheFolder() {
+  if (process.env.XDG_CACHE_HOME && path.isAbsolute(process.env.XDG_CACHE_HOME)) {
+    return path.join(process.env.XDG_CACHE_HOME, 'docket', 'compile');
+  }
+  try {
+    const home = os.homedir();
+    if (!path.isAbsolute(home)) return undefined;
+    const caches = process.platform === 'darwin' ? ['Library', 'Caches'] : ['.cache'];
+    return path.join(home, ...caches, 'docket', 'compile');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A launcher that changed Node holds the other end of this descriptor: when it is gone, however it died, so are we. */
+function dieWithLauncher() {
+  const fd = Number(process.env.DOCKET_LAUNCHER_FD);
+  delete process.env.DOCKET_LAUNCHER_FD;
+  if (!Number.isInteger(fd) || fd < 3) return;
+  const { Socket } = require('net');
+  const channel = new Socket({ fd, readable: true, writable: false });
+  channel.on('error', () => {});
+  channel.on('close', () => process.kill(process.pid, 'SIGKILL'));
+  channel.resume();
+  channel.unref();
+}
+
+function start(root) {
+  dieWithLauncher();
+  const cache = compileCacheFolder();
+  if (cache !== undefined) module_.enableCompileCache(cache);
+  // A checkout runs from source. A published package cannot: Node strips no types below node_modules.
+  const source = path.join(root, 'src', 'cli', 'main.ts');
+  const main = fs.existsSync(source) ? source : path.join(root, 'dist', 'cli', 'main.js');
+  void import(pathToFileURL(main).href);
+}
+
+module.exports = { start };

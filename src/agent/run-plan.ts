@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { ulid } from 'ulid';
+import { DocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import { Flight } from '../ledger/flight.ts';
+import { Lock } from '../ledger/locks.ts';
+import { OPS } from '../runner/ops.ts';
+import { BlobView, hexOf } from '../scheduler/blob-view.ts';
+import { Coordinator } from '../scheduler/coordinator.ts';
+import type { RunEvent, RunSummary } from '../scheduler/events.ts';
+import { contentPath } from '../store/paths.ts';
+import type { Plan } from '../workflow/model.ts';
+import { decodePlan, encodePlan } from '../workflow/stored-plan.ts';
+import type { Engine } from './engine.ts';
+import { VERSION } from './version.ts';
+
+export interface RunOptions {
+  /** Slots this run may hold at a time; default: all of the engine's. */
+  readonly slots?: number;
+  /** Tasks whose earlier results are not used: all, or those of these labels or groups. */
+  readonly force?: 'all' | readonly string[];
+  /** Stop at the first failure. Default: independent tasks still finish. */
+  readonly failFast?: boolean;
+  readonly onEvent?: (event: RunEvent) => void;
+  readonly onRun?: (run: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface FinishedRun extends RunSummary {
+  readonly workflow: Cid.CID;
+  readonly seconds: number;
+}
+
+/** How often a run asks whether somebody cancelled it, in ms. */
+const CANCEL_POLL = 250;
+
+/** Runs a plan as a new run of this home. */
+export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
+  const run = ulid(engine.clock.now());
+  const stored = await engine.store.put(encodePlan(plan));
+  const { slots, force, failFast } = options;
+  const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true };
+  using lock = own(engine, run);
+  await engine.ledger.commit([
+    { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: kept, created: engine.clock.now() },
+  ]);
+  options.onRun?.(run);
+  return await drive(engine, run, plan, options, lock);
+}
+
+/** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. */
+export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
+  using lock = own(engine, run);
+  await engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
+  options.onRun?.(run);
+  return await drive(engine, run, plan, options, lock);
+}
+
+/** The plan a run was started with. Throws `RUN_UNKNOWN`, `BLOB_MISSING`. */
+export async function planOf(engine: Engine, run: string): Promise<Plan> {
+  const row = engine.ledger.run(run);
+  if (row?.plan == null) throw new DocketError('RUN_UNKNOWN', `there is no run ${run} that can be resumed`);
+  return decodePlan(await engine.store.read(row.plan, { limit: Number.POSITIVE_INFINITY }));
+}
+
+function own(engine: Engine, run: string): Lock {
+  const lock = Lock.tryAcquire(engine.paths.runLock(run));
+  if (lock === undefined) throw new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
+  return lock;
+}
+
+async function drive(engine: Engine, run: string, plan: Plan, options: RunOptions, lock: Lock): Promise<FinishedRun> {
+  const { clock, ledger } = engine;
+  const began = clock.monotonic();
+  const cancelled = new AbortController();
+  const signal = options.signal === undefined ? cancelled.signal : AbortSignal.any([options.signal, cancelled.signal]);
+  const stopPolling = pollCancel(engine, run, cancelled);
+  const flight = Flight.open(engine.paths.flight(run));
+  let landed = false;
+  try {
+    const coordinator = new Coordinator({
+      run,
+      plan,
+      memo: ledger,
+      commit: async (changes, written) => {
+        if (written.length > 0) await engine.disk.settle(written);
+        return ledger.commit(changes);
+      },
+      blobs: blobView(engine),
+      signer: engine.key,
+      slots: engine.slots,
+      size: Math.min(options.slots ?? engine.slotCount, engine.slotCount),
+      semantics: (op) => OPS[op]?.semantics ?? 0,
+      forced: forcedBy(plan, options.force),
+      failFast: options.failFast === true,
+      expected: () => undefined,
+      flight: (task, attempt) => flight.started(task, attempt),
+      onEvent: options.onEvent ?? (() => {}),
+      clock,
+      version: VERSION,
+      signal,
+    });
+    const summary = await coordinator.run();
+    await ledger.commit([
+      { kind: 'run-update', run, state: summary.state, finished: clock.now(), counts: summary.tasks, outputs: summary.outputs },
+    ]);
+    landed = true;
+    return { ...summary, workflow: plan.workflow, seconds: (clock.monotonic() - began) / 1000 };
+  } finally {
+    stopPolling();
+    // Left behind on a failure of the ledger: the next start reads from it which tasks were in flight.
+    if (landed) flight.remove();
+    else flight.close();
+    if (landed) lock.remove();
+  }
+}
+
+function pollCancel(engine: Engine, run: string, controller: AbortController): () => void {
+  let stop = (): void => {};
+  const poll = (): void => {
+    stop = engine.clock.after(CANCEL_POLL, () => {
+      if (engine.ledger.run(run)?.state === 'cancelled') controller.abort(new DocketError('CANCELLED', `run ${run} was cancelled`));
+      else poll();
+    });
+  };
+  poll();
+  return () => stop();
+}
+
+function blobView(engine: Engine): BlobView {
+  const reader = engine.reader();
+  return new BlobView({
+    small: (digest) => engine.ledger.small.get(digest),
+    has: (cid) => engine.ledger.small.get(hexOf(cid)) !== undefined || existsSync(contentPath(engine.paths.store, hexOf(cid))),
+    read: (cid) => reader.readAll(cid),
+  });
+}
+
+function forcedBy(plan: Plan, force: RunOptions['force']): (task: number) => boolean {
+  if (force === undefined) return () => false;
+  if (force === 'all') return () => true;
+  const names = new Set(force);
+  return (index) => {
+    const task = plan.tasks[index]!;
+    return names.has(task.label) || names.has(task.group);
+  };
+}

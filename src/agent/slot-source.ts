@@ -1,0 +1,55 @@
+import type { Clock } from '../base/clock.ts';
+import { Slots } from '../ledger/slots.ts';
+import { Slot } from '../runner/slot.ts';
+import type { Lease, SlotSource } from '../scheduler/crew.ts';
+
+interface HomeSlotsOptions {
+  /** Folder of the locks. */
+  readonly locks: string;
+  /** Root of the disk store. */
+  readonly store: string;
+  readonly count: number;
+  readonly clock: Clock;
+  /** A slot process is gone; it may have left temporary files. */
+  readonly onGone: () => void;
+}
+
+/**
+ * The slots of a home, shared with every other command on it: the right to a slot is a lock that the kernel frees when its owner
+ * dies. Slot processes outlive their leases, so that a slot given back for a while costs no new process.
+ */
+export class HomeSlots implements SlotSource, AsyncDisposable {
+  readonly #options: HomeSlotsOptions;
+  readonly #rights: Slots;
+  readonly #idle: Slot[] = [];
+  readonly #all = new Set<Slot>();
+
+  constructor(options: HomeSlotsOptions) {
+    this.#options = options;
+    this.#rights = new Slots(options.locks, options.count, options.clock);
+  }
+
+  async acquire(signal: AbortSignal): Promise<Lease> {
+    const right = await this.#rights.acquire(signal);
+    const slot = this.#idle.pop() ?? this.#start(right.index);
+    return {
+      slot,
+      someoneWaits: () => this.#rights.othersWait(),
+      release: async () => {
+        this.#idle.push(slot);
+        right.release();
+      },
+    };
+  }
+
+  #start(index: number): Slot {
+    const { store, clock, onGone } = this.#options;
+    const slot = Slot.start({ storeRoot: store, index, clock, onGone });
+    this.#all.add(slot);
+    return slot;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#all].map((slot) => slot[Symbol.asyncDispose]()));
+  }
+}

@@ -1,0 +1,21 @@
+import { cancelRun } from '../../agent/cancel-run.ts';
+import type { Command } from '../command.ts';
+import { findRun } from '../find.ts';
+import { openEngine } from '../open-engine.ts';
+import { jsonLine } from '../present.ts';
+
+export const command: Command = {
+  summary: 'Stop a run, also one that another process drives.',
+  usage: 'RUN',
+  words: [1, 1],
+  options: {},
+  help: `
+Tasks that run are killed and get a receipt that says so; what is finished stays. \`docket resume RUN\` goes on.`,
+  async run(call) {
+    await using engine = await openEngine(call);
+    const { run } = findRun(engine, call.words[0]!);
+    const state = await cancelRun(engine, run, call.signal);
+    call.streams.stdout.write(call.flag('json') ? jsonLine({ run, state }) : `run ${run}: ${state}\n`);
+    return 0;
+  },
+};

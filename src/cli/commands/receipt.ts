@@ -1,0 +1,51 @@
+import { type Check, checkReceipt } from '../../agent/check-receipt.ts';
+import type { Engine } from '../../agent/engine.ts';
+import { DocketError } from '../../errors.ts';
+import * as Cid from '../../ipld/cid.ts';
+import * as DagJson from '../../ipld/dag-json.ts';
+import { toIpld } from '../../receipt/model.ts';
+import * as Receipt from '../../receipt/verify.ts';
+import type { Call, Command } from '../command.ts';
+import { openEngine } from '../open-engine.ts';
+import { jsonLine } from '../present.ts';
+
+export const command: Command = {
+  summary: 'Show a receipt, or check it with all it rests on.',
+  usage: 'show|verify CID',
+  words: [2, 2],
+  options: {},
+  help: `
+show CID    print the receipt as DAG-JSON: what ran, what came out, what it cost, who signed
+verify CID  check its form, CID and signature, the key it is filed under, and every blob of its inputs and outputs that is here
+
+Exit status of verify: 0 if all that is here is good, 1 if anything is not.`,
+  async run(call) {
+    const [verb, text] = call.words;
+    const cid = Cid.parse(text!);
+    await using engine = await openEngine(call);
+    if (verb === 'show') return show(call, engine, cid);
+    if (verb === 'verify') return await verify(call, engine, cid);
+    throw new DocketError('USAGE', `docket receipt takes show or verify, not "${verb}"`);
+  },
+};
+
+export function show(call: Call, engine: Engine, cid: Cid.CID): number {
+  const row = engine.ledger.receipt(cid);
+  if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
+  const { receipt, signature } = Receipt.decode(row.bytes);
+  const document = { receipt: toIpld(receipt), cid, signature };
+  call.streams.stdout.write(`${DagJson.encode(document, call.flag('json') ? {} : { indent: 2 })}\n`);
+  return 0;
+}
+
+async function verify(call: Call, engine: Engine, cid: Cid.CID): Promise<number> {
+  const checks: Check[] = [];
+  for await (const check of checkReceipt(engine, cid)) checks.push(check);
+  const good = checks.every((check) => check.state !== 'bad');
+  if (call.flag('json')) call.streams.stdout.write(jsonLine({ cid: cid.toString(), good, checks }));
+  else {
+    for (const { what, state, message } of checks) call.streams.stdout.write(`${state.padEnd(6)}  ${what}${message === undefined ? '' : `: ${message}`}\n`);
+    call.streams.stdout.write(good ? 'the receipt is sound\n' : 'the receipt is NOT sound\n');
+  }
+  return good ? 0 : 1;
+}

@@ -1,0 +1,133 @@
+import { planOf } from '../../agent/run-plan.ts';
+import type { Engine } from '../../agent/engine.ts';
+import { DocketError, isDocketError } from '../../errors.ts';
+import * as Cid from '../../ipld/cid.ts';
+import { isMap } from '../../ipld/value.ts';
+import type { RunRow, RunTaskRow } from '../../ledger/runs.ts';
+import * as Receipt from '../../receipt/verify.ts';
+import type { Plan } from '../../workflow/model.ts';
+import type { Call, Command } from '../command.ts';
+import { findRun } from '../find.ts';
+import { openEngine } from '../open-engine.ts';
+import { outputText } from '../outputs.ts';
+import { countsLine, jsonable, jsonLine, table } from '../present.ts';
+import { show as showReceipt } from './receipt.ts';
+
+export const command: Command = {
+  summary: 'Show a run with its tasks, or what a CID names.',
+  usage: 'RUN|CID [--all]',
+  words: [1, 1],
+  options: { all: { type: 'flag', help: 'list every task of the run (default: failures, and the first 50)' } },
+  help: `
+RUN is the id of a run, the beginning of one, or \`last\`. A CID may be one of a receipt, an instruction, a blob or a tree.`,
+  async run(call) {
+    await using engine = await openEngine(call);
+    const word = call.words[0]!;
+    return await (/^b[a-z2-7]{50,}$/.test(word) ? showCid(call, engine, Cid.parse(word)) : showRun(call, engine, findRun(engine, word)));
+  },
+};
+
+/** A task of a run as it is listed. */
+interface Listed {
+  readonly index: number;
+  readonly label: string;
+  readonly instruction: string;
+  readonly state: string;
+  readonly via: string | null;
+  readonly attempts: number;
+  readonly receipt: string | null;
+  readonly error: string | null;
+}
+
+const SHOWN = 50;
+
+async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number> {
+  const plan = await planIfThere(engine, run.run);
+  const tasks = listTasks(engine, run, plan);
+  const { stdout } = call.streams;
+  const outputs = run.outputs ?? {};
+  if (call.flag('json')) {
+    stdout.write(
+      jsonLine({
+        run: run.run,
+        name: run.name,
+        workflow: run.workflow.toString(),
+        state: run.state,
+        created: new Date(run.created).toISOString(),
+        finished: run.finished === null ? null : new Date(run.finished).toISOString(),
+        counts: run.counts,
+        tasks,
+        outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, jsonable(value)])),
+      }),
+    );
+    return 0;
+  }
+  stdout.write(`run       ${run.run}\nworkflow  ${run.name}\ncid       ${run.workflow}\nstate     ${run.state}\nstarted   ${new Date(run.created).toISOString()}\n`);
+  if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
+  if (run.counts !== null) stdout.write(`tasks     ${countsLine(run.counts)}\n`);
+  const failed = tasks.filter((task) => task.state === 'failed');
+  const others = tasks.filter((task) => task.state !== 'failed');
+  const shown = call.flag('all') ? [...failed, ...others] : [...failed, ...others].slice(0, SHOWN);
+  stdout.write(`\n${table([['TASK', 'STATE', 'HOW', 'RECEIPT'], ...shown.map((task) => [task.label, task.state, howText(task), task.receipt ?? ''])])}`);
+  if (shown.length < tasks.length) stdout.write(`… and ${tasks.length - shown.length} more (--all lists them)\n`);
+  for (const task of failed.slice(0, SHOWN)) stdout.write(`\n${task.label} failed: ${task.error}\n`);
+  const named = outputText(outputs);
+  if (named !== '') stdout.write(`\noutputs:\n${named.replace(/^(?=.)/gm, '  ')}`);
+  return 0;
+}
+
+function howText({ via, attempts, state }: Listed): string {
+  if (via === 'ran') return attempts > 1 ? `ran, ${attempts} attempts` : 'ran';
+  if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
+  return state === 'cached' ? 'not needed' : '';
+}
+
+function listTasks(engine: Engine, run: RunRow, plan: Plan | undefined): Listed[] {
+  const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
+  if (plan === undefined) return [...rows.values()].map((row) => listed(engine, row));
+  const isOver = run.state !== 'running' && run.state !== 'interrupted';
+  return plan.tasks.map((task, index) => {
+    const row = rows.get(index);
+    if (row !== undefined) return listed(engine, row);
+    const state = isOver ? 'cached' : 'pending';
+    return { index, label: task.label, instruction: task.instruction.toString(), state, via: isOver ? 'unneeded' : null, attempts: 0, receipt: null, error: null };
+  });
+}
+
+function listed(engine: Engine, { index, label, instruction, state, via, receipt, attempts }: RunTaskRow): Listed {
+  const error = state === 'failed' && receipt !== null ? errorOf(engine, receipt) : null;
+  return { index, label, instruction: instruction.toString(), state, via, attempts, receipt: receipt?.toString() ?? null, error };
+}
+
+function errorOf(engine: Engine, cid: Cid.CID): string | null {
+  const row = engine.ledger.receipt(cid);
+  const value = row === undefined ? undefined : Receipt.decodeAs(cid, row.bytes)?.out[1];
+  return isMap(value) ? `${String(value['message'])} [${String(value['code'])}]` : null;
+}
+
+/** The plan may have been collected; the rows in the ledger then have to do. */
+async function planIfThere(engine: Engine, run: string): Promise<Plan | undefined> {
+  try {
+    return await planOf(engine, run);
+  } catch (error) {
+    if (isDocketError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function showCid(call: Call, engine: Engine, cid: Cid.CID): Promise<number> {
+  const { stdout } = call.streams;
+  if (engine.ledger.receipt(cid) !== undefined) return showReceipt(call, engine, cid);
+  const receipts = engine.ledger.receiptsOfInstruction(cid, SHOWN);
+  if (receipts.length > 0) {
+    const rows = receipts.map(({ cid: receipt, at, bytes }) => ({ receipt: receipt.toString(), at: new Date(at).toISOString(), out: Receipt.decode(bytes).receipt.out[0] }));
+    if (call.flag('json')) stdout.write(jsonLine({ instruction: cid.toString(), receipts: rows }));
+    else stdout.write(`instruction ${cid}\n${table([['RECEIPT', 'AT', 'OUT'], ...rows.map(({ receipt, at, out }) => [receipt, at, out])])}`);
+    return 0;
+  }
+  const stat = Cid.isStored(cid) ? await engine.store.stat(cid) : undefined;
+  if (stat === undefined) throw new DocketError('CID_INVALID', `nothing here is named ${cid}`, { next: 'It is no receipt, instruction, blob or tree of this home.' });
+  const kind = Cid.isTree(cid) ? 'tree' : 'blob';
+  stdout.write(call.flag('json') ? jsonLine({ [kind]: cid.toString(), size: stat.size }) : `${kind} ${cid}, ${stat.size} bytes (docket store ${kind === 'tree' ? 'ls' : 'cat'} shows it)\n`);
+  return 0;
+}

@@ -1,0 +1,27 @@
+import { DocketError } from '../errors.ts';
+import { didOf, publicKeyOf } from './did-key.ts';
+import { KEY_LENGTH, signer, verifies } from './signature.ts';
+
+/** Who signs: an Ed25519 key, known to others by its DID. */
+export interface Key {
+  /** `did:key:z6Mk…` */
+  readonly did: string;
+  /** 64 bytes, Ed25519. */
+  readonly sign: (bytes: Uint8Array) => Uint8Array;
+}
+
+/** The secret a `Key` is made of: 32 random bytes. */
+export { randomSeed as generateSeed } from './signature.ts';
+
+/** Throws `IDENTITY_INVALID` unless `seed` is 32 bytes. */
+export function keyOf(seed: Uint8Array): Key {
+  if (seed.length !== KEY_LENGTH) throw new DocketError('IDENTITY_INVALID', `an Ed25519 seed has ${KEY_LENGTH} bytes, not ${seed.length}`);
+  const { publicKey, sign } = signer(seed);
+  return { did: didOf(publicKey), sign };
+}
+
+/** Whether `signature` is one of `bytes` by `did`. False for whatever is malformed. */
+export function verify(did: string, bytes: Uint8Array, signature: Uint8Array): boolean {
+  const publicKey = publicKeyOf(did);
+  return publicKey !== undefined && verifies(publicKey, bytes, signature);
+}

@@ -1,0 +1,176 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { ROW } from './change.ts';
+import { locator } from './locator.ts';
+import type { Sql } from './pack.ts';
+
+/** A result that differs from the one filed first under the same resolved key. All are raw bytes: the key, and CIDs of receipts. */
+export interface ConflictBytes {
+  readonly key: Uint8Array;
+  readonly kept: Uint8Array;
+  readonly other: Uint8Array;
+}
+
+/** A row of one table names a row of another that is not there: the caller's mistake. */
+export class DanglingRow extends Error {}
+
+/**
+ * Writes packed rows. Must be called inside of a transaction that holds the write lock, since it looks before it writes:
+ * that is what keeps names unique.
+ */
+export class Applier {
+  readonly #sql: ReturnType<typeof prepare>;
+  /** The receipt filed last, whose key and task rows follow at once. */
+  #cid: Uint8Array = new Uint8Array();
+  #receipt: number | undefined;
+  #run: { readonly name: string; readonly id: number } | undefined;
+
+  constructor(db: DatabaseSync) {
+    this.#sql = prepare(db);
+  }
+
+  /** To be called first in each transaction: other processes may have deleted rows since the last one. */
+  begin(): void {
+    this.#receipt = undefined;
+    this.#run = undefined;
+  }
+
+  apply(row: readonly Sql[]): ConflictBytes | undefined {
+    switch (row[0]) {
+      case ROW.call:
+        return undefined;
+      case ROW.receipt:
+        return this.#fileReceipt(row);
+      case ROW.declared:
+        return this.#declare(row);
+      case ROW.resolved:
+        return this.#resolve(row);
+      case ROW.small:
+        return this.#fileSmall(row);
+      case ROW.smallDelete:
+        this.#sql.smallDelete.run(locator(row[1] as Uint8Array), row[1]!);
+        return undefined;
+      case ROW.run:
+        this.#sql.run.run(...row.slice(1));
+        return undefined;
+      case ROW.runUpdate:
+        this.#sql.runUpdate.run(row[2]!, row[3]!, row[4]!, row[5]!, row[6]!, this.#runNumber(row[1] as string));
+        return undefined;
+      case ROW.stat:
+        this.#sql.stat.run(...row.slice(1));
+        return undefined;
+      case ROW.runTask:
+        return this.#fileTask(row);
+      default:
+        throw new TypeError(`unknown kind of row: ${String(row[0])}`);
+    }
+  }
+
+  #fileReceipt([, cid, instruction, invocation, at, bytes]: readonly Sql[]): undefined {
+    const place = locator(cid as Uint8Array);
+    let id = find(this.#sql.receiptFind, place, cid!);
+    if (id !== undefined) this.#sql.receiptHeal.run(bytes!, id);
+    else {
+      const added = this.#sql.receipt.run(at!, place, cid!, locator(instruction as Uint8Array), instruction!, invocation!, bytes!);
+      id = added.lastInsertRowid as number;
+    }
+    this.#cid = cid as Uint8Array;
+    this.#receipt = id;
+  }
+
+  #declare([, key, cid, replace]: readonly Sql[]): undefined {
+    const receipt = this.#receiptNumber(cid as Uint8Array);
+    const place = locator(key as Uint8Array);
+    const id = find(this.#sql.declaredFind, place, key!);
+    if (id === undefined) this.#sql.declared.run(receipt, place, key!);
+    else if (replace === 1) this.#sql.declaredReplace.run(receipt, id);
+  }
+
+  #resolve([, key, cid, replace, out, label, preimage]: readonly Sql[]): ConflictBytes | undefined {
+    const receipt = this.#receiptNumber(cid as Uint8Array);
+    const place = locator(key as Uint8Array);
+    const found = this.#sql.resolvedFind.get(place, key!) as unknown as [id: number, kept: number, out: Uint8Array] | undefined;
+    if (found === undefined) {
+      this.#sql.resolved.run(receipt, place, key!, out!, label!, preimage!);
+      return undefined;
+    }
+    const [id, kept, keptOut] = found;
+    const keptCid = this.#sql.receiptCid.get(kept) as unknown as [Uint8Array] | undefined;
+    if (replace === 1 || keptCid === undefined) {
+      this.#sql.resolvedReplace.run(receipt, out!, label!, preimage!, id);
+      return undefined;
+    }
+    if (Buffer.compare(keptOut, out as Uint8Array) === 0) return undefined;
+    this.#sql.conflict.run(key!, kept, receipt);
+    // Copied: the packed row's memory is given back.
+    return { key: Uint8Array.from(key as Uint8Array), kept: keptCid[0], other: Uint8Array.from(cid as Uint8Array) };
+  }
+
+  #fileSmall([, digest, bytes]: readonly Sql[]): undefined {
+    const place = locator(digest as Uint8Array);
+    const id = find(this.#sql.smallFind, place, digest!);
+    if (id === undefined) this.#sql.small.run(place, digest!, bytes!);
+    else this.#sql.smallHeal.run(bytes!, id);
+  }
+
+  #fileTask([, run, index, label, instruction, state, via, cid, key, attempts, cause]: readonly Sql[]): undefined {
+    const receipt = cid === null ? null : this.#receiptNumber(cid as Uint8Array);
+    this.#sql.runTask.run(this.#runNumber(run as string), index!, label!, instruction!, state!, via!, receipt, key!, attempts!, cause!);
+  }
+
+  #receiptNumber(cid: Uint8Array): number {
+    if (this.#receipt !== undefined && Buffer.compare(this.#cid, cid) === 0) return this.#receipt;
+    const id = find(this.#sql.receiptFind, locator(cid), cid);
+    if (id === undefined) throw new DanglingRow('a row names a receipt that is not in the ledger');
+    return id;
+  }
+
+  #runNumber(name: string): number {
+    if (this.#run?.name !== name) {
+      const row = this.#sql.runFind.get(name) as unknown as [number] | undefined;
+      if (row === undefined) throw new DanglingRow(`a row names run ${name}, which is not in the ledger`);
+      this.#run = { name, id: row[0] };
+    }
+    return this.#run.id;
+  }
+}
+
+function find(statement: StatementSync, place: number, name: Sql): number | undefined {
+  return (statement.get(place, name) as unknown as [number] | undefined)?.[0];
+}
+
+function prepare(db: DatabaseSync) {
+  const write = (sql: string) => db.prepare(sql);
+  const read = (sql: string) => {
+    const statement = db.prepare(sql);
+    statement.setReturnArrays(true);
+    return statement;
+  };
+  return {
+    receiptFind: read('SELECT id FROM receipts WHERE place = ? AND cid = ?'),
+    receiptCid: read('SELECT cid FROM receipts WHERE id = ?'),
+    receipt: write('INSERT INTO receipts (at, place, cid, instruction_place, instruction, invocation, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    receiptHeal: write('UPDATE receipts SET bytes = ? WHERE id = ?'),
+    declaredFind: read('SELECT id FROM declared WHERE place = ? AND key = ?'),
+    declared: write('INSERT INTO declared (receipt, place, key) VALUES (?, ?, ?)'),
+    declaredReplace: write('UPDATE declared SET receipt = ? WHERE id = ?'),
+    resolvedFind: read('SELECT id, receipt, out FROM resolved WHERE place = ? AND key = ?'),
+    resolved: write('INSERT INTO resolved (receipt, place, key, out, label, preimage) VALUES (?, ?, ?, ?, ?, ?)'),
+    resolvedReplace: write('UPDATE resolved SET receipt = ?, out = ?, label = ?, preimage = ? WHERE id = ?'),
+    conflict: write('INSERT INTO conflicts (key, kept, other) VALUES (?, ?, ?) ON CONFLICT DO NOTHING'),
+    smallFind: read('SELECT id FROM small WHERE place = ? AND digest = ?'),
+    small: write('INSERT INTO small (place, digest, bytes) VALUES (?, ?, ?)'),
+    smallHeal: write('UPDATE small SET bytes = ? WHERE id = ?'),
+    smallDelete: write('DELETE FROM small WHERE place = ? AND digest = ?'),
+    stat: write('INSERT OR REPLACE INTO stats (dev, ino, size, mtime, ctime, checked, digest) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    runFind: read('SELECT id FROM runs WHERE run = ?'),
+    run: write(`INSERT INTO runs (run, name, workflow, plan, options, created, state) VALUES (?, ?, ?, ?, ?, ?, 'running')`),
+    runUpdate: write(
+      'UPDATE runs SET state = ?, finished = iif(?, ?, finished), counts = coalesce(?, counts), outputs = coalesce(?, outputs) WHERE id = ?',
+    ),
+    runTask: write(
+      `INSERT INTO run_tasks (run, task, label, instruction, state, via, receipt, key, attempts, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (run, task) DO UPDATE SET state = excluded.state, via = excluded.via, receipt = excluded.receipt, key = excluded.key,
+         attempts = excluded.attempts, cause = excluded.cause`,
+    ),
+  };
+}

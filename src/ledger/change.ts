@@ -1,0 +1,203 @@
+import type { CID } from '../ipld/cid.ts';
+import { encode } from '../ipld/dag-cbor.ts';
+import type { Ipld } from '../ipld/value.ts';
+import type { StatRow } from '../store/stat-index.ts';
+import type { Row } from './pack.ts';
+
+/** What can be written to the ledger. All changes given to one `commit` become durable together or not at all. */
+
+export type MemoTable = 'declared' | 'resolved';
+
+/** Files a receipt; the same CID again heals the bytes kept. */
+export interface ReceiptChange {
+  readonly kind: 'receipt';
+  readonly cid: CID;
+  readonly instruction: CID;
+  readonly invocation: CID;
+  /** As stored and sent, signature included. */
+  readonly bytes: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Files a receipt, which must be in the ledger or earlier in the same commit, under its declared key. The first row under a key stays. */
+export interface DeclaredChange {
+  readonly kind: 'memo';
+  readonly table: 'declared';
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  readonly receipt: CID;
+  /** Takes the place of a row that is there. Default false. */
+  readonly replace?: boolean;
+}
+
+/** The same under its resolved key. */
+export interface ResolvedChange {
+  readonly kind: 'memo';
+  readonly table: 'resolved';
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** What the key is the hash of, so that keys can be compared field by field. */
+  readonly preimage: Uint8Array;
+  /** The task's label, so that earlier keys of the same task can be found. */
+  readonly label: string;
+  readonly receipt: CID;
+  /** Digest of the outcome. A row that is there with another one is a conflict, which is recorded and reported. */
+  readonly out: Uint8Array;
+  /** Takes the place of a row that is there, without a conflict. Default false. */
+  readonly replace?: boolean;
+}
+
+/** Files small blobs, by lower-case hex SHA2-256. The same digest again heals the bytes kept. */
+export interface SmallChange {
+  readonly kind: 'small';
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface SmallDeleteChange {
+  readonly kind: 'small-delete';
+  readonly digests: Iterable<string>;
+}
+
+/** Remembers which bytes input files held; replaces what was known of the same files. */
+export interface StatChange {
+  readonly kind: 'stat';
+  readonly rows: readonly StatRow[];
+}
+
+export type RunState = 'running' | 'completed' | 'failed' | 'cancelled' | 'interrupted';
+
+export interface RunCounts {
+  readonly total: number;
+  readonly ran: number;
+  readonly cached: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly cancelled: number;
+}
+
+/** A new run, state `running`. */
+export interface RunChange {
+  readonly kind: 'run';
+  /** ULID. */
+  readonly run: string;
+  readonly name: string;
+  readonly workflow: CID;
+  /** The blob from which the run can be resumed. */
+  readonly plan: CID | null;
+  /** Anything JSON can hold. */
+  readonly options: unknown;
+  readonly created: number;
+}
+
+/** What became of a run; a key left out stays as it is. `running` takes it up again. */
+export interface RunUpdateChange {
+  readonly kind: 'run-update';
+  readonly run: string;
+  readonly state: RunState;
+  readonly finished?: number | null;
+  readonly counts?: RunCounts;
+  /** Values of the named outputs. */
+  readonly outputs?: Readonly<Record<string, Ipld>>;
+}
+
+export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
+export type TaskVia = 'ran' | 'declared' | 'resolved' | 'unneeded';
+
+/** How a task of a run ended; the last one given stays. */
+export interface RunTaskChange {
+  readonly kind: 'run-task';
+  readonly run: string;
+  /** Position in the plan. */
+  readonly index: number;
+  readonly label: string;
+  readonly instruction: CID;
+  readonly state: TaskEnd;
+  readonly via: TaskVia | null;
+  readonly receipt: CID | null;
+  /** The resolved key, where it was computed. */
+  readonly key: Uint8Array | null;
+  readonly attempts: number;
+  /** Index of the task because of whose end this one was skipped. */
+  readonly cause: number | null;
+}
+
+export type Change = ReceiptChange | DeclaredChange | ResolvedChange | SmallChange | SmallDeleteChange | StatChange | RunChange | RunUpdateChange | RunTaskChange;
+
+/** First column of a packed row; the others are the values that `apply.ts` binds, in its order. */
+export const ROW = {
+  /** Begins the rows of the next `commit` call. */
+  call: 0,
+  receipt: 1,
+  declared: 2,
+  resolved: 3,
+  small: 4,
+  smallDelete: 5,
+  run: 6,
+  runUpdate: 7,
+  runTask: 8,
+  stat: 9,
+} as const;
+
+/** Adds the rows that make `change`. */
+export function addRows(change: Change, add: (row: Row) => void): void {
+  switch (change.kind) {
+    case 'receipt':
+      add([ROW.receipt, change.cid.bytes, change.instruction.bytes, change.invocation.bytes, change.at, change.bytes]);
+      return;
+    case 'memo':
+      if (change.table === 'declared') add([ROW.declared, change.key, change.receipt.bytes, change.replace === true ? 1 : 0]);
+      else {
+        const { key, receipt, replace, out, label, preimage } = change;
+        add([ROW.resolved, key, receipt.bytes, replace === true ? 1 : 0, out, label, preimage]);
+      }
+      return;
+    case 'small':
+      for (const [digest, bytes] of change.blobs) add([ROW.small, Buffer.from(digest, 'hex'), bytes]);
+      return;
+    case 'small-delete':
+      for (const digest of change.digests) add([ROW.smallDelete, Buffer.from(digest, 'hex')]);
+      return;
+    case 'stat':
+      for (const { dev, ino, size, mtimeNs, ctimeNs, checkedAt, digest } of change.rows) {
+        add([ROW.stat, dev, ino, size, mtimeNs, ctimeNs, Math.floor(checkedAt), Buffer.from(digest, 'hex')]);
+      }
+      return;
+    case 'run':
+      add([
+        ROW.run,
+        change.run,
+        change.name,
+        change.workflow.bytes,
+        change.plan?.bytes ?? null,
+        JSON.stringify(change.options ?? null),
+        change.created,
+      ]);
+      return;
+    case 'run-update':
+      add([
+        ROW.runUpdate,
+        change.run,
+        change.state,
+        change.finished === undefined ? 0 : 1,
+        change.finished ?? null,
+        change.counts === undefined ? null : JSON.stringify(change.counts),
+        change.outputs === undefined ? null : encode(change.outputs),
+      ]);
+      return;
+    case 'run-task':
+      add([
+        ROW.runTask,
+        change.run,
+        change.index,
+        change.label,
+        change.instruction.bytes,
+        change.state,
+        change.via,
+        change.receipt?.bytes ?? null,
+        change.key,
+        change.attempts,
+        change.cause,
+      ]);
+  }
+}

@@ -1,0 +1,92 @@
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { DocketError, systemCode } from '../errors.ts';
+
+/**
+ * Which tasks of a run were given to a runner: one line `<index> <attempt>` each, appended at once and never rewritten. When the
+ * coordinator was killed, those without a result in the ledger were in flight. The kernel keeps what a killed process wrote; after
+ * a power cut lines may be missing, which is why nothing is concluded from their absence.
+ */
+
+/** An attempt that was begun. */
+export interface Started {
+  /** Position of the task in the plan. */
+  readonly index: number;
+  readonly attempt: number;
+}
+
+/** Whole lines only: what a killed writer left of its last line counts as not written. */
+const LINE = /^([0-9]{1,10}) ([0-9]{1,10})$/;
+
+export class Flight {
+  readonly #path: string;
+  #descriptor: number | undefined;
+
+  private constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#descriptor = openSync(path, 'a', 0o600);
+    } catch (cause) {
+      throw failure(path, cause);
+    }
+    // Ends a line that a killed writer left unfinished; it must not run into ours.
+    this.#append('\n');
+  }
+
+  /** Opens the journal at `path` for appending, making it if need be. Throws `STORE_FULL`, `HOME_UNUSABLE`; so does `started`. */
+  static open(path: string): Flight {
+    return new Flight(path);
+  }
+
+  /** To be called before the task is handed over. */
+  started(index: number, attempt: number): void {
+    this.#append(`${index} ${attempt}\n`);
+  }
+
+  #append(text: string): void {
+    if (this.#descriptor === undefined) throw new DocketError('INTERNAL', `${this.#path} is closed`);
+    try {
+      writeSync(this.#descriptor, text);
+    } catch (cause) {
+      throw failure(this.#path, cause);
+    }
+  }
+
+  /** Keeps the file. A second time does nothing. */
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  /** Closes and deletes it: the run ended and all is in the ledger. */
+  remove(): void {
+    this.close();
+    Flight.discard(this.#path);
+  }
+
+  /** All attempts begun, in order; empty if there is no journal. */
+  static read(path: string): Started[] {
+    let text: string;
+    try {
+      text = readFileSync(path, 'latin1');
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    return whole.split('\n').flatMap((line) => {
+      const [, index, attempt] = LINE.exec(line) ?? [];
+      return index === undefined ? [] : [{ index: Number(index), attempt: Number(attempt) }];
+    });
+  }
+
+  /** Deletes a journal; absent is no error. */
+  static discard(path: string): void {
+    rmSync(path, { force: true });
+  }
+}
+
+function failure(path: string, cause: unknown): DocketError {
+  const code = systemCode(cause);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new DocketError('STORE_FULL', `${path} cannot be written: the disk is full`, { cause });
+  return new DocketError('HOME_UNUSABLE', `${path} cannot be written: ${(cause as Error).message}`, { cause });
+}

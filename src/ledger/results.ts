@@ -1,0 +1,115 @@
+import { CID } from '../ipld/cid.ts';
+import type { ConflictBytes } from './apply.ts';
+import type { MemoTable } from './change.ts';
+import { locator } from './locator.ts';
+import type { Reading } from './reading.ts';
+
+/** Reads of receipts and of the keys they are filed under. */
+
+/** What a key leads to. */
+export interface MemoRow {
+  readonly receipt: CID;
+  /** Bytes of that receipt, as filed: not verified here. */
+  readonly bytes: Uint8Array;
+}
+
+/** A resolved key with what it was made of. */
+export interface KeyRow {
+  readonly key: Uint8Array;
+  readonly preimage: Uint8Array;
+  readonly receipt: CID;
+  readonly instruction: CID;
+  readonly label: string;
+  /** When the receipt was made, milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface ReceiptRow {
+  readonly cid: CID;
+  readonly instruction: CID;
+  readonly invocation: CID;
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Two receipts with different outcomes for one resolved key. */
+export interface Conflict {
+  readonly key: Uint8Array;
+  readonly kept: CID;
+  readonly other: CID;
+}
+
+type ReceiptColumns = [cid: Uint8Array, instruction: Uint8Array, invocation: Uint8Array, at: number, bytes: Uint8Array];
+type KeyColumns = [key: Uint8Array, preimage: Uint8Array, receipt: Uint8Array, instruction: Uint8Array, label: string, at: number];
+
+const RECEIPT = 'SELECT cid, instruction, invocation, at, bytes FROM receipts';
+const KEY = 'SELECT m.key, m.preimage, r.cid, r.instruction, m.label, r.at FROM resolved m JOIN receipts r ON r.id = m.receipt';
+
+export function memo(reading: Reading, table: MemoTable, keys: readonly Uint8Array[]): (MemoRow | undefined)[] {
+  const sql = `SELECT r.cid, r.bytes FROM ${table} m JOIN receipts r ON r.id = m.receipt WHERE m.place = ? AND m.key = ?`;
+  return keys.map((key) => {
+    const row = reading.get<[Uint8Array, Uint8Array]>(sql, locator(key), key);
+    return row && { receipt: CID.decode(row[0]), bytes: row[1] };
+  });
+}
+
+export function receipt(reading: Reading, cid: CID): ReceiptRow | undefined {
+  const row = reading.get<ReceiptColumns>(`${RECEIPT} WHERE place = ? AND cid = ?`, locator(cid.bytes), cid.bytes);
+  return row && receiptRow(row);
+}
+
+/** Newest first. */
+export function receiptsOfInstruction(reading: Reading, instruction: CID, limit: number): ReceiptRow[] {
+  const sql = `${RECEIPT} WHERE instruction_place = ? AND instruction = ? ORDER BY id DESC LIMIT ?`;
+  return reading.all<ReceiptColumns>(sql, locator(instruction.bytes), instruction.bytes, limit).map(receiptRow);
+}
+
+export function keyRow(reading: Reading, key: Uint8Array): KeyRow | undefined {
+  const row = reading.get<KeyColumns>(`${KEY} WHERE m.place = ? AND m.key = ?`, locator(key), key);
+  return row && toKeyRow(row);
+}
+
+export function keyRowOfReceipt(reading: Reading, cid: CID): KeyRow | undefined {
+  const row = reading.get<KeyColumns>(`${KEY} WHERE r.place = ? AND r.cid = ?`, locator(cid.bytes), cid.bytes);
+  return row && toKeyRow(row);
+}
+
+/** Keys with which a key of the same instruction or label can be compared: those of the same instruction first, then by label, newest first. */
+export function similarKeys(reading: Reading, like: { readonly instruction: CID; readonly label: string }, limit: number): KeyRow[] {
+  const { instruction, label } = like;
+  const same = reading.all<KeyColumns>(
+    `${KEY} WHERE r.instruction_place = ? AND r.instruction = ? ORDER BY r.id DESC LIMIT ?`,
+    locator(instruction.bytes),
+    instruction.bytes,
+    limit,
+  );
+  const named = reading.all<KeyColumns>(
+    `${KEY} WHERE m.label = ? AND r.instruction <> ? ORDER BY m.id DESC LIMIT ?`,
+    label,
+    instruction.bytes,
+    limit - same.length,
+  );
+  return [...same, ...named].map(toKeyRow);
+}
+
+/** Newest first. */
+export function conflicts(reading: Reading, limit: number): Conflict[] {
+  return reading
+    .all<[Uint8Array, Uint8Array, Uint8Array]>(
+      `SELECT c.key, k.cid, o.cid FROM conflicts c JOIN receipts k ON k.id = c.kept JOIN receipts o ON o.id = c.other ORDER BY c.id DESC LIMIT ?`,
+      limit,
+    )
+    .map(([key, kept, other]) => toConflict({ key, kept, other }));
+}
+
+export function toConflict({ key, kept, other }: ConflictBytes): Conflict {
+  return { key, kept: CID.decode(kept), other: CID.decode(other) };
+}
+
+function receiptRow([cid, instruction, invocation, at, bytes]: ReceiptColumns): ReceiptRow {
+  return { cid: CID.decode(cid), instruction: CID.decode(instruction), invocation: CID.decode(invocation), at, bytes };
+}
+
+function toKeyRow([key, preimage, cid, instruction, label, at]: KeyColumns): KeyRow {
+  return { key, preimage, receipt: CID.decode(cid), instruction: CID.decode(instruction), label, at };
+}

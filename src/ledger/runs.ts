@@ -1,0 +1,146 @@
+import { CID } from '../ipld/cid.ts';
+import { decode } from '../ipld/dag-cbor.ts';
+import type { Ipld } from '../ipld/value.ts';
+import type { RunCounts, RunState, TaskEnd, TaskVia } from './change.ts';
+import type { Reading } from './reading.ts';
+
+/** Reads of runs and their tasks. */
+
+export interface RunRow {
+  readonly run: string;
+  readonly name: string;
+  readonly workflow: CID;
+  readonly plan: CID | null;
+  readonly options: unknown;
+  /** `running` also stands there when the process that drove it was killed: whether it lives, its lock tells. */
+  readonly state: RunState;
+  readonly created: number;
+  readonly finished: number | null;
+  /** Null until the run ended. */
+  readonly counts: RunCounts | null;
+  readonly outputs: Readonly<Record<string, Ipld>> | null;
+}
+
+export interface RunTaskRow {
+  readonly index: number;
+  readonly label: string;
+  readonly instruction: CID;
+  readonly state: TaskEnd;
+  readonly via: TaskVia | null;
+  readonly receipt: CID | null;
+  readonly key: Uint8Array | null;
+  readonly attempts: number;
+  readonly cause: number | null;
+}
+
+/** How many tasks ended in the same way. */
+export interface RunTally {
+  readonly state: TaskEnd;
+  readonly via: TaskVia | null;
+  readonly count: number;
+}
+
+type RunColumns = [
+  run: string,
+  name: string,
+  workflow: Uint8Array,
+  plan: Uint8Array | null,
+  options: string,
+  state: RunState,
+  created: number,
+  finished: number | null,
+  counts: string | null,
+  outputs: Uint8Array | null,
+];
+type TaskColumns = [
+  index: number,
+  label: string,
+  instruction: Uint8Array,
+  state: TaskEnd,
+  via: TaskVia | null,
+  receipt: Uint8Array | null,
+  key: Uint8Array | null,
+  attempts: number,
+  cause: number | null,
+];
+
+const RUN = 'SELECT run, name, workflow, plan, options, state, created, finished, counts, outputs FROM runs';
+const TASK = `SELECT t.task, t.label, t.instruction, t.state, t.via, r.cid, t.key, t.attempts, t.cause
+  FROM run_tasks t LEFT JOIN receipts r ON r.id = t.receipt WHERE t.run = (SELECT id FROM runs WHERE run = ?)`;
+
+/** Rows read at a time: a read held open would keep the write-ahead log from beginning anew. */
+const PAGE = 1_000;
+
+export function run(reading: Reading, id: string): RunRow | undefined {
+  const row = reading.get<RunColumns>(`${RUN} WHERE run = ?`, id);
+  return row && runRow(row);
+}
+
+export interface RunFilter {
+  readonly limit: number;
+  readonly state?: RunState;
+  /** Only runs whose id sorts before this one. */
+  readonly before?: string;
+}
+
+/** Newest first. */
+export function runs(reading: Reading, { limit, state, before }: RunFilter): RunRow[] {
+  return reading
+    .all<RunColumns>(
+      `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 ORDER BY run DESC LIMIT ?3`,
+      state ?? null,
+      before ?? AFTER_ALL,
+      limit,
+    )
+    .map(runRow);
+}
+
+/** Sorts after every ULID, whose digits end at Z. */
+const AFTER_ALL = '~';
+
+/** Runs whose id begins with `prefix`, in any case: newest first, at most `limit`. */
+export function runsWithPrefix(reading: Reading, prefix: string, limit: number): RunRow[] {
+  const from = prefix.toUpperCase();
+  return reading.all<RunColumns>(`${RUN} WHERE run >= ? AND run < ? ORDER BY run DESC LIMIT ?`, from, from + AFTER_ALL, limit).map(runRow);
+}
+
+/** In the order of the plan, read page by page as the caller goes on. */
+export function* runTasks(reading: Reading, id: string): Generator<RunTaskRow> {
+  let after = -1;
+  for (;;) {
+    const page = reading.all<TaskColumns>(`${TASK} AND t.task > ? ORDER BY t.task LIMIT ${PAGE}`, id, after);
+    for (const row of page) yield taskRow(row);
+    if (page.length < PAGE) return;
+    after = page.at(-1)![0];
+  }
+}
+
+export function runTask(reading: Reading, id: string, index: number): RunTaskRow | undefined {
+  const row = reading.get<TaskColumns>(`${TASK} AND t.task = ?`, id, index);
+  return row && taskRow(row);
+}
+
+export function runTally(reading: Reading, id: string): RunTally[] {
+  return reading
+    .all<[TaskEnd, TaskVia | null, number]>('SELECT state, via, count(*) FROM run_tasks WHERE run = (SELECT id FROM runs WHERE run = ?) GROUP BY state, via', id)
+    .map(([state, via, count]) => ({ state, via, count }));
+}
+
+function runRow([id, name, workflow, plan, options, state, created, finished, counts, outputs]: RunColumns): RunRow {
+  return {
+    run: id,
+    name,
+    workflow: CID.decode(workflow),
+    plan: plan && CID.decode(plan),
+    options: JSON.parse(options),
+    state,
+    created,
+    finished,
+    counts: counts === null ? null : JSON.parse(counts),
+    outputs: outputs && (decode(outputs) as Readonly<Record<string, Ipld>>),
+  };
+}
+
+function taskRow([index, label, instruction, state, via, receipt, key, attempts, cause]: TaskColumns): RunTaskRow {
+  return { index, label, instruction: CID.decode(instruction), state, via, receipt: receipt && CID.decode(receipt), key, attempts, cause };
+}

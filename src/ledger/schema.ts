@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { DocketError } from '../errors.ts';
+import { isBusy } from './sqlite-error.ts';
+
+/**
+ * The tables, as a list of steps: step n leads from format n to format n + 1, and a released step never changes. The format stands in
+ * `PRAGMA user_version`, where any version of Docket can read it, and `formats` tells when each step was taken.
+ *
+ * Rows are appended in the order they come and found through indexes over `place`, a number made of the row's name (`locator.ts`);
+ * that names are unique is seen to by the writers, which look before they insert. Tables clustered by name were rejected, since each
+ * insert then dirties a page of its own. Key and task rows name receipts by number, which keeps those indexes append-only.
+ */
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE formats (format INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+
+  CREATE TABLE receipts (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, place INTEGER NOT NULL, cid BLOB NOT NULL, instruction_place INTEGER NOT NULL,
+    instruction BLOB NOT NULL, invocation BLOB NOT NULL, bytes BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX receipts_by_cid ON receipts (place);
+  CREATE INDEX receipts_by_instruction ON receipts (instruction_place);
+
+  CREATE TABLE declared (id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL) STRICT;
+  CREATE INDEX declared_by_key ON declared (place);
+  CREATE TABLE resolved (
+    id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, out BLOB NOT NULL, label TEXT NOT NULL,
+    preimage BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX resolved_by_key ON resolved (place);
+  CREATE INDEX resolved_by_receipt ON resolved (receipt);
+  CREATE INDEX resolved_by_label ON resolved (label);
+  CREATE TABLE conflicts (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL, kept INTEGER NOT NULL, other INTEGER NOT NULL, UNIQUE (key, other)
+  ) STRICT;
+
+  CREATE TABLE small (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, digest BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
+  CREATE INDEX small_by_digest ON small (place);
+
+  CREATE TABLE stats (
+    dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, checked INTEGER NOT NULL,
+    digest BLOB NOT NULL, PRIMARY KEY (dev, ino)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, name TEXT NOT NULL, workflow BLOB NOT NULL, plan BLOB, options TEXT NOT NULL,
+    state TEXT NOT NULL, created INTEGER NOT NULL, finished INTEGER, counts TEXT, outputs BLOB
+  ) STRICT;
+  CREATE TABLE run_tasks (
+    run INTEGER NOT NULL, task INTEGER NOT NULL, label TEXT NOT NULL, instruction BLOB NOT NULL, state TEXT NOT NULL, via TEXT, receipt INTEGER,
+    key BLOB, attempts INTEGER NOT NULL, cause INTEGER, PRIMARY KEY (run, task)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
+
+export const FORMAT = STEPS.length;
+
+/** Bytes of a page of the database and of its log. */
+export const PAGE = 8192;
+
+/** "Dckt", so that a database of something else is not taken for a ledger. */
+const APPLICATION = 0x44636b74;
+
+/** How long opening waits for other processes that create or upgrade the same ledger, in ms. */
+const PATIENCE = 15_000;
+
+/**
+ * Makes the ledger at `path` one of this format, creating or upgrading it. Throws `HOME_NEWER` before anything is written, and
+ * `HOME_UNUSABLE` if the database is not a ledger; SQLite's own errors pass through.
+ */
+export function prepare(path: string, now: number): void {
+  if (existsSync(path)) {
+    using found = new DatabaseSync(path, { readOnly: true, timeout: PATIENCE });
+    if (formatOf(found, path) === FORMAT) return;
+  }
+  using made = new DatabaseSync(path, { timeout: PATIENCE, enableForeignKeyConstraints: false });
+  upgrade(made, path, now);
+}
+
+function upgrade(db: DatabaseSync, path: string, now: number): void {
+  // SQLite does not wait by itself while another connection switches the same file to WAL.
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      db.exec(`PRAGMA page_size = ${PAGE}; PRAGMA auto_vacuum = NONE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE`);
+      break;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error;
+    }
+  }
+  try {
+    for (let format = formatOf(db, path); format < FORMAT; format++) {
+      db.exec(STEPS[format]!);
+      db.prepare('INSERT INTO formats (format, at) VALUES (?, ?)').run(format + 1, now);
+    }
+    db.exec(`PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT}; COMMIT`);
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function formatOf(db: DatabaseSync, path: string): number {
+  const format = pragma(db, 'user_version');
+  const application = pragma(db, 'application_id');
+  const isEmpty = format === 0 && db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;
+  if (application !== APPLICATION && !(application === 0 && isEmpty)) {
+    throw new DocketError('HOME_UNUSABLE', `${path} is a database, but not a ledger of Docket`);
+  }
+  if (format > FORMAT) {
+    throw new DocketError('HOME_NEWER', `${path} has format ${format}; this Docket knows formats up to ${FORMAT}`, { details: { format, known: FORMAT } });
+  }
+  return format;
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
+}

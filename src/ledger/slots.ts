@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { deferred, type Deferred } from '../base/deferred.ts';
+import { Lock } from './locks.ts';
+
+/**
+ * The slots of a home, shared by all commands on it: slot n is the lock `slot-<n>`, so a killed command's slots are free at once.
+ *
+ * Invariants
+ * P1. Who wants a slot and gets none holds a lock `waiting-<held>-<unique name>`, where `held` is how many slots it has: that is how holders
+ *     learn that others wait, and whether it would be fair to give way.
+ * P2. A waiter's lock file is removed by itself, or after its death by whoever next looks.
+ * P3. Waiting is polling by timer; no lock is ever waited for in this thread.
+ */
+
+/** Bounds of the time between two tries, in ms. */
+const WAIT = { first: 2, last: 25 };
+const MARK = /^waiting-([0-9]+)-/;
+
+/** The right to run one task at a time. */
+export interface HeldSlot {
+  /** From 0; no other holder of this home has the same. */
+  readonly index: number;
+  release(): void;
+}
+
+/** One command's part in the slots of a home. */
+export class Slots {
+  readonly #folder: string;
+  readonly #count: number;
+  readonly #clock: Clock;
+  readonly #name = randomUUID();
+  readonly #held = new Map<number, Lock>();
+  readonly #waiting: Deferred<HeldSlot>[] = [];
+  #mark: { readonly held: number; readonly lock: Lock } | undefined;
+  #stopPolling: (() => void) | undefined;
+
+  /** `folder` holds the locks; slots 0 … `count` - 1 are asked for, so commands with unlike counts share the lower ones. */
+  constructor(folder: string, count: number, clock: Clock) {
+    this.#folder = folder;
+    this.#count = count;
+    this.#clock = clock;
+  }
+
+  /** Slots held by this command. */
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** Waits for a slot, first come first served within this command. Rejects with the signal's reason, or with `HOME_UNUSABLE`. */
+  async acquire(signal: AbortSignal): Promise<HeldSlot> {
+    signal.throwIfAborted();
+    const waiter = deferred<HeldSlot>();
+    const abandon = (): void => {
+      const at = this.#waiting.indexOf(waiter);
+      if (at < 0) return;
+      this.#waiting.splice(at, 1);
+      waiter.reject(signal.reason);
+      this.#settle();
+    };
+    this.#waiting.push(waiter);
+    signal.addEventListener('abort', abandon, { once: true });
+    if (this.#stopPolling === undefined) this.#poll(WAIT.first);
+    try {
+      return await waiter.promise;
+    } finally {
+      signal.removeEventListener('abort', abandon);
+    }
+  }
+
+  /** Whether it would be fair to give a slot back: another command waits that has none, or at least two fewer. */
+  othersWait(): boolean {
+    for (const file of readdirSync(this.#folder)) {
+      const theirs = MARK.exec(file)?.[1];
+      if (theirs === undefined || file.endsWith(this.#name)) continue;
+      const isPoorer = Number(theirs) === 0 || Number(theirs) + 2 <= this.held;
+      if (isPoorer && isAlive(join(this.#folder, file))) return true;
+    }
+    return false;
+  }
+
+  #poll(wait: number): void {
+    this.#stopPolling = undefined;
+    try {
+      for (let index = 0; index < this.#count && this.#waiting.length > 0; index++) this.#try(index);
+      this.#settle();
+    } catch (error) {
+      for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
+    }
+    if (this.#waiting.length === 0) return;
+    this.#stopPolling = this.#clock.after(wait, () => this.#poll(Math.min(wait * 2, WAIT.last)));
+  }
+
+  #try(index: number): void {
+    if (this.#held.has(index)) return;
+    const lock = Lock.tryAcquire(join(this.#folder, `slot-${index}`), { patience: 0 });
+    if (lock === undefined) return;
+    this.#held.set(index, lock);
+    this.#waiting.shift()!.resolve({ index, release: () => this.#release(index, lock) });
+  }
+
+  #release(index: number, lock: Lock): void {
+    if (this.#held.get(index) !== lock) return;
+    this.#held.delete(index);
+    lock[Symbol.dispose]();
+    this.#settle();
+  }
+
+  /** Keeps the mark true: none if nobody waits, else one that tells how many slots are held. */
+  #settle(): void {
+    const isWaiting = this.#waiting.length > 0;
+    if (!isWaiting) {
+      this.#stopPolling?.();
+      this.#stopPolling = undefined;
+    }
+    if (isWaiting && this.#mark?.held === this.held) return;
+    this.#mark?.lock.remove();
+    this.#mark = undefined;
+    if (!isWaiting) return;
+    const lock = Lock.tryAcquire(join(this.#folder, `waiting-${this.held}-${this.#name}`));
+    if (lock !== undefined) this.#mark = { held: this.held, lock };
+  }
+}
+
+/** Removes what a killed waiter left. */
+function isAlive(mark: string): boolean {
+  if (Lock.isHeld(mark)) return true;
+  Lock.tryAcquire(mark, { patience: 0 })?.remove();
+  return false;
+}

@@ -1,0 +1,78 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DocketError, type ErrorCode } from '../errors.ts';
+
+/** Primary result codes, https://sqlite.org/rescode.html. The extended code's low byte is the primary one. */
+const BUSY = 5;
+const READONLY = 8;
+const IOERR = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const CONSTRAINT = 19;
+const MISMATCH = 20;
+const NOTADB = 26;
+
+/** Below this many free bytes an I/O error is taken for a full disk: SQLite reports it so where it grows its shared memory. */
+const SPARE = 256 * 1024;
+
+/** An SQLite error as plain data, which crosses threads. */
+export interface SqliteFailure {
+  readonly message: string;
+  /** Extended result code; undefined if the error is not SQLite's. */
+  readonly errcode: number | undefined;
+}
+
+export function failureOf(error: unknown): SqliteFailure {
+  const { errcode } = error as { errcode?: unknown };
+  return { message: error instanceof Error ? error.message : String(error), errcode: typeof errcode === 'number' ? errcode : undefined };
+}
+
+/** Whether another connection holds what was asked for. */
+export function isBusy(error: unknown): boolean {
+  const { errcode } = failureOf(error);
+  return errcode !== undefined && (errcode & 0xff) === BUSY;
+}
+
+/** `unwritable` is the code for a file that cannot be opened or written: which one depends on how far things had come. */
+export function toDocketError(
+  failure: SqliteFailure,
+  path: string,
+  unwritable: 'HOME_UNUSABLE' | 'STORE_UNWRITABLE',
+  cause?: unknown,
+): DocketError {
+  const [code, what] = classify(failure, path, unwritable);
+  return new DocketError(code, `${path}: ${what} (${failure.message})`, { cause, details: { path, errcode: failure.errcode } });
+}
+
+function classify({ errcode }: SqliteFailure, path: string, unwritable: ErrorCode): [ErrorCode, string] {
+  switch (errcode === undefined ? undefined : errcode & 0xff) {
+    case CORRUPT:
+      return ['LEDGER_DAMAGED', 'the ledger is damaged'];
+    case NOTADB:
+      return ['LEDGER_DAMAGED', 'this file is no ledger'];
+    case FULL:
+      return ['STORE_FULL', 'the disk is full'];
+    case READONLY:
+    case CANTOPEN:
+      return [unwritable, 'the ledger cannot be opened for writing'];
+    case BUSY:
+      return ['LEDGER_FAILED', 'another process held the ledger for too long'];
+    case CONSTRAINT:
+    case MISMATCH:
+      return ['INTERNAL', 'a row broke a rule of the ledger'];
+    case IOERR:
+      return isFull(path) ? ['STORE_FULL', 'the disk is full'] : ['LEDGER_FAILED', 'the disk failed'];
+    default:
+      return ['LEDGER_FAILED', 'the ledger failed'];
+  }
+}
+
+function isFull(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < SPARE;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,193 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { deferred, type Deferred } from '../base/deferred.ts';
+import { DocketError } from '../errors.ts';
+import type { ConflictBytes } from './apply.ts';
+import { ROW } from './change.ts';
+import { ChunkPool, Packer, type Row } from './pack.ts';
+import { toDocketError } from './sqlite-error.ts';
+import type { Reply, Request, WriterData } from './writer-protocol.ts';
+
+/**
+ * The near end of the writing thread: gathers calls into batches and tells each when it is durable.
+ *
+ * Invariants
+ * W1. At most one request is with the thread. Calls made meanwhile are packed at once and share the next batch (group commit), so what
+ *     the caller changes afterwards does not matter.
+ * W2. Calls are written, and settle, in the order in which they were made. A call is never split over two batches.
+ * W3. The first failure is final: everything waiting and everything later rejects with it, since later calls may build on lost ones.
+ * W4. The thread starts at the first call, and keeps the process alive only while a call waits.
+ */
+
+/** Bytes of rows after which the next call goes into a batch of its own, so that a transaction does not take seconds. */
+const BATCH_BYTES = 8 * 1024 * 1024;
+/** How long the thread waits for other processes to let it write, in ms. */
+const PATIENCE = 60_000;
+
+interface Batch {
+  readonly packer: Packer;
+  readonly calls: Deferred<readonly ConflictBytes[]>[];
+}
+
+interface WriterOptions {
+  /** The database, already of the right format. */
+  readonly path: string;
+  /** The thread's program; default the ledger's own. */
+  readonly entry?: URL;
+  readonly patience?: number;
+}
+
+export class Writer implements AsyncDisposable {
+  readonly #path: string;
+  readonly #entry: URL;
+  readonly #patience: number;
+  readonly #queue: (Batch | Deferred<readonly string[]>)[] = [];
+  readonly #pool = new ChunkPool();
+  #worker: Worker | undefined;
+  /** What the thread is at; the answer goes there. */
+  #current: Batch | Deferred<readonly string[]> | undefined;
+  #scheduled = false;
+  #failure: DocketError | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #idle: (() => void)[] = [];
+
+  constructor({ path, entry, patience = PATIENCE }: WriterOptions) {
+    this.#path = path;
+    this.#entry = entry ?? new URL(`writer-thread${extname(import.meta.url)}`, import.meta.url);
+    this.#patience = patience;
+  }
+
+  /** Writes the rows that `collect` adds in one transaction, with those of other calls. Resolves when they are durable. */
+  write(collect: (add: (row: Row) => void) => void): Promise<readonly ConflictBytes[]> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    const rows: Row[] = [[ROW.call]];
+    try {
+      collect((row) => rows.push(row));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const batch = this.#openBatch();
+    for (const row of rows) batch.packer.add(row);
+    const call = deferred<readonly ConflictBytes[]>();
+    batch.calls.push(call);
+    this.#schedule();
+    return call.promise;
+  }
+
+  /** The last one waiting, unless it is full. */
+  #openBatch(): Batch {
+    const last = this.#queue.at(-1);
+    if (last !== undefined && 'packer' in last && last.packer.size < BATCH_BYTES) return last;
+    const batch = { packer: new Packer(this.#pool), calls: [] };
+    this.#queue.push(batch);
+    return batch;
+  }
+
+  /** What is wrong with the database; empty if nothing is. Sees everything written before. */
+  check(): Promise<readonly string[]> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    const call = deferred<readonly string[]>();
+    this.#queue.push(call);
+    this.#schedule();
+    return call.promise;
+  }
+
+  /** Resolves when nothing waits any more, whether it was written or failed. */
+  async flush(): Promise<void> {
+    if (this.#current !== undefined || this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Waits for everything written so far, then ends the thread. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  get #refusal(): DocketError | undefined {
+    return this.#failure ?? (this.#closing && new DocketError('LEDGER_FAILED', `${this.#path}: the ledger was closed`));
+  }
+
+  /** Calls of one turn of the caller share a batch also when the thread is idle. */
+  #schedule(): void {
+    if (this.#scheduled || this.#current !== undefined) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#current !== undefined) return;
+    const next = this.#queue.shift();
+    if (next === undefined) {
+      this.#worker?.unref();
+      for (const resume of this.#idle.splice(0)) resume();
+      return;
+    }
+    this.#current = next;
+    const worker = (this.#worker ??= this.#start());
+    worker.ref();
+    if ('packer' in next) {
+      const rows = next.packer.finish();
+      worker.postMessage({ kind: 'batch', rows } satisfies Request, rows.map((chunk) => chunk.buffer));
+    } else worker.postMessage({ kind: 'check' } satisfies Request);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#entry, { workerData: { path: this.#path, patience: this.#patience } satisfies WriterData, name: 'ledger' });
+    worker.on('message', (reply: Reply) => this.#answered(reply));
+    worker.on('error', (cause) => this.#fail(new DocketError('LEDGER_FAILED', `${this.#path}: the writing thread failed: ${String(cause)}`, { cause })));
+    worker.on('exit', (status) => {
+      this.#worker = undefined;
+      if (this.#closing === undefined || this.#current !== undefined) {
+        this.#fail(new DocketError('LEDGER_FAILED', `${this.#path}: the writing thread ended by itself with status ${status}`));
+      }
+    });
+    return worker;
+  }
+
+  #answered(reply: Reply): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    if (reply.kind === 'failed') {
+      const { failure, dangling } = reply;
+      this.#fail(dangling ? new DocketError('INTERNAL', failure.message) : toDocketError(failure, this.#path, 'STORE_UNWRITABLE'));
+      return;
+    }
+    this.#current = undefined;
+    if (reply.kind === 'checked') (current as Deferred<readonly string[]>).resolve(reply.problems);
+    else {
+      this.#pool.give(reply.spent);
+      settle(current as Batch, reply.conflicts);
+    }
+    this.#next();
+  }
+
+  #fail(failure: DocketError): void {
+    this.#failure ??= failure;
+    const waiting = this.#queue.splice(0);
+    if (this.#current !== undefined) waiting.unshift(this.#current);
+    this.#current = undefined;
+    for (const item of waiting) for (const call of 'packer' in item ? item.calls : [item]) call.reject(this.#failure);
+    this.#next();
+  }
+
+  async #close(): Promise<void> {
+    await this.flush();
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    worker.ref();
+    worker.postMessage({ kind: 'close' } satisfies Request);
+    await ended;
+  }
+}
+
+function settle({ calls }: Batch, conflicts: readonly (ConflictBytes & { readonly call: number })[]): void {
+  if (conflicts.length === 0) {
+    for (const call of calls) call.resolve([]);
+    return;
+  }
+  const byCall = Map.groupBy(conflicts, ({ call }) => call);
+  calls.forEach((call, i) => call.resolve(byCall.get(i) ?? []));
+}

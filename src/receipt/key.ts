@@ -1,0 +1,74 @@
+import type { CID } from '../ipld/cid.ts';
+import { encode } from '../ipld/dag-cbor.ts';
+import { sha3 } from '../ipld/hash.ts';
+import type { Ipld, IpldMap } from '../ipld/value.ts';
+
+/**
+ * The two names a result is filed under.
+ *
+ * - The **resolved key** covers everything the guest can notice: the instruction with each promise replaced by what it gave, the
+ *   limits it can run into, its grants and the op's `semantics`. Equal keys mean equal results, so it is the memo key.
+ * - The **declared key** covers the same with each promise replaced by the declared key of the task it awaits. It needs no
+ *   result at all, which lets a whole finished graph be recognized by its sinks, also when intermediates were collected. Being a
+ *   Merkle hash over the awaited keys and not just over instruction CIDs, it changes when a limit or an op's semantics changes anywhere
+ *   upstream. Only tasks whose whole upstream is pure and not forced may be looked up by it.
+ *
+ * The preimages are stored, so that `why` can compare two keys field by field.
+ */
+
+/** What besides the instruction decides the result. */
+export interface Conditions {
+  /** The module the instruction's `rsc` stands for; absent when the op has none. Replaces `rsc`, which may be a mere path. */
+  readonly module: CID | undefined;
+  /** The limits a guest can notice; time is not among them, since running out of it is never memoized. */
+  readonly limits: { readonly memory: number; readonly output: number; readonly openFiles: number };
+  readonly grants: readonly string[];
+  /** The op's own version number: raised when its output could change. */
+  readonly semantics: number;
+}
+
+export interface Key {
+  /** 32 bytes, SHA3-256 of the preimage. */
+  readonly key: Uint8Array;
+  /** DAG-CBOR map. */
+  readonly preimage: Uint8Array;
+}
+
+interface Named {
+  readonly rsc: string;
+  readonly op: string;
+  readonly nnc: string | Uint8Array;
+}
+
+/** `input` is the instruction's input with every promise replaced. */
+export function resolved(run: Named, input: Ipld, conditions: Conditions): Key {
+  return hashed({ ...common(run, conditions), input });
+}
+
+/** `awaits` are the declared keys of the tasks awaited, in the order of the plan. */
+export function declared(run: Named, instruction: CID, awaits: readonly Uint8Array[], conditions: Conditions): Key {
+  return hashed({ ...common(run, conditions), instruction, awaits });
+}
+
+/** Where a deterministic error of the same work is filed, for authors who asked for that: apart, so that it is never taken for a result. */
+export function forError(key: Uint8Array): Uint8Array {
+  const salted = new Uint8Array(key.length + 1);
+  salted.set(key);
+  return sha3(salted);
+}
+
+function common(run: Named, { module, limits, grants, semantics }: Conditions): IpldMap {
+  return {
+    op: run.op,
+    nonce: run.nnc,
+    semantics,
+    grants: [...grants],
+    limits: { memory: limits.memory, output: limits.output, openFiles: limits.openFiles },
+    ...(module === undefined ? { resource: run.rsc } : { module }),
+  };
+}
+
+function hashed(preimage: IpldMap): Key {
+  const bytes = encode(preimage);
+  return { key: sha3(bytes), preimage: bytes };
+}

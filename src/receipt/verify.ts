@@ -1,0 +1,98 @@
+import { DocketError } from '../errors.ts';
+import { type CID, ofValueBytes } from '../ipld/cid.ts';
+import { decode as decodeCbor } from '../ipld/dag-cbor.ts';
+import { publicKeyOf } from '../ipld/did-key.ts';
+import { verify as verifySignature } from '../ipld/identity.ts';
+import type { Ipld } from '../ipld/value.ts';
+import { type Envelope, open } from './envelope.ts';
+import type { Receipt } from './model.ts';
+import { outcomeOf } from './out.ts';
+import { asReceipt, misshapen } from './shape.ts';
+
+/** What can be wrong with the bytes of a receipt, in the order of checking. */
+export type Check =
+  /** Not DAG-CBOR of `{r, s}` with a signature of 64 bytes. Nothing else can be checked then. */
+  | 'envelope'
+  /** The receipt's CID is not the expected one. */
+  | 'cid'
+  /** The receipt is not canonical DAG-CBOR. Only envelope and CID can be checked then. */
+  | 'encoding'
+  /** Keys are missing, unknown or of the wrong kind. */
+  | 'shape'
+  /** `out` is neither `["ok", value]` nor `["error", {code, message, data}]`. */
+  | 'outcome'
+  /** `iss` is not an Ed25519 `did:key`. */
+  | 'issuer'
+  /** The signature is not one of the receipt by its issuer. */
+  | 'signature';
+
+export interface Finding {
+  readonly check: Check;
+  readonly message: string;
+}
+
+export interface Decoded {
+  readonly cid: CID;
+  readonly receipt: Receipt;
+  /** 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
+/** Reads an envelope without judging its signature. Throws `IPLD_INVALID`. */
+export function decode(bytes: Uint8Array): Decoded {
+  const envelope = open(bytes);
+  if (envelope === undefined) throw new DocketError('IPLD_INVALID', 'a receipt is not in an envelope {r, s}');
+  return { cid: ofValueBytes(envelope.r), receipt: receiptOf(envelope), signature: envelope.s.slice() };
+}
+
+/**
+ * The receipt of this CID, or undefined if `bytes` are not an envelope around it. For bytes that were verified when they entered: the
+ * CID covers everything but the signature, which is not looked at.
+ */
+export function decodeAs(cid: CID, bytes: Uint8Array): Receipt | undefined {
+  const envelope = open(bytes);
+  if (envelope === undefined || !ofValueBytes(envelope.r).equals(cid)) return undefined;
+  try {
+    return receiptOf(envelope);
+  } catch {
+    return undefined;
+  }
+}
+
+function receiptOf({ r }: Envelope): Receipt {
+  const value = decodeCbor(r);
+  const problem = misshapen(value);
+  if (problem !== undefined) throw new DocketError('IPLD_INVALID', `not a receipt: ${problem}`);
+  const receipt = asReceipt(value);
+  outcomeOf(receipt.out);
+  return receipt;
+}
+
+/** Everything that is wrong with `bytes`; empty if the receipt is sound. Whether its issuer is to be trusted is another question. */
+export function verify(bytes: Uint8Array, expected?: CID): readonly Finding[] {
+  const envelope = open(bytes);
+  if (envelope === undefined) return [{ check: 'envelope', message: 'the bytes are not DAG-CBOR of {r, s} with a signature of 64 bytes' }];
+  const findings: Finding[] = [];
+  const cid = ofValueBytes(envelope.r);
+  if (expected !== undefined && cid.toString() !== expected.toString())
+    findings.push({ check: 'cid', message: `the receipt is ${cid}, not ${expected}` });
+  let value: Ipld;
+  try {
+    value = decodeCbor(envelope.r);
+  } catch (error) {
+    return [...findings, { check: 'encoding', message: (error as Error).message }];
+  }
+  const problem = misshapen(value);
+  if (problem !== undefined) return [...findings, { check: 'shape', message: `not a receipt: ${problem}` }];
+  return [...findings, ...judge(asReceipt(value), envelope)];
+}
+
+function* judge({ out, iss }: Receipt, { r, s }: Envelope): Generator<Finding> {
+  try {
+    outcomeOf(out);
+  } catch (error) {
+    yield { check: 'outcome', message: (error as Error).message };
+  }
+  if (publicKeyOf(iss) === undefined) yield { check: 'issuer', message: `the issuer ${JSON.stringify(iss)} is not an Ed25519 did:key` };
+  else if (!verifySignature(iss, r, s)) yield { check: 'signature', message: `the signature is not one of this receipt by ${iss}` };
+}

@@ -1,0 +1,65 @@
+import { isDocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import type { Failure } from '../receipt/outcome.ts';
+import type { ImportName, ModuleInfo } from '../sandbox/module/model.ts';
+import { prepare } from '../sandbox/module/prepare.ts';
+
+export interface CompiledModule {
+  readonly module: WebAssembly.Module;
+  readonly info: ModuleInfo;
+  readonly memoryImport: ImportName | undefined;
+}
+
+type Entry = ({ readonly compiled: CompiledModule } | { readonly failure: Failure }) & { readonly weight: number };
+
+/** What a module that was refused weighs: its entry, not its code. */
+const REFUSED_WEIGHT = 1 << 10;
+
+/**
+ * Modules of one slot process, each prepared and compiled once, by CID; the least recently used go first. Weights are
+ * bytes of binary: compiled code is some multiple of that, which V8 does not tell.
+ */
+export class ModuleCache {
+  readonly #capacity: number;
+  readonly #entries = new Map<string, Entry>();
+  #weight = 0;
+
+  constructor(capacity = 64 << 20) {
+    this.#capacity = capacity;
+  }
+
+  /** `read` is called if the module is not there. A module that is not valid is a failure, remembered like a good one; what `read` throws is not. */
+  get(cid: CID, read: (cid: CID) => Uint8Array): { readonly compiled: CompiledModule } | { readonly failure: Failure } {
+    const key = cid.toString();
+    const found = this.#entries.get(key);
+    if (found !== undefined) {
+      this.#entries.delete(key);
+      this.#entries.set(key, found);
+      return found;
+    }
+    const entry = compile(cid, read(cid));
+    this.#entries.set(key, entry);
+    this.#weight += entry.weight;
+    this.#shrink();
+    return entry;
+  }
+
+  /** The newest stays, however heavy. */
+  #shrink(): void {
+    for (const [key, { weight }] of this.#entries) {
+      if (this.#weight <= this.#capacity || this.#entries.size === 1) return;
+      this.#entries.delete(key);
+      this.#weight -= weight;
+    }
+  }
+}
+
+function compile(cid: CID, bytes: Uint8Array): Entry {
+  try {
+    const { bytes: prepared, info, memoryImport } = prepare(bytes);
+    return { compiled: { module: new WebAssembly.Module(prepared), info, memoryImport }, weight: prepared.length };
+  } catch (error) {
+    if (!isDocketError(error, 'MODULE_INVALID') && !(error instanceof WebAssembly.CompileError)) throw error;
+    return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}` }, weight: REFUSED_WEIGHT };
+  }
+}

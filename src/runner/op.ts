@@ -1,0 +1,22 @@
+import type { Outcome, Usage } from '../receipt/outcome.ts';
+import type { BlobReader } from '../store/blob-reader.ts';
+import type { Job, JobEnd } from './job.ts';
+import type { ModuleCache } from './module-cache.ts';
+
+/** What an op has to work with inside of a slot process. */
+export interface Bench {
+  /** Sees the job's small blobs and the disk store. */
+  readonly blobs: BlobReader;
+  readonly modules: ModuleCache;
+  /** Root of the disk store. */
+  readonly storeRoot: string;
+}
+
+/** What running gave. Processor time is measured around it. */
+export interface Ran extends Pick<JobEnd, 'small' | 'written'> {
+  readonly outcome: Outcome;
+  readonly usage: Omit<Usage, 'cpu'>;
+}
+
+/** Runs a job to its end, synchronously. Failures of the task are data; throws only what is the host's (a damaged blob, a full disk). */
+export type Op = (job: Job, bench: Bench) => Ran;

@@ -1,0 +1,12 @@
+/** What the coordinator's side knows of an op without loading its sandbox: commands that run nothing must start fast. */
+interface OpTraits {
+  /** Part of every key. Raised when the op could give another output for the same task; then nothing filed before is a hit. */
+  readonly semantics: number;
+  /** What a task may be granted; each makes its result impure. */
+  readonly grants: readonly string[];
+}
+
+export const OPS: Readonly<Record<string, OpTraits>> = {
+  'wasi/run': { semantics: 1, grants: ['clock', 'random'] },
+  'wasm/run': { semantics: 1, grants: [] },
+};

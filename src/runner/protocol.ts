@@ -1,0 +1,146 @@
+import { DocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import { decode, encode } from '../ipld/dag-cbor.ts';
+import type { Ipld } from '../ipld/value.ts';
+import type { Failure, FailureCode, Outcome, Usage } from '../receipt/outcome.ts';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { HEADER, MAX_FRAME } from './frames.ts';
+import type { Job, JobEnd } from './job.ts';
+
+/**
+ * What crosses the pipes of a slot process. In: jobs. Out: `ready` once, then one `end` for each job, in the order the jobs came.
+ * The fields have fixed places; only what is free in shape (input, outcome) is DAG-CBOR, which costs more to decode than all the rest.
+ */
+
+export type Message = { readonly kind: 'ready' } | { readonly kind: 'end'; readonly end: JobEnd };
+
+const READY = 1;
+const END = 2;
+
+/** Encodes messages, with their length before them. Holds a buffer that is reused. */
+export class Encoder {
+  readonly #out = new ByteWriter();
+
+  /** Throws `INTERNAL` if it is larger than a message may be. */
+  job(job: Job): Uint8Array {
+    const out = this.#begin();
+    out.u32(job.id);
+    out.text(job.op);
+    out.bytes(job.module.bytes);
+    out.bytes(encode(job.input));
+    out.f64(job.limits.memory);
+    out.f64(job.limits.time);
+    out.f64(job.limits.output);
+    out.f64(job.limits.openFiles);
+    out.u32(job.grants.length);
+    for (const grant of job.grants) out.text(grant);
+    out.bytes(job.seed);
+    this.#small(job.small);
+    return this.#finish();
+  }
+
+  ready(): Uint8Array {
+    this.#begin().u8(READY);
+    return this.#finish();
+  }
+
+  end(end: JobEnd): Uint8Array {
+    const out = this.#begin();
+    out.u8(END);
+    out.u32(end.id);
+    this.#outcome(end.outcome);
+    out.f64(end.usage.wall);
+    out.f64(end.usage.cpu);
+    out.f64(end.usage.memory);
+    out.f64(end.usage.output);
+    this.#small(end.small);
+    out.u32(end.written.length);
+    for (const cid of end.written) out.bytes(cid.bytes);
+    return this.#finish();
+  }
+
+  #begin(): ByteWriter {
+    this.#out.finish();
+    this.#out.u32(0);
+    return this.#out;
+  }
+
+  #finish(): Uint8Array {
+    const length = this.#out.length - HEADER;
+    if (length > MAX_FRAME) throw new DocketError('INTERNAL', `a message of ${length} bytes is too large for a slot's pipe`);
+    this.#out.patchU32(0, length);
+    return this.#out.finish();
+  }
+
+  #outcome(outcome: Outcome): void {
+    const isOk = outcome.tag === 'ok';
+    this.#out.u8(isOk ? 1 : 0);
+    this.#out.bytes(encode(isOk ? outcome.value : failureValue(outcome.failure)));
+  }
+
+  #small(small: ReadonlyMap<string, Uint8Array>): void {
+    this.#out.u32(small.size);
+    for (const [hex, bytes] of small) {
+      this.#out.raw(Buffer.from(hex, 'hex'));
+      this.#out.bytes(bytes);
+    }
+  }
+}
+
+/** Throws `INTERNAL`, `IPLD_INVALID`. */
+export function decodeJob(bytes: Uint8Array): Job {
+  const from = new ByteReader(bytes);
+  const job: Job = {
+    id: from.u32(),
+    op: from.text(),
+    module: Cid.CID.decode(from.bytes()),
+    input: decode(from.bytes()),
+    limits: { memory: from.f64(), time: from.f64(), output: from.f64(), openFiles: from.f64() },
+    grants: from.list(() => from.text()),
+    seed: from.bytes(),
+    small: readSmall(from),
+  };
+  from.end();
+  return job;
+}
+
+/** Throws `INTERNAL`, `IPLD_INVALID`. */
+export function decodeMessage(bytes: Uint8Array): Message {
+  const from = new ByteReader(bytes);
+  const kind = from.u8();
+  if (kind === READY) {
+    from.end();
+    return { kind: 'ready' };
+  }
+  if (kind !== END) throw new DocketError('INTERNAL', `a slot process sent a message of the unknown kind ${kind}`);
+  const end: JobEnd = {
+    id: from.u32(),
+    outcome: readOutcome(from),
+    usage: readUsage(from),
+    small: readSmall(from),
+    written: from.list(() => Cid.CID.decode(from.bytes())),
+  };
+  from.end();
+  return { kind: 'end', end };
+}
+
+function failureValue({ code, message, data }: Failure): Ipld {
+  return data === undefined ? { code, message } : { code, message, data };
+}
+
+function readOutcome(from: ByteReader): Outcome {
+  const isOk = from.u8() === 1;
+  const value = decode(from.bytes());
+  if (isOk) return { tag: 'ok', value };
+  const { code, message, data } = value as unknown as { code: FailureCode; message: string; data?: Failure['data'] };
+  return { tag: 'error', failure: data === undefined ? { code, message } : { code, message, data } };
+}
+
+function readUsage(from: ByteReader): Usage {
+  return { wall: from.f64(), cpu: from.f64(), memory: from.f64(), output: from.f64() };
+}
+
+function readSmall(from: ByteReader): Map<string, Uint8Array> {
+  return new Map(from.list(() => [Buffer.from(from.raw(32)).toString('hex'), from.bytes()]));
+}

@@ -1,0 +1,53 @@
+import { isDocketError } from '../errors.ts';
+import type { Failure } from '../receipt/outcome.ts';
+import { BlobReader } from '../store/blob-reader.ts';
+import { VerifiedFiles } from '../store/verified-files.ts';
+import type { Job, JobEnd } from './job.ts';
+import { ModuleCache } from './module-cache.ts';
+import type { Op, Ran } from './op.ts';
+import { OPS } from './ops.ts';
+import { failed, Refusal } from './refusal.ts';
+import { run as wasmRun } from './wasm-run.ts';
+
+const RUNNERS: Readonly<Record<string, Op>> = { 'wasm/run': wasmRun };
+
+/** Runs the jobs of one slot process, one after another. Keeps what may outlive a job: compiled modules, and which files were verified. */
+export class JobRunner {
+  readonly #storeRoot: string;
+  readonly #modules = new ModuleCache();
+  readonly #verified = new VerifiedFiles();
+
+  constructor(storeRoot: string) {
+    this.#storeRoot = storeRoot;
+  }
+
+  /** Never throws: what goes wrong in Docket itself ends the job as `lost`, with the error's code in its data, to be tried again. */
+  run(job: Job): JobEnd {
+    const cpuBefore = process.cpuUsage();
+    const { outcome, usage, small, written } = this.#attempt(job);
+    const { user, system } = process.cpuUsage(cpuBefore);
+    return { id: job.id, outcome, usage: { ...usage, cpu: (user + system) / 1000 }, small, written };
+  }
+
+  #attempt(job: Job): Ran {
+    try {
+      const op = RUNNERS[job.op];
+      const traits = OPS[job.op];
+      if (op === undefined || traits === undefined) throw new Refusal('invalid', `there is no op ${job.op}`);
+      const unknown = job.grants.filter((grant) => !traits.grants.includes(grant));
+      if (unknown.length > 0) throw new Refusal('invalid', `${job.op} knows no grant ${unknown.join(', ')}`);
+      const blobs = new BlobReader(this.#storeRoot, job.small, this.#verified);
+      return op(job, { blobs, modules: this.#modules, storeRoot: this.#storeRoot });
+    } catch (error) {
+      return failed(error instanceof Refusal ? error.failure : hostFailure(error));
+    }
+  }
+}
+
+function hostFailure(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (isDocketError(error, 'BLOB_TOO_LARGE') || isDocketError(error, 'TREE_INVALID')) return { code: 'invalid', message };
+  if (isDocketError(error)) return { code: 'lost', message, data: { error: error.code } };
+  process.stderr.write(`${error instanceof Error ? error.stack : message}\n`);
+  return { code: 'lost', message: `Docket failed: ${message}`, data: { error: 'INTERNAL' } };
+}

@@ -1,0 +1,55 @@
+import { readSync, writeSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FrameDecoder } from './frames.ts';
+import { decodeJob, Encoder } from './protocol.ts';
+import { RESULTS_FD, JOBS_FD } from './slot-command.ts';
+import { JobRunner } from './run-job.ts';
+
+/**
+ * The program of a slot process. Reads jobs from one pipe, runs them one after another, writes their ends to another.
+ *
+ * Invariants
+ * 1. The end of a job is written, in one go, before the next job begins: the other side starts that one's clock when it reads it.
+ * 2. Everything is synchronous: reading blocks, and no guest, host call or write overlaps another. (Measured with messages of 100 bytes: 220 k/s, against
+ *    58 k/s through the event loop.) The loop turns only so that V8's own tasks (releasing code, finalizers) get their chance.
+ * 3. It ends when the pipe of jobs ends. A guest that loops cannot notice; the watcher of `slot-command.ts` kills it then.
+ */
+
+const CHUNK = 256 << 10;
+const JOBS_PER_TURN = 64;
+
+/** Bytes of dropped guest memory after which garbage is collected: the watchdog counts garbage like memory in use. */
+const COLLECT_AFTER = 64 << 20;
+
+declare const gc: () => void;
+
+function writeAll(bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(RESULTS_FD, bytes, done);
+}
+
+async function serve(storeRoot: string): Promise<void> {
+  const runner = new JobRunner(storeRoot);
+  const decoder = new FrameDecoder();
+  const encoder = new Encoder();
+  const chunk = new Uint8Array(CHUNK);
+  let dropped = 0;
+  let sinceTurn = 0;
+  writeAll(encoder.ready());
+  for (let count = readSync(JOBS_FD, chunk); count > 0; count = readSync(JOBS_FD, chunk)) {
+    for (const message of decoder.push(chunk.subarray(0, count))) {
+      const end = runner.run(decodeJob(message));
+      writeAll(encoder.end(end));
+      dropped += end.usage.memory + end.usage.output;
+      if (dropped > COLLECT_AFTER) {
+        gc();
+        dropped = 0;
+      }
+      if (++sinceTurn < JOBS_PER_TURN) continue;
+      sinceTurn = 0;
+      await nextTurn();
+    }
+  }
+}
+
+await serve(process.argv[2] as string);
+process.exit(0);

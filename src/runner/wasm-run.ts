@@ -1,0 +1,53 @@
+import { type Ipld, type IpldList, isList, isMap } from '../ipld/value.ts';
+import { callable, fromWasmResults, type Signature, toWasmArgs, type WasmNumber } from '../sandbox/module/signature.ts';
+import { guestFailure } from './guest-failure.ts';
+import { type Guest, instantiate, memoryOf, outfit } from './guest.ts';
+import type { Job } from './job.ts';
+import type { Bench, Ran } from './op.ts';
+import { clip, failed, Refusal } from './refusal.ts';
+
+/**
+ * `wasm/run`: calls one exported function of a core module with numbers. Input `{func, args}`; gives what the function returned. The guest
+ * has no imports but its memory.
+ */
+export function run(job: Job, { blobs, modules }: Bench): Ran {
+  const found = modules.get(job.module, (cid) => blobs.readAll(cid));
+  if ('failure' in found) return failed(found.failure);
+  const { func, args } = parse(job.input);
+  const { signature } = orRefuse(callable(found.compiled.info, func));
+  const numbers = orRefuse(toWasmArgs(signature, args)).args;
+  const guest = outfit(found.compiled, job.limits.memory, {});
+  return call(guest, func, signature, numbers);
+}
+
+function call(guest: Guest, func: string, signature: Signature, args: readonly WasmNumber[]): Ran {
+  const began = performance.now();
+  const usage = (): Ran['usage'] => ({ wall: performance.now() - began, memory: memoryOf(guest), output: 0 });
+  try {
+    const entry = instantiate(guest).exports[func] as (...args: readonly WasmNumber[]) => unknown;
+    const returned = entry(...args);
+    const spent = usage();
+    const result = fromWasmResults(signature, returned);
+    if ('failure' in result) return failed(result.failure, spent);
+    return { outcome: { tag: 'ok', value: result.value }, usage: spent, small: new Map(), written: [] };
+  } catch (error) {
+    const failure = guestFailure(error);
+    if (failure === undefined) throw error;
+    return failed(failure, usage());
+  }
+}
+
+function parse(input: Ipld): { readonly func: string; readonly args: IpldList } {
+  if (!isMap(input)) throw new Refusal('invalid', 'the input must be a map with "func" and "args"');
+  const { func, args = [], ...rest } = input;
+  if (typeof func !== 'string') throw new Refusal('invalid', '"func" must be the name of an exported function');
+  if (!isList(args)) throw new Refusal('invalid', '"args" must be a list');
+  const unknown = Object.keys(rest);
+  if (unknown.length > 0) throw new Refusal('invalid', `wasm/run knows no input ${unknown.map((key) => JSON.stringify(clip(key))).join(', ')}`);
+  return { func, args };
+}
+
+function orRefuse<T extends object>(result: T | { readonly failure: Refusal['failure'] }): T {
+  if ('failure' in result) throw Refusal.of(result.failure);
+  return result;
+}

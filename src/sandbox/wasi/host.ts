@@ -1,0 +1,20 @@
+import type { FileSystem } from '../files/file-system.ts';
+import type { GuestClock } from './clock.ts';
+import type { Descriptors } from './descriptors.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import type { GuestRandom } from './random.ts';
+
+/**
+ * What a host call works on. A call either returns (success) or throws: an `Errno` goes back to the guest as the call's
+ * result, anything else ends the task. Calls check addresses for results before they change anything.
+ */
+export interface Host {
+  readonly memory: GuestMemory;
+  readonly files: FileSystem;
+  readonly descriptors: Descriptors;
+  readonly clock: GuestClock;
+  readonly random: GuestRandom;
+  /** NUL-terminated UTF-8. */
+  readonly args: readonly Uint8Array[];
+  readonly environ: readonly Uint8Array[];
+}

@@ -1,0 +1,87 @@
+import * as Errno from '../files/errno.ts';
+import type { Inode } from '../files/inode.ts';
+import { ALL_FDFLAGS, ALL_OFLAGS, DIRECTORY_RIGHTS, FDFLAG, FILE_RIGHTS, OFLAG, RIGHT } from './abi.ts';
+import { need } from './descriptor-calls.ts';
+import type { Descriptor, DirectoryDescriptor } from './descriptors.ts';
+import type { Host } from './host.ts';
+import { directoryOf, ending } from './path-calls.ts';
+
+/**
+ * `path_open`. The new descriptor gets of the rights asked for those that make sense for what was opened; asking for one of
+ * these that the directory does not pass on is ENOTCAPABLE. Rights to inherit are silently cut to what the directory
+ * passes on, since programs ask for all of them.
+ */
+export function pathOpen(
+  host: Host,
+  fd: number,
+  lookupFlags: number,
+  path: number,
+  pathLength: number,
+  oflags: number,
+  rightsBase: bigint,
+  rightsInheriting: bigint,
+  fdflags: number,
+  result: number,
+): void {
+  const { descriptors, files, memory } = host;
+  const directory = directoryOf(host, fd, RIGHT.pathOpen);
+  checkFlags(directory, oflags, fdflags);
+  const text = memory.path(path, pathLength);
+  memory.check(result, 4);
+  descriptors.checkRoom();
+
+  const exclusive = (oflags & (OFLAG.creat | OFLAG.excl)) === (OFLAG.creat | OFLAG.excl);
+  const follow = ending(lookupFlags);
+  const place = files.lookup(directory.inode, text, exclusive ? 'keep' : follow);
+  const rights = toRights(rightsBase);
+  if (place.inode === undefined) {
+    if ((oflags & OFLAG.creat) === 0) throw Errno.NOENT;
+    checkRights(directory, rights & FILE_RIGHTS);
+  } else {
+    if (exclusive) throw Errno.EXIST;
+    checkOpenable(place.inode, oflags, rights);
+    checkRights(directory, rights & (place.inode.type === 'file' ? FILE_RIGHTS : DIRECTORY_RIGHTS));
+  }
+  const inode = place.inode ?? files.createFile(place);
+  if (inode.type === 'file' && (oflags & OFLAG.trunc) !== 0 && place.inode !== undefined) {
+    inode.content.resize(0);
+    files.changed(inode);
+  }
+  const inheriting = toRights(rightsInheriting) & directory.inheriting;
+  memory.setU32(result, descriptors.add(describe(inode, rights, inheriting, fdflags)));
+}
+
+function describe(inode: Inode, rights: number, inheriting: number, flags: number): Descriptor {
+  if (inode.type === 'file') return { kind: 'file', inode, position: 0, rights: rights & FILE_RIGHTS, inheriting: 0, flags };
+  if (inode.type === 'link') throw Errno.LOOP;
+  return { kind: 'directory', inode, preopen: undefined, rights: rights & DIRECTORY_RIGHTS, inheriting, flags };
+}
+
+function checkFlags(directory: DirectoryDescriptor, oflags: number, fdflags: number): void {
+  if ((oflags & ~ALL_OFLAGS) !== 0 || (fdflags & ~ALL_FDFLAGS) !== 0) throw Errno.INVAL;
+  if ((oflags & OFLAG.directory) !== 0 && (oflags & (OFLAG.creat | OFLAG.excl | OFLAG.trunc)) !== 0) throw Errno.INVAL;
+  if ((oflags & OFLAG.creat) !== 0) need(directory, RIGHT.pathCreateFile);
+  if ((oflags & OFLAG.trunc) !== 0) need(directory, RIGHT.pathFilestatSetSize);
+  if ((fdflags & FDFLAG.dsync) !== 0) checkRights(directory, RIGHT.fdDatasync);
+  if ((fdflags & (FDFLAG.rsync | FDFLAG.sync)) !== 0) checkRights(directory, RIGHT.fdSync);
+}
+
+function checkOpenable(inode: Inode, oflags: number, rights: number): void {
+  const asDirectory = (oflags & OFLAG.directory) !== 0;
+  if (inode.type === 'link') throw Errno.LOOP;
+  if (inode.type === 'file') {
+    if (asDirectory) throw Errno.NOTDIR;
+    return;
+  }
+  const toWrite = (oflags & (OFLAG.creat | OFLAG.trunc)) !== 0 || (rights & RIGHT.fdWrite) !== 0;
+  if (toWrite && !asDirectory) throw Errno.ISDIR;
+}
+
+function checkRights(directory: DirectoryDescriptor, rights: number): void {
+  if ((rights & ~directory.inheriting) !== 0) throw Errno.NOTCAPABLE;
+}
+
+/** The defined ones of 64 bits. */
+function toRights(rights: bigint): number {
+  return Number(BigInt.asUintN(30, rights));
+}

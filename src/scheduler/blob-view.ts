@@ -1,0 +1,68 @@
+import type { CID } from '../ipld/cid.ts';
+import * as Cid from '../ipld/cid.ts';
+import type { Ipld } from '../ipld/value.ts';
+import * as Tree from '../store/tree.ts';
+
+/** Synchronous, verified reading of blobs at rest: small ones by the ledger, large ones by the disk store. */
+export interface BlobsAtRest {
+  /** Small blob by lower-case hex digest. */
+  small(digest: string): Uint8Array | undefined;
+  has(cid: CID): boolean;
+  /** Throws `BLOB_MISSING` or `BLOB_DAMAGED`. */
+  read(cid: CID): Uint8Array;
+}
+
+/** Lower-case hex of the digest, the name under which small blobs are kept. */
+export function hexOf(cid: CID): string {
+  return Buffer.from(cid.multihash.digest).toString('hex');
+}
+
+/** Blobs as a run sees them: those at rest, and the small ones that came with results not yet committed. */
+export class BlobView {
+  readonly #rest: BlobsAtRest;
+  readonly #fresh = new Map<string, Uint8Array>();
+
+  constructor(rest: BlobsAtRest) {
+    this.#rest = rest;
+  }
+
+  /** Small blobs of a result on its way to the ledger. */
+  add(blobs: ReadonlyMap<string, Uint8Array>): void {
+    for (const [digest, bytes] of blobs) this.#fresh.set(digest, bytes);
+  }
+
+  /** Now at rest, so no longer held here. */
+  forget(blobs: ReadonlyMap<string, Uint8Array>): void {
+    for (const digest of blobs.keys()) this.#fresh.delete(digest);
+  }
+
+  small(cid: CID): Uint8Array | undefined {
+    const digest = hexOf(cid);
+    return this.#fresh.get(digest) ?? this.#rest.small(digest);
+  }
+
+  has(cid: CID): boolean {
+    return this.#fresh.has(hexOf(cid)) || this.#rest.has(cid);
+  }
+
+  read(cid: CID): Uint8Array {
+    return this.#fresh.get(hexOf(cid)) ?? this.#rest.read(cid);
+  }
+
+  tree(cid: CID): Tree.Tree {
+    return Tree.decode(this.read(cid));
+  }
+
+  /** The first blob that `value` names and that is not here, trees looked into; undefined if all are. */
+  firstMissing(value: Ipld): CID | undefined {
+    for (const cid of Cid.links(value)) {
+      if (!Cid.isStored(cid)) continue;
+      if (!this.has(cid)) return cid;
+      if (!Cid.isTree(cid)) continue;
+      for (const entry of Object.values(this.tree(cid))) {
+        if ('cid' in entry && !this.has(entry.cid)) return entry.cid;
+      }
+    }
+    return undefined;
+  }
+}

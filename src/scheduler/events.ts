@@ -1,0 +1,54 @@
+import type { CID } from '../ipld/cid.ts';
+import type { Ipld } from '../ipld/value.ts';
+import { CANCELLED, FAILED, OK, type Result, SKIPPED, type Via } from './state.ts';
+
+/** What a run tells while it goes on. Tasks are named by their index in the plan. */
+export type RunEvent =
+  | { readonly kind: 'planned'; readonly total: number }
+  | { readonly kind: 'started'; readonly task: number; readonly attempt: number }
+  | { readonly kind: 'retrying'; readonly task: number; readonly after: number; readonly message: string }
+  | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: Via | null; readonly message?: string }
+  | { readonly kind: 'conflict'; readonly kept: CID; readonly other: CID }
+  | { readonly kind: 'slots'; readonly held: number };
+
+export type TaskState = 'ok' | 'failed' | 'skipped' | 'cancelled';
+
+const STATE_NAMES = { [OK]: 'ok', [FAILED]: 'failed', [SKIPPED]: 'skipped', [CANCELLED]: 'cancelled' } as const;
+
+/** The word for a settled status, in events, the ledger and the CLI. */
+export function stateName(status: Result['status']): TaskState {
+  return STATE_NAMES[status];
+}
+
+export type RunOutcome = 'completed' | 'failed' | 'cancelled';
+
+export interface Counts {
+  readonly total: number;
+  /** Settled `ok` by running. */
+  readonly ran: number;
+  /** Found by a key, or not looked at because everything that wanted it was found. */
+  readonly cached: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly cancelled: number;
+}
+
+export interface TaskError {
+  readonly task: string;
+  readonly code: string;
+  readonly message: string;
+  /** How many tasks did not run because of it. */
+  readonly skipped: number;
+}
+
+/** How a run ended. */
+export interface RunSummary {
+  readonly run: string;
+  readonly state: RunOutcome;
+  readonly tasks: Counts;
+  /** Values of the named outputs that are there. */
+  readonly outputs: Readonly<Record<string, Ipld>>;
+  readonly errors: readonly TaskError[];
+  /** Results that differed from the one filed first under the same key. */
+  readonly conflicts: number;
+}

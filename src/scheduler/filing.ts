@@ -1,0 +1,132 @@
+import type { CID } from '../ipld/cid.ts';
+import { encode } from '../ipld/dag-cbor.ts';
+import { sha3 } from '../ipld/hash.ts';
+import type { Key as SigningKey } from '../ipld/identity.ts';
+import { type IpldMap, float, isMap } from '../ipld/value.ts';
+import type { Change } from '../ledger/change.ts';
+import * as Receipt from '../receipt/issue.ts';
+import type { ReceiptMeta } from '../receipt/model.ts';
+import type { Key } from '../receipt/key.ts';
+import * as MemoKey from '../receipt/key.ts';
+import type { FailureCode, Outcome, Usage } from '../receipt/outcome.ts';
+import type { PlannedTask } from '../workflow/model.ts';
+import { stateName } from './events.ts';
+import type { Lookup } from './lookup.ts';
+import type { Policy } from './policies.ts';
+import type { Result } from './state.ts';
+
+/** Errors that the same work would give again, so that they may be memoized where the author asks. */
+const DETERMINISTIC: ReadonlySet<FailureCode> = new Set(['exit', 'trap', 'invalid', 'limit/output', 'limit/open-files', 'limit/memory']);
+
+/** One attempt that ended. */
+export interface Ended {
+  readonly index: number;
+  readonly task: PlannedTask;
+  readonly policy: Policy;
+  readonly outcome: Outcome;
+  readonly usage: Usage;
+  /** Milliseconds since the epoch. */
+  readonly started: number;
+  readonly attempt: number;
+  /** Absent when the promises could not be resolved. */
+  readonly key: Key | undefined;
+}
+
+/** Issues receipts, and says what is to be filed in the ledger for each. */
+export class Filing {
+  readonly #signer: SigningKey;
+  readonly #lookup: Lookup;
+  readonly #version: string;
+
+  constructor(signer: SigningKey, lookup: Lookup, version: string) {
+    this.#signer = signer;
+    this.#lookup = lookup;
+    this.#version = version;
+  }
+
+  /** The receipt of an attempt, and its rows: the receipt always, memo rows if the result may be a hit. */
+  issue(ended: Ended): { readonly receipt: CID; readonly changes: Change[] } {
+    const { task, outcome, key } = ended;
+    const { cid, bytes } = Receipt.issue({ invocation: task.invocation, outcome, meta: this.#meta(ended), key: this.#signer });
+    const changes: Change[] = [
+      { kind: 'receipt', cid, instruction: task.instruction, invocation: task.invocation, bytes, at: Math.round(ended.started + ended.usage.wall) },
+    ];
+    if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
+    return { receipt: cid, changes };
+  }
+
+  /** The row that lets a result found by its resolved key be found by its declared key as well. */
+  declare(index: number, receipt: CID): Change[] {
+    const key = this.#lookup.declaredKey(index);
+    if (key === undefined) return [];
+    return [declaredRow(key, receipt, false)];
+  }
+
+  /** The row that says how a task of a run ended. */
+  row(run: string, index: number, task: PlannedTask, result: Result, more: { readonly key: Uint8Array | null; readonly attempts: number }): Change {
+    const { label, instruction } = task;
+    return {
+      kind: 'run-task',
+      run,
+      index,
+      label,
+      instruction,
+      state: stateName(result.status),
+      via: 'via' in result ? result.via : null,
+      receipt: 'receipt' in result ? result.receipt : null,
+      cause: 'cause' in result ? result.cause : null,
+      ...more,
+    };
+  }
+
+  #memoRows({ index, task, policy, outcome }: Ended, key: Key, receipt: CID): Change[] {
+    if (!this.#lookup.isMemoized(index)) return [];
+    const out = digestOf(outcome);
+    const replace = this.#lookup.wasDamaged(key.key) || !policy.pure;
+    if (outcome.tag === 'error') {
+      if (policy.memo !== 'errors' || !DETERMINISTIC.has(outcome.failure.code)) return [];
+      return [resolvedRow({ ...key, key: MemoKey.forError(key.key) }, task, receipt, out, replace)];
+    }
+    const rows = [resolvedRow(key, task, receipt, out, replace)];
+    const declared = this.#lookup.declaredKey(index);
+    if (declared !== undefined) rows.push(declaredRow(declared, receipt, replace));
+    return rows;
+  }
+
+  #meta({ task, policy, usage, started, attempt, key }: Ended): ReceiptMeta {
+    const { run } = task.task;
+    const func = run.op === 'wasm/run' && isMap(run.input) ? run.input.func : undefined;
+    return {
+      // Homestar's receipts carry the function's name here; other ops have none, so theirs carry the op.
+      op: typeof func === 'string' ? func : run.op,
+      instruction: task.instruction,
+      ...(policy.module === undefined ? {} : { module: policy.module }),
+      ...(key === undefined ? {} : { key: key.key }),
+      agent: this.#signer.did,
+      attempt,
+      docket: this.#version,
+      grants: [...policy.grants],
+      limits: { memory: policy.limits.memory, time: policy.limits.time, output: policy.limits.output, openFiles: policy.limits.openFiles },
+      started: Math.round(started),
+      usage: { wall: float(usage.wall), cpu: float(usage.cpu), memory: usage.memory, output: usage.output },
+    };
+  }
+}
+
+function resolvedRow({ key, preimage }: Key, { label }: PlannedTask, receipt: CID, out: Uint8Array, replace: boolean): Change {
+  return { kind: 'memo', table: 'resolved', key, preimage, label, receipt, out, replace };
+}
+
+function declaredRow(key: Key, receipt: CID, replace: boolean): Change {
+  return { kind: 'memo', table: 'declared', key: key.key, receipt, replace };
+}
+
+/** Tells apart what two receipts say came out, whatever else they say. */
+function digestOf(outcome: Outcome): Uint8Array {
+  return sha3(encode(outcome.tag === 'ok' ? ['ok', outcome.value] : ['error', failureValue(outcome)]));
+}
+
+/** The value an error promise gives, and the one that stands in the receipt. */
+export function failureValue({ failure }: Extract<Outcome, { tag: 'error' }>): IpldMap {
+  return { code: failure.code, message: failure.message, ...(failure.data === undefined ? {} : { data: failure.data }) };
+}

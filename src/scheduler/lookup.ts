@@ -1,0 +1,127 @@
+import type { CID } from '../ipld/cid.ts';
+import type { Ipld } from '../ipld/value.ts';
+import type { MemoRow, MemoTable } from '../ledger/ledger.ts';
+import * as Key from '../receipt/key.ts';
+import * as Receipt from '../receipt/verify.ts';
+import type { Plan } from '../workflow/model.ts';
+import type { Policies } from './policies.ts';
+import { FAILED, OK, type Result, type Via } from './state.ts';
+
+/** What look-ups need of the ledger. */
+export interface MemoSource {
+  memo(table: MemoTable, keys: readonly Uint8Array[]): (MemoRow | undefined)[];
+  /** Receipts of an instruction, newest first. */
+  receiptsOfInstruction(instruction: CID, limit: number): readonly { readonly cid: CID; readonly bytes: Uint8Array }[];
+}
+
+/** A result found under a key. */
+export type Hit = Extract<Result, { readonly receipt: CID }>;
+
+/**
+ * Finds results by their two keys (DESIGN: a memo hit gives what running would have given).
+ *
+ * A task is *clean* if it and all it awaits, transitively, is pure and not forced. Only a clean task may be found by its declared
+ * key, since only then do the keys alone decide the result. The resolved key serves every task that may be memoized: one that is
+ * pure, or whose author wants impure results kept (`memo: always`), and that is not forced.
+ */
+export class Lookup {
+  readonly #plan: Plan;
+  readonly #policies: Policies;
+  readonly #memo: MemoSource;
+  readonly #forced: (task: number) => boolean;
+  readonly #clean: Uint8Array;
+  #declared: (Key.Key | undefined)[] | undefined;
+  /** Resolved keys whose receipt turned out damaged; a new one takes its place. */
+  readonly #damaged = new Set<string>();
+
+  constructor(plan: Plan, policies: Policies, memo: MemoSource, forced: (task: number) => boolean) {
+    this.#plan = plan;
+    this.#policies = policies;
+    this.#memo = memo;
+    this.#forced = forced;
+    this.#clean = new Uint8Array(plan.tasks.length);
+    plan.tasks.forEach((task, i) => {
+      const own = task.external.length === 0 && this.#policies.of(i).pure && this.#mayHit(i);
+      this.#clean[i] = own && task.awaits.every((input) => this.#clean[input.task] === 1) ? 1 : 0;
+    });
+  }
+
+  /** Whether results of this task are filed under its keys. */
+  isMemoized(task: number): boolean {
+    const { pure, memo } = this.#policies.of(task);
+    return memo !== 'never' && (pure || memo === 'always');
+  }
+
+  #mayHit(task: number): boolean {
+    return this.isMemoized(task) && !this.#forced(task);
+  }
+
+  /** The declared key, or undefined for a task that is not clean. All are made at the first call, upstream first. */
+  declaredKey(index: number): Key.Key | undefined {
+    if (this.#declared === undefined) {
+      const keys: (Key.Key | undefined)[] = (this.#declared = []);
+      this.#plan.tasks.forEach((task, i) => {
+        const awaits = this.#clean[i] === 1 ? task.awaits.map((input) => keys[input.task]!.key) : undefined;
+        keys.push(awaits && Key.declared(task.task.run, task.instruction, awaits, this.#policies.of(i)));
+      });
+    }
+    return this.#declared[index];
+  }
+
+  resolvedKey(index: number, input: Ipld): Key.Key {
+    return Key.resolved(this.#plan.tasks[index]!.task.run, input, this.#policies.of(index));
+  }
+
+  /** Results of these tasks by declared key; undefined where there is none. */
+  byDeclared(tasks: readonly number[]): (Hit | undefined)[] {
+    const clean = tasks.filter((task) => this.#clean[task] === 1);
+    const found = this.#find('declared', clean, clean.map((task) => this.declaredKey(task)!.key));
+    return tasks.map((task) => found.get(task));
+  }
+
+  /** Results of these tasks by resolved key. */
+  byResolved(tasks: readonly { readonly task: number; readonly key: Uint8Array }[]): (Hit | undefined)[] {
+    const allowed = tasks.filter(({ task }) => this.#mayHit(task));
+    const found = this.#find('resolved', allowed.map(({ task }) => task), allowed.map(({ key }) => key));
+    const errors = allowed.filter(({ task }) => this.#policies.of(task).memo === 'errors' && !found.has(task));
+    const failures = this.#find('resolved', errors.map(({ task }) => task), errors.map(({ key }) => Key.forError(key)));
+    return tasks.map(({ task }) => found.get(task) ?? failures.get(task));
+  }
+
+  /** What a promise on an instruction of an earlier run stands for: its newest sound receipt. */
+  newest(instruction: CID): Hit | undefined {
+    for (const { cid, bytes } of this.#memo.receiptsOfInstruction(instruction, 16)) {
+      const hit = readHit(cid, bytes, 'declared');
+      if (hit !== undefined) return hit;
+    }
+    return undefined;
+  }
+
+  /** Whether an earlier row under this resolved key is useless and must be replaced. */
+  wasDamaged(key: Uint8Array): boolean {
+    return this.#damaged.has(hex(key));
+  }
+
+  #find(table: MemoTable, tasks: readonly number[], keys: readonly Uint8Array[]): Map<number, Hit> {
+    const found = new Map<number, Hit>();
+    if (keys.length === 0) return found;
+    this.#memo.memo(table, keys).forEach((row, i) => {
+      if (row === undefined) return;
+      const hit = readHit(row.receipt, row.bytes, table);
+      if (hit === undefined) this.#damaged.add(hex(keys[i]!));
+      else found.set(tasks[i]!, hit);
+    });
+    return found;
+  }
+}
+
+function readHit(cid: CID, bytes: Uint8Array, via: Exclude<Via, 'ran'>): Hit | undefined {
+  const receipt = Receipt.decodeAs(cid, bytes);
+  if (receipt === undefined) return undefined;
+  const [tag, value] = receipt.out;
+  return { status: tag === 'error' ? FAILED : OK, value, receipt: cid, via };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}

@@ -1,0 +1,53 @@
+import { DocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import type { Awaited, Plan } from '../workflow/model.ts';
+import { visitPromises } from '../workflow/promise.ts';
+import type { Hit, Lookup } from './lookup.ts';
+import type { Result, RunState } from './state.ts';
+
+/** What the promises of a run stand for: results of its own tasks, or of instructions of earlier runs. */
+export class Promises {
+  readonly #state: RunState;
+  readonly #byInstruction = new Map<string, number>();
+  readonly #external = new Map<string, Hit>();
+
+  constructor(state: RunState) {
+    this.#state = state;
+    state.plan.tasks.forEach((task, i) => this.#byInstruction.set(nameOf(task.instruction), i));
+  }
+
+  /** Looks up the instructions that are not in the plan: the newest receipt of each counts. Throws `PROMISE_UNRESOLVED`. */
+  findExternal(plan: Plan, lookup: Lookup): void {
+    for (const { external, label } of plan.tasks) {
+      for (const { instruction } of external) {
+        const name = nameOf(instruction);
+        if (this.#external.has(name)) continue;
+        const hit = lookup.newest(instruction);
+        if (hit === undefined) {
+          throw new DocketError('PROMISE_UNRESOLVED', `task ${label} awaits ${instruction}, which is not in the workflow and has no receipt here`);
+        }
+        this.#external.set(name, hit);
+      }
+    }
+  }
+
+  /** Tasks the named outputs await. */
+  tasksOf(outputs: Plan['outputs']): number[] {
+    const found: number[] = [];
+    visitPromises(Object.values(outputs), ({ instruction }) => {
+      const task = this.#byInstruction.get(nameOf(instruction));
+      if (task !== undefined) found.push(task);
+    });
+    return found;
+  }
+
+  given({ instruction }: Awaited): Result | undefined {
+    const name = nameOf(instruction);
+    const task = this.#byInstruction.get(name);
+    return task === undefined ? this.#external.get(name) : this.#state.results[task];
+  }
+}
+
+function nameOf(cid: CID): string {
+  return Buffer.from(cid.multihash.digest).toString('latin1');
+}

@@ -1,0 +1,44 @@
+import { isDocketError } from '../errors.ts';
+import { decodeWithPlaces, type Placed } from '../ipld/dag-json.ts';
+import { isList, isMap } from '../ipld/value.ts';
+import { compileHomestar } from './homestar.ts';
+import type { Plan } from './model.ts';
+import type { Sources } from './sources.ts';
+import { compileYaml } from './yaml/compile.ts';
+import { parse } from './yaml/source.ts';
+
+export interface CompileOptions {
+  /** Name of the file, for the places of errors; its extension helps to tell the format. */
+  readonly file: string;
+  /** Values for the workflow's `inputs`. */
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly sources: Sources;
+}
+
+/**
+ * Turns the text of a workflow file into a plan. JSON whose `tasks` is a list is Homestar's format, read as DAG-JSON; anything
+ * else is Docket's own, in YAML or as JSON.
+ *
+ * Throws `DocketError` with file, line and column: `WORKFLOW_*`, `OP_UNKNOWN`, `LIMIT_REFUSED`, and what the sources throw.
+ * If the text alone has several problems, `details.problems` lists them all (`code`, `message`, `place`, `next`).
+ */
+export async function compile(text: string, { file, inputs, sources }: CompileOptions): Promise<Plan> {
+  const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  const json = readJson(source, file);
+  if (json !== undefined) return compileHomestar(json, { file, inputs, sources });
+  return compileYaml(parse(source, file), inputs, sources, { file, line: 1, column: 1 });
+}
+
+/** The document if it is Homestar's. JSON in a file of another name may be YAML that only begins like JSON, so its errors count only in `.json`. */
+function readJson(text: string, file: string): Placed | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  const isNamedJson = file.endsWith('.json');
+  try {
+    const placed = decodeWithPlaces(text, { file });
+    const isOwn = isMap(placed.value) && 'tasks' in placed.value && !isList(placed.value['tasks']);
+    return isOwn || (!isNamedJson && !isMap(placed.value)) ? undefined : placed;
+  } catch (error) {
+    if (isNamedJson && isDocketError(error)) throw error;
+    return undefined;
+  }
+}

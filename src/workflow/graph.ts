@@ -1,0 +1,59 @@
+import type { CID } from '../ipld/cid.ts';
+import type { Ipld } from '../ipld/value.ts';
+import type { Awaited, PlannedTask } from './model.ts';
+import { visitPromises } from './promise.ts';
+
+/** What one task awaits; `awaits` counts tasks in whatever order the caller has them. */
+export interface Edges {
+  readonly awaits: PlannedTask['awaits'];
+  readonly external: readonly Awaited[];
+}
+
+const NO_EDGES: Edges = { awaits: [], external: [] };
+
+/** Edges from the promises in an input; `tasks` maps `keyOf` an instruction to its task. */
+export function edgesOf(input: Ipld, tasks: ReadonlyMap<string, number>): Edges {
+  const awaits: PlannedTask['awaits'][number][] = [];
+  const external: Awaited[] = [];
+  const seen = new Set<string>();
+  visitPromises(input, (awaited) => {
+    const key = keyOf(awaited.instruction);
+    const task = tasks.get(key);
+    if (task === undefined) {
+      external.push(awaited);
+      return;
+    }
+    const edge = `${awaited.branch}${key}`;
+    if (seen.has(edge)) return;
+    seen.add(edge);
+    awaits.push({ task, branch: awaited.branch });
+  });
+  return awaits.length === 0 && external.length === 0 ? NO_EDGES : { awaits, external };
+}
+
+/**
+ * Topological order: each task after those it awaits, otherwise as given. Depth first with a stack of its own, since a chain may be a
+ * million tasks long. Content addresses leave no room for cycles.
+ */
+export function sort(edges: readonly Edges[]): number[] {
+  const order: number[] = [];
+  const next = new Int32Array(edges.length).fill(-1);
+  const stack: number[] = [];
+  for (let start = 0; start < edges.length; start++) {
+    if (next[start] === -1) stack.push(start);
+    while (stack.length > 0) {
+      const node = stack.at(-1)!;
+      const awaited = edges[node]!.awaits[++next[node]!]?.task;
+      if (awaited === undefined) {
+        stack.pop();
+        order.push(node);
+      } else if (next[awaited] === -1) stack.push(awaited);
+    }
+  }
+  return order;
+}
+
+/** A digest as a text of 32 one-byte characters: a third of the price of printing the CID. */
+export function keyOf(cid: CID): string {
+  return String.fromCharCode.apply(null, cid.multihash.digest as unknown as number[]);
+}

@@ -1,0 +1,100 @@
+import { DocketError, type ErrorCode, isDocketError, type Place } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import type { Placed } from '../ipld/dag-json.ts';
+import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
+import { checkInput } from './input.ts';
+import * as Limit from './limits.ts';
+import type { Instruction, Plan, Task } from './model.ts';
+import { isNonce } from './nonce.ts';
+import { type Draft, PlanBuilder } from './plan.ts';
+import { memoOf } from './policy.ts';
+import * as Resource from './resource.ts';
+import { Imports, type Sources } from './sources.ts';
+
+type Path = readonly (string | number)[];
+
+/** Throws, with the place of what stands at `path`. */
+type Fail = (path: Path, message: string, next?: string, code?: ErrorCode) => never;
+
+interface Options {
+  readonly file: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly sources: Sources;
+}
+
+/**
+ * Homestar's workflow: `{tasks: [{run, cause, meta, prf}]}` with `run` = `{rsc, op, input, nnc}`. As there, only these keys are
+ * kept and count in CIDs, an absent `cause` is null and an absent `nnc` is `""`. Stricter than there: `prf` must be a list, and
+ * limits that cannot be enforced are refused.
+ */
+export async function compileHomestar(json: Placed, { inputs, sources }: Options): Promise<Plan> {
+  const fail: Fail = (path, message, next, code = 'WORKFLOW_INVALID') => {
+    throw new DocketError(code, message, { place: json.place(path), ...(next === undefined ? {} : { next }) });
+  };
+  const root = json.value;
+  if (!isMap(root)) return fail([], 'a workflow must be a map');
+  if (!('tasks' in root)) return fail([], 'no tasks field set');
+  if (!isList(root['tasks'])) return fail(['tasks'], '"tasks" must be a list');
+  if (root['tasks'].length === 0) return fail(['tasks'], '"tasks" is empty');
+  const [input] = Object.keys(inputs);
+  if (input !== undefined) return fail([], `the workflow has no input "${input}"`, 'Workflows in this format have no inputs.', 'WORKFLOW_INPUT');
+  const tasks = root['tasks'].map((task, i) => readTask(task, i, json, fail));
+  const drafts = await resolveModules(tasks, sources, (i) => json.place(['tasks', i, 'run', 'rsc']));
+  const builder = new PlanBuilder({ duplicates: 'refuse' });
+  drafts.forEach((draft, i) => builder.add(draft, () => json.place(['tasks', i])));
+  return builder.finish();
+}
+
+function readTask(value: Ipld, index: number, json: Placed, fail: Fail): Task {
+  const at = ['tasks', index];
+  if (!isMap(value)) return fail(at, 'a task must be a map');
+  const { run, cause = null, meta, prf } = value;
+  if (isLink(run)) return fail([...at, 'run'], 'workflow tasks/instructions must be expanded / inlined');
+  if (!isMap(run)) return fail([...at, 'run'], 'a task must have "run", an instruction');
+  if (!isMap(meta)) return fail([...at, 'meta'], 'a task must have "meta", a map', 'Write "meta": {} for the default limits.');
+  if (!isList(prf)) return fail([...at, 'prf'], 'a task must have "prf", a list', 'Write "prf": [].');
+  const check = (path: Path, work: () => unknown): void => refit(work, json.place([...at, ...path]));
+  check(['meta'], () => {
+    Limit.fromMeta(meta);
+    Limit.retryFromMeta(meta);
+    memoOf(meta);
+  });
+  const instruction = readInstruction(run, [...at, 'run'], fail);
+  check(['run', 'input'], () => checkInput(instruction.op, instruction.input));
+  return { run: instruction, cause, meta, prf };
+}
+
+function readInstruction(run: IpldMap, at: Path, fail: Fail): Instruction {
+  const { rsc, op, input, nnc = '' } = run;
+  if (typeof rsc !== 'string' && !isLink(rsc)) return fail([...at, 'rsc'], 'an instruction must have "rsc", a URL or a link');
+  if (rsc === '') return fail([...at, 'rsc'], '"rsc" is empty');
+  if (typeof op !== 'string') return fail([...at, 'op'], 'an instruction must have "op", such as "wasm/run"');
+  if (input === undefined) return fail([...at, 'input'], 'an instruction must have "input"');
+  if (!isNonce(nnc)) return fail([...at, 'nnc'], '"nnc" must be "", 12 or 16 bytes, or these in base32hex');
+  if (op !== 'wasm/run' && op !== 'wasi/run') return fail([...at, 'op'], `the op "${op}" is not known`, 'Known ops: wasi/run, wasm/run.', 'OP_UNKNOWN');
+  return { rsc: isLink(rsc) ? `ipfs://${rsc.toV1()}` : Resource.normalize(rsc), op, input, nnc };
+}
+
+async function resolveModules(tasks: readonly Task[], sources: Sources, place: (task: number) => Place): Promise<Draft[]> {
+  const imports = new Imports(sources);
+  tasks.forEach(({ run }, i) => {
+    if (Resource.isLocal(run.rsc)) imports.wantFile(Resource.localPath(run.rsc), () => place(i));
+  });
+  await imports.load();
+  return tasks.map((task, i) => {
+    const { rsc, op, input } = task.run;
+    const module: CID | undefined = Resource.isLocal(rsc) ? imports.file(Resource.localPath(rsc)) : Resource.cidOf(rsc);
+    const func = isMap(input) && op === 'wasm/run' ? input['func'] : undefined;
+    return { task, module, label: String(i), group: typeof func === 'string' ? func : op };
+  });
+}
+
+/** Gives a refusal of the model its place in the file. */
+function refit(work: () => unknown, place: Place): void {
+  try {
+    work();
+  } catch (error) {
+    if (!isDocketError(error) || error.place !== undefined) throw error;
+    throw new DocketError(error.code, error.message, { cause: error, place, next: error.next, details: error.details });
+  }
+}

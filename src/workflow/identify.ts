@@ -1,0 +1,82 @@
+import { type CID, ofValue, ofValueBytes } from '../ipld/cid.ts';
+import { encode } from '../ipld/dag-cbor.ts';
+import { encodePooled } from '../ipld/dag-cbor-encode.ts';
+import type { Instruction, Task } from './model.ts';
+
+/**
+ * CIDs of instructions, invocations and workflows. Only the known keys count; whatever else an object holds is left out. Each
+ * record contains the one before it, so the bytes of a workflow are put together from those of its instructions, each encoded once.
+ */
+
+/** Both CIDs of a task. */
+export function identify(task: Task): { readonly instruction: CID; readonly invocation: CID } {
+  const { rsc, op, input, nnc } = task.run;
+  return { instruction: ofValue({ rsc, op, input, nnc }), invocation: invocationOf(task) };
+}
+
+/** CID of `{task}`, which receipts name in `ran`. */
+export function invocationOf({ run, cause, meta, prf }: Task): CID {
+  const { rsc, op, input, nnc } = run;
+  return ofValue({ task: { run: { rsc, op, input, nnc }, cause, meta, prf } });
+}
+
+const ascii = (text: string): number[] => Array.from(text, (char) => char.charCodeAt(0));
+
+// Map keys in DAG-CBOR's order: shorter first, then bytewise.
+const PROOFS = Uint8Array.from([0xa4, 0x63, ...ascii('prf')]);
+const RUN = Uint8Array.from([0x63, ...ascii('run')]);
+const META = Uint8Array.from([0x64, ...ascii('meta')]);
+const CAUSE = Uint8Array.from([0x65, ...ascii('cause')]);
+const WORKFLOW = Uint8Array.from([0xa1, 0x65, ...ascii('tasks')]);
+const LIST = 0x80;
+
+const CHUNK = 2 ** 20;
+
+/** Names the tasks of one workflow, then the workflow. */
+export class WorkflowNamer {
+  #count = 0;
+  readonly #full: Uint8Array[] = [];
+  #chunk = new Uint8Array(CHUNK);
+  #used = 0;
+
+  /** CID of a task's instruction. `add` is to be called before anything else is encoded. */
+  instruction(run: Instruction): { readonly instruction: CID; readonly add: (task: Omit<Task, 'run'>, meta?: Uint8Array) => void } {
+    const bytes = encodePooled({ op: run.op, nnc: run.nnc, rsc: run.rsc, input: run.input });
+    return { instruction: ofValueBytes(bytes), add: (task, meta = encode(task.meta)) => this.#add(bytes, task, meta) };
+  }
+
+  /** CID of `{tasks}` with the tasks added, in that order. */
+  workflow(): CID {
+    const header = encode(this.#count).map((byte, i) => (i === 0 ? byte | LIST : byte));
+    const parts = [WORKFLOW, header, ...this.#full, this.#chunk.subarray(0, this.#used)];
+    const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return ofValueBytes(whole);
+  }
+
+  #add(run: Uint8Array, { cause, prf }: Omit<Task, 'run'>, meta: Uint8Array): void {
+    this.#count++;
+    this.#write(PROOFS);
+    this.#write(encodePooled(prf));
+    this.#write(RUN);
+    this.#write(run);
+    this.#write(META);
+    this.#write(meta);
+    this.#write(CAUSE);
+    this.#write(encodePooled(cause));
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > this.#chunk.length) {
+      this.#full.push(this.#chunk.subarray(0, this.#used));
+      this.#chunk = new Uint8Array(Math.max(CHUNK, bytes.length));
+      this.#used = 0;
+    }
+    this.#chunk.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+}

@@ -1,0 +1,78 @@
+import { DocketError } from '../errors.ts';
+import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
+import { pathProblem } from './guest-path.ts';
+import { GRANTS } from './policy.ts';
+import { asPromise } from './promise.ts';
+import { didYouMean, listNames } from './suggest.ts';
+
+/**
+ * The shape of an instruction's `input` for each op, checked for workflows that were not compiled from the YAML format. A promise may
+ * stand for any value. Throws `WORKFLOW_INVALID`.
+ */
+export function checkInput(op: string, input: Ipld): void {
+  if (!isMap(input)) return refuse('"input" must be a map');
+  const check = op === 'wasm/run' ? WASM : WASI;
+  for (const key of Object.keys(input)) {
+    if (!Object.hasOwn(check, key)) refuse(`"input" of ${op} has no key "${key}"${didYouMean(key, Object.keys(check))}`, `Known keys: ${listNames(Object.keys(check))}.`);
+  }
+  for (const [key, accepts] of Object.entries(check)) {
+    const value = input[key];
+    const wrong = value === undefined ? (op === 'wasm/run' ? 'is missing' : undefined) : accepts(value);
+    if (wrong !== undefined) refuse(`"${key}" in "input" of ${op} ${wrong}`);
+  }
+}
+
+/** What is wrong with a value, or undefined. */
+type Check = (value: Ipld) => string | undefined;
+
+const WASM: Readonly<Record<string, Check>> = {
+  func: (value) => (typeof value === 'string' ? undefined : 'must be a string'),
+  args: (value) => (isList(value) ? undefined : 'must be a list'),
+};
+
+const texts: Check = (value) => (isList(value) && value.every((item) => typeof item === 'string' && !item.includes('\0')) ? undefined : 'must be a list of strings without NUL');
+
+const WASI: Readonly<Record<string, Check>> = {
+  args: texts,
+  env: (value) => {
+    if (!isMap(value)) return 'must be a map of strings';
+    const wrong = Object.entries(value).find(([name, text]) => name === '' || /[=\0]/.test(name) || typeof text !== 'string' || text.includes('\0'));
+    return wrong === undefined ? undefined : `has a wrong entry "${wrong[0]}"`;
+  },
+  stdin: (value) => (isBytes(value) ? undefined : 'must be a string, bytes, a link or a promise'),
+  files: (value) => {
+    if (!isMap(value)) return 'must be a map from paths to values';
+    for (const [path, entry] of Object.entries(value)) {
+      const isMany = path.endsWith('/');
+      const problem = pathProblem(isMany ? path.slice(0, -1) : path);
+      if (problem !== undefined) return `has the path "${path}", which ${problem}`;
+      const isFine = isList(entry) ? isMany && entry.every(isFile) : isFile(entry);
+      if (!isFine) return isMany ? `must have a list of files at "${path}"` : `must have a file, a tree or a promise at "${path}"`;
+    }
+    return undefined;
+  },
+  outputs: (value) => {
+    const wrong = texts(value);
+    if (wrong !== undefined) return wrong;
+    const bad = (value as readonly string[]).find((path) => pathProblem(path) !== undefined);
+    return bad === undefined ? undefined : `has the path "${bad}", which ${pathProblem(bad)}`;
+  },
+  grant: (value) => {
+    const isFine = isList(value) && value.every((name, i) => GRANTS.some((grant) => grant === name) && (i === 0 || String(value[i - 1]) < String(name)));
+    return isFine ? undefined : `must be a sorted list of ${listNames(GRANTS)}`;
+  },
+};
+
+function isBytes(value: Ipld): boolean {
+  return typeof value === 'string' || value instanceof Uint8Array || isLink(value) || asPromise(value) !== undefined;
+}
+
+/** Bytes, a tree, or a file entry as it stands in a tree. */
+function isFile(value: Ipld): boolean {
+  if (isBytes(value)) return true;
+  return isMap(value) && isLink(value['cid']) && typeof value['size'] === 'number' && typeof value['executable'] === 'boolean' && Object.keys(value).length === 3;
+}
+
+function refuse(message: string, next?: string): never {
+  throw new DocketError('WORKFLOW_INVALID', message, next === undefined ? {} : { next });
+}

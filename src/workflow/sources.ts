@@ -1,0 +1,104 @@
+import { mapConcurrent } from '../base/limit-concurrency.ts';
+import { DocketError, isDocketError, type Place } from '../errors.ts';
+import { type CID, ofBlob } from '../ipld/cid.ts';
+
+/**
+ * What compiling needs of the world; owned here, implemented above. Paths are relative to the workflow file's folder, or absolute.
+ * Failures are `DocketError`s that name the path; the place in the workflow file is added here.
+ */
+export interface Sources {
+  /** Imports a file into the store. */
+  file(path: string): Promise<{ readonly cid: CID; readonly size: number; readonly executable: boolean }>;
+  /** Imports a folder; the CID of its tree. Patterns are globs relative to the folder. */
+  directory(path: string, options: { readonly include?: readonly string[]; readonly exclude?: readonly string[] }): Promise<CID>;
+  /** Paths of the files that match, sorted; `**` spans folders. */
+  glob(pattern: string): Promise<readonly string[]>;
+  /** Stores bytes that are too large to stand inline. */
+  blob(bytes: Uint8Array): Promise<CID>;
+}
+
+export interface Folder {
+  readonly path: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+interface Want {
+  readonly load: () => Promise<CID>;
+  readonly place: () => Place;
+  cid: CID | undefined;
+}
+
+/** Imports in flight at a time. */
+const CONCURRENCY = 16;
+
+/**
+ * Collects what a workflow imports, imports each thing once, then answers synchronously: evaluating a hundred thousand tasks
+ * must not await anything. So each file is named twice, first to `want` it, and after `load` to use it.
+ */
+export class Imports {
+  readonly #sources: Sources;
+  readonly #files = new Map<string, Want>();
+  readonly #folders = new Map<string, Want>();
+  readonly #large = new Map<string, Uint8Array>();
+
+  constructor(sources: Sources) {
+    this.#sources = sources;
+  }
+
+  wantFile(path: string, place: () => Place): void {
+    if (this.#files.has(path)) return;
+    this.#files.set(path, { load: async () => (await this.#sources.file(path)).cid, place, cid: undefined });
+  }
+
+  wantFolder(folder: Folder, place: () => Place): void {
+    const key = keyOf(folder);
+    if (this.#folders.has(key)) return;
+    const { path, ...options } = folder;
+    this.#folders.set(key, { load: () => this.#sources.directory(path, options), place, cid: undefined });
+  }
+
+  /** Imports everything wanted; a failure carries the place that asked first. */
+  async load(): Promise<void> {
+    await mapConcurrent([...this.#files.values(), ...this.#folders.values()], CONCURRENCY, async (want) => {
+      try {
+        want.cid = await want.load();
+      } catch (error) {
+        throw withPlace(error, want.place());
+      }
+    });
+  }
+
+  file(path: string): CID {
+    return this.#files.get(path)?.cid ?? neverWanted(path);
+  }
+
+  folder(folder: Folder): CID {
+    return this.#folders.get(keyOf(folder))?.cid ?? neverWanted(folder.path);
+  }
+
+  /** Takes bytes that are too large to stand inline; they lie in the store after `storeLarge`. */
+  keepLarge(bytes: Uint8Array): CID {
+    const cid = ofBlob(bytes);
+    this.#large.set(cid.toString(), bytes);
+    return cid;
+  }
+
+  async storeLarge(): Promise<void> {
+    await mapConcurrent([...this.#large.values()], CONCURRENCY, (bytes) => this.#sources.blob(bytes));
+  }
+}
+
+/** The same error with the place in the workflow file that asked for it, unless it has one. */
+export function withPlace(error: unknown, place: Place): unknown {
+  if (!isDocketError(error) || error.place !== undefined) return error;
+  return new DocketError(error.code, error.message, { cause: error, place, next: error.next, details: error.details });
+}
+
+function keyOf({ path, include, exclude }: Folder): string {
+  return JSON.stringify([path, include ?? null, exclude ?? null]);
+}
+
+function neverWanted(path: string): never {
+  throw new DocketError('INTERNAL', `"${path}" is used but was never imported`);
+}

@@ -1,0 +1,100 @@
+import { parseDuration, parseSize } from '../../base/units.ts';
+import { isDocketError } from '../../errors.ts';
+import type { Ipld, IpldMap } from '../../ipld/value.ts';
+import * as Limit from '../limits.ts';
+import type { Limits } from '../limits.ts';
+import type { Reader } from './reader.ts';
+import type { MapNode, Node } from './source.ts';
+
+/** Limits and retry as written in the file; keys left out stay out of `meta`, so that defaults never count in a CID. */
+export interface Settings {
+  readonly limits: Partial<Limits>;
+  readonly retry: IpldMap;
+}
+
+export const NO_SETTINGS: Settings = { limits: {}, retry: {} };
+
+/** In the file `open-files`, in `meta` `openFiles`: the file follows YAML's habits, `meta` those of JSON. */
+const LIMIT_KEYS = { memory: 'memory', time: 'time', output: 'output', 'open-files': 'openFiles' } as const;
+const RETRY_KEYS = { attempts: 'attempts', backoff: 'backoff', 'on-failure': 'onFailure' } as const;
+
+/** Reads `limits` and `retry` of a task or of `defaults`. Problems: `LIMIT_REFUSED` for what cannot be enforced. */
+export function readSettings(map: MapNode, reader: Reader): Settings {
+  const limits = reader.get(map, 'limits');
+  const retry = reader.get(map, 'retry');
+  return { limits: limits === undefined ? {} : readLimits(limits, reader), retry: retry === undefined ? {} : readRetry(retry, reader) };
+}
+
+/** `meta` of a task: its own settings over the defaults. */
+export function toMeta(own: Settings, defaults: Settings, memo: string | undefined): IpldMap {
+  const retry = { ...defaults.retry, ...own.retry };
+  return {
+    ...Limit.toMeta({ ...defaults.limits, ...own.limits }),
+    ...(Object.keys(retry).length === 0 ? {} : { retry }),
+    ...(memo === undefined ? {} : { memo }),
+  };
+}
+
+function readLimits(node: Node, reader: Reader): Partial<Limits> {
+  const map = reader.map(node, '"limits"');
+  if (map === undefined) return {};
+  reader.checkKeys(map, '"limits"', [...Object.keys(LIMIT_KEYS), 'fuel']);
+  const limits: { -readonly [K in keyof Limits]?: number } = {};
+  for (const [key, name] of Object.entries(LIMIT_KEYS)) {
+    const value = reader.get(map, key);
+    if (value === undefined) continue;
+    const amount = key === 'time' ? readDuration(value, `"${key}"`, reader) : key === 'open-files' ? readInteger(value, `"${key}"`, reader) : readSize(value, `"${key}"`, reader);
+    if (amount !== undefined && isAccepted(() => Limit.toMeta({ [name]: amount }), value, reader)) limits[name] = amount;
+  }
+  const fuel = reader.get(map, 'fuel');
+  if (fuel !== undefined && !(fuel.kind === 'scalar' && fuel.value === 'none')) {
+    const value = fuel.kind === 'scalar' ? (fuel.value as Ipld) : null;
+    isAccepted(() => Limit.fromMeta({ fuel: value }), fuel, reader);
+  }
+  return limits;
+}
+
+function readRetry(node: Node, reader: Reader): IpldMap {
+  const map = reader.map(node, '"retry"');
+  if (map === undefined) return {};
+  reader.checkKeys(map, '"retry"', Object.keys(RETRY_KEYS));
+  const retry: Record<string, Ipld> = {};
+  for (const [key, name] of Object.entries(RETRY_KEYS)) {
+    const value = reader.get(map, key);
+    if (value === undefined) continue;
+    const amount =
+      key === 'backoff' ? readDuration(value, `"${key}"`, reader) : key === 'attempts' ? readInteger(value, `"${key}"`, reader) : reader.bool(value, `"${key}"`);
+    if (amount !== undefined && isAccepted(() => Limit.retryFromMeta({ retry: { [name]: amount } }), value, reader)) retry[name] = amount;
+  }
+  return retry;
+}
+
+/** Runs a check of the model's and notes its refusal at the value's place. */
+function isAccepted(check: () => unknown, { at }: Node, reader: Reader): boolean {
+  try {
+    check();
+    return true;
+  } catch (error) {
+    if (!isDocketError(error)) throw error;
+    reader.problem(at, error.message, error.next, error.code);
+    return false;
+  }
+}
+
+function readSize(node: Node, what: string, reader: Reader): number | undefined {
+  if (node.kind === 'scalar') {
+    const bytes = typeof node.value === 'bigint' ? Number(node.value) : typeof node.value === 'string' ? parseSize(node.value) : undefined;
+    if (bytes !== undefined) return bytes;
+  }
+  return reader.problem(node.at, `${what} must be a size`, 'Write a number with a unit: 64MiB, 1.5GiB, 10kB; a bare whole number is bytes.');
+}
+
+function readDuration(node: Node, what: string, reader: Reader): number | undefined {
+  const amount = node.kind === 'scalar' && typeof node.value === 'string' ? parseDuration(node.value) : undefined;
+  return amount ?? reader.problem(node.at, `${what} must be a duration`, 'Write a number with a unit: 250ms, 10s, 1.5h, 1h30m.');
+}
+
+function readInteger(node: Node, what: string, reader: Reader): number | undefined {
+  if (node.kind === 'scalar' && typeof node.value === 'bigint') return Number(node.value);
+  return reader.problem(node.at, `${what} must be a whole number`);
+}
