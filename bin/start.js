@@ -38,7 +38,10 @@ function dieWithLauncher() {
 function start(root) {
   dieWithLauncher();
   const cache = compileCacheFolder();
-  if (cache !== undefined) module_.enableCompileCache(cache);
+  if (cache !== undefined && module_.enableCompileCache(cache).directory !== undefined) {
+    // Threads have a cache of their own, which only the environment turns on.
+    process.env.NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE || cache;
+  }
   // A checkout runs from source. A published package cannot: Node strips no types below node_modules.
   const source = path.join(root, 'src', 'cli', 'main.ts');
   const main = fs.existsSync(source) ? source : path.join(root, 'dist', 'cli', 'main.js');

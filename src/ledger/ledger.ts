@@ -60,6 +60,11 @@ export class Ledger implements AsyncDisposable {
     }
   }
 
+  /** Starts the writing thread now, so that the first commit does not wait for it. For those who will write. */
+  warm(): void {
+    this.#writer.warm();
+  }
+
   /**
    * Makes `changes` durable, all or none. Calls become durable in the order they were made; those made while another is being written
    * share one transaction. The first failure is final: the ledger then takes no more.

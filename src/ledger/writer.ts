@@ -92,6 +92,13 @@ export class Writer implements AsyncDisposable {
     return call.promise;
   }
 
+  /** Starts the thread ahead of the first call, which then does not wait for that. */
+  warm(): void {
+    if (this.#refusal !== undefined || this.#worker !== undefined) return;
+    this.#worker = this.#start();
+    this.#worker.unref();
+  }
+
   /** Resolves when nothing waits any more, whether it was written or failed. */
   async flush(): Promise<void> {
     if (this.#current !== undefined || this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));

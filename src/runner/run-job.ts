@@ -7,9 +7,10 @@ import { ModuleCache } from './module-cache.ts';
 import type { Op, Ran } from './op.ts';
 import { OPS } from './ops.ts';
 import { failed, Refusal } from './refusal.ts';
+import { run as wasiRun } from './wasi-run.ts';
 import { run as wasmRun } from './wasm-run.ts';
 
-const RUNNERS: Readonly<Record<string, Op>> = { 'wasm/run': wasmRun };
+const RUNNERS: Readonly<Record<string, Op>> = { 'wasi/run': wasiRun, 'wasm/run': wasmRun };
 
 /** Runs the jobs of one slot process, one after another. Keeps what may outlive a job: compiled modules, and which files were verified. */
 export class JobRunner {

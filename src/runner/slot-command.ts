@@ -40,7 +40,8 @@ export function slotCommand(storeRoot: string, { title = 'docket-slot', entry = 
     '--no-addons',
     '--disallow-code-generation-from-strings',
     '--expose-gc',
-    '--max-old-space-size=512',
+    // A trap or overflow inside host calls must still show which guest function made them.
+    '--stack-trace-limit=64',
   ];
   return { file: '/bin/sh', args: ['-c', SHELL, 'docket-slot', process.execPath, ...flags, entry, storeRoot] };
 }

@@ -57,7 +57,7 @@ const WATCH_EVERY = 50;
 const MOST_TIMER = 2 ** 31 - 1;
 
 /** Resident bytes a slot process needs beside what its guest holds: Node and V8 (60 MiB), code, garbage between two collections, and a margin. */
-const OVERHEAD = 384 << 20;
+const OVERHEAD = 256 << 20;
 /** Files a guest writes are in memory up to 1 MiB each; beyond this they had better be fewer and larger, which go to disk. */
 const MOST_OUTPUT_RESIDENT = 1 << 30;
 
@@ -135,6 +135,7 @@ export class SlotLine {
       if (this.#state.kind !== 'starting') return;
       this.#state = { kind: 'serving' };
       this.#cancelDeadline();
+      if (this.pid !== undefined) this.#sample = sampleProcess(this.pid);
       this.#beginHead();
       return;
     }

@@ -23,7 +23,7 @@ import type { VerifiedFiles } from './verified-files.ts';
 
 /** Up to here reading twice would cost more than holding the bytes. */
 const WHOLE = 1 << 20;
-const CHUNK = 512 * 1024;
+const CHUNK = 1 << 20;
 /** Never a link, and never blocking on a pipe somebody put there. */
 export const OPEN_CONTENT = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -65,20 +65,28 @@ export class OpenBlob implements AsyncDisposable {
     }
   }
 
+  /** Reads the next chunk while the taker works on the last. */
   async *read(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    for (let position = start; position < end; ) {
-      signal?.throwIfAborted();
-      const length = Math.min(CHUNK, end - position);
-      const chunk = await this.#readAt(position, length);
-      position += length;
-      if (position === end) await this.#unchanged();
-      yield chunk;
+    if (start === end) return;
+    let reading = this.#readAt(start, Math.min(CHUNK, end - start));
+    try {
+      for (let position = start; position < end; ) {
+        signal?.throwIfAborted();
+        const chunk = await reading;
+        position += chunk.length;
+        if (position < end) reading = this.#readAt(position, Math.min(CHUNK, end - position));
+        else await this.#unchanged();
+        yield chunk;
+      }
+    } finally {
+      // The descriptor must not be closed under a read that is still running.
+      await reading.catch(() => undefined);
     }
   }
 
   /** All of it in one piece. */
   async readAll(): Promise<Uint8Array> {
-    const bytes = this.#bytes ?? (await this.#fill(new Uint8Array(this.size), 0));
+    const bytes = this.#bytes ?? (await this.#fill(unfilled(this.size), 0));
     await this.#unchanged();
     return bytes;
   }
@@ -90,7 +98,7 @@ export class OpenBlob implements AsyncDisposable {
   async #readAt(position: number, length: number): Promise<Uint8Array> {
     // A copy: what is given belongs to the taker.
     if (this.#bytes !== undefined) return this.#bytes.slice(position, position + length);
-    return this.#fill(new Uint8Array(length), position);
+    return this.#fill(unfilled(length), position);
   }
 
   async #fill(target: Uint8Array, position: number): Promise<Uint8Array> {
@@ -108,7 +116,7 @@ export class OpenBlob implements AsyncDisposable {
     const stamp = stampOf(this.#stats);
     const since = this.#context.clock.now();
     if (this.size <= WHOLE) {
-      this.#bytes = await this.#fill(new Uint8Array(this.size), 0);
+      this.#bytes = await this.#fill(unfilled(this.size), 0);
       if (hashOnce('sha256', this.#bytes) !== this.#hex) this.#damaged();
       return;
     }
@@ -143,6 +151,11 @@ export class OpenBlob implements AsyncDisposable {
   #damaged(): never {
     throw damage(this.#context.root, this.#hex, this.#stats);
   }
+}
+
+/** Memory that is written over before anybody sees it. Not a Buffer, whose `slice` shares instead of copying. */
+function unfilled(size: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
 }
 
 /** Sets the damaged file aside and gives the error to throw. */

@@ -18,6 +18,7 @@ export type Tree = Readonly<Record<string, TreeEntry>>;
 
 /** What Linux opens at most. */
 const MAX_PATH = 4096;
+const REFUSED_PART = /(?:^|\/)(\.{0,2})(?:\/|$)/;
 
 /** Throws `TREE_INVALID` if the tree breaks a rule above. */
 export function encode(tree: Tree): Uint8Array {
@@ -79,11 +80,9 @@ function pathProblem(path: string): string | undefined {
   if (path.startsWith('/')) return 'is absolute';
   if (path.includes('\0')) return 'holds a NUL character';
   if (!path.isWellFormed()) return 'is not valid Unicode';
-  for (const part of path.split('/')) {
-    if (part === '') return 'has an empty part';
-    if (part === '.' || part === '..') return `has a part "${part}"`;
-  }
-  return undefined;
+  const part = REFUSED_PART.exec(path)?.[1];
+  if (part === undefined) return undefined;
+  return part === '' ? 'has an empty part' : `has a part "${part}"`;
 }
 
 function checkPaths(tree: Tree): void {

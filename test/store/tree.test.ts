@@ -138,8 +138,8 @@ suite('refused in a tree, made or read', () => {
   });
 
   test('deep paths cost no more than their length', () => {
-    const many = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`${'a/'.repeat(2000)}${i}`, { directory: true as const }]));
-    assert.equal(Object.keys(Tree.decode(Tree.encode(many))).length, 3000);
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${'a/'.repeat(2000)}${i}`, { directory: true as const }]));
+    assert.equal(Object.keys(Tree.decode(Tree.encode(many))).length, 1000);
   });
 });
 

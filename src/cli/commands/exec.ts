@@ -76,7 +76,7 @@ async function exec(call: Call): Promise<number> {
   for (const { host, guest } of dirs) files[guest] = (await importFolder(engine.store, host, options)).cid;
   const execution: Execution = {
     module,
-    args: [basename(word), ...(call.rest ?? [])],
+    args: call.rest ?? [],
     env,
     stdin: await stdinOf(call, engine, options),
     files,

@@ -1,0 +1,67 @@
+import * as Cid from '../ipld/cid.ts';
+import type { Ipld, IpldMap } from '../ipld/value.ts';
+import { type Output, outputs } from '../sandbox/files/collect.ts';
+import type { Content, ContentRef } from '../sandbox/files/content.ts';
+import type { Preview1 } from '../sandbox/wasi/preview1.ts';
+import * as Tree from '../store/tree.ts';
+import { type BlobSink, INLINE } from './blob-sink.ts';
+
+/** What a command that came to its end left: `{exit, stdout, stderr, files}`. Streams are bytes, or above 4 KiB a link to a blob; `files` is a link to a tree. */
+export function resultOf(exit: number, { stdout, stderr, files }: Preview1, globs: readonly string[], sink: BlobSink): IpldMap {
+  const tree = treeOf(outputs(files, globs), sink);
+  return { exit, stdout: streamOf(stdout, sink), stderr: streamOf(stderr, sink), files: tree };
+}
+
+/** The last of what a command wrote before it was stopped, at most 4 KiB of each stream: panics and assertions say there what went wrong. */
+export function lastWords({ stdout, stderr }: Preview1): IpldMap {
+  return { stdout: tailOf(stdout), stderr: tailOf(stderr) };
+}
+
+function streamOf(content: Content, sink: BlobSink): Ipld {
+  if (content.size > INLINE) return linkOf(content.ref(), sink);
+  return tailOf(content);
+}
+
+function tailOf(content: Content): Uint8Array {
+  const bytes = new Uint8Array(Math.min(INLINE, content.size));
+  const from = content.size - bytes.length;
+  for (let done = 0; done < bytes.length; ) done += content.read(bytes, done, bytes.length - done, from + done);
+  return bytes;
+}
+
+function treeOf(found: readonly Output[], sink: BlobSink): Cid.CID {
+  // Hard links share one content, which can be taken over only once.
+  const taken = new Map<ContentRef, Cid.CID>();
+  const link = (content: ContentRef): Cid.CID => {
+    const cid = taken.get(content) ?? linkOf(content, sink);
+    taken.set(content, cid);
+    return cid;
+  };
+  const bytes = Tree.encode(Object.fromEntries(found.map((output) => [output.path, entryOf(output, link)])));
+  sink.add(bytes);
+  return Cid.ofTree(bytes);
+}
+
+function entryOf(output: Output, link: (content: ContentRef) => Cid.CID): Tree.TreeEntry {
+  switch (output.kind) {
+    case 'directory':
+      return { directory: true };
+    case 'link':
+      return { link: output.target };
+    case 'file': {
+      const { content, executable } = output;
+      return { cid: link(content), size: content.kind === 'bytes' ? content.bytes.length : content.size, executable };
+    }
+  }
+}
+
+function linkOf(content: ContentRef, sink: BlobSink): Cid.CID {
+  switch (content.kind) {
+    case 'blob':
+      return content.cid;
+    case 'bytes':
+      return sink.add(content.bytes);
+    case 'spill':
+      return sink.adopt(content.spill);
+  }
+}

@@ -1,0 +1,95 @@
+import type { Failure } from '../receipt/outcome.ts';
+import { Budget } from '../sandbox/files/budget.ts';
+import { FileSystem } from '../sandbox/files/file-system.ts';
+import { callable } from '../sandbox/module/signature.ts';
+import { realClock, virtualClock } from '../sandbox/wasi/clock.ts';
+import { Preview1 } from '../sandbox/wasi/preview1.ts';
+import { Exit } from '../sandbox/wasi/process-calls.ts';
+import { realRandom, seededRandom } from '../sandbox/wasi/random.ts';
+import * as Tree from '../store/tree.ts';
+import { BlobSink } from './blob-sink.ts';
+import { guestFailure } from './guest-failure.ts';
+import { type Guest, instantiate, memoryOf, outfit } from './guest.ts';
+import type { Job } from './job.ts';
+import type { CompiledModule } from './module-cache.ts';
+import type { Bench, Ran } from './op.ts';
+import { failed, Refusal } from './refusal.ts';
+import { parseWasiInput } from './wasi-input.ts';
+import { lastWords, resultOf } from './wasi-result.ts';
+
+/** What the guest finds as `argv[0]`: the same for all, or the same module under another file name would be another task. */
+const PROGRAM = 'program';
+
+/**
+ * `wasi/run`: runs a preview 1 command over files of its own. Input `{args, env, stdin, files, outputs, grant}`; gives `{exit, stdout, stderr, files}`
+ * if it exits with 0. With another status the same stands in the data of failure `exit`; a trap or a broken limit shows the last of both streams.
+ */
+export function run(job: Job, { blobs, modules, storeRoot }: Bench): Ran {
+  const found = modules.get(job.module, (cid) => blobs.readAll(cid));
+  if ('failure' in found) return failed(found.failure);
+  checkCommand(found.compiled);
+  const input = parseWasiInput(job.input, (cid) => Tree.decode(blobs.readAll(cid)));
+  const sink = new BlobSink(storeRoot);
+  const budget = new Budget(job.limits.output);
+  const clock = job.grants.includes('clock') ? realClock() : virtualClock();
+  using files = FileSystem.mount(input.files, { budget, blobs, spills: sink.spills, now: () => clock.now() });
+  using stdin = input.stdin === undefined ? undefined : files.content(input.stdin);
+  using wasi = new Preview1({
+    args: [PROGRAM, ...input.args],
+    env: input.env,
+    ...(stdin === undefined ? {} : { stdin }),
+    files,
+    clock,
+    random: job.grants.includes('random') ? realRandom() : seededRandom(job.seed),
+    openFiles: job.limits.openFiles,
+  });
+  const guest = outfit(found.compiled, job.limits.memory, { wasi_snapshot_preview1: wasi.imports as WebAssembly.Imports[string] });
+  if (guest.memory !== undefined) wasi.bind(guest.memory);
+  const began = performance.now();
+  const ending = runCommand(guest, wasi);
+  const usage = { wall: performance.now() - began, memory: memoryOf(guest), output: budget.peak };
+  if ('failure' in ending) return failed({ ...ending.failure, data: { ...ending.failure.data, ...lastWords(wasi) } }, usage);
+  return finished(ending.exit, { wasi, globs: input.outputs, sink, usage });
+}
+
+type Ending = { readonly exit: number } | { readonly failure: Failure };
+
+/** What the guest did is never thrown; what failed in the host (a damaged blob, a full disk) is. */
+function runCommand(guest: Guest, wasi: Preview1): Ending {
+  try {
+    (instantiate(guest).exports['_start'] as () => void)();
+    // A guest may catch what a host call threw to end it, and return.
+    return wasi.ending === undefined ? { exit: 0 } : endingOf(wasi.ending);
+  } catch (error) {
+    return endingOf(wasi.ending ?? error);
+  }
+}
+
+function endingOf(error: unknown): Ending {
+  if (error instanceof Exit) return { exit: error.status };
+  const failure = guestFailure(error);
+  if (failure === undefined) throw error;
+  return { failure };
+}
+
+function finished(exit: number, { wasi, globs, sink, usage }: { wasi: Preview1; globs: readonly string[]; sink: BlobSink; usage: Ran['usage'] }): Ran {
+  try {
+    const value = resultOf(exit, wasi, globs, sink);
+    const { small, written } = sink;
+    if (exit === 0) return { outcome: { tag: 'ok', value }, usage, small, written };
+    const failure: Failure = { code: 'exit', message: `the program ended with exit status ${exit}`, data: value };
+    return { outcome: { tag: 'error', failure }, usage, small, written };
+  } catch (error) {
+    // Taking the outputs can go over a limit too.
+    const failure = guestFailure(error);
+    if (failure === undefined) throw error;
+    return failed({ ...failure, data: lastWords(wasi) }, usage);
+  }
+}
+
+function checkCommand({ info }: CompiledModule): void {
+  const found = callable(info, '_start');
+  if ('failure' in found) throw new Refusal('invalid', `not a command: ${found.failure.message}`, found.failure.data);
+  const { params, results } = found.signature;
+  if (params.length + results.length > 0) throw new Refusal('invalid', 'not a command: its "_start" takes or returns values');
+}
