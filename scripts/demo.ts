@@ -4,4 +4,6 @@ import { buildGuests } from './build-guests.ts';
 import { runNode } from './run-command.ts';
 
 await buildGuests();
+// Ctrl-C goes to both of us: docket ends in order, and we wait for it.
+process.on('SIGINT', () => {});
 process.exitCode = runNode('bin/docket', 'run', 'examples/01-word-count/workflow.yaml', ...process.argv.slice(2));

@@ -12,6 +12,7 @@ import { contentPath } from '../store/paths.ts';
 import type { Plan } from '../workflow/model.ts';
 import { decodePlan, encodePlan } from '../workflow/stored-plan.ts';
 import type { Engine } from './engine.ts';
+import { expectedDurations } from './expected-durations.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions {
@@ -93,7 +94,7 @@ async function drive(engine: Engine, run: string, plan: Plan, options: RunOption
       semantics: (op) => OPS[op]?.semantics ?? 0,
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,
-      expected: () => undefined,
+      expected: expectedDurations(ledger, plan),
       flight: (task, attempt) => flight.started(task, attempt),
       onEvent: options.onEvent ?? (() => {}),
       clock,

@@ -1,19 +1,65 @@
 import { dirname, resolve } from 'node:path';
+import { type Deferred, deferred } from '../base/deferred.ts';
 import type { CID } from '../ipld/cid.ts';
 import { globFiles } from '../store/glob.ts';
-import { importFile, importFolder } from '../store/import.ts';
+import { type ImportedFile, importFile, importFiles, importFolder } from '../store/import.ts';
 import type { StatIndex } from '../store/stat-index.ts';
 import type { Store } from '../store/store.ts';
 import type { Sources } from '../workflow/sources.ts';
 
+interface LocalSourcesOptions {
+  readonly store: Store;
+  readonly statIndex: StatIndex;
+  readonly signal?: AbortSignal;
+  /** Told how many files were imported so far. */
+  readonly onImport?: (files: number) => void;
+}
+
 /** What a workflow file can name on this machine, imported into the store. Relative paths start at the folder of the file. */
-export function localSources(file: string, store: Store, statIndex: StatIndex, signal?: AbortSignal): Sources {
+export function localSources(file: string, { store, statIndex, signal, onImport = () => {} }: LocalSourcesOptions): Sources {
   const root = dirname(resolve(file));
   const options = { statIndex, ...(signal === undefined ? {} : { signal }) };
+  const batch = new ImportBatch(store, options, onImport);
   return {
-    file: (path) => importFile(store, resolve(root, path), options),
+    file: (path) => batch.add(resolve(root, path)),
     directory: async (path, patterns): Promise<CID> => (await importFolder(store, resolve(root, path), { ...options, ...patterns })).cid,
     glob: (pattern) => globFiles(root, pattern),
     blob: async (bytes) => (await store.put(bytes)).cid,
   };
+}
+
+/** Files asked for in one turn of the event loop are imported together: one look into the stat index, one write to the ledger for all. */
+class ImportBatch {
+  readonly #store: Store;
+  readonly #options: Parameters<typeof importFiles>[2];
+  readonly #onImport: (files: number) => void;
+  #waiting: { readonly path: string; readonly done: Deferred<ImportedFile> }[] = [];
+  #imported = 0;
+
+  constructor(store: Store, options: Parameters<typeof importFiles>[2], onImport: (files: number) => void) {
+    this.#store = store;
+    this.#options = options;
+    this.#onImport = onImport;
+  }
+
+  add(path: string): Promise<ImportedFile> {
+    if (this.#waiting.length === 0) setImmediate(() => void this.#flush());
+    const done = deferred<ImportedFile>();
+    this.#waiting.push({ path, done });
+    return done.promise;
+  }
+
+  async #flush(): Promise<void> {
+    const files = this.#waiting;
+    this.#waiting = [];
+    try {
+      const imported = await importFiles(this.#store, files.map(({ path }) => path), this.#options);
+      files.forEach(({ done }, i) => done.resolve(imported[i]!));
+    } catch (error) {
+      // One bad file fails the batch; each is tried alone so that the error reaches who asked for that file.
+      if (files.length === 1) return files[0]!.done.reject(error);
+      for (const { path, done } of files) done.resolve(importFile(this.#store, path, this.#options));
+    }
+    this.#onImport((this.#imported += files.length));
+  }
 }

@@ -26,16 +26,18 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** The first Ctrl-C or SIGTERM ends the command in order; a second one kills. */
+/** Exit statuses of a command that a signal killed, as shells count them. */
+const STOPS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** The first Ctrl-C, SIGTERM or hang-up ends the command in order; a second one kills. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  const stop = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
+  const stop = (signal: keyof typeof STOPS): void => {
+    if (controller.signal.aborted) process.exit(STOPS[signal]);
     controller.abort(new DocketError('CANCELLED', `stopped by ${signal}`));
     if (streams.stderr.isTTY) streams.stderr.write('\nstopping; once more to kill\n');
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   return controller.signal;
 }
 

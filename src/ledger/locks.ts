@@ -38,7 +38,8 @@ export class Lock implements Disposable {
         const before = identityOf(path);
         const db = new DatabaseSync(path, { timeout: patience });
         try {
-          db.exec('BEGIN EXCLUSIVE');
+          // With a journal on disk SQLite would make one at once, beside the empty file (L1).
+          db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
         } catch (error) {
           db.close();
           if (isBusy(error)) return undefined;

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { DocketError } from '../errors.ts';
 import { isBusy } from './sqlite-error.ts';
@@ -70,7 +70,9 @@ const PATIENCE = 15_000;
  * `HOME_UNUSABLE` if the database is not a ledger; SQLite's own errors pass through.
  */
 export function prepare(path: string, now: number): void {
-  if (existsSync(path)) {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file?.isFile() === false) throw new DocketError('HOME_UNUSABLE', `${path} is no file, so it cannot be a ledger`);
+  if (file !== undefined) {
     using found = new DatabaseSync(path, { readOnly: true, timeout: PATIENCE });
     if (formatOf(found, path) === FORMAT) return;
   }

@@ -36,7 +36,12 @@ export class BlobReader {
    * `small`: blobs that do not lie on disk, by lower-case hex SHA2-256. `verified` outlives the reader where one is made
    * for each job, so that a file is hashed once by a process.
    */
-  constructor(root: string, small: Pick<ReadonlyMap<string, Uint8Array>, 'get'>, verified: VerifiedFiles = new VerifiedFiles(), clock: Clock = systemClock) {
+  constructor(
+    root: string,
+    small: Pick<ReadonlyMap<string, Uint8Array>, 'get'>,
+    verified: VerifiedFiles = new VerifiedFiles(),
+    clock: Clock = systemClock,
+  ) {
     this.#root = root;
     this.#small = small;
     this.#verified = verified;
@@ -55,7 +60,7 @@ export class BlobReader {
     using blob = this.open(cid);
     checkLimit(cid, blob.size, limit);
     const bytes = new Uint8Array(blob.size);
-    for (let done = 0; done < bytes.length; ) done += blob.read(bytes.subarray(done), done);
+    for (let done = 0; done < bytes.length;) done += blob.read(bytes.subarray(done), done);
     return bytes;
   }
 

@@ -70,7 +70,7 @@ export class OpenBlob implements AsyncDisposable {
     if (start === end) return;
     let reading = this.#readAt(start, Math.min(CHUNK, end - start));
     try {
-      for (let position = start; position < end; ) {
+      for (let position = start; position < end;) {
         signal?.throwIfAborted();
         const chunk = await reading;
         position += chunk.length;
@@ -102,7 +102,7 @@ export class OpenBlob implements AsyncDisposable {
   }
 
   async #fill(target: Uint8Array, position: number): Promise<Uint8Array> {
-    for (let done = 0; done < target.length; ) {
+    for (let done = 0; done < target.length;) {
       const { bytesRead } = await this.#handle.read(target, done, target.length - done, position + done).catch((error: unknown) => {
         throw readFailure(error, contentPath(this.#context.root, this.#hex));
       });
@@ -131,7 +131,7 @@ export class OpenBlob implements AsyncDisposable {
     const hash = createHash('sha256');
     let [current, spare] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
     let reading = this.#fill(current.subarray(0, Math.min(CHUNK, this.size)), 0);
-    for (let position = 0; position < this.size; ) {
+    for (let position = 0; position < this.size;) {
       const chunk = await reading;
       signal?.throwIfAborted();
       position += chunk.length;
@@ -161,7 +161,9 @@ function unfilled(size: number): Uint8Array {
 /** Sets the damaged file aside and gives the error to throw. */
 export function damage(root: string, hex: string, stats: Pick<BigIntStats, 'dev' | 'ino'>): DocketError {
   setAside(root, hex, stats);
-  return new DocketError('BLOB_DAMAGED', `the stored bytes of ${blobCid(hex)} do not match it`, { details: { path: contentPath(root, hex) } });
+  return new DocketError('BLOB_DAMAGED', `the stored bytes of ${blobCid(hex)} do not match it`, {
+    details: { path: contentPath(root, hex) },
+  });
 }
 
 async function openContent(root: string, hex: string): Promise<FileHandle> {

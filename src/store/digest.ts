@@ -4,7 +4,8 @@ import { DocketError } from '../errors.ts';
 
 /** Lower-case hex of the digest a stored CID addresses by. `CID_INVALID` for any other hash or codec. */
 export function digestHex(cid: Cid.CID): string {
-  if (!Cid.isStored(cid)) throw new DocketError('CID_INVALID', `${cid} names no blob: only raw and dag-cbor CIDs with SHA2-256 lie in the store`);
+  if (!Cid.isStored(cid))
+    throw new DocketError('CID_INVALID', `${cid} names no blob: only raw and dag-cbor CIDs with SHA2-256 lie in the store`);
   return toHex(cid.multihash.digest);
 }
 

@@ -28,7 +28,12 @@ export interface ExportOptions {
 }
 
 /** Writes a blob to `path`, whose folder must exist. `OUTPUT_UNWRITABLE`, and what `Store.get` throws. */
-export async function exportBlob(store: Store, cid: CID, path: string, options: ExportOptions & { readonly executable?: boolean } = {}): Promise<void> {
+export async function exportBlob(
+  store: Store,
+  cid: CID,
+  path: string,
+  options: ExportOptions & { readonly executable?: boolean } = {},
+): Promise<void> {
   clearAbandoned(dirname(path));
   await writeFile(store, cid, path, options.executable ?? false, options);
 }
@@ -38,7 +43,8 @@ export async function exportTree(store: Store, cid: CID, dir: string, options: E
   const tree = await Tree.read(store, cid);
   const entries = Object.entries(tree);
   for (const [path, entry] of entries) {
-    if ('link' in entry && !staysInside(tree, path)) throw unwritable(join(dir, path), `the link leads out of the folder, to ${entry.link}`);
+    if ('link' in entry && !staysInside(tree, path))
+      throw unwritable(join(dir, path), `the link leads out of the folder, to ${entry.link}`);
     // Before anything is written, so that a clash leaves no half of the tree behind.
     if (options.replace !== true && !('directory' in entry) && exists(join(dir, path))) throw unwritable(join(dir, path), 'it exists');
   }
@@ -91,7 +97,7 @@ async function writeFile(store: Store, cid: CID, path: string, executable: boole
   await appear(path, options, async (temporary) => {
     await using file = await open(temporary, 'wx', executable ? 0o777 : 0o666);
     for await (const chunk of store.get(cid, options.signal === undefined ? {} : { signal: options.signal })) {
-      for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten;
+      for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten;
     }
   });
 }
@@ -158,5 +164,8 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
 }
 
 function unwritable(path: string, why: string, cause?: unknown): DocketError {
-  return new DocketError('OUTPUT_UNWRITABLE', `cannot write ${path}: ${why}`, { details: { path }, ...(cause === undefined ? {} : { cause }) });
+  return new DocketError('OUTPUT_UNWRITABLE', `cannot write ${path}: ${why}`, {
+    details: { path },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -63,7 +63,11 @@ export async function importFolder(store: Store, dir: string, options: ImportOpt
     options,
   );
   const files = contents.files.map(({ path, stats }, i): [string, ImportedFile] => [path, imported(cids[i] as CID, stats)]);
-  const tree: Tree.Tree = Object.fromEntries<Tree.TreeEntry>([...files, ...links, ...contents.empty.map((path): [string, Tree.TreeEntry] => [path, { directory: true }])]);
+  const tree: Tree.Tree = Object.fromEntries<Tree.TreeEntry>([
+    ...files,
+    ...links,
+    ...contents.empty.map((path): [string, Tree.TreeEntry] => [path, { directory: true }]),
+  ]);
   const bytes = files.reduce((sum, [, { size }]) => sum + size, 0);
   return { cid: await Tree.write(store, tree), files: files.length, bytes, hashed };
 }
@@ -73,7 +77,11 @@ interface Found {
   readonly stats: BigIntStats;
 }
 
-async function importAll(store: Store, found: readonly Found[], { statIndex, signal }: ImportOptions): Promise<{ cids: CID[]; hashed: number }> {
+async function importAll(
+  store: Store,
+  found: readonly Found[],
+  { statIndex, signal }: ImportOptions,
+): Promise<{ cids: CID[]; hashed: number }> {
   const known = statIndex === undefined ? [] : await statIndex.lookup(found.map(({ stats }) => stampOf(stats)));
   const rows: StatRow[] = [];
   let hashed = 0;
@@ -96,7 +104,9 @@ function linkEntries(dir: string, contents: FolderContents): [string, Tree.TreeE
   const tree = Object.fromEntries(entries);
   for (const { path, target } of contents.links) {
     if (staysInside(tree, path)) continue;
-    throw new DocketError('INPUT_ESCAPES', `the link ${join(dir, path)} leads out of its folder, to ${target}`, { details: { path: join(dir, path), target } });
+    throw new DocketError('INPUT_ESCAPES', `the link ${join(dir, path)} leads out of its folder, to ${target}`, {
+      details: { path: join(dir, path), target },
+    });
   }
   return entries;
 }

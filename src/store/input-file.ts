@@ -59,7 +59,7 @@ class InputFile {
     let [current, spare] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
     let reading = this.#fill(current.subarray(0, Math.min(CHUNK, size)), 0);
     try {
-      for (let position = 0; position < size; ) {
+      for (let position = 0; position < size;) {
         const chunk = await reading;
         position += chunk.length;
         if (position < size) reading = this.#fill(spare.subarray(0, Math.min(CHUNK, size - position)), position);
@@ -78,7 +78,7 @@ class InputFile {
   }
 
   async #fill(target: Uint8Array, position: number): Promise<Uint8Array> {
-    for (let done = 0; done < target.length; ) {
+    for (let done = 0; done < target.length;) {
       const { bytesRead } = await this.#handle.read(target, done, target.length - done, position + done);
       if (bytesRead === 0) this.#changed();
       done += bytesRead;

@@ -14,7 +14,7 @@ export function staysInside(tree: Tree, path: string): boolean {
   if (target === undefined) return true;
   if (target.startsWith('/') || climbsOut(place.length, target)) return false;
   const todo = target.split('/').reverse();
-  for (let followed = 0; todo.length > 0; ) {
+  for (let followed = 0; todo.length > 0;) {
     const part = todo.pop() as string;
     if (part === '' || part === '.') continue;
     if (part === '..') {

@@ -18,7 +18,8 @@ export function checkExpected(expect: CID | undefined, hex: string): void {
 
 /** `BLOB_TOO_LARGE` if more bytes would come into memory than the caller allows; 64 MiB by default. */
 export function checkLimit(cid: CID, size: number, limit = DEFAULT_READ_LIMIT): void {
-  if (size > limit) throw new DocketError('BLOB_TOO_LARGE', `${cid} has ${size} bytes, more than the ${limit} allowed here`, { details: { size, limit } });
+  if (size > limit)
+    throw new DocketError('BLOB_TOO_LARGE', `${cid} has ${size} bytes, more than the ${limit} allowed here`, { details: { size, limit } });
 }
 
 /** The range asked for, cut to what there is. */

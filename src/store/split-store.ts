@@ -7,7 +7,7 @@ import { byteRange, checkExpected, checkLimit } from './requests.ts';
 import type { BlobStat, GetOptions, PutOptions, Store } from './store.ts';
 
 /** Up to this many bytes a blob counts as small: it travels inline and lies in the ledger, not in a file of its own. */
-export const SMALL_BLOB = 4096;
+const SMALL_BLOB = 4096;
 
 /** Where small blobs lie, by lower-case hex SHA2-256. Verified by who reads; `get` may also give nothing for damaged bytes it knows of. */
 export interface SmallBlobs {
@@ -31,7 +31,8 @@ export class SplitStore implements Store {
 
   async put(source: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<{ cid: CID; size: number }> {
     options.signal?.throwIfAborted();
-    if (source instanceof Uint8Array) return source.length <= SMALL_BLOB ? this.#putSmall(source, options) : this.#large.put(source, options);
+    if (source instanceof Uint8Array)
+      return source.length <= SMALL_BLOB ? this.#putSmall(source, options) : this.#large.put(source, options);
     const iterator = abortable(source, options.signal);
     const head = await takeSmall(iterator);
     return head.ended ? this.#putSmall(head.bytes, options) : this.#large.put(resume(head.bytes, iterator), options);

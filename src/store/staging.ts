@@ -64,7 +64,7 @@ export function stage(root: string): Staged {
     },
     write(bytes, position) {
       attempt(() => {
-        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+        for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
       });
       // Kept here: asking the system at every write of a guest would double the calls.
       size = Math.max(size, bytes.length === 0 ? 0 : position + bytes.length);

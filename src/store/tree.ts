@@ -23,8 +23,8 @@ const REFUSED_PART = /(?:^|\/)(\.{0,2})(?:\/|$)/;
 /** Throws `TREE_INVALID` if the tree breaks a rule above. */
 export function encode(tree: Tree): Uint8Array {
   checkPaths(tree);
-  for (const [path, entry] of Object.entries(tree)) toEntry(path, entry as Ipld);
-  return encodeCbor(tree as Ipld);
+  for (const [path, entry] of Object.entries(tree)) toEntry(path, entry);
+  return encodeCbor(tree);
 }
 
 /** Strict: anything `encode` would not have written is `TREE_INVALID`. */
@@ -69,7 +69,7 @@ export function at(tree: Tree, path: string): { readonly entry: TreeEntry } | { 
 }
 
 /** `TREE_INVALID` unless `path` may stand in a tree. */
-export function checkPath(path: string): void {
+function checkPath(path: string): void {
   const problem = pathProblem(path);
   if (problem !== undefined) throw new DocketError('TREE_INVALID', `the path ${JSON.stringify(path)} ${problem}`, { details: { path } });
 }
@@ -88,19 +88,30 @@ function pathProblem(path: string): string | undefined {
 function checkPaths(tree: Tree): void {
   const paths = Object.keys(tree);
   for (const path of paths) checkPath(path);
-  // With NUL for the slash a folder sorts right before what is in it, so that looking at neighbors finds every clash.
-  const sorted = paths.map((path) => path.replaceAll('/', '\0')).sort();
+  const sorted = paths.sort(folderFirst);
   for (const [i, path] of sorted.entries()) {
     const next = sorted[i + 1];
-    if (next?.startsWith(`${path}\0`) !== true) continue;
-    const [folder, inside] = [path, next].map((name) => JSON.stringify(name.replaceAll('\0', '/')));
-    throw new DocketError('TREE_INVALID', `${folder} cannot have an entry of its own and hold ${inside}`);
+    if (next?.startsWith(`${path}/`) === true) {
+      throw new DocketError('TREE_INVALID', `${JSON.stringify(path)} cannot have an entry of its own and hold ${JSON.stringify(next)}`, {
+        details: { path },
+      });
+    }
   }
+}
+
+/** Puts a folder right before what is in it, so that looking at neighbors finds every clash. */
+function folderFirst(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < shorter && a.charCodeAt(i) === b.charCodeAt(i)) i++;
+  if (i === shorter) return a.length - b.length;
+  return (a[i] === '/' ? -1 : a.charCodeAt(i)) - (b[i] === '/' ? -1 : b.charCodeAt(i));
 }
 
 function toEntry(path: string, value: Ipld): TreeEntry {
   const problem = isMap(value) ? entryProblem(value) : 'is no map';
-  if (problem !== undefined) throw new DocketError('TREE_INVALID', `the entry of ${JSON.stringify(path)} ${problem}`, { details: { path } });
+  if (problem !== undefined)
+    throw new DocketError('TREE_INVALID', `the entry of ${JSON.stringify(path)} ${problem}`, { details: { path } });
   return value as TreeEntry;
 }
 
@@ -112,7 +123,9 @@ function entryProblem(entry: IpldMap): string | undefined {
       if (!Number.isSafeInteger(size) || (size as number) < 0) return 'has a size that is none';
       return typeof executable === 'boolean' ? undefined : 'must say true or false for executable';
     case 'link':
-      return typeof link === 'string' && link !== '' && !link.includes('\0') && link.isWellFormed() ? undefined : 'has a link target that is none';
+      return typeof link === 'string' && link !== '' && !link.includes('\0') && link.isWellFormed()
+        ? undefined
+        : 'has a link target that is none';
     case 'directory':
       return directory === true ? undefined : 'must say true for directory';
     default:

@@ -30,7 +30,7 @@ interface Want {
 }
 
 /** Imports in flight at a time. */
-const CONCURRENCY = 16;
+const CONCURRENCY = 256;
 
 /**
  * Collects what a workflow imports, imports each thing once, then answers synchronously: evaluating a hundred thousand tasks

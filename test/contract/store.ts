@@ -38,14 +38,19 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
 
     check('takes streams of any chunking and ranges of any kind', async ({ store }) => {
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 6 }), fc.nat(20_000), fc.nat(20_000), async (chunks, a, b) => {
-          const bytes = Buffer.concat(chunks);
-          const { cid } = await store.put(stream(chunks));
-          assert.equal(cid.toString(), Cid.ofBlob(bytes).toString());
-          const [start, end] = [Math.min(a, b), Math.max(a, b)];
-          assert.ok(bytes.subarray(start, end).equals(await collect(store.get(cid, { start, end }))));
-          assert.ok(bytes.subarray(start).equals(await collect(store.get(cid, { start }))));
-        }),
+        fc.asyncProperty(
+          fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 6 }),
+          fc.nat(20_000),
+          fc.nat(20_000),
+          async (chunks, a, b) => {
+            const bytes = Buffer.concat(chunks);
+            const { cid } = await store.put(stream(chunks));
+            assert.equal(cid.toString(), Cid.ofBlob(bytes).toString());
+            const [start, end] = [Math.min(a, b), Math.max(a, b)];
+            assert.ok(bytes.subarray(start, end).equals(await collect(store.get(cid, { start, end }))));
+            assert.ok(bytes.subarray(start).equals(await collect(store.get(cid, { start }))));
+          },
+        ),
         { numRuns: 25 },
       );
     });
@@ -53,7 +58,14 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
     check('ranges of a large blob', async ({ store }) => {
       const bytes = randomBytes(3_000_001);
       const { cid } = await store.put(bytes);
-      for (const [start, end] of [[0, 1], [1_048_575, 1_048_577], [524_288, 2_999_999], [3_000_000, 3_000_001], [3_000_001, 3_000_001], [5, 2]] as const) {
+      for (const [start, end] of [
+        [0, 1],
+        [1_048_575, 1_048_577],
+        [524_288, 2_999_999],
+        [3_000_000, 3_000_001],
+        [3_000_001, 3_000_001],
+        [5, 2],
+      ] as const) {
         assert.ok(bytes.subarray(start, Math.max(start, end)).equals(await collect(store.get(cid, { start, end }))), `${start}-${end}`);
       }
     });
@@ -112,7 +124,11 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         const bytes = randomBytes(size);
         const { cid } = await store.put(bytes);
         assert.ok(bytes.equals(await store.read(cid)));
-        for (const read of [(): Promise<unknown> => store.read(cid), (): Promise<unknown> => first(store.get(cid)), (): Promise<unknown> => first(store.get(cid, { start: size - 1 }))]) {
+        for (const read of [
+          (): Promise<unknown> => store.read(cid),
+          (): Promise<unknown> => first(store.get(cid)),
+          (): Promise<unknown> => first(store.get(cid, { start: size - 1 })),
+        ]) {
           await under.damage(cid);
           await rejects(read(), 'BLOB_DAMAGED');
           await rejects(read(), 'BLOB_MISSING');

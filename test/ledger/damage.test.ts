@@ -9,7 +9,7 @@ import { FORMAT, PAGE } from '../../src/ledger/schema.ts';
 import { bytes, Folder, key, receipt, resolved } from './helpers.ts';
 
 const is = (code: ErrorCode) => (error: unknown) => isDocketError(error, code);
-const names = Array.from({ length: 400 }, (_, i) => `task ${i}`);
+const names = Array.from({ length: 200 }, (_, i) => `task ${i}`);
 
 async function filled(path: string): Promise<void> {
   await using ledger = await Ledger.open(path);

@@ -132,3 +132,17 @@ export class Child implements AsyncDisposable {
     await this.kill();
   }
 }
+
+/** A journal of `+ index name` and `- index name`: nobody got what another had. Gives the names of those who owned something. */
+export function assertExclusive(journal: string): Set<string> {
+  const owners = new Map<string, string>();
+  const names = new Set<string>();
+  for (const line of journal.trim().split('\n')) {
+    const [sign, index, name] = line.split(' ') as [string, string, string];
+    assert.equal(owners.get(index), sign === '+' ? undefined : name, line);
+    if (sign === '+') owners.set(index, name);
+    else owners.delete(index);
+    names.add(name);
+  }
+  return names;
+}

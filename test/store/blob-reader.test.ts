@@ -28,7 +28,14 @@ suite('synchronous reading', () => {
       for (const reader of readers) {
         using blob = reader.open(cid);
         assert.equal(blob.size, size);
-        for (const [position, length] of [[0, 10], [size - 3, 10], [size, 10], [size + 5, 10], [size >> 1, 0], [size >> 1, 100_000]] as const) {
+        for (const [position, length] of [
+          [0, 10],
+          [size - 3, 10],
+          [size, 10],
+          [size + 5, 10],
+          [size >> 1, 0],
+          [size >> 1, 100_000],
+        ] as const) {
           if (position < 0) continue;
           const target = new Uint8Array(length);
           const count = blob.read(target, position);
@@ -53,7 +60,10 @@ suite('synchronous reading', () => {
     throws(() => reader.open(cid), 'BLOB_DAMAGED');
     throws(() => reader.open(cid), 'BLOB_MISSING');
     const small = Buffer.from('small');
-    throws(() => new BlobReader(folder.path, new Map([[digestHex(Cid.ofBlob(small)), Buffer.from('smalL')]])).open(Cid.ofBlob(small)), 'BLOB_DAMAGED');
+    throws(
+      () => new BlobReader(folder.path, new Map([[digestHex(Cid.ofBlob(small)), Buffer.from('smalL')]])).open(Cid.ofBlob(small)),
+      'BLOB_DAMAGED',
+    );
     throws(() => reader.open(Cid.ofValue(1)), 'CID_INVALID');
   });
 

@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import cacache from 'cacache';
@@ -10,6 +24,7 @@ import * as Cid from '../../src/ipld/cid.ts';
 import { digestHex } from '../../src/store/digest.ts';
 import { DiskStore } from '../../src/store/disk-store.ts';
 import { contentPath } from '../../src/store/paths.ts';
+import { setAside } from '../../src/store/set-aside.ts';
 import { collect, rejects, stream } from '../contract/store.ts';
 import { mountTmpfs, temporaryFolder, unfinished } from './helpers.ts';
 
@@ -34,7 +49,8 @@ suite('the layout is cacache’s', () => {
   test('what we list, cacache finds whole', async () => {
     using folder = temporaryFolder();
     const store = await DiskStore.open(folder.path);
-    for (const size of [0, 10, 5000, 2_000_000]) await cacache.put(folder.path, `key ${size}`, (await putRandom(store, size)).bytes, { algorithms: ['sha256'] });
+    for (const size of [0, 10, 5000, 2_000_000])
+      await cacache.put(folder.path, `key ${size}`, (await putRandom(store, size)).bytes, { algorithms: ['sha256'] });
     const found = await cacache.verify(folder.path);
     assert.deepEqual([found.badContentCount, found.verifiedContent], [0, 4]);
     let listed = 0;
@@ -107,6 +123,21 @@ suite('damage', () => {
     writeFileSync(path, changed);
     utimesSync(path, 1000, 1000);
     await rejects(collect(store.get(cid, { start: 0, end: 10 })), 'BLOB_DAMAGED');
+  });
+
+  test('what heals between seeing the damage and moving it away stays', async () => {
+    using folder = temporaryFolder();
+    const store = await DiskStore.open(folder.path);
+    const { cid, bytes } = await putRandom(store, 5000);
+    const path = contentPath(folder.path, digestHex(cid));
+    writeFileSync(path, 'damaged');
+    const seen = statSync(path, { bigint: true });
+    // The damaged file stays in existence, as it does while the reader that saw it has it open.
+    renameSync(path, join(folder.path, 'seen'));
+    await store.put(bytes);
+    setAside(folder.path, digestHex(cid), seen);
+    assert.ok(bytes.equals(await store.read(cid)));
+    assert.deepEqual(unfinished(folder.path), []);
   });
 
   test('a blob cut while it is being read ends in an error, not in short data', async () => {

@@ -15,7 +15,9 @@ import { mountTmpfs, temporaryFolder } from './helpers.ts';
 
 const bytes = Buffer.from('content '.repeat(100_000));
 
-async function setUp(entries: Record<string, 'file' | 'program' | 'empty' | { readonly link: string }>): Promise<{ store: MemoryStore; cid: Cid.CID }> {
+async function setUp(
+  entries: Record<string, 'file' | 'program' | 'empty' | { readonly link: string }>,
+): Promise<{ store: MemoryStore; cid: Cid.CID }> {
   const store = new MemoryStore();
   const { cid: blob, size } = await store.put(bytes);
   const tree = Object.entries(entries).map(([path, kind]): [string, Tree.TreeEntry] => {
@@ -26,13 +28,22 @@ async function setUp(entries: Record<string, 'file' | 'program' | 'empty' | { re
 }
 
 async function refuses(promise: Promise<unknown>, path: string): Promise<void> {
-  await assert.rejects(promise, (error) => (isDocketError(error, 'OUTPUT_UNWRITABLE') && error.message.includes(path)) || assert.fail(`${error}`));
+  await assert.rejects(
+    promise,
+    (error) => (isDocketError(error, 'OUTPUT_UNWRITABLE') && error.message.includes(path)) || assert.fail(`${error}`),
+  );
 }
 
 suite('a tree as files', () => {
   test('is what was imported, bit for bit', async () => {
     using folder = temporaryFolder();
-    const { store, cid } = await setUp({ 'a/b/file': 'file', 'a/run': 'program', 'a/up': { link: '../top' }, 'some/empty': 'empty', top: 'file' });
+    const { store, cid } = await setUp({
+      'a/b/file': 'file',
+      'a/run': 'program',
+      'a/up': { link: '../top' },
+      'some/empty': 'empty',
+      top: 'file',
+    });
     const out = join(folder.path, 'out', 'here');
     await exportTree(store, cid, out);
     assert.ok(bytes.equals(readFileSync(join(out, 'a/b/file'))));
@@ -76,7 +87,7 @@ suite('a tree as files', () => {
   test('makes no link that leads out', async () => {
     using folder = temporaryFolder();
     for (const target of ['/etc/passwd', '../x', 'a/../../x', 'hop/../../x']) {
-      const { store, cid } = await setUp({ 'l': { link: target }, 'd/e/hop': { link: 'x' } });
+      const { store, cid } = await setUp({ l: { link: target }, 'd/e/hop': { link: 'x' } });
       await refuses(exportTree(store, cid, join(folder.path, 'out')), join(folder.path, 'out', 'l'));
     }
     assert.deepEqual(readdirSync(folder.path), []);

@@ -6,7 +6,19 @@ import { globFiles } from '../../src/store/glob.ts';
 import { rejects } from '../contract/store.ts';
 import { temporaryFolder } from './helpers.ts';
 
-const FILES = ['a.md', 'b.txt', '!x.md', 'a*b.md', '.hidden.md', '.config/c.md', 'docs/d.md', 'docs/deep/e.md', 'docs/deep/f.txt', 'node_modules/p/README.md', 'node_modules/.bin/tool.md'];
+const FILES = [
+  'a.md',
+  'b.txt',
+  '!x.md',
+  'a*b.md',
+  '.hidden.md',
+  '.config/c.md',
+  'docs/d.md',
+  'docs/deep/e.md',
+  'docs/deep/f.txt',
+  'node_modules/p/README.md',
+  'node_modules/.bin/tool.md',
+];
 
 function setUp(): ReturnType<typeof temporaryFolder> {
   const folder = temporaryFolder();
@@ -50,10 +62,16 @@ for (const [pattern, expected] of Object.entries(CASES)) {
     using folder = setUp();
     assert.deepEqual(await globFiles(folder.path, pattern), expected);
     if (!pattern.startsWith('./') && !pattern.startsWith('!')) {
-      assert.deepEqual(await globFiles('/', join(folder.path, '/') + pattern), expected.map((path) => `${folder.path}/${path}`));
+      assert.deepEqual(
+        await globFiles('/', join(folder.path, '/') + pattern),
+        expected.map((path) => `${folder.path}/${path}`),
+      );
     }
     if (!pattern.startsWith('./') && !pattern.startsWith('!')) {
-      assert.deepEqual(await globFiles(join(folder.path, 'docs'), `../${pattern}`), expected.map((path) => `../${path}`));
+      assert.deepEqual(
+        await globFiles(join(folder.path, 'docs'), `../${pattern}`),
+        expected.map((path) => `../${path}`),
+      );
     }
   });
 }

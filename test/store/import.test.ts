@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -40,7 +52,10 @@ suite('a file', () => {
     using folder = temporaryFolder();
     execFileSync('mkfifo', [join(folder.path, 'pipe')]);
     for (const name of ['absent', 'pipe', '.', 'absent/deeper']) {
-      await assert.rejects(importFile(store(), join(folder.path, name)), (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes(join(folder.path, name)));
+      await assert.rejects(
+        importFile(store(), join(folder.path, name)),
+        (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes(join(folder.path, name)),
+      );
     }
     await rejects(importFile(store(), '/dev/zero'), 'INPUT_UNREADABLE');
   });
@@ -67,7 +82,7 @@ suite('a file', () => {
   }
 
   const whileRead: Record<string, (path: string) => void> = {
-    'grows': (path) => appendFileSync(path, 'more'),
+    grows: (path) => appendFileSync(path, 'more'),
     'is cut': (path) => truncateSync(path, 1_100_000),
     'is written to in place': (path) => writeFileSync(path, randomBytes(5_000_000), { flag: 'r+' }),
   };
@@ -117,7 +132,9 @@ suite('a folder', () => {
     assert.deepEqual([found.files, found.bytes, found.hashed], [4, 11, 4]);
     const tree = await Tree.read(into, found.cid);
     assert.deepEqual(
-      Object.entries(tree).map(([path, entry]) => [path, 'cid' in entry ? `${entry.size}${entry.executable ? 'x' : ''}` : entry]).sort(),
+      Object.entries(tree)
+        .map(([path, entry]) => [path, 'cid' in entry ? `${entry.size}${entry.executable ? 'x' : ''}` : entry])
+        .sort(),
       [
         ['.hidden/__proto__', '5'],
         ['a.txt', '3'],
@@ -170,25 +187,37 @@ suite('a folder', () => {
         symlinkSync(target, join(root, path));
       }
       mkdirSync(join(root, 'c'), { recursive: true });
-      await assert.rejects(importFolder(store(), root), (error) => isDocketError(error, 'INPUT_ESCAPES') && Object.keys(links).some((path) => error.message.includes(path)));
+      await assert.rejects(
+        importFolder(store(), root),
+        (error) => isDocketError(error, 'INPUT_ESCAPES') && Object.keys(links).some((path) => error.message.includes(path)),
+      );
     });
   }
 
   test('with a pipe, a socket or no name at all is refused by name', async () => {
     using folder = temporaryFolder();
     const refused = async (name: string): Promise<void> => {
-      await assert.rejects(importFolder(store(), folder.path), (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes(name));
+      await assert.rejects(
+        importFolder(store(), folder.path),
+        (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes(name),
+      );
       rmSync(join(folder.path, name));
     };
     execFileSync('mkfifo', [join(folder.path, 'pipe')]);
     await refused('pipe');
     const server = createServer().listen(join(folder.path, 'socket'));
     await once(server, 'listening');
-    await assert.rejects(importFolder(store(), folder.path), (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes('socket'));
+    await assert.rejects(
+      importFolder(store(), folder.path),
+      (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes('socket'),
+    );
     server.close();
     await once(server, 'close');
     writeFileSync(Buffer.concat([Buffer.from(`${folder.path}/bad`), Buffer.of(0xff)]), '');
-    await assert.rejects(importFolder(store(), folder.path), (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes('UTF-8'));
+    await assert.rejects(
+      importFolder(store(), folder.path),
+      (error) => isDocketError(error, 'INPUT_UNREADABLE') && error.message.includes('UTF-8'),
+    );
     await rejects(importFolder(store(), join(folder.path, 'absent')), 'INPUT_UNREADABLE');
   });
 
@@ -218,7 +247,12 @@ suite('the stat index', () => {
       const { cid, hashed } = await importFolder(into, folder.path, { statIndex: index });
       const entry = (await Tree.read(into, cid))['b'];
       assert.ok(entry !== undefined && 'cid' in entry);
-      return { hashed, text: Buffer.from(await into.read(entry.cid)).toString().slice(0, 3) };
+      return {
+        hashed,
+        text: Buffer.from(await into.read(entry.cid))
+          .toString()
+          .slice(0, 3),
+      };
     };
     assert.deepEqual(await take(), { hashed: 3, text: 'bbb' });
     assert.deepEqual(await take(), { hashed: 0, text: 'bbb' });
@@ -253,7 +287,10 @@ suite('the stat index', () => {
     await table.put([inFuture]);
     assert.deepEqual(await index.lookup([inFuture]), [undefined], 'an mtime ahead of the clock proves nothing');
     const coarse = { ...row, ctimeNs: (row.ctimeNs / 1_000_000_000n) * 1_000_000_000n, mtimeNs: 0n };
-    for (const [after, trusted] of [[1900, false], [2200, true]] as const) {
+    for (const [after, trusted] of [
+      [1900, false],
+      [2200, true],
+    ] as const) {
       const checked = { ...coarse, checkedAt: Number(coarse.ctimeNs / 1_000_000n) + after };
       await table.put([checked]);
       assert.equal((await index.lookup([checked]))[0] !== undefined, trusted, `a clock of whole seconds, read ${after} ms later`);

@@ -34,7 +34,12 @@ test('processes that write the same and other blobs and are killed lose nothing 
   const finished = new Set<number>();
   for (let round = 0; round < 3; round++) {
     // Two write the same sequence, one every third of it, one another.
-    const writers = [[0, 1], [0, 1], [0, 3], [1_000_000, 1]] as const;
+    const writers = [
+      [0, 1],
+      [0, 1],
+      [0, 3],
+      [1_000_000, 1],
+    ] as const;
     const said = await Promise.all(writers.map(([first, step], i) => writeAndKill(folder.path, first, step, 8 + 7 * i + round)));
     for (const n of said.flat()) finished.add(n);
   }
@@ -50,15 +55,26 @@ test('opening a store leaves the unfinished files of living processes alone', as
   await DiskStore.open(folder.path);
   const own = join(folder.path, 'tmp', temporaryName());
   writeFileSync(own, 'unfinished');
-  const child = spawn(process.execPath, ['-e', `
+  const child = spawn(
+    process.execPath,
+    [
+      '-e',
+      `
     require('fs').writeFileSync(${JSON.stringify(join(folder.path, 'tmp'))} + '/' + process.argv[1].replace(/-\\d+-/, '-' + process.pid + '-'), '');
     console.log('written'); setInterval(() => {}, 1000);
-  `, temporaryName()], { stdio: ['ignore', 'pipe', 'inherit'] });
+  `,
+      temporaryName(),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   await once(child.stdout, 'data');
   const store = await DiskStore.open(folder.path);
   assert.equal(unfinished(folder.path).length, 2);
   child.kill('SIGKILL');
   await ended(child);
   store.sweep();
-  assert.deepEqual(unfinished(folder.path).map((name) => join(folder.path, 'tmp', name)), [own]);
+  assert.deepEqual(
+    unfinished(folder.path).map((name) => join(folder.path, 'tmp', name)),
+    [own],
+  );
 });

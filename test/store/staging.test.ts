@@ -99,7 +99,10 @@ suite('a staged file', () => {
     await DiskStore.open(disk.path);
     {
       using staged = stage(disk.path);
-      assert.throws(() => staged.write(randomBytes(2_000_000), 0), (error) => isDocketError(error, 'STORE_FULL'));
+      assert.throws(
+        () => staged.write(randomBytes(2_000_000), 0),
+        (error) => isDocketError(error, 'STORE_FULL'),
+      );
     }
     assert.deepEqual(unfinished(disk.path), []);
   });
@@ -112,7 +115,18 @@ test('a slot process under --permission reads, stages and adopts; what it leaves
   const { cid } = await store.put(bytes);
   const project = join(import.meta.dirname, '..', '..');
   const allowed = [project, folder.path].map((path) => `--allow-fs-read=${path}`);
-  const slot = spawnSync(process.execPath, ['--permission', ...allowed, `--allow-fs-write=${folder.path}`, join(import.meta.dirname, 'slot-process.ts'), folder.path, cid.toString()], { encoding: 'utf8' });
+  const slot = spawnSync(
+    process.execPath,
+    [
+      '--permission',
+      ...allowed,
+      `--allow-fs-write=${folder.path}`,
+      join(import.meta.dirname, 'slot-process.ts'),
+      folder.path,
+      cid.toString(),
+    ],
+    { encoding: 'utf8' },
+  );
   assert.equal(slot.signal, 'SIGKILL', slot.stderr);
   const twice = Buffer.concat([bytes, bytes]);
   assert.deepEqual(slot.stdout.trim().split('\n'), [cid.toString(), Cid.ofBlob(twice).toString()]);

@@ -16,20 +16,33 @@ function invalid(work: () => unknown): void {
   assert.throws(work, (error) => isDocketError(error, 'TREE_INVALID') || assert.fail(`expected TREE_INVALID, got ${error}`));
 }
 
-const part = fc.oneof(fc.constantFrom('a', 'b', '__proto__', 'constructor', 'ä', '…', '...', ' '), fc.string({ minLength: 1, maxLength: 4, unit: 'grapheme' })).filter((name) => !/[/\0]/.test(name) && name !== '.' && name !== '..');
+const part = fc
+  .oneof(
+    fc.constantFrom('a', 'b', '__proto__', 'constructor', 'ä', '…', '...', ' '),
+    fc.string({ minLength: 1, maxLength: 4, unit: 'grapheme' }),
+  )
+  .filter((name) => !/[/\0]/.test(name) && name !== '.' && name !== '..');
 const entry: fc.Arbitrary<Tree.TreeEntry> = fc.oneof(
   fc.record({ cid: fc.uint8Array({ maxLength: 9 }).map(Cid.ofBlob), size: fc.maxSafeNat(), executable: fc.boolean() }),
   fc.record({ link: fc.string({ minLength: 1, unit: 'grapheme' }).filter((target) => !target.includes('\0')) }),
   fc.constant({ directory: true as const }),
 );
 /** Entries whose paths clash with one before are left out. */
-const tree: fc.Arbitrary<Tree.Tree> = fc.array(fc.tuple(fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/')), entry), { maxLength: 12 }).map((entries) => {
-  const kept: [string, Tree.TreeEntry][] = [];
-  for (const [path, value] of entries) {
-    if (!kept.some(([other]) => other === path || other.startsWith(`${path}/`) || path.startsWith(`${other}/`))) kept.push([path, value]);
-  }
-  return Object.fromEntries(kept);
-});
+const tree: fc.Arbitrary<Tree.Tree> = fc
+  .array(
+    fc.tuple(
+      fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/')),
+      entry,
+    ),
+    { maxLength: 12 },
+  )
+  .map((entries) => {
+    const kept: [string, Tree.TreeEntry][] = [];
+    for (const [path, value] of entries) {
+      if (!kept.some(([other]) => other === path || other.startsWith(`${path}/`) || path.startsWith(`${other}/`))) kept.push([path, value]);
+    }
+    return Object.fromEntries(kept);
+  });
 
 suite('a tree', () => {
   test('comes back as it was, and has one encoding whatever the order of its paths', () => {
@@ -51,7 +64,9 @@ suite('a tree', () => {
           assert.deepEqual(found, 'directory' in expected ? { tree: {} } : { entry: expected });
           const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
           const folder = Tree.at(value, parent);
-          assert.ok(folder !== undefined && 'tree' in folder && Object.hasOwn(folder.tree, path.slice(parent === '' ? 0 : parent.length + 1)));
+          assert.ok(
+            folder !== undefined && 'tree' in folder && Object.hasOwn(folder.tree, path.slice(parent === '' ? 0 : parent.length + 1)),
+          );
           assert.equal(Tree.at(value, `${path}/beyond`), undefined);
         }
       }),
@@ -60,16 +75,22 @@ suite('a tree', () => {
 
   test('any bytes: a tree that encodes to the same, or TREE_INVALID', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), tree.chain((value) => mutated(Tree.encode(value)))), (bytes) => {
-        let value: Tree.Tree;
-        try {
-          value = Tree.decode(bytes);
-        } catch (error) {
-          return isDocketError(error, 'TREE_INVALID');
-        }
-        assert.deepEqual(Buffer.from(Tree.encode(value)), Buffer.from(bytes));
-        return true;
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          tree.chain((value) => mutated(Tree.encode(value))),
+        ),
+        (bytes) => {
+          let value: Tree.Tree;
+          try {
+            value = Tree.decode(bytes);
+          } catch (error) {
+            return isDocketError(error, 'TREE_INVALID');
+          }
+          assert.deepEqual(Buffer.from(Tree.encode(value)), Buffer.from(bytes));
+          return true;
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -94,11 +115,25 @@ suite('refused in a tree, made or read', () => {
     });
   }
 
-  const clashes: [string, string][] = [['a', 'a/b'], ['a/b', 'a/b/c/d'], ['__proto__', '__proto__/x']];
+  const clashes: [string, string][] = [
+    ['a', 'a/b'],
+    ['a/b', 'a/b/c/d'],
+    ['__proto__', '__proto__/x'],
+  ];
   for (const [folder, inside] of clashes) {
     test(`${folder} beside ${inside}`, () => {
       for (const value of [file, { link: 'x' }, { directory: true as const }]) {
-        invalid(() => Tree.encode(Object.fromEntries([[folder, value], [inside, file], ['a!', file], ['a0', file], ['A', file]])));
+        invalid(() =>
+          Tree.encode(
+            Object.fromEntries([
+              [folder, value],
+              [inside, file],
+              ['a!', file],
+              ['a0', file],
+              ['A', file],
+            ]),
+          ),
+        );
       }
     });
   }
@@ -130,7 +165,7 @@ suite('refused in a tree, made or read', () => {
   }
 
   test('values that are no map, and maps out of order', () => {
-    for (const value of [[], 1, 'x', blob]) invalid(() => Tree.decode(encodeCbor(value as Ipld)));
+    for (const value of [[], 1, 'x', blob]) invalid(() => Tree.decode(encodeCbor(value)));
     const bytes = Buffer.from(Tree.encode({ a: { directory: true }, b: { directory: true } }));
     const swapped = Buffer.from(bytes.toString('latin1').replace('aa', 'a?').replace('ab', 'aa').replace('a?', 'ab'), 'latin1');
     assert.notDeepEqual(swapped, bytes);
@@ -138,8 +173,8 @@ suite('refused in a tree, made or read', () => {
   });
 
   test('deep paths cost no more than their length', () => {
-    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${'a/'.repeat(2000)}${i}`, { directory: true as const }]));
-    assert.equal(Object.keys(Tree.decode(Tree.encode(many))).length, 1000);
+    const many = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`${'a/'.repeat(2000)}${i}`, { directory: true as const }]));
+    assert.equal(Object.keys(Tree.decode(Tree.encode(many))).length, 3000);
   });
 });
 

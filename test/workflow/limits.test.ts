@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { isDocketError } from '../../src/errors.ts';
 import { Float, type IpldMap } from '../../src/ipld/value.ts';
 import { DEFAULT_LIMITS, DEFAULT_RETRY, fromMeta, retryFromMeta, toMeta } from '../../src/workflow/limits.ts';
@@ -8,7 +9,7 @@ function refused(meta: IpldMap, pattern: RegExp): void {
   assert.throws(
     () => fromMeta(meta),
     (error) => isDocketError(error, 'LIMIT_REFUSED') && pattern.test(`${error.message} ${error.next}`),
-    JSON.stringify(meta),
+    inspect(meta),
   );
 }
 

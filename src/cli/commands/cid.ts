@@ -1,25 +1,20 @@
-import { localSources } from '../../agent/sources.ts';
-import { statIndexOf } from '../../agent/stat-index.ts';
 import { ofValue } from '../../ipld/cid.ts';
-import { compile } from '../../workflow/compile.ts';
 import type { Command } from '../command.ts';
+import { compileFile, INPUT_OPTION, readWorkflow } from '../compile-file.ts';
 import { openEngine } from '../open-engine.ts';
 import { jsonLine, table } from '../present.ts';
-import { parseInputs, readWorkflow } from './run.ts';
 
 export const command: Command = {
   summary: 'Print the CIDs of a workflow, its tasks and their instructions.',
   usage: 'FILE [--input k=v]…',
   words: [1, 1],
-  options: { input: { type: 'value', value: 'K=V', many: true, help: 'give an input of the workflow a value' } },
+  options: INPUT_OPTION,
   help: `
 Files the workflow names are imported into the store, since their CIDs are part of the instructions. Nothing is run.`,
   async run(call) {
-    const file = call.words[0]!;
-    const inputs = parseInputs(call.values('input'));
-    const text = await readWorkflow(file);
+    const workflow = await readWorkflow(call);
     await using engine = await openEngine(call);
-    const plan = await compile(text, { file, inputs, sources: localSources(file, engine.store, statIndexOf(engine), call.signal) });
+    const plan = await compileFile(call, engine, workflow);
     const rows = plan.tasks.map(({ label, task, instruction, invocation }) => ({
       label,
       instruction: instruction.toString(),

@@ -1,5 +1,5 @@
 import type { CID } from '../../ipld/cid.ts';
-import { ENTRY_COST } from './budget.ts';
+import { type Budget, ENTRY_COST } from './budget.ts';
 import { Content, type Storage } from './content.ts';
 import * as Errno from './errno.ts';
 import { addEntry, removeEntry, type DirectoryInode, type Entry, type FileInode, type Inode } from './inode.ts';
@@ -50,6 +50,11 @@ export class FileSystem {
     return { inodes: this.#inodes, storage: this.#storage };
   }
 
+  /** What the task holds of the host, also for its standard streams. */
+  get budget(): Budget {
+    return this.#storage.budget;
+  }
+
   child(directory: DirectoryInode, name: string): Inode | undefined {
     return this.entries(directory).get(name)?.inode;
   }
@@ -72,6 +77,13 @@ export class FileSystem {
       directory = found;
     }
     return directory;
+  }
+
+  /** As `lookup` for a file that is made if it is not there; a slash at the end is EISDIR, whatever is there. */
+  lookupToCreate(base: DirectoryInode, path: string, ending: Ending): Place {
+    if (!path.endsWith('/')) return this.lookup(base, path, ending);
+    this.lookup(base, path, 'entry');
+    throw Errno.ISDIR;
   }
 
   /** Makes an empty file at a place where nothing is. */

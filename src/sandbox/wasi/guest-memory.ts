@@ -37,8 +37,9 @@ export class GuestMemory {
     if (bytes.includes(0)) throw Errno.INVAL;
     try {
       return decoder.decode(bytes);
-    } catch {
-      throw Errno.ILSEQ;
+    } catch (error) {
+      // Not all that can be thrown is about the text: the call stack may be exhausted.
+      throw error instanceof TypeError ? Errno.ILSEQ : error;
     }
   }
 

@@ -30,12 +30,13 @@ export function pathOpen(
   memory.check(result, 4);
   descriptors.checkRoom();
 
-  const exclusive = (oflags & (OFLAG.creat | OFLAG.excl)) === (OFLAG.creat | OFLAG.excl);
   const follow = ending(lookupFlags);
-  const place = files.lookup(directory.inode, text, exclusive ? 'keep' : follow);
+  const create = (oflags & OFLAG.creat) !== 0;
+  const exclusive = create && (oflags & OFLAG.excl) !== 0;
+  const place = create ? files.lookupToCreate(directory.inode, text, exclusive ? 'keep' : follow) : files.lookup(directory.inode, text, follow);
   const rights = toRights(rightsBase);
   if (place.inode === undefined) {
-    if ((oflags & OFLAG.creat) === 0) throw Errno.NOENT;
+    if (!create) throw Errno.NOENT;
     checkRights(directory, rights & FILE_RIGHTS);
   } else {
     if (exclusive) throw Errno.EXIST;

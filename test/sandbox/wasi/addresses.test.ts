@@ -10,7 +10,14 @@ const OUTSIDE = [END - 1, END, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, 0xffff_fff
 /** Every call with one pointer at a time pointing outside; `P` marks the pointer, `L` its length. */
 test('a pointer outside of memory is EFAULT and changes nothing', () => {
   using bench = new Bench();
-  const guest = new Direct(bench.start({ args: ['prog'], env: { A: 'b' }, stdin: 'input', mounts: { 'a.txt': { bytes: Buffer.from('abc') }, link: { link: 'a.txt' } } }));
+  const guest = new Direct(
+    bench.start({
+      args: ['prog'],
+      env: { A: 'b' },
+      stdin: 'input',
+      mounts: { 'a.txt': { bytes: Buffer.from('abc') }, link: { link: 'a.txt' } },
+    }),
+  );
   const fd = guest.file('f');
   guest.write(fd, 'content');
   const path = guest.put('a.txt');
@@ -69,7 +76,12 @@ test('a pointer outside of memory is EFAULT and changes nothing', () => {
       ['random_get', bad, 8],
       ['random_get', spare, 0xffff_ffff],
     ];
-    for (const call of calls) assert.equal(guest.call(...call), 'EFAULT', JSON.stringify(call, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)));
+    for (const call of calls)
+      assert.equal(
+        guest.call(...call),
+        'EFAULT',
+        JSON.stringify(call, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)),
+      );
     assert.equal(guest.call('fd_prestat_dir_name', 3, bad, 1), bad === END - 1 ? 'OK' : 'EFAULT');
   }
   assert.deepEqual(guest.list(3), before);
@@ -165,19 +177,23 @@ const anyCall = fc.constantFrom(...Object.keys(ARITY)).chain((name) => {
 
 test('no sequence of calls makes the host throw anything but its limit', () => {
   using bench = new Bench();
-  const check = fc.property(fc.array(anyCall, { minLength: 1, maxLength: 60 }), fc.uint8Array({ minLength: 256, maxLength: 256 }), (calls, noise) => {
-    const guest = new Direct(bench.start({ output: 1 << 22, openFiles: 10, mounts: { 'a/b.txt': { bytes: Buffer.from('text') } } }));
-    guest.bytes.set(noise, 0x1000);
-    guest.bytes.set(Buffer.from('a/b.txt\0a/./../n\0a\0'), 0x1800);
-    for (const [name, args] of calls) {
-      try {
-        guest.call(name, ...args);
-      } catch (error) {
-        assert.equal((error as Error).name, 'LimitReached', `${name} ${String(error)}`);
-        return;
+  const check = fc.property(
+    fc.array(anyCall, { minLength: 1, maxLength: 60 }),
+    fc.uint8Array({ minLength: 256, maxLength: 256 }),
+    (calls, noise) => {
+      const guest = new Direct(bench.start({ output: 1 << 22, openFiles: 10, mounts: { 'a/b.txt': { bytes: Buffer.from('text') } } }));
+      guest.bytes.set(noise, 0x1000);
+      guest.bytes.set(Buffer.from('a/b.txt\0a/./../n\0a\0'), 0x1800);
+      for (const [name, args] of calls) {
+        try {
+          guest.call(name, ...args);
+        } catch (error) {
+          assert.equal((error as Error).name, 'LimitReached', `${name} ${String(error)}`);
+          return;
+        }
       }
-    }
-    guest.wasi.files[Symbol.dispose]();
-  });
+      guest.wasi.files[Symbol.dispose]();
+    },
+  );
   fc.assert(check, { numRuns: 150 });
 });

@@ -49,7 +49,10 @@ describe('descriptors', () => {
   test('no more than the limit, streams and preopens included; nothing is made by an open that fails', () => {
     using bench = new Bench();
     const guest = guestOf(bench, { openFiles: 8 });
-    assert.deepEqual([1, 2, 3, 4].map((i) => guest.file(`f${i}`)), [4, 5, 6, 7]);
+    assert.deepEqual(
+      [1, 2, 3, 4].map((i) => guest.file(`f${i}`)),
+      [4, 5, 6, 7],
+    );
     assert.equal(guest.open('f5', { oflags: OFLAG.creat, rights: ALL }), 'EMFILE');
     assert.equal(guest.stat('f5'), 'ENOENT');
     assert.equal(guest.call('fd_close', 2), 'OK');
@@ -137,7 +140,11 @@ describe('rights', () => {
     using bench = new Bench();
     const guest = guestOf(bench, { mounts: { 'd/f': { bytes: Buffer.from('text') } } });
     const readOnly = BigInt(RIGHT.fdRead | RIGHT.fdSeek | RIGHT.fdReaddir);
-    const d = guest.open('d', { oflags: OFLAG.directory, rights: BigInt(DIRECTORY_RIGHTS & ~RIGHT.pathCreateFile), inheriting: readOnly }) as number;
+    const d = guest.open('d', {
+      oflags: OFLAG.directory,
+      rights: BigInt(DIRECTORY_RIGHTS & ~RIGHT.pathCreateFile),
+      inheriting: readOnly,
+    }) as number;
     assert.equal(guest.open('f', { base: d, rights: ALL }), 'ENOTCAPABLE', 'to write is not passed on');
     const f = guest.open('f', { base: d, rights: readOnly, inheriting: ALL }) as number;
     assert.equal(guest.read(f, 10), 'text');
@@ -163,7 +170,13 @@ describe('rights', () => {
 });
 
 describe('paths', () => {
-  const mounts = { 'd/e/f': { bytes: Buffer.from('x') }, up: { link: '..' }, abs: { link: '/d/e' }, bare: { link: '/' }, 'd/abs': { link: '/d/e/f' } };
+  const mounts = {
+    'd/e/f': { bytes: Buffer.from('x') },
+    up: { link: '..' },
+    abs: { link: '/d/e' },
+    bare: { link: '/' },
+    'd/abs': { link: '/d/e/f' },
+  };
 
   test('never leave the directory they start from', () => {
     using bench = new Bench();
@@ -200,7 +213,9 @@ describe('paths', () => {
 
   test('with a slash at the end name directories', () => {
     using bench = new Bench();
-    const guest = guestOf(bench, { mounts: { f: { bytes: Buffer.from('x') }, d: { directory: true }, toFile: { link: 'f' }, toDir: { link: 'd' } } });
+    const guest = guestOf(bench, {
+      mounts: { f: { bytes: Buffer.from('x') }, d: { directory: true }, toFile: { link: 'f' }, toDir: { link: 'd' } },
+    });
     const on = (call: string, path: string): string => guest.call(call, 3, ...guest.put(path));
     assert.equal(guest.open('f/'), 'ENOTDIR');
     assert.equal(typeof guest.open('d///'), 'number');
@@ -226,7 +241,9 @@ describe('paths', () => {
 describe('path_open', () => {
   test('flags that do not go together or are unknown', () => {
     using bench = new Bench();
-    const guest = guestOf(bench, { mounts: { d: { directory: true }, f: { bytes: Buffer.from('x') }, l: { link: 'f' }, dead: { link: 'gone' } } });
+    const guest = guestOf(bench, {
+      mounts: { d: { directory: true }, f: { bytes: Buffer.from('x') }, l: { link: 'f' }, dead: { link: 'gone' } },
+    });
     assert.equal(guest.open('f', { oflags: 16 }), 'EINVAL');
     assert.equal(guest.open('f', { flags: 32 }), 'EINVAL');
     assert.equal(guest.open('d', { oflags: OFLAG.directory | OFLAG.creat }), 'EINVAL');
@@ -235,7 +252,11 @@ describe('path_open', () => {
     assert.equal(guest.open('d', { oflags: OFLAG.creat }), 'EISDIR');
     assert.equal(guest.open('d', { oflags: OFLAG.trunc }), 'EISDIR');
     assert.equal(guest.open('d', { rights: ALL }), 'EISDIR');
-    assert.equal(typeof guest.open('d', { rights: ALL, oflags: OFLAG.directory }), 'number', 'asking for all rights is how some open directories');
+    assert.equal(
+      typeof guest.open('d', { rights: ALL, oflags: OFLAG.directory }),
+      'number',
+      'asking for all rights is how some open directories',
+    );
     assert.equal(guest.open('f', { oflags: OFLAG.directory }), 'ENOTDIR');
     assert.equal(guest.open('l', { follow: false }), 'ELOOP');
     assert.equal(guest.open('l', { oflags: OFLAG.creat | OFLAG.excl }), 'EEXIST');
@@ -310,7 +331,10 @@ describe('fd_readdir', () => {
     guest.call('path_create_directory', 3, ...guest.put('e'));
     guest.call('fd_readdir', 3, buffer, 64, afterA, 0x80);
     assert.equal(guest.view.getUint32(0x80, true), 50);
-    assert.deepEqual([buffer + 24, buffer + 49].map((at) => String.fromCharCode(guest.view.getUint8(at))), ['c', 'e']);
+    assert.deepEqual(
+      [buffer + 24, buffer + 49].map((at) => String.fromCharCode(guest.view.getUint8(at))),
+      ['c', 'e'],
+    );
     assert.equal(guest.call('fd_readdir', 3, buffer, 64, (1n << 64n) - 1n, 0x80), 'OK');
     assert.equal(guest.view.getUint32(0x80, true), 0, 'a cookie from nowhere');
   });
@@ -332,7 +356,8 @@ describe('times', () => {
   test('are set, kept, or now; both at once is EINVAL', () => {
     using bench = new Bench();
     const guest = guestOf(bench, { mounts: { f: { bytes: Buffer.from('x') }, l: { link: 'f' } } });
-    const set = (path: string, flags: number, follow = 1): string => guest.call('path_filestat_set_times', 3, follow, ...guest.put(path), 111n, -1n, flags);
+    const set = (path: string, flags: number, follow = 1): string =>
+      guest.call('path_filestat_set_times', 3, follow, ...guest.put(path), 111n, -1n, flags);
     const times = (path: string): bigint[] => {
       const stat = guest.stat(path, false);
       return typeof stat === 'object' ? [stat.atime, stat.mtime] : [];
@@ -370,7 +395,12 @@ describe('times', () => {
 });
 
 describe('poll_oneoff', () => {
-  const subscribe = (guest: Direct, at: number, userdata: bigint, clock: { readonly id: number; readonly timeout: bigint; readonly flags: number }): void => {
+  const subscribe = (
+    guest: Direct,
+    at: number,
+    userdata: bigint,
+    clock: { readonly id: number; readonly timeout: bigint; readonly flags: number },
+  ): void => {
     guest.view.setBigUint64(at, userdata, true);
     guest.view.setUint8(at + 8, 0);
     guest.view.setUint32(at + 16, clock.id, true);
@@ -439,7 +469,8 @@ describe('arguments and imports', () => {
     const names = Object.keys(bench.start().imports);
     const problems = importProblems(names.map((name): ModuleImport => ({ module: PREVIEW1, name, kind: 'function', type })));
     assert.equal(problems.length, names.length);
-    for (const [i, problem] of problems.entries()) assert.match(problem, new RegExp(`^${names[i]} is imported as \\(f64\\) -> \\(\\), it is \\(`));
+    for (const [i, problem] of problems.entries())
+      assert.match(problem, new RegExp(`^${names[i]} is imported as \\(f64\\) -> \\(\\), it is \\(`));
   });
 
   test('imports of another type or name are told', () => {

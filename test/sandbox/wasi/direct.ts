@@ -2,7 +2,9 @@ import * as ErrnoModule from '../../../src/sandbox/files/errno.ts';
 import { OFLAG, RIGHT } from '../../../src/sandbox/wasi/abi.ts';
 import type { Preview1 } from '../../../src/sandbox/wasi/preview1.ts';
 
-const NAMES = new Map(Object.values(ErrnoModule).flatMap((each) => (each instanceof Error && 'number' in each ? [[each.number, each.message]] : [])));
+const NAMES = new Map(
+  Object.values(ErrnoModule).flatMap((each) => (each instanceof Error && 'number' in each ? [[each.number, each.message]] : [])),
+);
 
 export const ALL = (1n << 30n) - 1n;
 
@@ -58,7 +60,17 @@ export class Direct {
   }
 
   /** The descriptor, or the name of the errno. */
-  open(path: string, options: { readonly base?: number; readonly oflags?: number; readonly rights?: bigint; readonly inheriting?: bigint; readonly flags?: number; readonly follow?: boolean } = {}): number | string {
+  open(
+    path: string,
+    options: {
+      readonly base?: number;
+      readonly oflags?: number;
+      readonly rights?: bigint;
+      readonly inheriting?: bigint;
+      readonly flags?: number;
+      readonly follow?: boolean;
+    } = {},
+  ): number | string {
     const result = this.room(4);
     const { base = 3, oflags = 0, rights = ALL & ~BigInt(RIGHT.fdWrite), inheriting = ALL, flags = 0, follow = true } = options;
     const error = this.call('path_open', base, follow ? 1 : 0, ...this.put(path), oflags, rights, inheriting, flags, result);
@@ -132,7 +144,16 @@ export class Direct {
   #stat(at: number): Stat {
     const { view } = this;
     const u64 = (offset: number): bigint => view.getBigUint64(at + offset, true);
-    return { dev: u64(0), ino: u64(8), type: view.getUint8(at + 16), nlink: u64(24), size: u64(32), atime: u64(40), mtime: u64(48), ctime: u64(56) };
+    return {
+      dev: u64(0),
+      ino: u64(8),
+      type: view.getUint8(at + 16),
+      nlink: u64(24),
+      size: u64(32),
+      atime: u64(40),
+      mtime: u64(48),
+      ctime: u64(56),
+    };
   }
 
   #count(call: (result: number) => string): number | string {

@@ -32,10 +32,10 @@ export class Bench implements Disposable {
     return { blob: Cid.ofBlob(data) };
   }
 
-  files(mounts: Readonly<Record<string, MountEntry>> = {}, options: { readonly output?: number; readonly now?: () => bigint } = {}): FileSystem {
+  files(mounts: Readonly<Record<string, MountEntry>> = {}, options: FileOptions = {}): FileSystem {
     return FileSystem.mount(mounts, {
       budget: new Budget(options.output ?? 1 << 30),
-      blobs: this.blobs,
+      blobs: options.blobs ?? this.blobs,
       spills: { create: () => stage(this.folder) },
       now: options.now ?? (() => 0n),
     });
@@ -61,12 +61,17 @@ export class Bench implements Disposable {
   }
 }
 
-interface StartOptions {
+interface FileOptions {
+  readonly output?: number;
+  readonly blobs?: BlobReader;
+  readonly now?: () => bigint;
+}
+
+interface StartOptions extends Omit<FileOptions, 'now'> {
   readonly mounts?: Readonly<Record<string, MountEntry>>;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
-  readonly output?: number;
   readonly openFiles?: number;
   readonly clock?: GuestClock;
   readonly random?: GuestRandom;
@@ -104,7 +109,9 @@ const SOURCES = fileURLToPath(new URL('../../../guests/c', import.meta.url));
 
 /** Why C programs cannot be compiled here, for `skip`; false if they can. */
 export function noCompiler(): string | false {
-  const probe = spawnSync('clang', ['--target=wasm32-wasi', '--sysroot=/usr', '-xc', '-o/dev/null', '-'], { input: 'int main(void) { return 0; }' });
+  const probe = spawnSync('clang', ['--target=wasm32-wasi', '--sysroot=/usr', '-xc', '-o/dev/null', '-'], {
+    input: 'int main(void) { return 0; }',
+  });
   return probe.status === 0 ? false : 'needs clang with lld, wasi-libc and compiler-rt for wasm32';
 }
 

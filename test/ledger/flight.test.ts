@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { isDocketError } from '../../src/errors.ts';
+import { Flight } from '../../src/ledger/flight.ts';
+import { Child, Folder } from './helpers.ts';
+
+test('attempts are read in the order they began, over several openings', () => {
+  using folder = new Folder();
+  const path = folder.at('flight');
+  assert.deepEqual(Flight.read(path), []);
+  const flight = Flight.open(path);
+  flight.started(3, 1);
+  flight.started(999_999, 2);
+  assert.deepEqual(Flight.read(path), [{ index: 3, attempt: 1 }, { index: 999_999, attempt: 2 }], 'written at once');
+  flight.close();
+  flight.close();
+  const again = Flight.open(path);
+  again.started(3, 2);
+  assert.deepEqual(Flight.read(path), [{ index: 3, attempt: 1 }, { index: 999_999, attempt: 2 }, { index: 3, attempt: 2 }]);
+  again.remove();
+  assert.equal(existsSync(path), false);
+  Flight.discard(path);
+});
+
+test('cut off at any byte it holds a beginning of what was written, and goes on from there', () => {
+  using folder = new Folder();
+  const path = folder.at('flight');
+  const flight = Flight.open(path);
+  for (let i = 0; i < 12; i++) flight.started(i * 11, i + 1);
+  flight.close();
+  const whole = readFileSync(path);
+  const all = Flight.read(path);
+  for (let size = 0; size <= whole.length; size++) {
+    writeFileSync(path, whole.subarray(0, size));
+    const left = Flight.read(path);
+    assert.deepEqual(left, all.slice(0, left.length));
+    assert.ok(left.length >= all.length * (size / whole.length) - 2);
+    const resumed = Flight.open(path);
+    resumed.started(7, 9);
+    resumed.close();
+    assert.deepEqual(Flight.read(path).at(-1), { index: 7, attempt: 9 });
+  }
+});
+
+test('rubbish is passed over', () => {
+  using folder = new Folder();
+  const path = folder.at('flight');
+  writeFileSync(path, '\0\0\0\0\n1 1\n-3 1\n4\n5 1 1\n6 one\n 7 1\n99999999999 1\n\n2 1\n');
+  appendFileSync(path, '3 1');
+  assert.deepEqual(Flight.read(path), [{ index: 1, attempt: 1 }, { index: 2, attempt: 1 }]);
+});
+
+test('what a killed process wrote is there', async () => {
+  using folder = new Folder();
+  await using child = new Child('fly.ts', folder.at('flight'));
+  await child.expect('under way');
+  await child.kill();
+  const begun = Flight.read(folder.at('flight'));
+  assert.ok(begun.length > 200);
+  assert.deepEqual(begun.map(({ index }) => index), begun.map((_, i) => i));
+});
+
+test('a place where no journal can be, and one that was closed', () => {
+  using folder = new Folder();
+  assert.throws(() => Flight.open(folder.at('nowhere', 'flight')), (error) => isDocketError(error, 'HOME_UNUSABLE'));
+  const flight = Flight.open(folder.at('flight'));
+  flight.close();
+  assert.throws(() => flight.started(1, 1), (error) => isDocketError(error, 'INTERNAL'));
+});

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import type { Clock } from '../../src/base/clock.ts';
+import { Lock } from '../../src/ledger/locks.ts';
+import { Slots } from '../../src/ledger/slots.ts';
+import { assertExclusive, Child, Folder } from './helpers.ts';
+
+/** Timers fire when told. */
+class HandClock implements Clock {
+  readonly timers = new Set<() => void>();
+
+  now(): number {
+    return 0;
+  }
+
+  monotonic(): number {
+    return 0;
+  }
+
+  after(_ms: number, callback: () => void): () => void {
+    this.timers.add(callback);
+    return () => this.timers.delete(callback);
+  }
+
+  /** Fires what is set now, then lets promises settle. */
+  async tick(): Promise<void> {
+    for (const timer of [...this.timers]) {
+      this.timers.delete(timer);
+      timer();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const never = new AbortController().signal;
+const marks = (folder: Folder): string[] => readdirSync(folder.path).filter((name) => name.startsWith('waiting-'));
+
+test('slots are numbered, and no two have the same', async () => {
+  using folder = new Folder();
+  const clock = new HandClock();
+  const [one, other] = [new Slots(folder.path, 3, clock), new Slots(folder.path, 3, clock)];
+  const held = [await one.acquire(never), await other.acquire(never), await one.acquire(never)];
+  assert.deepEqual(held.map(({ index }) => index), [0, 1, 2]);
+  assert.deepEqual([one.held, other.held], [2, 1]);
+  held[1]!.release();
+  held[1]!.release();
+  assert.equal((await one.acquire(never)).index, 1);
+  assert.equal(clock.timers.size, 0);
+});
+
+test('who finds none waits, and gets the next that is free, in turn', async () => {
+  using folder = new Folder();
+  const clock = new HandClock();
+  const [one, other] = [new Slots(folder.path, 1, clock), new Slots(folder.path, 1, clock)];
+  const slot = await one.acquire(never);
+  const order: string[] = [];
+  const first = other.acquire(never).then((got) => (order.push('first'), got));
+  const second = other.acquire(never).then((got) => (order.push('second'), got));
+  await clock.tick();
+  assert.deepEqual(order, []);
+  slot.release();
+  await clock.tick();
+  assert.deepEqual(order, ['first']);
+  (await first).release();
+  await clock.tick();
+  assert.deepEqual(order, ['first', 'second']);
+  (await second).release();
+  assert.deepEqual([marks(folder), clock.timers.size], [[], 0]);
+});
+
+test('waiting ends when aborted, and the slot goes to others', async () => {
+  using folder = new Folder();
+  const clock = new HandClock();
+  const [one, other] = [new Slots(folder.path, 1, clock), new Slots(folder.path, 1, clock)];
+  const slot = await one.acquire(never);
+  const abort = new AbortController();
+  const given = other.acquire(abort.signal);
+  const kept = other.acquire(never);
+  abort.abort(new Error('enough'));
+  await assert.rejects(given, /enough/);
+  assert.equal(marks(folder).length, 1, 'one still waits');
+  slot.release();
+  await clock.tick();
+  assert.equal((await kept).index, 0);
+  await assert.rejects(other.acquire(AbortSignal.abort(new Error('never mind'))), /never mind/);
+});
+
+test('holders learn that others wait, if giving way is fair', async () => {
+  using folder = new Folder();
+  const clock = new HandClock();
+  const [rich, poor] = [new Slots(folder.path, 4, clock), new Slots(folder.path, 4, clock)];
+  const held = [];
+  for (let i = 0; i < 4; i++) held.push(await rich.acquire(never));
+  assert.equal(rich.othersWait(), false);
+  const stop = new AbortController();
+  const wanted = [0, 1, 2].map(() => poor.acquire(stop.signal));
+  assert.deepEqual([rich.othersWait(), poor.othersWait()], [true, false], 'one\'s own waiting does not count');
+  held.pop()!.release();
+  await clock.tick();
+  assert.deepEqual([rich.held, poor.held, rich.othersWait()], [3, 1, true]);
+  held.pop()!.release();
+  await clock.tick();
+  assert.deepEqual([rich.held, poor.held, rich.othersWait()], [2, 2, false], 'both have their share');
+  stop.abort();
+  await Promise.allSettled(wanted);
+  assert.deepEqual(marks(folder), []);
+});
+
+test('the last slot is given up for one who has none', async () => {
+  using folder = new Folder();
+  const clock = new HandClock();
+  const [one, other] = [new Slots(folder.path, 1, clock), new Slots(folder.path, 1, clock)];
+  await one.acquire(never);
+  const stop = new AbortController();
+  const waiting = other.acquire(stop.signal);
+  assert.equal(one.othersWait(), true);
+  stop.abort();
+  await assert.rejects(waiting);
+  assert.equal(one.othersWait(), false);
+});
+
+test('marks of killed waiters do not count and are cleaned away', async () => {
+  using folder = new Folder();
+  const slots = new Slots(folder.path, 1, new HandClock());
+  await slots.acquire(never);
+  const mark = folder.at('waiting-0-somebody');
+  await using waiter = new Child('hold-lock.ts', mark);
+  await waiter.expect('held');
+  assert.equal(slots.othersWait(), true);
+  await waiter.kill();
+  assert.equal(slots.othersWait(), false);
+  assert.deepEqual(marks(folder), []);
+});
+
+test('the slot of a killed process is free', async () => {
+  using folder = new Folder();
+  const clock = new HandClock();
+  await using holder = new Child('hold-lock.ts', folder.at('slot-0'));
+  await holder.expect('held');
+  const waiting = new Slots(folder.path, 1, clock).acquire(never);
+  await clock.tick();
+  assert.equal(marks(folder).length, 1);
+  await holder.kill();
+  await clock.tick();
+  assert.equal((await waiting).index, 0);
+});
+
+test('processes that share slots never have one together, and all get their turns', async () => {
+  using folder = new Folder();
+  const journal = folder.at('journal');
+  {
+    await using stack = new AsyncDisposableStack();
+    const children = ['a', 'b', 'c', 'd'].map((name) => stack.use(new Child('contend.ts', 'slots', folder.path, journal, name, '40')));
+    for (const child of children) assert.equal(await child.status(), 0);
+  }
+  assert.deepEqual([...assertExclusive(readFileSync(journal, 'utf8'))].toSorted(), ['a', 'b', 'c', 'd']);
+  assert.deepEqual(marks(folder), []);
+  for (const index of [0, 1]) assert.equal(Lock.isHeld(folder.at(`slot-${index}`)), false);
+});
