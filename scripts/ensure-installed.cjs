@@ -5,7 +5,6 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
-const { isNewEnough, bundledNode, WHAT_TO_DO } = require('../bin/choose-node.js');
 
 const root = path.dirname(__dirname);
 
@@ -54,8 +53,4 @@ const why = whyStale();
 if (why !== undefined) {
   console.log('Installing dependencies (npm ci): ' + why + '.');
   process.exitCode = install();
-}
-if (!process.exitCode && !isNewEnough() && bundledNode() === null) {
-  console.error(WHAT_TO_DO);
-  process.exitCode = 1;
 }

@@ -4,7 +4,12 @@ import { toDocketError, failureOf } from './sqlite-error.ts';
 /** How long a read waits, in ms. Only the recovery after a crashed writer makes readers of a write-ahead log wait at all; it takes milliseconds. */
 const PATIENCE = 5_000;
 
-/** A reading connection and its prepared statements. Each read is a transaction of its own and sees everything committed before. */
+/**
+ * A reading connection and its prepared statements. Each read is a transaction of its own and sees everything committed before.
+ *
+ * Nothing in a process that has the ledger open may open the file but through SQLite: closing such a descriptor would drop the locks of
+ * all its connections.
+ */
 export class Reading implements Disposable {
   readonly #path: string;
   readonly #db: DatabaseSync;
@@ -18,26 +23,26 @@ export class Reading implements Disposable {
   }
 
   /** The first row, as an array of its columns. Throws `LEDGER_DAMAGED` or `LEDGER_FAILED`. */
-  get<T extends unknown[]>(sql: string, ...parameters: SQLInputValue[]): T | undefined {
+  get(sql: string, ...parameters: SQLInputValue[]): unknown[] | undefined {
     try {
-      return this.#prepare(sql).get(...parameters) as unknown as T | undefined;
+      return this.#prepare(sql).get(...parameters) as unknown as unknown[] | undefined;
     } catch (cause) {
       throw toDocketError(failureOf(cause), this.#path, 'HOME_UNUSABLE', cause);
     }
   }
 
-  all<T extends unknown[]>(sql: string, ...parameters: SQLInputValue[]): T[] {
+  all(sql: string, ...parameters: SQLInputValue[]): unknown[][] {
     try {
-      return this.#prepare(sql).all(...parameters) as unknown as T[];
+      return this.#prepare(sql).all(...parameters) as unknown as unknown[][];
     } catch (cause) {
       throw toDocketError(failureOf(cause), this.#path, 'HOME_UNUSABLE', cause);
     }
   }
 
   /** As `get`, integers as bigints. */
-  getExact<T extends unknown[]>(sql: string, ...parameters: SQLInputValue[]): T | undefined {
+  getExact(sql: string, ...parameters: SQLInputValue[]): unknown[] | undefined {
     this.#prepare(sql).setReadBigInts(true);
-    return this.get<T>(sql, ...parameters);
+    return this.get(sql, ...parameters);
   }
 
   #prepare(sql: string): StatementSync {

@@ -48,57 +48,56 @@ const KEY = 'SELECT m.key, m.preimage, r.cid, r.instruction, m.label, r.at FROM 
 export function memo(reading: Reading, table: MemoTable, keys: readonly Uint8Array[]): (MemoRow | undefined)[] {
   const sql = `SELECT r.cid, r.bytes FROM ${table} m JOIN receipts r ON r.id = m.receipt WHERE m.place = ? AND m.key = ?`;
   return keys.map((key) => {
-    const row = reading.get<[Uint8Array, Uint8Array]>(sql, locator(key), key);
+    const row = reading.get(sql, locator(key), key) as [Uint8Array, Uint8Array] | undefined;
     return row && { receipt: CID.decode(row[0]), bytes: row[1] };
   });
 }
 
 export function receipt(reading: Reading, cid: CID): ReceiptRow | undefined {
-  const row = reading.get<ReceiptColumns>(`${RECEIPT} WHERE place = ? AND cid = ?`, locator(cid.bytes), cid.bytes);
+  const row = reading.get(`${RECEIPT} WHERE place = ? AND cid = ?`, locator(cid.bytes), cid.bytes) as ReceiptColumns | undefined;
   return row && receiptRow(row);
 }
 
 /** Newest first. */
 export function receiptsOfInstruction(reading: Reading, instruction: CID, limit: number): ReceiptRow[] {
   const sql = `${RECEIPT} WHERE instruction_place = ? AND instruction = ? ORDER BY id DESC LIMIT ?`;
-  return reading.all<ReceiptColumns>(sql, locator(instruction.bytes), instruction.bytes, limit).map(receiptRow);
+  return (reading.all(sql, locator(instruction.bytes), instruction.bytes, limit) as ReceiptColumns[]).map(receiptRow);
 }
 
 export function keyRow(reading: Reading, key: Uint8Array): KeyRow | undefined {
-  const row = reading.get<KeyColumns>(`${KEY} WHERE m.place = ? AND m.key = ?`, locator(key), key);
+  const row = reading.get(`${KEY} WHERE m.place = ? AND m.key = ?`, locator(key), key) as KeyColumns | undefined;
   return row && toKeyRow(row);
 }
 
 export function keyRowOfReceipt(reading: Reading, cid: CID): KeyRow | undefined {
-  const row = reading.get<KeyColumns>(`${KEY} WHERE r.place = ? AND r.cid = ?`, locator(cid.bytes), cid.bytes);
+  const row = reading.get(`${KEY} WHERE r.place = ? AND r.cid = ?`, locator(cid.bytes), cid.bytes) as KeyColumns | undefined;
   return row && toKeyRow(row);
 }
 
 /** Keys with which a key of the same instruction or label can be compared: those of the same instruction first, then by label, newest first. */
 export function similarKeys(reading: Reading, like: { readonly instruction: CID; readonly label: string }, limit: number): KeyRow[] {
   const { instruction, label } = like;
-  const same = reading.all<KeyColumns>(
+  const same = reading.all(
     `${KEY} WHERE r.instruction_place = ? AND r.instruction = ? ORDER BY r.id DESC LIMIT ?`,
     locator(instruction.bytes),
     instruction.bytes,
     limit,
-  );
-  const named = reading.all<KeyColumns>(
+  ) as KeyColumns[];
+  const named = reading.all(
     `${KEY} WHERE m.label = ? AND r.instruction <> ? ORDER BY m.id DESC LIMIT ?`,
     label,
     instruction.bytes,
     limit - same.length,
-  );
+  ) as KeyColumns[];
   return [...same, ...named].map(toKeyRow);
 }
 
 /** Newest first. */
 export function conflicts(reading: Reading, limit: number): Conflict[] {
-  return reading
-    .all<[Uint8Array, Uint8Array, Uint8Array]>(
+  return (reading.all(
       `SELECT c.key, k.cid, o.cid FROM conflicts c JOIN receipts k ON k.id = c.kept JOIN receipts o ON o.id = c.other ORDER BY c.id DESC LIMIT ?`,
       limit,
-    )
+    ) as [Uint8Array, Uint8Array, Uint8Array][])
     .map(([key, kept, other]) => toConflict({ key, kept, other }));
 }
 

@@ -72,7 +72,7 @@ const TASK = `SELECT t.task, t.label, t.instruction, t.state, t.via, r.cid, t.ke
 const PAGE = 1_000;
 
 export function run(reading: Reading, id: string): RunRow | undefined {
-  const row = reading.get<RunColumns>(`${RUN} WHERE run = ?`, id);
+  const row = reading.get(`${RUN} WHERE run = ?`, id) as RunColumns | undefined;
   return row && runRow(row);
 }
 
@@ -85,13 +85,12 @@ export interface RunFilter {
 
 /** Newest first. */
 export function runs(reading: Reading, { limit, state, before }: RunFilter): RunRow[] {
-  return reading
-    .all<RunColumns>(
+  return (reading.all(
       `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 ORDER BY run DESC LIMIT ?3`,
       state ?? null,
       before ?? AFTER_ALL,
       limit,
-    )
+    ) as RunColumns[])
     .map(runRow);
 }
 
@@ -101,14 +100,14 @@ const AFTER_ALL = '~';
 /** Runs whose id begins with `prefix`, in any case: newest first, at most `limit`. */
 export function runsWithPrefix(reading: Reading, prefix: string, limit: number): RunRow[] {
   const from = prefix.toUpperCase();
-  return reading.all<RunColumns>(`${RUN} WHERE run >= ? AND run < ? ORDER BY run DESC LIMIT ?`, from, from + AFTER_ALL, limit).map(runRow);
+  return (reading.all(`${RUN} WHERE run >= ? AND run < ? ORDER BY run DESC LIMIT ?`, from, from + AFTER_ALL, limit) as RunColumns[]).map(runRow);
 }
 
 /** In the order of the plan, read page by page as the caller goes on. */
 export function* runTasks(reading: Reading, id: string): Generator<RunTaskRow> {
   let after = -1;
   for (;;) {
-    const page = reading.all<TaskColumns>(`${TASK} AND t.task > ? ORDER BY t.task LIMIT ${PAGE}`, id, after);
+    const page = reading.all(`${TASK} AND t.task > ? ORDER BY t.task LIMIT ${PAGE}`, id, after) as TaskColumns[];
     for (const row of page) yield taskRow(row);
     if (page.length < PAGE) return;
     after = page.at(-1)![0];
@@ -116,13 +115,12 @@ export function* runTasks(reading: Reading, id: string): Generator<RunTaskRow> {
 }
 
 export function runTask(reading: Reading, id: string, index: number): RunTaskRow | undefined {
-  const row = reading.get<TaskColumns>(`${TASK} AND t.task = ?`, id, index);
+  const row = reading.get(`${TASK} AND t.task = ?`, id, index) as TaskColumns | undefined;
   return row && taskRow(row);
 }
 
 export function runTally(reading: Reading, id: string): RunTally[] {
-  return reading
-    .all<[TaskEnd, TaskVia | null, number]>('SELECT state, via, count(*) FROM run_tasks WHERE run = (SELECT id FROM runs WHERE run = ?) GROUP BY state, via', id)
+  return (reading.all('SELECT state, via, count(*) FROM run_tasks WHERE run = (SELECT id FROM runs WHERE run = ?) GROUP BY state, via', id) as [TaskEnd, TaskVia | null, number][])
     .map(([state, via, count]) => ({ state, via, count }));
 }
 

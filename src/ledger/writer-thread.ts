@@ -23,7 +23,7 @@ const { path, patience } = workerData as WriterData;
 /** Pages of log not yet in the database after which they are moved there. */
 const CHECKPOINT_PAGES = 8_000;
 /** Pages of log after which readers and other writers are waited for, so that it can begin anew instead of growing without bound. */
-const CROWDED_PAGES = 40_000;
+const CROWDED_PAGES = 16_000;
 const CROWD_WAIT = 2_000;
 const CACHE_KIB = 64 * 1024;
 /** Bounds of one wait for another writer, in ms. SQLite's own waits grow to 100 ms, in which a busy neighbor begins many transactions. */

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { DocketError } from '../../src/errors.ts';
+import * as Cid from '../../src/ipld/cid.ts';
+import { ModuleCache } from '../../src/runner/module-cache.ts';
+import { wat } from './helpers.ts';
+
+const modules = [1, 2, 3].map((n) => wat(`(module (func (export "f") (result i32) i32.const ${n}))`));
+
+/** Reads that are counted, by CID. */
+function counting(): { read: (cid: Cid.CID) => Uint8Array; reads: string[] } {
+  const reads: string[] = [];
+  return {
+    reads,
+    read: (cid) => {
+      reads.push(cid.toString());
+      return modules.find((bytes) => Cid.ofBlob(bytes).equals(cid)) ?? Uint8Array.of(0);
+    },
+  };
+}
+
+describe('ModuleCache', () => {
+  const cids = modules.map(Cid.ofBlob);
+  const [a, b, c] = cids as [Cid.CID, Cid.CID, Cid.CID];
+  const weight = (modules[0] as Uint8Array).length;
+
+  test('compiles a module once', () => {
+    const { read, reads } = counting();
+    const cache = new ModuleCache();
+    const first = cache.get(a, read);
+    assert.equal(cache.get(a, read), first);
+    assert.deepEqual(reads, [a.toString()]);
+  });
+
+  test('the least recently used goes first', () => {
+    const { read, reads } = counting();
+    const cache = new ModuleCache(3 * weight - 1);
+    for (const cid of [a, b, a, c, a, b]) cache.get(cid, read);
+    assert.deepEqual(reads, [a, b, c, b].map(String));
+  });
+
+  test('one module heavier than the whole is still kept until the next', () => {
+    const { read, reads } = counting();
+    const cache = new ModuleCache(1);
+    for (const cid of [a, a, b, a]) cache.get(cid, read);
+    assert.deepEqual(reads, [a, b, a].map(String));
+  });
+
+  test('a refusal is remembered, a blob that could not be read is not', () => {
+    const { read, reads } = counting();
+    const cache = new ModuleCache();
+    const none = Cid.ofBlob(Uint8Array.of(0));
+    for (let i = 0; i < 2; i++) {
+      const found = cache.get(none, read);
+      assert.ok('failure' in found && found.failure.code === 'invalid');
+    }
+    assert.equal(reads.length, 1);
+    const missing = (): never => {
+      throw new DocketError('BLOB_MISSING', 'not there');
+    };
+    assert.throws(() => cache.get(a, missing), DocketError);
+    assert.ok('compiled' in cache.get(a, read));
+  });
+});
