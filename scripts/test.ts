@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { buildGuests } from './build-guests.ts';
-import { ensureCToolchain } from './c-toolchain.ts';
+import { ensureGuestCompilers } from './guest-compilers.ts';
 import { ROOT, runNode } from './run-command.ts';
 
 const CHECKS: readonly (readonly [name: string, program: string, ...args: string[]])[] = [
@@ -63,7 +63,7 @@ if (files.length === 0) throw new Error(`no test file matches ${named.join(' ')}
 const home = mkdtempSync(join(tmpdir(), 'docket-test-'));
 process.env['DOCKET_HOME'] = join(home, 'home');
 try {
-  ensureCToolchain();
+  ensureGuestCompilers();
   await buildGuests();
   const checks = named.length > 0 ? { passed: 0, failed: 0, skipped: 0 } : runChecks();
   const tests = await runTests(files);

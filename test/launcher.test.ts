@@ -14,7 +14,7 @@ import { ROOT } from '../scripts/run-command.ts';
 const PROGRAM = `
 const [command, argument] = process.argv.slice(2);
 const tell = (value: unknown): void => void process.stdout.write(JSON.stringify(value) + '\\n');
-if (command === 'tell') tell({ args: process.argv.slice(2), node: process.versions.node, fd: process.env['DOCKET_LAUNCHER_FD'] ?? null });
+if (command === 'tell') tell({ args: process.argv.slice(2), node: process.versions.node, fd: process.env['DOCKET_LAUNCHER_FD'] ?? null, cache: process.env['NODE_COMPILE_CACHE'] });
 else if (command === 'echo') process.stdin.pipe(process.stdout);
 else if (command === 'exit') process.exitCode = Number(argument);
 else if (command === 'die') process.kill(process.pid, argument);
@@ -178,10 +178,14 @@ test('a published package runs from dist', () => {
   assert.equal(run([process.execPath, join(root, 'bin', 'docket')], []).status, 9);
 });
 
-test('compiled code is kept in the user’s cache folder, and only if there is one', () => {
+test('compiled code is kept in the user’s cache folder, for threads too, and only if there is one', () => {
   const cache = join(folder, 'fresh-cache');
-  assert.equal(run([process.execPath, launcher], ['exit', '0'], { env: environment({ XDG_CACHE_HOME: cache }) }).status, 0);
-  assert.notEqual(readdirSync(join(cache, 'docket', 'compile')).length, 0);
+  const outer = { ...process.env, XDG_CACHE_HOME: cache };
+  delete outer.NODE_COMPILE_CACHE;
+  const { stdout } = run([process.execPath, launcher], ['tell'], { env: outer });
+  const compiled = join(cache, 'docket', 'compile');
+  assert.equal((JSON.parse(stdout) as { cache?: string }).cache, compiled);
+  assert.notEqual(readdirSync(compiled).length, 0);
   writeFileSync(join(folder, 'file'), '');
   const { status, stderr } = run([process.execPath, launcher], ['exit', '0'], {
     env: environment({ XDG_CACHE_HOME: join(folder, 'file') }),

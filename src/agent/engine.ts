@@ -15,6 +15,8 @@ export interface EngineOptions {
   readonly home: string;
   /** Slots commands on this home may use at a time; default: the number of processors. */
   readonly slots?: number;
+  /** Starts the ledger's writing thread while the rest opens. Default: at the first write, which then waits for it. */
+  readonly willWrite?: boolean;
   readonly clock?: Clock;
 }
 
@@ -51,9 +53,9 @@ export class Engine implements AsyncDisposable {
     const slotCount = options.slots ?? availableParallelism();
     await using stack = new AsyncDisposableStack();
     const paths = await Home.prepare(options.home);
-    const key = await loadOrCreateIdentity(paths.identity);
     const ledger = stack.use(await Ledger.open(paths.ledger));
-    const disk = await DiskStore.open(paths.store);
+    if (options.willWrite === true) ledger.warm();
+    const [key, disk] = await Promise.all([loadOrCreateIdentity(paths.identity), DiskStore.open(paths.store)]);
     const store = new SplitStore(ledger.small, disk);
     const slots = stack.use(
       new HomeSlots({ locks: paths.locks, store: paths.store, count: slotCount, clock, onGone: () => disk.sweep() }),

@@ -10,7 +10,7 @@ import { Coordinator } from '../scheduler/coordinator.ts';
 import type { RunEvent, RunSummary } from '../scheduler/events.ts';
 import { contentPath } from '../store/paths.ts';
 import type { Plan } from '../workflow/model.ts';
-import { decodePlan, encodePlan } from '../workflow/stored-plan.ts';
+import { encodePlan } from '../workflow/stored-plan.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
 import { VERSION } from './version.ts';
@@ -46,37 +46,43 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
     { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: kept, created: engine.clock.now() },
   ]);
   options.onRun?.(run);
-  return await drive(engine, run, plan, options, lock);
+  return await drive(engine, { run, plan, options, lock, begun: new Map() });
 }
 
 /** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. */
 export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   using lock = own(engine, run);
+  const begun = new Map([...engine.ledger.runTasks(run)].map(({ index, attempts }) => [index, attempts]));
   await engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
   options.onRun?.(run);
-  return await drive(engine, run, plan, options, lock);
+  return await drive(engine, { run, plan, options, lock, begun });
 }
 
-/** The plan a run was started with. Throws `RUN_UNKNOWN`, `BLOB_MISSING`. */
-export async function planOf(engine: Engine, run: string): Promise<Plan> {
-  const row = engine.ledger.run(run);
-  if (row?.plan == null) throw new DocketError('RUN_UNKNOWN', `there is no run ${run} that can be resumed`);
-  return decodePlan(await engine.store.read(row.plan, { limit: Number.POSITIVE_INFINITY }));
-}
+/** How long (ms) a run waits for another process that puts in order what a killed coordinator left. */
+const PATIENCE = 1_000;
 
 function own(engine: Engine, run: string): Lock {
-  const lock = Lock.tryAcquire(engine.paths.runLock(run));
+  const lock = Lock.tryAcquire(engine.paths.runLock(run), { patience: PATIENCE });
   if (lock === undefined) throw new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
   return lock;
 }
 
-async function drive(engine: Engine, run: string, plan: Plan, options: RunOptions, lock: Lock): Promise<FinishedRun> {
+interface Drive {
+  readonly run: string;
+  readonly plan: Plan;
+  readonly options: RunOptions;
+  readonly lock: Lock;
+  /** Attempts of each task that earlier drives began. */
+  readonly begun: ReadonlyMap<number, number>;
+}
+
+async function drive(engine: Engine, { run, plan, options, lock, begun }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const began = clock.monotonic();
+  const flight = Flight.open(engine.paths.flight(run));
   const cancelled = new AbortController();
   const signal = options.signal === undefined ? cancelled.signal : AbortSignal.any([options.signal, cancelled.signal]);
   const stopPolling = pollCancel(engine, run, cancelled);
-  const flight = Flight.open(engine.paths.flight(run));
   let landed = false;
   try {
     const coordinator = new Coordinator({
@@ -95,7 +101,8 @@ async function drive(engine: Engine, run: string, plan: Plan, options: RunOption
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,
       expected: expectedDurations(ledger, plan),
-      flight: (task, attempt) => flight.started(task, attempt),
+      begun: (task) => begun.get(task) ?? 0,
+      flight: (task, attempt, what) => flight[what](task, attempt),
       onEvent: options.onEvent ?? (() => {}),
       clock,
       version: VERSION,

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { Slots } from '../ledger/slots.ts';
-import { Slot } from '../runner/slot.ts';
+import type { Slot } from '../runner/slot.ts';
 import type { Lease, SlotSource } from '../scheduler/crew.ts';
 
 interface HomeSlotsOptions {
@@ -31,7 +31,7 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
 
   async acquire(signal: AbortSignal): Promise<Lease> {
     const right = await this.#rights.acquire(signal);
-    const slot = this.#idle.pop() ?? this.#start(right.index);
+    const slot = this.#idle.pop() ?? (await this.#start(right.index));
     return {
       slot,
       someoneWaits: () => this.#rights.othersWait(),
@@ -42,7 +42,9 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
     };
   }
 
-  #start(index: number): Slot {
+  /** Imported at the first miss: a cached run needs nothing of it. */
+  async #start(index: number): Promise<Slot> {
+    const { Slot } = await import('../runner/slot.ts');
     const { store, clock, onGone } = this.#options;
     const slot = Slot.start({ storeRoot: store, index, clock, onGone });
     this.#all.add(slot);

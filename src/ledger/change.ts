@@ -122,7 +122,16 @@ export interface RunTaskChange {
   readonly cause: number | null;
 }
 
-export type Change = ReceiptChange | DeclaredChange | ResolvedChange | SmallChange | SmallDeleteChange | StatChange | RunChange | RunUpdateChange | RunTaskChange;
+export type Change =
+  | ReceiptChange
+  | DeclaredChange
+  | ResolvedChange
+  | SmallChange
+  | SmallDeleteChange
+  | StatChange
+  | RunChange
+  | RunUpdateChange
+  | RunTaskChange;
 
 /** First column of a packed row; the others are the values that `apply.ts` binds, in its order. */
 export const ROW = {

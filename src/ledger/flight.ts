@@ -2,8 +2,8 @@ import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { DocketError, systemCode } from '../errors.ts';
 
 /**
- * Which tasks of a run were given to a runner: one line `<index> <attempt>` each, appended at once and never rewritten. When the
- * coordinator was killed, those without a result in the ledger were in flight. The kernel keeps what a killed process wrote; after
+ * Which tasks of a run were given to a runner: one line `<index> <attempt>` each, appended at once and never rewritten; `-<index> <attempt>` takes
+ * back what a runner gave back unstarted. When the coordinator was killed, those without a result in the ledger were in flight. The kernel keeps what a killed process wrote; after
  * a power cut lines may be missing, which is why nothing is concluded from their absence.
  */
 
@@ -15,7 +15,7 @@ export interface Started {
 }
 
 /** Whole lines only: what a killed writer left of its last line counts as not written. */
-const LINE = /^([0-9]{1,10}) ([0-9]{1,10})$/;
+const LINE = /^(-?)([0-9]{1,10}) ([0-9]{1,10})$/;
 
 export class Flight {
   readonly #path: string;
@@ -42,6 +42,11 @@ export class Flight {
     this.#append(`${index} ${attempt}\n`);
   }
 
+  /** The task came back before anything of it had run: the attempt counts as not begun. */
+  returned(index: number, attempt: number): void {
+    this.#append(`-${index} ${attempt}\n`);
+  }
+
   #append(text: string): void {
     if (this.#descriptor === undefined) throw new DocketError('INTERNAL', `${this.#path} is closed`);
     try {
@@ -63,7 +68,7 @@ export class Flight {
     Flight.discard(this.#path);
   }
 
-  /** All attempts begun, in order; empty if there is no journal. */
+  /** All attempts begun and not taken back, in order; empty if there is no journal. */
   static read(path: string): Started[] {
     let text: string;
     try {
@@ -73,10 +78,15 @@ export class Flight {
       throw error;
     }
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    return whole.split('\n').flatMap((line) => {
-      const [, index, attempt] = LINE.exec(line) ?? [];
-      return index === undefined ? [] : [{ index: Number(index), attempt: Number(attempt) }];
-    });
+    const begun: Started[] = [];
+    for (const line of whole.split('\n')) {
+      const [, sign, index, attempt] = LINE.exec(line) ?? [];
+      if (index === undefined) continue;
+      const started = { index: Number(index), attempt: Number(attempt) };
+      if (sign === '') begun.push(started);
+      else takeBack(begun, started);
+    }
+    return begun;
   }
 
   /** Deletes a journal; absent is no error. */
@@ -85,8 +95,14 @@ export class Flight {
   }
 }
 
+function takeBack(begun: Started[], { index, attempt }: Started): void {
+  const at = begun.findLastIndex((started) => started.index === index && started.attempt === attempt);
+  if (at >= 0) begun.splice(at, 1);
+}
+
 function failure(path: string, cause: unknown): DocketError {
   const code = systemCode(cause);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new DocketError('STORE_FULL', `${path} cannot be written: the disk is full`, { cause });
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new DocketError('STORE_FULL', `${path} cannot be written: the disk is full`, { cause });
   return new DocketError('HOME_UNUSABLE', `${path} cannot be written: ${(cause as Error).message}`, { cause });
 }

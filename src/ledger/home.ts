@@ -26,7 +26,13 @@ export interface Paths {
 }
 
 /** `home`, else `DOCKET_HOME`, else `docket` in the XDG data folder (https://specifications.freedesktop.org/basedir-spec). Empty ones count as absent. */
-export function locate({ home, env }: { readonly home?: string | undefined; readonly env: Readonly<Record<string, string | undefined>> }): string {
+export function locate({
+  home,
+  env,
+}: {
+  readonly home?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}): string {
   if (home !== undefined && home !== '') return resolve(home);
   if (env.DOCKET_HOME) return resolve(env.DOCKET_HOME);
   // The specification has relative paths ignored.
@@ -44,15 +50,23 @@ export function paths(home: string): Paths {
     ledger: join(home, 'ledger.db'),
     store: join(home, 'store'),
     locks,
-    runLock: (run) => join(locks, `run-${checked(run)}`),
+    runLock: (run) => join(locks, `${RUN}${checked(run)}`),
     flight: (run) => join(flights, checked(run)),
   };
 }
 
+/** Runs that have a lock or a journal: those under way, and those whose coordinator was killed. */
+export function runsUnderWay({ home, locks }: Paths): string[] {
+  const locked = readdirSync(locks).flatMap((name) => (name.startsWith(RUN) ? [name.slice(RUN.length)] : []));
+  return [...new Set([...locked, ...readdirSync(join(home, FLIGHTS))])].filter((run) => RUN_ID.test(run));
+}
+
 const FLIGHTS = 'flights';
+const RUN = 'run-';
+const RUN_ID = /^[0-9A-Za-z_-]{1,64}$/;
 
 function checked(run: string): string {
-  if (!/^[0-9A-Za-z_-]{1,64}$/.test(run)) throw new DocketError('RUN_UNKNOWN', `"${run}" is not the id of a run`);
+  if (!RUN_ID.test(run)) throw new DocketError('RUN_UNKNOWN', `"${run}" is not the id of a run`);
   return run;
 }
 
@@ -70,7 +84,9 @@ export async function prepare(home: string, { probe }: PrepareOptions = {}): Pro
   try {
     const network = networkFileSystem(found.home, probe);
     if (network !== undefined) {
-      throw new DocketError('HOME_NETWORK', `${found.home} is on a network file system (${network}), where the ledger would break`, { details: { network } });
+      throw new DocketError('HOME_NETWORK', `${found.home} is on a network file system (${network}), where the ledger would break`, {
+        details: { network },
+      });
     }
     mkdirSync(found.home, { recursive: true, mode: 0o700 });
     accessSync(found.home, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -90,9 +106,12 @@ function checkFormat({ home, format }: Paths): void {
     writeDurably(format, `${FORMAT}\n`);
     return;
   }
-  if (!/^[0-9]{1,9}$/.test(text)) throw new DocketError('HOME_UNUSABLE', `${format} does not hold a format number: this is no home of Docket, or a damaged one`);
+  if (!/^[0-9]{1,9}$/.test(text))
+    throw new DocketError('HOME_UNUSABLE', `${format} does not hold a format number: this is no home of Docket, or a damaged one`);
   if (Number(text) > FORMAT) {
-    throw new DocketError('HOME_NEWER', `${home} has format ${text}; this Docket knows formats up to ${FORMAT}`, { details: { format: Number(text), known: FORMAT } });
+    throw new DocketError('HOME_NEWER', `${home} has format ${text}; this Docket knows formats up to ${FORMAT}`, {
+      details: { format: Number(text), known: FORMAT },
+    });
   }
 }
 
@@ -135,7 +154,8 @@ function writeDurably(path: string, text: string): void {
 function explain(home: string, cause: unknown): unknown {
   if (cause instanceof DocketError) return cause;
   const code = systemCode(cause);
-  const unusable = (why: string): DocketError => new DocketError('HOME_UNUSABLE', `the home folder ${home} cannot be used: ${why}`, { cause });
+  const unusable = (why: string): DocketError =>
+    new DocketError('HOME_UNUSABLE', `the home folder ${home} cannot be used: ${why}`, { cause });
   switch (code) {
     case 'EROFS':
       return unusable('it is on a read-only file system');

@@ -94,11 +94,12 @@ export function similarKeys(reading: Reading, like: { readonly instruction: CID;
 
 /** Newest first. */
 export function conflicts(reading: Reading, limit: number): Conflict[] {
-  return (reading.all(
+  return (
+    reading.all(
       `SELECT c.key, k.cid, o.cid FROM conflicts c JOIN receipts k ON k.id = c.kept JOIN receipts o ON o.id = c.other ORDER BY c.id DESC LIMIT ?`,
       limit,
-    ) as [Uint8Array, Uint8Array, Uint8Array][])
-    .map(([key, kept, other]) => toConflict({ key, kept, other }));
+    ) as [Uint8Array, Uint8Array, Uint8Array][]
+  ).map(([key, kept, other]) => toConflict({ key, kept, other }));
 }
 
 export function toConflict({ key, kept, other }: ConflictBytes): Conflict {

@@ -85,13 +85,14 @@ export interface RunFilter {
 
 /** Newest first. */
 export function runs(reading: Reading, { limit, state, before }: RunFilter): RunRow[] {
-  return (reading.all(
+  return (
+    reading.all(
       `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 ORDER BY run DESC LIMIT ?3`,
       state ?? null,
       before ?? AFTER_ALL,
       limit,
-    ) as RunColumns[])
-    .map(runRow);
+    ) as RunColumns[]
+  ).map(runRow);
 }
 
 /** Sorts after every ULID, whose digits end at Z. */
@@ -100,7 +101,9 @@ const AFTER_ALL = '~';
 /** Runs whose id begins with `prefix`, in any case: newest first, at most `limit`. */
 export function runsWithPrefix(reading: Reading, prefix: string, limit: number): RunRow[] {
   const from = prefix.toUpperCase();
-  return (reading.all(`${RUN} WHERE run >= ? AND run < ? ORDER BY run DESC LIMIT ?`, from, from + AFTER_ALL, limit) as RunColumns[]).map(runRow);
+  return (reading.all(`${RUN} WHERE run >= ? AND run < ? ORDER BY run DESC LIMIT ?`, from, from + AFTER_ALL, limit) as RunColumns[]).map(
+    runRow,
+  );
 }
 
 /** In the order of the plan, read page by page as the caller goes on. */
@@ -110,7 +113,7 @@ export function* runTasks(reading: Reading, id: string): Generator<RunTaskRow> {
     const page = reading.all(`${TASK} AND t.task > ? ORDER BY t.task LIMIT ${PAGE}`, id, after) as TaskColumns[];
     for (const row of page) yield taskRow(row);
     if (page.length < PAGE) return;
-    after = page.at(-1)![0];
+    after = page[page.length - 1]![0];
   }
 }
 
@@ -120,8 +123,13 @@ export function runTask(reading: Reading, id: string, index: number): RunTaskRow
 }
 
 export function runTally(reading: Reading, id: string): RunTally[] {
-  return (reading.all('SELECT state, via, count(*) FROM run_tasks WHERE run = (SELECT id FROM runs WHERE run = ?) GROUP BY state, via', id) as [TaskEnd, TaskVia | null, number][])
-    .map(([state, via, count]) => ({ state, via, count }));
+  return (
+    reading.all('SELECT state, via, count(*) FROM run_tasks WHERE run = (SELECT id FROM runs WHERE run = ?) GROUP BY state, via', id) as [
+      TaskEnd,
+      TaskVia | null,
+      number,
+    ][]
+  ).map(([state, via, count]) => ({ state, via, count }));
 }
 
 function runRow([id, name, workflow, plan, options, state, created, finished, counts, outputs]: RunColumns): RunRow {

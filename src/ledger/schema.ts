@@ -85,13 +85,22 @@ function upgrade(db: DatabaseSync, path: string, now: number): void {
   const deadline = performance.now() + PATIENCE;
   for (;;) {
     try {
-      db.exec(`PRAGMA page_size = ${PAGE}; PRAGMA auto_vacuum = NONE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE`);
+      db.exec(
+        `PRAGMA page_size = ${PAGE}; PRAGMA auto_vacuum = NONE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE`,
+      );
       break;
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw error;
     }
   }
   try {
+    // SQLite falls back to another mode by itself where the file system lacks shared memory.
+    if (db.prepare('PRAGMA journal_mode').get()?.journal_mode !== 'wal') {
+      throw new DocketError(
+        'HOME_UNUSABLE',
+        `${path}: the file system cannot hold a ledger, since it has no shared memory for its write-ahead log`,
+      );
+    }
     for (let format = formatOf(db, path); format < FORMAT; format++) {
       db.exec(STEPS[format]!);
       db.prepare('INSERT INTO formats (format, at) VALUES (?, ?)').run(format + 1, now);
@@ -111,7 +120,9 @@ function formatOf(db: DatabaseSync, path: string): number {
     throw new DocketError('HOME_UNUSABLE', `${path} is a database, but not a ledger of Docket`);
   }
   if (format > FORMAT) {
-    throw new DocketError('HOME_NEWER', `${path} has format ${format}; this Docket knows formats up to ${FORMAT}`, { details: { format, known: FORMAT } });
+    throw new DocketError('HOME_NEWER', `${path} has format ${format}; this Docket knows formats up to ${FORMAT}`, {
+      details: { format, known: FORMAT },
+    });
   }
   return format;
 }

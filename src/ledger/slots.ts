@@ -124,6 +124,11 @@ export class Slots {
   }
 }
 
+/** Removes the marks of waiters that were killed. */
+export function sweepMarks(folder: string): void {
+  for (const file of readdirSync(folder)) if (MARK.test(file)) isAlive(join(folder, file));
+}
+
 /** Removes what a killed waiter left. */
 function isAlive(mark: string): boolean {
   if (Lock.isHeld(mark)) return true;

@@ -20,7 +20,9 @@ export class SmallTable implements SmallBlobs {
   /** The bytes, verified; a damaged row is as good as none, and the next `put` heals it. */
   get(digest: string): Uint8Array | undefined {
     const name = Buffer.from(digest, 'hex');
-    const row = this.#reading.get('SELECT bytes FROM small WHERE place = ? AND digest = ?', locator(name), name) as [Uint8Array] | undefined;
+    const row = this.#reading.get('SELECT bytes FROM small WHERE place = ? AND digest = ?', locator(name), name) as
+      | [Uint8Array]
+      | undefined;
     return row !== undefined && Buffer.compare(sha256(row[0]), name) === 0 ? row[0] : undefined;
   }
 
@@ -37,10 +39,14 @@ export class SmallTable implements SmallBlobs {
   *list(): Generator<{ readonly digest: string; readonly size: number }> {
     let after = 0;
     for (;;) {
-      const page = this.#reading.all(`SELECT id, digest, length(bytes) FROM small WHERE id > ? ORDER BY id LIMIT ${PAGE}`, after) as [number, Uint8Array, number][];
+      const page = this.#reading.all(`SELECT id, digest, length(bytes) FROM small WHERE id > ? ORDER BY id LIMIT ${PAGE}`, after) as [
+        number,
+        Uint8Array,
+        number,
+      ][];
       for (const [, digest, size] of page) yield { digest: Buffer.from(digest).toString('hex'), size };
       if (page.length < PAGE) return;
-      after = page.at(-1)![0];
+      after = page[page.length - 1]![0];
     }
   }
 }

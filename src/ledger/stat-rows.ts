@@ -17,7 +17,9 @@ export class StatRows implements StatTable {
 
   get(files: readonly Pick<FileStamp, 'dev' | 'ino'>[]): (StatRow | undefined)[] {
     return files.map(({ dev, ino }) => {
-      const row = this.#reading.getExact('SELECT size, mtime, ctime, checked, digest FROM stats WHERE dev = ? AND ino = ?', dev, ino) as Columns | undefined;
+      const row = this.#reading.getExact('SELECT size, mtime, ctime, checked, digest FROM stats WHERE dev = ? AND ino = ?', dev, ino) as
+        | Columns
+        | undefined;
       if (row === undefined) return undefined;
       const [size, mtimeNs, ctimeNs, checked, digest] = row;
       return { dev, ino, size, mtimeNs, ctimeNs, checkedAt: Number(checked), digest: Buffer.from(digest).toString('hex') };

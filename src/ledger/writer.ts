@@ -136,14 +136,22 @@ export class Writer implements AsyncDisposable {
     worker.ref();
     if ('packer' in next) {
       const rows = next.packer.finish();
-      worker.postMessage({ kind: 'batch', rows } satisfies Request, rows.map((chunk) => chunk.buffer));
+      worker.postMessage(
+        { kind: 'batch', rows } satisfies Request,
+        rows.map((chunk) => chunk.buffer),
+      );
     } else worker.postMessage({ kind: 'check' } satisfies Request);
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#entry, { workerData: { path: this.#path, patience: this.#patience } satisfies WriterData, name: 'ledger' });
+    const worker = new Worker(this.#entry, {
+      workerData: { path: this.#path, patience: this.#patience } satisfies WriterData,
+      name: 'ledger',
+    });
     worker.on('message', (reply: Reply) => this.#answered(reply));
-    worker.on('error', (cause) => this.#fail(new DocketError('LEDGER_FAILED', `${this.#path}: the writing thread failed: ${String(cause)}`, { cause })));
+    worker.on('error', (cause) =>
+      this.#fail(new DocketError('LEDGER_FAILED', `${this.#path}: the writing thread failed: ${String(cause)}`, { cause })),
+    );
     worker.on('exit', (status) => {
       this.#worker = undefined;
       if (this.#closing === undefined || this.#current !== undefined) {

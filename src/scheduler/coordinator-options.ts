@@ -26,8 +26,10 @@ export interface CoordinatorOptions {
   readonly failFast: boolean;
   /** Expected milliseconds of a task by earlier measurements, or undefined. */
   readonly expected: (task: number) => number | undefined;
-  /** Writes down, before a job is given away, that it is in flight. */
-  readonly flight: (task: number, attempt: number) => void;
+  /** Attempts of a task that earlier drives of this run began; default none. */
+  readonly begun?: (task: number) => number;
+  /** Writes down, before a job is given away, that this attempt is in flight; or that it came back before anything of it had run. */
+  readonly flight: (task: number, attempt: number, what: 'started' | 'returned') => void;
   readonly onEvent: (event: RunEvent) => void;
   readonly clock: Clock;
   readonly version: string;

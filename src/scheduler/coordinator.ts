@@ -10,6 +10,7 @@ import type { CoordinatorOptions } from './coordinator-options.ts';
 import { type Berth, Crew } from './crew.ts';
 import { type RunSummary, stateName } from './events.ts';
 import { failureValue, Filing } from './filing.ts';
+import { hostTrouble } from './host-trouble.ts';
 import { resolve } from './inputs.ts';
 import { gather } from './jobs.ts';
 import { type Hit, Lookup } from './lookup.ts';
@@ -18,6 +19,7 @@ import { Pace } from './pace.ts';
 import { Policies } from './policies.ts';
 import { Promises } from './promises.ts';
 import { longestPath, ReadyQueue } from './ready-queue.ts';
+import { Rests } from './rests.ts';
 import * as State from './state.ts';
 import { summarize } from './summary.ts';
 import { Twins } from './twins.ts';
@@ -40,6 +42,8 @@ interface Prepared {
 const NO_USAGE: Usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
 /** Look-ups per turn, so that ends and cancellations are heard in between. */
 const BATCH = 256;
+/** How often what a task needs is made again for it: a disk that damages every blob must not keep a run going for ever. */
+const MOST_REMAKES = 3;
 
 /**
  * Drives one run: looks results up, gives what is left to slots, files receipts, until everything demanded is settled and filed.
@@ -53,7 +57,9 @@ const BATCH = 256;
  * K3. Pure tasks start on issued receipts; a task with grants starts only when the receipts of all its inputs are committed.
  * K4. `run` resolves after every commit has resolved, so nothing leaves before it is durable.
  * K5. Every wait has an end: jobs have time limits in their slot, rests and polls have timers, the crew fails aloud.
- * K6. Two tasks with the same resolved key never run at the same time in one run: the second waits for the first and takes its result.
+ * K6. The receipt of an attempt and the task's row with the attempt's number leave in one commit: what the journal of attempts begun has beyond
+ *     the row is what was in flight when this process was killed.
+ * K7. Two tasks with the same resolved key never run at the same time in one run: the second waits for the first and takes its result.
  */
 export class Coordinator {
   readonly #options: CoordinatorOptions;
@@ -74,6 +80,8 @@ export class Coordinator {
   readonly #twins = new Twins();
   readonly #mustRun = new Set<number>();
   readonly #lost = new Map<number, number>();
+  readonly #remakes = new Map<number, number>();
+  readonly #rests: Rests;
   /** Tasks with grants whose inputs are not committed yet. */
   readonly #parked = new Set<number>();
   readonly #jobs = new Map<number, AbortController>();
@@ -90,6 +98,7 @@ export class Coordinator {
     const { plan, slots, size, clock } = options;
     this.#options = options;
     this.#state = State.create(plan);
+    if (options.begun !== undefined) this.#state.attempts.set(plan.tasks.map((_, i) => options.begun!(i)));
     this.#policies = new Policies(plan, options.semantics);
     this.#lookup = new Lookup(plan, this.#policies, options.memo, options.forced);
     this.#outbox = new Outbox({
@@ -107,6 +116,7 @@ export class Coordinator {
       onChange: () => this.#inbox.post({ kind: 'crew' }),
       onFailure: (cause) => this.#inbox.post({ kind: 'broken', cause }),
     });
+    this.#rests = new Rests(clock, (task) => this.#inbox.post({ kind: 'rested', task }));
     this.#pace = new Pace(options.expected);
     this.#promises = new Promises(this.#state);
     this.#targets = new Set([...State.sinks(this.#state), ...this.#promises.tasksOf(plan.outputs)]);
@@ -138,22 +148,28 @@ export class Coordinator {
     });
   }
 
-  /** The final state of each task, for the ledger: call after `run`. */
-  get state(): State.RunState {
-    return this.#state;
-  }
-
   async #loop(): Promise<void> {
     for (;;) {
-      this.#takeMessages();
-      this.#advance();
-      this.#dispatch();
-      this.#outbox.flush();
+      this.#turn();
       const working = this.#toLook.length + this.#toCheck.length > 0;
       if (!working && this.#inbox.isEmpty && this.#isOver()) return;
       if (working) setImmediate(() => this.#inbox.nudge());
       await this.#inbox.wait();
     }
+  }
+
+  /** What fails here (the ledger, the journal) ends the run, but in order: what runs is killed and filed first. */
+  #turn(): void {
+    try {
+      this.#takeMessages();
+      this.#advance();
+      this.#dispatch();
+    } catch (cause) {
+      if (this.#broken !== undefined) throw cause;
+      this.#broken = { cause };
+      this.#stop('failed');
+    }
+    this.#outbox.flush();
   }
 
   #isOver(): boolean {
@@ -233,6 +249,11 @@ export class Coordinator {
     for (const task of tasks) {
       const planned = this.#state.plan.tasks[task]!;
       const policy = this.#policies.of(task);
+      const reopened = planned.awaits.find((input) => !State.isSettled(this.#state, input.task));
+      if (reopened !== undefined) {
+        this.#apply(State.reopen(this.#state, reopened.task, task));
+        continue;
+      }
       if (!policy.pure && planned.awaits.some((input) => this.#outbox.isPending(input.task))) {
         this.#parked.add(task);
         continue;
@@ -305,7 +326,7 @@ export class Coordinator {
     }
     State.start(this.#state, task);
     const attempt = ++this.#state.attempts[task]!;
-    flight(task, attempt);
+    flight(task, attempt, 'started');
     onEvent({ kind: 'started', task, attempt });
     const abort = new AbortController();
     this.#jobs.set(task, abort);
@@ -328,7 +349,8 @@ export class Coordinator {
     this.#jobs.delete(task);
     switch (end.kind) {
       case 'unstarted':
-        this.#state.attempts[task]!--;
+        this.#options.flight(task, this.#state.attempts[task]!--, 'returned');
+        if (this.#stopping !== 'no') return this.#finish(task, { status: State.CANCELLED });
         State.makeReady(this.#state, task);
         this.#queue.push(task);
         return;
@@ -352,20 +374,24 @@ export class Coordinator {
     const key = this.#prepared.get(index)?.key;
     const { receipt, changes } = this.#filing.issue({ index, task, policy, outcome, usage, started, attempt, key });
     this.#outbox.file(index, changes);
-    if (outcome.tag === 'error') {
-      const { code, message } = outcome.failure;
-      const worthIt = code === 'lost' || (policy.retry.onFailure && code !== 'cancelled' && key !== undefined);
-      if (worthIt && attempt < policy.retry.attempts && this.#stopping === 'no') {
-        const after = backoff(policy.retry.backoff, attempt);
-        State.rest(this.#state, index);
-        this.#options.onEvent({ kind: 'retrying', task: index, after, message });
-        this.#options.clock.after(after, () => this.#inbox.post({ kind: 'rested', task: index }));
-        return;
-      }
-      if (code === 'cancelled') return this.#finish(index, { status: State.CANCELLED });
-      return this.#finish(index, { status: State.FAILED, value: failureValue(outcome), receipt, via: 'ran' });
+    if (outcome.tag === 'ok') return this.#finish(index, { status: State.OK, value: outcome.value, receipt, via: 'ran' });
+    const { code, message } = outcome.failure;
+    if (code === 'cancelled') return this.#finish(index, { status: State.CANCELLED });
+    const failed: State.Result = { status: State.FAILED, value: failureValue(outcome), receipt, via: 'ran' };
+    const trouble = hostTrouble(outcome.failure);
+    if (trouble instanceof DocketError) this.#inbox.post({ kind: 'broken', cause: trouble });
+    if (trouble === 'blob' && this.#stopping === 'no' && this.#makersOfMissing(index).length > 0) {
+      this.#fileRow(index, failed);
+      return this.#remake(index, message);
     }
-    this.#finish(index, { status: State.OK, value: outcome.value, receipt, via: 'ran' });
+    const worthIt = (code === 'lost' && !(trouble instanceof DocketError)) || (policy.retry.onFailure && key !== undefined);
+    const tried = attempt - (this.#options.begun?.(index) ?? 0);
+    if (!worthIt || tried >= policy.retry.attempts || this.#stopping !== 'no') return this.#finish(index, failed);
+    const after = backoff(policy.retry.backoff, tried);
+    this.#fileRow(index, failed);
+    State.rest(this.#state, index);
+    this.#options.onEvent({ kind: 'retrying', task: index, after, message });
+    this.#rests.begin(index, after);
   }
 
   #finish(task: number, result: State.Result): void {
@@ -396,9 +422,11 @@ export class Coordinator {
   #remake(task: number, why: string): void {
     const prepared = this.#prepared.get(task);
     this.#prepared.delete(task);
-    const makers = this.#state.plan.tasks[task]!.awaits.map((input) => input.task).filter((input) => !this.#isThere(input));
-    if (makers.length === 0) this.#refuse(task, { code: 'invalid', message: why });
-    for (const maker of makers) {
+    const makers = this.#makersOfMissing(task);
+    const remakes = (this.#remakes.get(task) ?? 0) + 1;
+    this.#remakes.set(task, remakes);
+    if (makers.length === 0 || remakes > MOST_REMAKES) this.#refuse(task, { code: 'invalid', message: why });
+    else for (const maker of makers) {
       this.#mustRun.add(maker);
       this.#apply(State.reopen(this.#state, maker, task));
       for (const input of this.#state.plan.tasks[maker]!.awaits) {
@@ -408,7 +436,13 @@ export class Coordinator {
     if (prepared !== undefined) for (const twin of this.#twins.release(task, prepared.key.key)) this.#again(twin);
   }
 
+  /** The inputs whose output is not all there, and those being made again already. */
+  #makersOfMissing(task: number): number[] {
+    return this.#state.plan.tasks[task]!.awaits.map((input) => input.task).filter((input) => !this.#isThere(input));
+  }
+
   #isThere(task: number): boolean {
+    if (!State.isSettled(this.#state, task)) return false;
     const result = this.#state.results[task];
     if (result === undefined || !('value' in result)) return true;
     try {
@@ -437,6 +471,7 @@ export class Coordinator {
     this.#toCheck = [];
     this.#apply(State.cancelPending(this.#state));
     for (const twin of this.#twins.releaseAll()) this.#finish(twin, { status: State.CANCELLED });
+    this.#rests.cancelAll();
     for (const job of this.#jobs.values()) job.abort();
   }
 
@@ -447,10 +482,14 @@ export class Coordinator {
       const via = 'via' in result ? result.via : null;
       const message = result.status === State.FAILED && isMap(result.value) ? { message: String(result.value['message']) } : {};
       this.#options.onEvent({ kind: 'settled', task, state: stateName(result.status), via, ...message });
-      const attempts = this.#state.attempts[task]!;
-      const key = this.#prepared.get(task)?.key.key ?? null;
-      this.#outbox.file(task, [this.#filing.row(this.#options.run, task, this.#state.plan.tasks[task]!, result, { key, attempts })]);
+      this.#fileRow(task, result);
       if (result.status === State.FAILED && this.#options.failFast) this.#inbox.post({ kind: 'failFast' });
     }
+  }
+
+  #fileRow(task: number, result: State.Result): void {
+    const attempts = this.#state.attempts[task]!;
+    const key = this.#prepared.get(task)?.key.key ?? null;
+    this.#outbox.file(task, [this.#filing.row(this.#options.run, task, this.#state.plan.tasks[task]!, result, { key, attempts })]);
   }
 }

@@ -37,7 +37,7 @@ export interface RunState {
   readonly plan: Plan;
   readonly status: Uint8Array;
   readonly missing: Uint32Array;
-  /** Attempts begun. */
+  /** Attempts begun, those of earlier drives of the same run included. */
   readonly attempts: Uint16Array;
   /** Dependents of task i: `dependents[offsets[i] … offsets[i + 1]]`. */
   readonly offsets: Uint32Array;

@@ -15,6 +15,11 @@ export function pathProblem(path: string): string | undefined {
   return undefined;
 }
 
+/** Where the items of a list stand that is mounted under `path`, which ends with a slash: `parts/0000`, `parts/0001`, …. */
+export function listedPaths(path: string, length: number): string[] {
+  return Array.from({ length }, (_, i) => `${path}${String(i).padStart(4, '0')}`);
+}
+
 /** The first path that clashes with an earlier one, as `[path, earlier]`: the same, or one below the other where that is a file. */
 export function findClash(paths: readonly { readonly path: string; readonly isFile: boolean }[]): readonly [string, string] | undefined {
   const seen = new Map<string, boolean>();

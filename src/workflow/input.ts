@@ -1,6 +1,7 @@
 import { DocketError } from '../errors.ts';
+import { isTree } from '../ipld/cid.ts';
 import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
-import { pathProblem } from './guest-path.ts';
+import { findClash, listedPaths, pathProblem } from './guest-path.ts';
 import { GRANTS } from './policy.ts';
 import { asPromise } from './promise.ts';
 import { didYouMean, listNames } from './suggest.ts';
@@ -42,14 +43,20 @@ const WASI: Readonly<Record<string, Check>> = {
   stdin: (value) => (isBytes(value) ? undefined : 'must be a string, bytes, a link or a promise'),
   files: (value) => {
     if (!isMap(value)) return 'must be a map from paths to values';
+    const paths: { path: string; isFile: boolean }[] = [];
     for (const [path, entry] of Object.entries(value)) {
-      const isMany = path.endsWith('/');
-      const problem = pathProblem(isMany ? path.slice(0, -1) : path);
+      const bare = path.endsWith('/') ? path.slice(0, -1) : path;
+      const mayBeFolder = asPromise(entry) !== undefined || (isLink(entry) && isTree(entry));
+      const problem = path === '.' && mayBeFolder ? undefined : pathProblem(bare);
       if (problem !== undefined) return `has the path "${path}", which ${problem}`;
-      const isFine = isList(entry) ? isMany && entry.every(isFile) : isFile(entry);
-      if (!isFine) return isMany ? `must have a list of files at "${path}"` : `must have a file, a tree or a promise at "${path}"`;
+      if (isList(entry) ? bare === path || !entry.every(isFile) : !isFile(entry)) {
+        return `must have a file, a tree or a promise at "${path}", or a list of them if it ends with a slash`;
+      }
+      if (isList(entry)) paths.push(...listedPaths(path, entry.length).map((listed) => ({ path: listed, isFile: true })));
+      else paths.push({ path: bare, isFile: !mayBeFolder });
     }
-    return undefined;
+    const clash = findClash(paths);
+    return clash === undefined ? undefined : `mounts both "${clash[0]}" and "${clash[1]}"`;
   },
   outputs: (value) => {
     const wrong = texts(value);

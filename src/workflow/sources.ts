@@ -29,7 +29,7 @@ interface Want {
   cid: CID | undefined;
 }
 
-/** Imports in flight at a time. */
+/** Imports in flight at a time: enough for sources that batch what is asked for together, few enough for those that open a file each. */
 const CONCURRENCY = 256;
 
 /**

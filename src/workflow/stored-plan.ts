@@ -20,7 +20,7 @@ export function encodePlan({ name, workflow, tasks, groups, outputs }: Plan): Ui
   return encode({ format: FORMAT, name, workflow, metas: [...metas.keys()], groups: groups.map((group) => group.name), tasks: rows, outputs });
 }
 
-/** Throws `WORKFLOW_INVALID` for bytes `encodePlan` did not write. */
+/** Throws `IPLD_INVALID` for bytes that are not DAG-CBOR, `WORKFLOW_INVALID` for others `encodePlan` did not write. */
 export function decodePlan(bytes: Uint8Array): Plan {
   const stored = decode(bytes);
   if (!isMap(stored) || stored['format'] !== FORMAT) throw damaged();

@@ -1,7 +1,7 @@
 /** The known name nearest to a misspelled one, as ` (did you mean "x"?)`, or `""` if none is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   let best: string | undefined;
-  let least = Math.min(3, Math.ceil(name.length / 3)) + 1;
+  let least = Math.min(3, Math.ceil(name.length / 3), name.length - 1) + 1;
   for (const candidate of known) {
     if (Math.abs(candidate.length - name.length) >= least) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());

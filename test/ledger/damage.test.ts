@@ -20,7 +20,8 @@ async function filled(path: string): Promise<void> {
 async function use(path: string): Promise<void> {
   await using ledger = await Ledger.open(path);
   const problems = await ledger.check();
-  for (const [i, row] of ledger.memo('resolved', names.map(key)).entries()) if (row !== undefined) assert.deepEqual(row.bytes, bytes(names[i]!));
+  for (const [i, row] of ledger.memo('resolved', names.map(key)).entries())
+    if (row !== undefined) assert.deepEqual(row.bytes, bytes(names[i]!));
   await ledger.commit(names.flatMap((name) => [receipt(`new ${name}`), resolved(`new ${name}`, `new ${name}`, name)]));
   assert.deepEqual(problems, []);
 }

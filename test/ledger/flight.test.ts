@@ -12,12 +12,23 @@ test('attempts are read in the order they began, over several openings', () => {
   const flight = Flight.open(path);
   flight.started(3, 1);
   flight.started(999_999, 2);
-  assert.deepEqual(Flight.read(path), [{ index: 3, attempt: 1 }, { index: 999_999, attempt: 2 }], 'written at once');
+  assert.deepEqual(
+    Flight.read(path),
+    [
+      { index: 3, attempt: 1 },
+      { index: 999_999, attempt: 2 },
+    ],
+    'written at once',
+  );
   flight.close();
   flight.close();
   const again = Flight.open(path);
   again.started(3, 2);
-  assert.deepEqual(Flight.read(path), [{ index: 3, attempt: 1 }, { index: 999_999, attempt: 2 }, { index: 3, attempt: 2 }]);
+  assert.deepEqual(Flight.read(path), [
+    { index: 3, attempt: 1 },
+    { index: 999_999, attempt: 2 },
+    { index: 3, attempt: 2 },
+  ]);
   again.remove();
   assert.equal(existsSync(path), false);
   Flight.discard(path);
@@ -48,7 +59,10 @@ test('rubbish is passed over', () => {
   const path = folder.at('flight');
   writeFileSync(path, '\0\0\0\0\n1 1\n-3 1\n4\n5 1 1\n6 one\n 7 1\n99999999999 1\n\n2 1\n');
   appendFileSync(path, '3 1');
-  assert.deepEqual(Flight.read(path), [{ index: 1, attempt: 1 }, { index: 2, attempt: 1 }]);
+  assert.deepEqual(Flight.read(path), [
+    { index: 1, attempt: 1 },
+    { index: 2, attempt: 1 },
+  ]);
 });
 
 test('what a killed process wrote is there', async () => {
@@ -58,13 +72,22 @@ test('what a killed process wrote is there', async () => {
   await child.kill();
   const begun = Flight.read(folder.at('flight'));
   assert.ok(begun.length > 200);
-  assert.deepEqual(begun.map(({ index }) => index), begun.map((_, i) => i));
+  assert.deepEqual(
+    begun.map(({ index }) => index),
+    begun.map((_, i) => i),
+  );
 });
 
 test('a place where no journal can be, and one that was closed', () => {
   using folder = new Folder();
-  assert.throws(() => Flight.open(folder.at('nowhere', 'flight')), (error) => isDocketError(error, 'HOME_UNUSABLE'));
+  assert.throws(
+    () => Flight.open(folder.at('nowhere', 'flight')),
+    (error) => isDocketError(error, 'HOME_UNUSABLE'),
+  );
   const flight = Flight.open(folder.at('flight'));
   flight.close();
-  assert.throws(() => flight.started(1, 1), (error) => isDocketError(error, 'INTERNAL'));
+  assert.throws(
+    () => flight.started(1, 1),
+    (error) => isDocketError(error, 'INTERNAL'),
+  );
 });

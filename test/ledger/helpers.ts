@@ -66,7 +66,15 @@ export function small(...texts: string[]): Extract<Change, { kind: 'small' }> {
 }
 
 export function run(id: string, name = 'a run'): Change {
-  return { kind: 'run', run: id, name, workflow: Cid.ofValueBytes(bytes(name)), plan: null, options: { slots: 2 }, created: 1_700_000_000_000 };
+  return {
+    kind: 'run',
+    run: id,
+    name,
+    workflow: Cid.ofValueBytes(bytes(name)),
+    plan: null,
+    options: { slots: 2 },
+    created: 1_700_000_000_000,
+  };
 }
 
 export function runTask(id: string, index: number, how: Partial<Extract<Change, { kind: 'run-task' }>> = {}): Change {

@@ -26,7 +26,8 @@ test('a home is made private, with everything in it, and found again', async () 
   using folder = new Folder();
   const home = folder.at('a', 'home');
   const paths = await Home.prepare(home);
-  for (const path of [home, paths.store, paths.locks, folder.at('a', 'home', 'flights')]) assert.equal(statSync(path).mode & 0o777, 0o700, path);
+  for (const path of [home, paths.store, paths.locks, folder.at('a', 'home', 'flights')])
+    assert.equal(statSync(path).mode & 0o777, 0o700, path);
   assert.equal(readFileSync(paths.format, 'utf8'), '1\n');
   assert.equal(paths.runLock('01ABC'), join(home, 'locks', 'run-01ABC'));
   assert.equal(paths.flight('01ABC'), join(home, 'flights', '01ABC'));
@@ -64,7 +65,13 @@ test('a folder that serves for something else is refused and left as it is', asy
 test('a newer format, and one that is no number', async () => {
   using folder = new Folder();
   mkdirSync(folder.at('home'));
-  for (const [text, code] of [['2\n', 'HOME_NEWER'], ['999', 'HOME_NEWER'], ['one\n', 'HOME_UNUSABLE'], ['-1', 'HOME_UNUSABLE'], ['1.5', 'HOME_UNUSABLE']] as const) {
+  for (const [text, code] of [
+    ['2\n', 'HOME_NEWER'],
+    ['999', 'HOME_NEWER'],
+    ['one\n', 'HOME_UNUSABLE'],
+    ['-1', 'HOME_UNUSABLE'],
+    ['1.5', 'HOME_UNUSABLE'],
+  ] as const) {
     writeFileSync(folder.at('home', 'format'), text);
     await assert.rejects(Home.prepare(folder.at('home')), is(code), text);
     assert.deepEqual(readdirSync(folder.at('home')), ['format']);
@@ -86,7 +93,10 @@ test('a file where the home, or a folder of it, should be', async () => {
 test('a network file system is refused by name, and nothing is made there', async () => {
   using folder = new Folder();
   const probe = { type: () => 0x6969, mounts: () => '' };
-  await assert.rejects(Home.prepare(folder.at('home'), { probe }), (error) => is('HOME_NETWORK')(error) && /\(nfs\)/.test((error as Error).message));
+  await assert.rejects(
+    Home.prepare(folder.at('home'), { probe }),
+    (error) => is('HOME_NETWORK')(error) && /\(nfs\)/.test((error as Error).message),
+  );
   assert.deepEqual(readdirSync(folder.path), []);
 });
 

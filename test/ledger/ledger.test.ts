@@ -11,7 +11,11 @@ test('receipts and what they are filed under', async () => {
   using folder = new Folder();
   await using ledger = await Ledger.open(folder.at('ledger'));
   const { cid, instruction, invocation, at } = receipt('one');
-  await ledger.commit([receipt('one'), resolved('task', 'one', 'x'), { kind: 'memo', table: 'declared', key: key('declared'), receipt: cid }]);
+  await ledger.commit([
+    receipt('one'),
+    resolved('task', 'one', 'x'),
+    { kind: 'memo', table: 'declared', key: key('declared'), receipt: cid },
+  ]);
   assert.deepEqual(ledger.receipt(cid), { cid, instruction, invocation, at, bytes: bytes('one') });
   assert.equal(ledger.receipt(receipt('other').cid), undefined);
   assert.deepEqual(ledger.memo('resolved', [key('task'), key('other')]), [{ receipt: cid, bytes: bytes('one') }, undefined]);
@@ -64,7 +68,10 @@ test('names that share an index entry are told apart', async () => {
   for (const [i, twin] of twins.entries()) {
     await ledger.commit([receipt(`r${i}`), { kind: 'memo', table: 'declared', key: twin, receipt: receipt(`r${i}`).cid }]);
   }
-  assert.deepEqual(ledger.memo('declared', twins).map((row) => row?.bytes), [bytes('r0'), bytes('r1')]);
+  assert.deepEqual(
+    ledger.memo('declared', twins).map((row) => row?.bytes),
+    [bytes('r0'), bytes('r1')],
+  );
 });
 
 test('keys to compare with: same instruction first, then same label, newest first', async () => {
@@ -84,7 +91,10 @@ test('keys to compare with: same instruction first, then same label, newest firs
   assert.deepEqual(texts(10), ['preimage of c', 'preimage of a', 'preimage of e', 'preimage of b']);
   assert.deepEqual(texts(3), ['preimage of c', 'preimage of a', 'preimage of e']);
   assert.deepEqual(texts(1), ['preimage of c']);
-  assert.deepEqual(ledger.receiptsOfInstruction(like.instruction, 10).map((row) => Buffer.from(row.bytes).toString()), ['c', 'a']);
+  assert.deepEqual(
+    ledger.receiptsOfInstruction(like.instruction, 10).map((row) => Buffer.from(row.bytes).toString()),
+    ['c', 'a'],
+  );
 });
 
 test('small blobs are verified when read, healed by the next put, and deleted', async () => {
@@ -113,14 +123,20 @@ test('everything held is listed, however much', async () => {
   const texts = Array.from({ length: 2_500 }, (_, i) => `blob ${i}`);
   await ledger.commit([small(...texts), run('R'), ...texts.map((_, i) => runTask('R', i))]);
   assert.equal(new Set([...ledger.small.list()].map(({ digest }) => digest)).size, 2_500);
-  assert.deepEqual(Array.from(ledger.runTasks('R'), ({ index }) => index), texts.map((_, i) => i));
+  assert.deepEqual(
+    Array.from(ledger.runTasks('R'), ({ index }) => index),
+    texts.map((_, i) => i),
+  );
 });
 
 test('input files: any 64-bit numbers', async () => {
   using folder = new Folder();
   await using ledger = await Ledger.open(folder.at('ledger'));
   const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
-  const row = fc.record({ dev: int64, ino: int64, size: int64, mtimeNs: int64, ctimeNs: int64, checkedAt: fc.nat(), digest: fc.constant(hex(bytes('x'))) }, { noNullPrototype: true });
+  const row = fc.record(
+    { dev: int64, ino: int64, size: int64, mtimeNs: int64, ctimeNs: int64, checkedAt: fc.nat(), digest: fc.constant(hex(bytes('x'))) },
+    { noNullPrototype: true },
+  );
   await fc.assert(
     fc.asyncProperty(row, async (stat) => {
       await ledger.statTable.put([{ ...stat, size: 1n }, stat]);
@@ -149,10 +165,13 @@ test('a run from its start to its end', async () => {
   ]);
   const { state, finished, outputs } = ledger.run('01B')!;
   assert.deepEqual([state, finished, ledger.run('01B')!.counts, outputs], ['completed', 5, counts, { top: plan }]);
-  assert.deepEqual(Array.from(ledger.runTasks('01B'), ({ index, state: end, attempts, cause }) => [index, end, attempts, cause]), [
-    [0, 'ok', 2, null],
-    [2, 'skipped', 0, 0],
-  ]);
+  assert.deepEqual(
+    Array.from(ledger.runTasks('01B'), ({ index, state: end, attempts, cause }) => [index, end, attempts, cause]),
+    [
+      [0, 'ok', 2, null],
+      [2, 'skipped', 0, 0],
+    ],
+  );
   assert.deepEqual(ledger.runTask('01B', 0)?.receipt, receipt('r').cid);
   assert.deepEqual(ledger.runTask('01B', 0)?.key, key('k'));
   assert.equal(ledger.runTask('01B', 1), undefined);
@@ -182,7 +201,11 @@ test('finding runs', async () => {
 
 test('a row that names what is not there is refused, with the whole commit', async () => {
   using folder = new Folder();
-  for (const change of [resolved('task', 'nowhere', 'x'), runTask('no such run', 0), { kind: 'run-update', run: 'no such run', state: 'failed' } as const]) {
+  for (const change of [
+    resolved('task', 'nowhere', 'x'),
+    runTask('no such run', 0),
+    { kind: 'run-update', run: 'no such run', state: 'failed' } as const,
+  ]) {
     await using ledger = await Ledger.open(folder.at('ledger'));
     await assert.rejects(ledger.commit([receipt('with it'), change]), (error) => isDocketError(error, 'INTERNAL'));
     assert.equal(ledger.receipt(receipt('with it').cid), undefined);

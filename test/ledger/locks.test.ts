@@ -101,6 +101,10 @@ test('a place where no lock can be', () => {
   writeFileSync(folder.at('file'), '');
   mkdirSync(folder.at('folder'));
   for (const path of [folder.at('nowhere', 'lock'), folder.at('file', 'lock'), folder.at('folder')]) {
-    assert.throws(() => Lock.tryAcquire(path), (error) => isDocketError(error, 'HOME_UNUSABLE'), path);
+    assert.throws(
+      () => Lock.tryAcquire(path),
+      (error) => isDocketError(error, 'HOME_UNUSABLE'),
+      path,
+    );
   }
 });

@@ -39,7 +39,8 @@ function mounts(folder: string, type: string, source: string): string {
 
 test('in user space by the name in the mount table', () => {
   using folder = new Folder();
-  const found = (type: string, source = 'x', path = folder.path) => networkFileSystem(path, { type: () => FUSE, mounts: () => mounts(folder.path, type, source) });
+  const found = (type: string, source = 'x', path = folder.path) =>
+    networkFileSystem(path, { type: () => FUSE, mounts: () => mounts(folder.path, type, source) });
   assert.equal(found('fuse.sshfs', 'me@host:/srv/data'), 'sshfs');
   assert.equal(found('fuse.rclone', 'remote:'), 'rclone');
   assert.equal(found('fuse.glusterfs', 'server:/volume'), 'glusterfs');

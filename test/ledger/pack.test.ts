@@ -23,7 +23,9 @@ test('rows come out as they went in', () => {
 
 test('rows larger than a chunk, and more rows than one chunk holds', () => {
   const large = new Uint8Array(300_000).fill(7);
-  const rows = Array.from({ length: 2_000 }, (_, i): Row => (i % 500 === 0 ? [i, large, 'ü'.repeat(90_000)] : [i, new Uint8Array(200).fill(i)]));
+  const rows = Array.from({ length: 2_000 }, (_, i): Row =>
+    i % 500 === 0 ? [i, large, 'ü'.repeat(90_000)] : [i, new Uint8Array(200).fill(i)],
+  );
   assert.deepEqual(roundTrip(rows), rows);
 });
 

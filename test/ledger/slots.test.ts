@@ -41,7 +41,10 @@ test('slots are numbered, and no two have the same', async () => {
   const clock = new HandClock();
   const [one, other] = [new Slots(folder.path, 3, clock), new Slots(folder.path, 3, clock)];
   const held = [await one.acquire(never), await other.acquire(never), await one.acquire(never)];
-  assert.deepEqual(held.map(({ index }) => index), [0, 1, 2]);
+  assert.deepEqual(
+    held.map(({ index }) => index),
+    [0, 1, 2],
+  );
   assert.deepEqual([one.held, other.held], [2, 1]);
   held[1]!.release();
   held[1]!.release();
@@ -95,7 +98,7 @@ test('holders learn that others wait, if giving way is fair', async () => {
   assert.equal(rich.othersWait(), false);
   const stop = new AbortController();
   const wanted = [0, 1, 2].map(() => poor.acquire(stop.signal));
-  assert.deepEqual([rich.othersWait(), poor.othersWait()], [true, false], 'one\'s own waiting does not count');
+  assert.deepEqual([rich.othersWait(), poor.othersWait()], [true, false], "one's own waiting does not count");
   held.pop()!.release();
   await clock.tick();
   assert.deepEqual([rich.held, poor.held, rich.othersWait()], [3, 1, true]);

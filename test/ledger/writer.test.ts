@@ -23,7 +23,10 @@ test('commits settle, and become visible, in the order they were made', async ()
       assert.equal(ledger.runTask('R', i + 1)?.index, i + 1, 'durable means visible');
     }),
   );
-  assert.deepEqual(order, order.map((_, i) => i));
+  assert.deepEqual(
+    order,
+    order.map((_, i) => i),
+  );
 });
 
 test('of rows under one key the one committed first is first', async () => {
@@ -31,7 +34,10 @@ test('of rows under one key the one committed first is first', async () => {
   await using ledger = await Ledger.open(folder.at('ledger'));
   const names = Array.from({ length: 50 }, (_, i) => `r${i}`);
   const results = await Promise.all(names.map((name) => ledger.commit([receipt(name), resolved('k', name, name)])));
-  assert.deepEqual(results.map(({ conflicts }) => conflicts.length), names.map((_, i) => (i === 0 ? 0 : 1)));
+  assert.deepEqual(
+    results.map(({ conflicts }) => conflicts.length),
+    names.map((_, i) => (i === 0 ? 0 : 1)),
+  );
   assert.deepEqual(ledger.memo('resolved', [key('k')])[0]?.receipt, receipt('r0').cid);
 });
 
@@ -43,7 +49,10 @@ test('a commit that cannot be packed leaves its neighbors alone', async () => {
   const two = ledger.commit([receipt('two')]);
   await assert.rejects(bad, (error) => isDocketError(error, 'IPLD_INVALID'));
   await Promise.all([one, two]);
-  assert.deepEqual(['one', 'bad', 'two'].map((text) => ledger.receipt(receipt(text).cid) !== undefined), [true, false, true]);
+  assert.deepEqual(
+    ['one', 'bad', 'two'].map((text) => ledger.receipt(receipt(text).cid) !== undefined),
+    [true, false, true],
+  );
 });
 
 test('an empty commit resolves, and so does disposing with commits under way', async () => {
@@ -67,13 +76,19 @@ test('a thread that dies fails what waits and what comes later, with the cause',
     assert.ok(failed(call.reason));
     assert.match(String((call.reason as Error).cause), /out of luck/);
   }
-  await assert.rejects(writer.write((add) => add([4])), failed);
+  await assert.rejects(
+    writer.write((add) => add([4])),
+    failed,
+  );
   await writer.flush();
 });
 
 test('so does a thread that leaves', async () => {
   await using writer = new Writer({ path: '/nowhere/ledger', entry: new URL('fixtures/leaving-thread.ts', import.meta.url) });
-  await assert.rejects(writer.write((add) => add([1])), failed);
+  await assert.rejects(
+    writer.write((add) => add([1])),
+    failed,
+  );
 });
 
 test('the thread may be started ahead', async () => {

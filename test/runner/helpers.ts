@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +19,7 @@ const assembler = await wabt();
 
 /** The binary of a module in WebAssembly text. */
 export function wat(text: string): Uint8Array {
-  const module = assembler.parseWat('test.wat', text);
+  const module = assembler.parseWat('test.wat', text, { exceptions: true });
   try {
     module.resolveNames();
     return module.toBinary({ write_debug_names: true }).buffer;
@@ -70,4 +72,52 @@ export function summary(end: SlotEnd): Ipld[] {
   if (end.kind === 'lost') return ['lost', end.code, end.message];
   const { outcome } = end.end;
   return outcome.tag === 'ok' ? ['ok', outcome.value] : ['error', outcome.failure.code, outcome.failure.message];
+}
+
+/** Whether the process exists and has not ended. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  // Where there is no /proc, a process that ended and was not waited for counts as alive.
+  const [state] = statFields(pid);
+  return state !== 'Z' && state !== 'X';
+}
+
+/** Asks again until `condition` holds: for what the system does in its own time and tells nobody. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+const idle = wat('(module (func (export "nothing")))');
+
+/** Starts the slot's process if there is none, and gives its id. */
+export async function warm(slot: Slot): Promise<number> {
+  assert.deepEqual(summary(await slot.submit(call(idle, 'nothing'), { signal: never })), ['ok', null]);
+  assert.ok(slot.pid !== undefined);
+  return slot.pid;
+}
+
+/** Living processes of a process group, where there is a /proc to ask. */
+export function groupMembers(group: number): number[] {
+  if (!existsSync('/proc/self/stat')) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const [state, , pgrp] = statFields(pid);
+      return pgrp === String(group) && state !== 'Z' && state !== 'X';
+    });
+}
+
+/** Fields of /proc/<pid>/stat after the name; empty if there is no such process. */
+function statFields(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import * as Cid from '../../src/ipld/cid.ts';
 import { Float, type Ipld, isMap } from '../../src/ipld/value.ts';
@@ -77,7 +76,7 @@ describe('wasm/run', () => {
   test('a module that is none, or that nobody has', async () => {
     const [code, kind] = summary(await run(call(Uint8Array.of(1, 2, 3), 'f')));
     assert.deepEqual([code, kind], ['error', 'invalid']);
-    const absent = { ...call(numeric, 'add', [1, 2]), small: new Map() };
+    const absent = { ...call(wat('(module (func (export "nobody-has-it")))'), 'nobody-has-it'), small: new Map() };
     const end = await run(absent);
     assert.ok(end.kind === 'ended' && end.end.outcome.tag === 'error');
     assert.equal(end.end.outcome.failure.code, 'lost');
@@ -99,8 +98,8 @@ describe('wasm/run', () => {
 
   test('traps are told with the function they happened in, and the slot goes on', async () => {
     await check(call(hostile, 'trap'), ['error', 'trap', 'unreachable in "inner"']);
-    await check(call(hostile, 'read', [70_000]), ['error', 'trap', 'memory access out of bounds in function 2']);
-    await check(call(hostile, 'divide', [0]), ['error', 'trap', 'divide by zero in function 3']);
+    await check(call(hostile, 'read', [70_000]), ['error', 'trap', 'memory access out of bounds in function 3']);
+    await check(call(hostile, 'divide', [0]), ['error', 'trap', 'divide by zero in function 4']);
     await check(call(hostile, 'fine'), ['ok', 42]);
   });
 

@@ -19,7 +19,7 @@ test('each file and folder is imported once', async () => {
   assert.throws(() => imports.file('c'), { code: 'INTERNAL' });
 });
 
-test('at most 16 imports are in flight', async () => {
+test('imports run together, but not without bound', async () => {
   let now = 0;
   let most = 0;
   class Counting extends MemorySources {
@@ -31,9 +31,9 @@ test('at most 16 imports are in flight', async () => {
     }
   }
   const imports = new Imports(new Counting());
-  for (let i = 0; i < 200; i++) imports.wantFile(String(i), place(i));
+  for (let i = 0; i < 1000; i++) imports.wantFile(String(i), place(i));
   await imports.load();
-  assert.equal(most, 16);
+  assert.ok(most > 1 && most <= 256, `${most} in flight`);
 });
 
 test('a failure carries the place that asked first, and what it said itself', async () => {

@@ -69,7 +69,7 @@ async function exec(call: Call): Promise<number> {
   const unknown = grants.find((grant) => !(GRANTS as readonly string[]).includes(grant));
   if (unknown !== undefined) throw new DocketError('USAGE', `there is no grant "${unknown}"; there are: ${GRANTS.join(', ')}`);
 
-  await using engine = await openEngine(call);
+  await using engine = await openEngine(call, { willWrite: true });
   const options = { statIndex: statIndexOf(engine), signal: call.signal };
   const module = (await importFile(engine.store, word, options)).cid;
   const files: Record<string, Cid.CID> = {};

@@ -1,4 +1,4 @@
-import { planOf } from '../../agent/run-plan.ts';
+import { planOf } from '../../agent/plan-of.ts';
 import type { Engine } from '../../agent/engine.ts';
 import type { CID } from '../../ipld/cid.ts';
 import { type Ipld, isLink, isMap } from '../../ipld/value.ts';

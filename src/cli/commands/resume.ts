@@ -1,4 +1,5 @@
-import { planOf, resumeRun } from '../../agent/run-plan.ts';
+import { planOf } from '../../agent/plan-of.ts';
+import { resumeRun } from '../../agent/run-plan.ts';
 import { DocketError } from '../../errors.ts';
 import type { Command } from '../command.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
@@ -14,7 +15,7 @@ export const command: Command = {
 RUN is the id of a run, the beginning of one, or \`last\`. The workflow file is not needed: the run goes on with what it was started with.`,
   async run(call) {
     const slots = countOption(call, 'slots');
-    await using engine = await openEngine(call, slots === undefined ? {} : { slots });
+    await using engine = await openEngine(call, { willWrite: true, ...(slots === undefined ? {} : { slots }) });
     const { run, state } = findRun(engine, call.words[0]!);
     if (state === 'running') throw new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
     const plan = await planOf(engine, run);

@@ -21,7 +21,7 @@ Examples:
   async run(call) {
     const slots = countOption(call, 'slots');
     const workflow = await readWorkflow(call);
-    await using engine = await openEngine(call, slots === undefined ? {} : { slots });
+    await using engine = await openEngine(call, { willWrite: true, ...(slots === undefined ? {} : { slots }) });
     const plan = await compileFile(call, engine, workflow);
     return await conductRun(call, engine, plan, (options) => runPlan(engine, plan, options));
   },

@@ -1,4 +1,4 @@
-import { planOf } from '../../agent/run-plan.ts';
+import { planOf } from '../../agent/plan-of.ts';
 import type { Engine } from '../../agent/engine.ts';
 import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';

@@ -1,5 +1,5 @@
 import { type Difference, explain, type Explanation } from '../../agent/explain.ts';
-import { planOf } from '../../agent/run-plan.ts';
+import { planOf } from '../../agent/plan-of.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
 import type { Ipld } from '../../ipld/value.ts';
 import { isMap } from '../../ipld/value.ts';

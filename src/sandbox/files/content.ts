@@ -75,7 +75,7 @@ export class Content {
   /** Reads up to `length` bytes into `target` at `offset`; gives how many, 0 at the end. */
   read(target: Uint8Array, offset: number, length: number, position: number): number {
     const size = this.size;
-    if (position >= size) return 0;
+    if (length === 0 || position >= size) return 0;
     const count = length < size - position ? length : size - position;
     const state = this.#state;
     if (state.kind === 'memory' || state.kind === 'fixed') copyBytes(state.bytes, position, target, offset, count);

@@ -22,7 +22,8 @@ interface Making {
 export function mountAll(making: Making, root: DirectoryInode, entries: Readonly<Record<string, MountEntry>>): void {
   const sorted = Object.entries(entries)
     .map(([path, entry]) => ({ parts: splitGuestPath(path), path, entry }))
-    .toSorted((a, b) => a.parts.length - b.parts.length || compare(a.path, b.path));
+    // A NUL, which no part holds, puts a directory right before what is in it.
+    .toSorted((a, b) => compare(a.parts.join('\0'), b.parts.join('\0')));
   for (const { parts, path, entry } of sorted) mountOne(making, root, parts, path, entry);
 }
 

@@ -33,7 +33,9 @@ export function pathOpen(
   const follow = ending(lookupFlags);
   const create = (oflags & OFLAG.creat) !== 0;
   const exclusive = create && (oflags & OFLAG.excl) !== 0;
-  const place = create ? files.lookupToCreate(directory.inode, text, exclusive ? 'keep' : follow) : files.lookup(directory.inode, text, follow);
+  const place = create
+    ? files.lookupToCreate(directory.inode, text, exclusive ? 'keep' : follow)
+    : files.lookup(directory.inode, text, follow);
   const rights = toRights(rightsBase);
   if (place.inode === undefined) {
     if (!create) throw Errno.NOENT;

@@ -1,6 +1,6 @@
 import { isTree } from '../../ipld/cid.ts';
 import { type Ipld, isLink, isList } from '../../ipld/value.ts';
-import { findClash, pathProblem, PATH_RULE } from '../guest-path.ts';
+import { findClash, listedPaths, pathProblem, PATH_RULE } from '../guest-path.ts';
 import { argumentsMaker, contentMaker } from './make-value.ts';
 import { type Fail, listMaker, type Maker, maker, mapMaker, textMaker, type World } from './maker.ts';
 import type { Content, Mount, Template, WasiBody, WasmBody } from './model.ts';
@@ -65,16 +65,14 @@ function mount(path: string, kind: Content['kind'], entry: Ipld, at: number, fai
 }
 
 function checkClashes(mounted: readonly Mounted[], fail: Fail): void {
-  const clash = findClash(mounted.flatMap((one) => (one.path.endsWith('/') ? listed(one) : [one])));
+  const paths = mounted.flatMap(({ path, isFile, entry }) =>
+    isList(entry) ? listedPaths(path, entry.length).map((listed) => ({ path: listed, isFile: true })) : [{ path, isFile }],
+  );
+  const clash = findClash(paths);
   if (clash === undefined) return;
   const [later, earlier] = clash;
-  const at = mounted.findLast(({ path }) => path === later || path === earlier)?.at ?? mounted[0]!.at;
+  const at = mounted.findLast(({ path }) => path === later || path === earlier)?.at ?? mounted.at(-1)!.at;
   fail(at, later === earlier ? `two files are mounted at "${later}"` : `"${later}" is mounted below the file "${earlier}"`, 'Give each file a path of its own.');
-}
-
-/** A list stands under `parts/0000`, `parts/0001`, …. */
-function listed({ path, entry, at }: Mounted): Mounted[] {
-  return isList(entry) ? entry.map((item, i) => ({ path: `${path}${String(i).padStart(4, '0')}`, isFile: true, entry: item, at })) : [];
 }
 
 /** Text that reaches the guest as a C string. */

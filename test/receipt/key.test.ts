@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as Cid from '../../src/ipld/cid.ts';
+import { decode } from '../../src/ipld/dag-cbor.ts';
+import { sha3 } from '../../src/ipld/hash.ts';
+import { isMap } from '../../src/ipld/value.ts';
+import * as Key from '../../src/receipt/key.ts';
+
+const module = Cid.ofBlob(new TextEncoder().encode('module'));
+const instruction = Cid.ofValue('an instruction');
+const run = { rsc: `ipfs://${module}`, op: 'wasm/run', nnc: '' };
+const conditions: Key.Conditions = { module, limits: { memory: 65536, output: 1, openFiles: 4 }, grants: [], semantics: 1 };
+const hex = ({ key }: Key.Key): string => Buffer.from(key).toString('hex');
+
+describe('resolved key', () => {
+  const base = Key.resolved(run, { args: [1] }, conditions);
+
+  it('is the hash of its preimage', () => {
+    assert.deepEqual(sha3(base.preimage), base.key);
+  });
+
+  const changes: Record<string, Key.Key> = {
+    'an input': Key.resolved(run, { args: [2] }, conditions),
+    'the op': Key.resolved({ ...run, op: 'wasi/run' }, { args: [1] }, conditions),
+    'the nonce': Key.resolved({ ...run, nnc: 'n' }, { args: [1] }, conditions),
+    'the module': Key.resolved(run, { args: [1] }, { ...conditions, module: Cid.ofBlob(new Uint8Array(1)) }),
+    'the memory cap': Key.resolved(run, { args: [1] }, { ...conditions, limits: { ...conditions.limits, memory: 131072 } }),
+    'the output limit': Key.resolved(run, { args: [1] }, { ...conditions, limits: { ...conditions.limits, output: 2 } }),
+    'the limit of open files': Key.resolved(run, { args: [1] }, { ...conditions, limits: { ...conditions.limits, openFiles: 5 } }),
+    'a grant': Key.resolved(run, { args: [1] }, { ...conditions, grants: ['clock'] }),
+    "the op's semantics": Key.resolved(run, { args: [1] }, { ...conditions, semantics: 2 }),
+  };
+  for (const [what, changed] of Object.entries(changes)) {
+    it(`changes with ${what}`, () => assert.notEqual(hex(changed), hex(base)));
+  }
+
+  it('does not depend on where the module came from, only on what it is', () => {
+    assert.equal(hex(Key.resolved({ ...run, rsc: 'file:./m.wasm' }, { args: [1] }, conditions)), hex(base));
+  });
+
+  it('names the resource where there is no module', () => {
+    const preimage = decode(Key.resolved({ ...run, rsc: 'https://example.org/x' }, {}, { ...conditions, module: undefined }).preimage);
+    assert.equal(isMap(preimage) && preimage['resource'], 'https://example.org/x');
+  });
+});
+
+describe('declared key', () => {
+  const base = Key.declared(run, instruction, [], conditions);
+
+  it('changes with the declared key of a task it awaits, so that a limit changed upstream shows', () => {
+    const one = Key.declared(run, instruction, [base.key], conditions);
+    const upstream = Key.declared(run, instruction, [], { ...conditions, limits: { ...conditions.limits, memory: 131072 } });
+    assert.notEqual(hex(Key.declared(run, instruction, [upstream.key], conditions)), hex(one));
+  });
+
+  it('is never a resolved key, nor the name of an error', () => {
+    assert.notEqual(hex(base), hex(Key.resolved(run, instruction, conditions)));
+    assert.notDeepEqual(Key.forError(base.key), base.key);
+  });
+});

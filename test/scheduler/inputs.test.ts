@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as Cid from '../../src/ipld/cid.ts';
+import { type Ipld, isLink } from '../../src/ipld/value.ts';
+import { BlobView, hexOf } from '../../src/scheduler/blob-view.ts';
+import { resolve } from '../../src/scheduler/inputs.ts';
+import * as State from '../../src/scheduler/state.ts';
+import * as Tree from '../../src/store/tree.ts';
+
+const instruction = Cid.ofValue('an instruction');
+const blob = Cid.ofBlob(new TextEncoder().encode('text'));
+const file = { cid: blob, size: 4, executable: false };
+const tree = Tree.encode({ 'a.txt': file, 'dir/b.txt': file, 'dir/deep/c.txt': file, 'odd~/x': file });
+const treeCid = Cid.ofTree(tree);
+
+function view(): BlobView {
+  const blobs = new BlobView({
+    small: () => undefined,
+    has: () => false,
+    read: (cid) => assert.fail(`read ${cid}`),
+  });
+  blobs.add(new Map([[hexOf(treeCid), tree]]));
+  return blobs;
+}
+
+function follow(output: Ipld, at: string, blobs = view(), branch: 'await/ok' | 'await/*' = 'await/ok'): ReturnType<typeof resolve> {
+  const promise: Ipld = at === '' ? { [branch]: instruction } : { [branch]: instruction, at };
+  return resolve({ deep: [promise] }, () => ({ status: State.OK, value: output, receipt: instruction, via: 'ran' }), blobs);
+}
+
+const valueOf = (found: ReturnType<typeof resolve>): Ipld | undefined => ('value' in found ? (found.value as { deep: Ipld[] }).deep[0] : undefined);
+const output = { exit: 0, stdout: 'text', list: [1, [2]], 'a/b': 3, files: treeCid };
+
+describe('resolving promises', () => {
+  it('follows a pointer through maps and lists, with escapes', () => {
+    assert.equal(valueOf(follow(output, '')), output);
+    assert.equal(valueOf(follow(output, '/stdout')), 'text');
+    assert.equal(valueOf(follow(output, '/list/1/0')), 2);
+    assert.equal(valueOf(follow(output, '/a~1b')), 3);
+  });
+
+  it('goes into a tree: a path with slashes as they are or escaped', () => {
+    assert.deepEqual(valueOf(follow(output, '/files/a.txt')), file);
+    assert.deepEqual(valueOf(follow(output, '/files/dir/b.txt')), file);
+    assert.deepEqual(valueOf(follow(output, '/files/dir~1b.txt')), file);
+    assert.deepEqual(valueOf(follow(output, '/files/odd~0/x')), file);
+  });
+
+  it('gives the tree below a folder, and has its bytes at hand', () => {
+    const blobs = view();
+    const link = valueOf(follow(output, '/files/dir', blobs));
+    assert.ok(isLink(link));
+    assert.deepEqual(blobs.tree(link), { 'b.txt': file, 'deep/c.txt': file });
+  });
+
+  it('says what is there when the pointer leads nowhere', () => {
+    for (const [at, hint] of [
+      ['/nowhere', /stdout/],
+      ['/list/2', /"2"/],
+      ['/list/-', /"-"/],
+      ['/files/none.txt', /a\.txt/],
+      ['/__proto__', /__proto__/],
+      ['/list/length', /length/],
+    ] as const) {
+      const found = follow(output, at);
+      assert.ok('failure' in found, at);
+      assert.equal(found.failure.code, 'invalid');
+      assert.match(found.failure.message, hint);
+    }
+  });
+
+  it('tells success from failure where either was awaited', () => {
+    assert.deepEqual(valueOf(follow(7, '', view(), 'await/*')), ['ok', 7]);
+  });
+});

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as Cid from '../../src/ipld/cid.ts';
+import { encode } from '../../src/ipld/dag-cbor.ts';
+import { build } from '../../src/workflow/plan.ts';
+import { identify } from '../../src/workflow/identify.ts';
+import type { Task } from '../../src/workflow/model.ts';
+import { decodePlan, encodePlan } from '../../src/workflow/stored-plan.ts';
+
+const module = Cid.ofBlob(new TextEncoder().encode('module'));
+const task = (input: Task['run']['input']): Task => ({ run: { rsc: `ipfs://${module}`, op: 'wasm/run', input, nnc: '' }, cause: null, meta: { memory: 65536 }, prf: [] });
+
+describe('stored plan', () => {
+  const first = task({ func: 'f', args: [1] });
+  const awaited = identify(first).instruction;
+  const elsewhere = Cid.ofValue('an instruction of another workflow');
+  const plan = build(
+    [
+      { task: task({ func: 'g', args: [{ 'await/ok': awaited, at: '/0' }, { 'await/*': elsewhere }] }), module, label: 'second', group: 'second' },
+      { task: first, module, label: 'first', group: 'first' },
+      { task: first, module: undefined, label: 'again', group: 'first' },
+    ],
+    { name: 'test', outputs: { out: { 'await/ok': awaited } } },
+  );
+
+  it('gives back the plan it was made of', () => {
+    assert.deepEqual(decodePlan(encodePlan(plan)), plan);
+    assert.equal(plan.tasks.find(({ label }) => label === 'second')?.external.length, 1);
+  });
+
+  it('refuses other bytes', () => {
+    assert.throws(() => decodePlan(encode({ format: 99 })), { code: 'WORKFLOW_INVALID' });
+    assert.throws(() => decodePlan(new Uint8Array([1, 2])), { code: 'IPLD_INVALID' });
+  });
+});
