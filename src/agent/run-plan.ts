@@ -42,20 +42,18 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
   const { slots, force, failFast } = options;
   const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true };
   using lock = own(engine, run);
-  await engine.ledger.commit([
+  const recorded = engine.ledger.commit([
     { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: kept, created: engine.clock.now() },
   ]);
-  options.onRun?.(run);
-  return await drive(engine, { run, plan, options, lock, begun: new Map() });
+  return await drive(engine, { run, plan, options, lock, begun: new Map(), recorded });
 }
 
 /** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. */
 export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   using lock = own(engine, run);
   const begun = new Map([...engine.ledger.runTasks(run)].map(({ index, attempts }) => [index, attempts]));
-  await engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
-  options.onRun?.(run);
-  return await drive(engine, { run, plan, options, lock, begun });
+  const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
+  return await drive(engine, { run, plan, options, lock, begun, recorded });
 }
 
 /** How long (ms) a run waits for another process that puts in order what a killed coordinator left. */
@@ -74,9 +72,11 @@ interface Drive {
   readonly lock: Lock;
   /** Attempts of each task that earlier drives began. */
   readonly begun: ReadonlyMap<number, number>;
+  /** The commit of the run's row. Look-ups do not wait for it, but nothing is given to a slot before: recovery starts from that row. */
+  readonly recorded: Promise<unknown>;
 }
 
-async function drive(engine: Engine, { run, plan, options, lock, begun }: Drive): Promise<FinishedRun> {
+async function drive(engine: Engine, { run, plan, options, lock, begun, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const began = clock.monotonic();
   const flight = Flight.open(engine.paths.flight(run));
@@ -85,6 +85,9 @@ async function drive(engine: Engine, { run, plan, options, lock, begun }: Drive)
   const stopPolling = pollCancel(engine, run, cancelled);
   let landed = false;
   try {
+    const known = recorded.then(() => options.onRun?.(run));
+    // If it fails so does the coordinator's own first commit, which ends the run.
+    known.catch(() => {});
     const coordinator = new Coordinator({
       run,
       plan,
@@ -95,7 +98,7 @@ async function drive(engine: Engine, { run, plan, options, lock, begun }: Drive)
       },
       blobs: blobView(engine),
       signer: engine.key,
-      slots: engine.slots,
+      slots: { acquire: (stop) => known.then(() => engine.slots.acquire(stop)) },
       size: Math.min(options.slots ?? engine.slotCount, engine.slotCount),
       semantics: (op) => OPS[op]?.semantics ?? 0,
       forced: forcedBy(plan, options.force),
@@ -109,6 +112,7 @@ async function drive(engine: Engine, { run, plan, options, lock, begun }: Drive)
       signal,
     });
     const summary = await coordinator.run();
+    await known;
     await ledger.commit([
       { kind: 'run-update', run, state: summary.state, finished: clock.now(), counts: summary.tasks, outputs: summary.outputs },
     ]);

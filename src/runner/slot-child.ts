@@ -19,8 +19,7 @@ const TAIL = 2048;
 /** The operating system's side of a slot process: its pipes and its death. Knows nothing of jobs. */
 export class SlotChild {
   readonly #child: ChildProcess;
-  readonly #jobs: Writable;
-  readonly #results: Readable;
+  readonly #stdio: readonly (Readable | Writable | null)[];
   readonly #handlers: Handlers;
   #tail = '';
   #isKilled = false;
@@ -32,8 +31,8 @@ export class SlotChild {
     this.#handlers = handlers;
     // A session of its own: a Ctrl-C at the terminal is for Docket, which ends its slots itself.
     this.#child = spawn(file, args, { detached: true, cwd: '/', env: {}, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'] });
-    this.#jobs = this.#child.stdio[JOBS_FD] as Writable;
-    this.#results = this.#child.stdio[RESULTS_FD] as Readable;
+    // Absent when this process has run out of descriptors; `error` follows then.
+    this.#stdio = (this.#child.stdio as readonly (Readable | Writable | null)[] | undefined) ?? [];
     this.#listen();
   }
 
@@ -43,7 +42,7 @@ export class SlotChild {
   }
 
   send(frame: Uint8Array): void {
-    this.#jobs.write(frame);
+    (this.#stdio[JOBS_FD] as Writable | undefined)?.write(frame);
   }
 
   /** SIGKILL, to the watcher too. */
@@ -60,14 +59,15 @@ export class SlotChild {
   #listen(): void {
     const { onMessage, onNonsense, onLog } = this.#handlers;
     const decoder = new FrameDecoder();
-    this.#results.on('data', (chunk: Buffer) => {
+    const results = this.#stdio[RESULTS_FD];
+    results?.on('data', (chunk: Buffer) => {
       try {
         for (const message of decoder.push(chunk)) onMessage(decodeMessage(message));
       } catch (error) {
         onNonsense(error);
       }
     });
-    this.#results.on('close', () => {
+    results?.on('close', () => {
       this.#drained = true;
       this.#finish();
     });
@@ -76,7 +76,7 @@ export class SlotChild {
       onLog(text);
     });
     // Writing to a process that just died fails with EPIPE; its exit says the rest.
-    for (const stream of this.#child.stdio) stream?.on('error', () => undefined);
+    for (const stream of this.#stdio) stream?.on('error', () => undefined);
     this.#child.on('exit', (code, signal) => this.#end(signal === null ? `exit status ${code}` : `signal ${signal}`));
     this.#child.on('error', (error) => this.#end(error.message));
   }
@@ -93,7 +93,7 @@ export class SlotChild {
   #finish(): void {
     if (this.#ended === undefined || !this.#drained || this.#exited) return;
     this.#exited = true;
-    for (const stream of this.#child.stdio) stream?.destroy();
+    for (const stream of this.#stdio) stream?.destroy();
     const said = this.#tail.trim();
     this.#handlers.onExit(said === '' ? this.#ended : `${this.#ended}; it said: ${said}`);
   }

@@ -45,6 +45,7 @@ const MAX_CHARACTERS = 64 * 2 ** 20;
 /** Values an author may add through aliases. */
 const MAX_SHARED = 100_000;
 const MAX_DEPTH = 200;
+const TOO_DEEP = 'the values are nested too deeply';
 
 /** Throws `WORKFLOW_SYNTAX` for text that is not YAML, duplicate keys, unknown tags and alias bombs; `WORKFLOW_TOO_LARGE` above 64 Mi characters. */
 export function parse(text: string, file: string): Source {
@@ -68,10 +69,11 @@ function compose(text: string, lines: LineCounter, place: (at: number) => Place)
     document = parseDocument(text, { lineCounter: lines, intAsBigInt: true, uniqueKeys: false, prettyErrors: false, schema: 'core', version: '1.2', merge: false });
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw syntax('the values are nested too deeply', place(0), { cause });
+    throw syntax(TOO_DEEP, place(0), { cause });
   }
   const [problem] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   if (problem !== undefined) {
+    if (problem.code === 'RESOURCE_EXHAUSTION') throw syntax(TOO_DEEP, place(problem.pos[0]), { cause: problem });
     const next = problem.code === 'TAB_AS_INDENT' ? 'Indent with spaces; YAML does not allow tabs.' : undefined;
     throw syntax(problem.message, place(problem.pos[0]), { cause: problem, ...(next === undefined ? {} : { next }) });
   }
@@ -92,7 +94,7 @@ class Converter {
 
   convert(node: unknown, depth = 0, fallback = 0): Node {
     const at = (node as YamlNode | null)?.range?.[0] ?? fallback;
-    if (depth > MAX_DEPTH) throw syntax('the values are nested too deeply', this.#place(at));
+    if (depth > MAX_DEPTH) throw syntax(TOO_DEEP, this.#place(at));
     if (isAlias(node)) return this.#alias(node.source, at);
     const before = this.#weight++;
     const anchor = (node as { anchor?: string } | null)?.anchor;

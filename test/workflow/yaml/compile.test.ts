@@ -40,14 +40,14 @@ describe('input of wasi/run', () => {
     const sources = new MemorySources();
     const files = `files:
   text: plain
-  text2: { text: "${'${inputs.x}'}" }
-  file: { file: "in/${'${inputs.x}'}.txt" }
+  text2: { text: "\${inputs.x}" }
+  file: { file: "in/\${inputs.x}.txt" }
   dir: { dir: d, include: ["*.c"], exclude: [] }
   slash/: { dir: e }
   bytes: { base64: "AAEC\\n/w==" }
   blob: { cid: ${cidOfFile('blob')} }
   tree/: { cid: ${cidOfFolder('tree')} }
-  json: { json: { b: [1, 1.0, 1.5, 12345678901234567890, "${'${inputs.n}'}", "n${'${inputs.n}'}", null, true], a: {} } }
+  json: { json: { b: [1, 1.0, 1.5, 12345678901234567890, "\${inputs.n}", "n\${inputs.n}", null, true], a: {} } }
   .: { dir: root }`;
     const { files: given } = (await inputOf(files, sources)) as { files: Record<string, Ipld> };
     assert.deepEqual(Object.keys(given), ['text', 'text2', 'file', 'dir', 'slash', 'bytes', 'blob', 'tree', 'json', '.']);
@@ -111,7 +111,7 @@ describe('input of wasm/run', () => {
   test('a text that is one name takes the value with its type', async () => {
     const plan = await compileText(`inputs: { n: { default: 1 }, f: { default: 1.0 }, b: { default: true } }
 tasks:
-  t: { module: t.wasm, func: f, each: [5, { k: 2.5 }], args: ["${'${item}'}", "${'${inputs.n}'}", "${'${inputs.f}'}", "${'${inputs.b}'}", "${'${index}'}", " ${'${index}'}"] }`, { inputs: { f: '2' } });
+  t: { module: t.wasm, func: f, each: [5, { k: 2.5 }], args: ["\${item}", "\${inputs.n}", "\${inputs.f}", "\${inputs.b}", "\${index}", " \${index}"] }`, { inputs: { f: '2' } });
     assert.deepEqual((plan.tasks[0]!.task.run.input as { args: Ipld }).args, [5, 1, 2, true, 0, ' 0']);
     assert.deepEqual((plan.tasks[1]!.task.run.input as { args: Ipld }).args, [{ k: 2.5 }, 1, 2, true, 1, ' 1']);
   });
@@ -200,7 +200,7 @@ describe('inputs', () => {
       [{ s: 'x', n: '' }, /type number/],
       [{ s: 'x', toString: 'y' }, /no input "toString"/],
     ] as const) {
-      const error = await errorOf(text, { inputs: inputs as Record<string, string> });
+      const error = await errorOf(text, { inputs });
       assert.equal(error.code, 'WORKFLOW_INPUT');
       assert.match(error.message, message);
       assert.match(error.next, /Inputs: s \(required\): a text; i \(integer\); f \(number\); b \(boolean\); n \(number\)/);

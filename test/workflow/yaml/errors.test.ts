@@ -69,8 +69,9 @@ describe('circles are spelled out', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['tasks:\n  a: { module: m, stdin: { from: a } }', '2:34 tasks wait for each other in a circle: a → a'],
     ['tasks:\n  a: { module: m, stdin: { from: b } }\n  b: { module: n, stdin: { from: a } }', '3:34 tasks wait for each other in a circle: a → b → a'],
-    ['tasks:\n  x: { module: m, stdin: { from: a } }\n  a: { module: m, files: { f/: { from: b } } }\n  b: { module: n, each: [1], stdin: { from: c } }\n  c: { module: o, reduce: b, files: { f: { from: a } } }', '5:50 tasks wait for each other in a circle: a → b → c → a'],
-    ['tasks:\n  a: { module: m, each: { task: b } }\n  b: { module: n, each: { task: a } }', '3:33 tasks wait for each other in a circle: a → b → a'],
+    ['tasks:\n  x: { module: m, stdin: { from: a } }\n  a: { module: m, files: { f: { from: b } } }\n  b: { module: n, stdin: { from: c } }\n  c: { module: o, files: { f: { from: a } } }', '5:39 tasks wait for each other in a circle: a → b → c → a'],
+  ['tasks:\n  e: { module: m, each: [1], stdin: { from: r } }\n  r: { module: n, reduce: e }', '3:27 tasks wait for each other in a circle: e → r → e'],
+  ['tasks:\n  a: { module: m, each: { task: b } }\n  b: { module: n, each: { task: a } }', '3:33 tasks wait for each other in a circle: a → b → a'],
     ['tasks:\n  a: { module: m, func: f, args: [{ x: [{ from: a }] }] }', '2:49 tasks wait for each other in a circle: a → a'],
   ];
   for (const [text, expected] of cases) {

@@ -17,7 +17,7 @@ describe('text that is not well-formed', () => {
     ['a key written twice in another way', 'tasks: {}\n"tasks": {}\n', '2:1', /twice/],
     ['a list as a key', 'tasks: { ? [a] : b }', '1:12', /plain text/],
     ['an unknown tag', 'tasks: !python/object {}', '1:8', /tag/],
-    ['binary', 'name: !!binary aGk=\ntasks: {}', '1:7', /not allowed/],
+    ['binary', 'name: !!binary aGk=\ntasks: {}', '1:16', /not allowed/],
     ['an unknown anchor', 'tasks: *t', '1:8', /anchor|alias/],
     ['an anchor around its alias', 'tasks: &t { a: *t }', '1:16', /inside of its own anchor/],
     ['a merge key', 'x: &x { module: m }\ntasks: { t: { <<: *x } }', '1:1', /no key "x"/],

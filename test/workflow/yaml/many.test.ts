@@ -68,7 +68,7 @@ describe('each', () => {
   test('over another each: the same items, and {from} is the task of the same item, through a chain too', async () => {
     const plan = await compileText(`tasks:
   ${each('[a, b]')}
-  f: { module: f.wasm, each: { task: e }, args: ["${'${item}'}"], stdin: { from: e } }
+  f: { module: f.wasm, each: { task: e }, args: ["\${item}"], stdin: { from: e } }
   g: { module: g.wasm, each: { task: f }, stdin: { from: f }, files: { e: { from: e } } }
   h: { module: h.wasm, each: [x], files: { all/: { from: g } } }`);
     assert.deepEqual(awaitsOf(plan, 'f[b]'), ['e[b]']);
