@@ -180,8 +180,8 @@ test('a published package runs from dist', () => {
 
 test('compiled code is kept in the user’s cache folder, for threads too, and only if there is one', () => {
   const cache = join(folder, 'fresh-cache');
-  const outer = { ...process.env, XDG_CACHE_HOME: cache };
-  delete outer.NODE_COMPILE_CACHE;
+  const outer: NodeJS.ProcessEnv = { ...process.env, XDG_CACHE_HOME: cache };
+  delete outer['NODE_COMPILE_CACHE'];
   const { stdout } = run([process.execPath, launcher], ['tell'], { env: outer });
   const compiled = join(cache, 'docket', 'compile');
   assert.equal((JSON.parse(stdout) as { cache?: string }).cache, compiled);

@@ -33,12 +33,24 @@ export function parseDuration(text: string): number | undefined {
 
 /** `64 MiB`, `1.5 GiB`, `300 B`: the largest binary unit that keeps the number at 1 or above, with at most two decimals. */
 export function formatSize(bytes: number): string {
-  return format(bytes, [['TiB', SIZES['TiB']!], ['GiB', SIZES['GiB']!], ['MiB', SIZES['MiB']!], ['KiB', SIZES['KiB']!], ['B', 1]]);
+  return format(bytes, [
+    ['TiB', SIZES['TiB']!],
+    ['GiB', SIZES['GiB']!],
+    ['MiB', SIZES['MiB']!],
+    ['KiB', SIZES['KiB']!],
+    ['B', 1],
+  ]);
 }
 
 /** `250 ms`, `1.5 s`, `10 min`, `2 h`: the largest unit that keeps the number at 1 or above, with at most two decimals. */
 export function formatDuration(milliseconds: number): string {
-  return format(milliseconds, [['d', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1000], ['ms', 1]]);
+  return format(milliseconds, [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+    ['ms', 1],
+  ]);
 }
 
 function format(amount: number, units: readonly (readonly [string, number])[]): string {

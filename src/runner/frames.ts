@@ -50,6 +50,7 @@ export class FrameDecoder {
 }
 
 function allocate(length: number): Uint8Array {
-  if (length > MAX_FRAME) throw new DocketError('INTERNAL', `a message of ${length} bytes was announced by a slot process; at most ${MAX_FRAME} are allowed`);
+  if (length > MAX_FRAME)
+    throw new DocketError('INTERNAL', `a message of ${length} bytes was announced by a slot process; at most ${MAX_FRAME} are allowed`);
   return new Uint8Array(length);
 }

@@ -3,9 +3,9 @@ import type { Ipld } from '../ipld/value.ts';
 import type { Outcome, Usage } from '../receipt/outcome.ts';
 import type { Limits } from '../workflow/limits.ts';
 
-/** What a slot is asked to run: an instruction whose promises are all resolved. Crosses the pipe as DAG-CBOR. */
+/** What a slot is asked to run: an instruction whose promises are all resolved. */
 export interface Job {
-  /** Chosen by the caller, unique per slot process. */
+  /** The caller's; comes back in the end. */
   readonly id: number;
   readonly op: string;
   /** The module, a blob. */
@@ -25,8 +25,8 @@ export interface JobEnd {
   readonly id: number;
   readonly outcome: Outcome;
   readonly usage: Usage;
-  /** Small blobs the outcome names; the coordinator files them with the receipt. Larger ones lie in the disk store, fsynced. */
+  /** Small blobs the outcome names; the coordinator files them with the receipt. */
   readonly small: ReadonlyMap<string, Uint8Array>;
-  /** Larger blobs written; their folders still want an fsync before the receipt is committed. */
+  /** Larger blobs, which lie in the disk store under their names but are not durable: to be settled before the receipt is committed. */
   readonly written: readonly CID[];
 }

@@ -3,11 +3,14 @@ import type { CID } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import type { ImportName, ModuleInfo } from '../sandbox/module/model.ts';
 import { prepare } from '../sandbox/module/prepare.ts';
+import { importProblems } from '../sandbox/wasi/signatures.ts';
 
 export interface CompiledModule {
   readonly module: WebAssembly.Module;
   readonly info: ModuleInfo;
   readonly memoryImport: ImportName | undefined;
+  /** Preview 1 functions it imports with another type than they have: it must not be linked to them. */
+  readonly preview1Problems: readonly string[];
 }
 
 type Entry = ({ readonly compiled: CompiledModule } | { readonly failure: Failure }) & { readonly weight: number };
@@ -57,7 +60,8 @@ export class ModuleCache {
 function compile(cid: CID, bytes: Uint8Array): Entry {
   try {
     const { bytes: prepared, info, memoryImport } = prepare(bytes);
-    return { compiled: { module: new WebAssembly.Module(prepared), info, memoryImport }, weight: prepared.length };
+    const module = new WebAssembly.Module(prepared);
+    return { compiled: { module, info, memoryImport, preview1Problems: importProblems(info.imports) }, weight: prepared.length };
   } catch (error) {
     if (!isDocketError(error, 'MODULE_INVALID') && !(error instanceof WebAssembly.CompileError)) throw error;
     return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}` }, weight: REFUSED_WEIGHT };

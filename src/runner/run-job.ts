@@ -1,4 +1,4 @@
-import { isDocketError } from '../errors.ts';
+import { type ErrorCode, isDocketError } from '../errors.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { BlobReader } from '../store/blob-reader.ts';
 import { VerifiedFiles } from '../store/verified-files.ts';
@@ -22,7 +22,10 @@ export class JobRunner {
     this.#storeRoot = storeRoot;
   }
 
-  /** Never throws: what goes wrong in Docket itself ends the job as `lost`, with the error's code in its data, to be tried again. */
+  /**
+   * A failure of the store ends the job as `lost`, with the error's code in its data, to be tried again. Anything else thrown is a bug in Docket: it ends
+   * the process, and so tells its stack to whoever waits for the job.
+   */
   run(job: Job): JobEnd {
     // Of this thread: asking for the whole process costs as much as an instance once V8's helpers have many threads.
     const cpuBefore = process.threadCpuUsage();
@@ -46,10 +49,11 @@ export class JobRunner {
   }
 }
 
+/** Faults of the input that come to light only when it is used. */
+const INVALID: ReadonlySet<string> = new Set<ErrorCode>(['BLOB_TOO_LARGE', 'CID_INVALID', 'TREE_INVALID', 'USAGE']);
+
 function hostFailure(error: unknown): Failure {
-  const message = error instanceof Error ? error.message : String(error);
-  if (isDocketError(error, 'BLOB_TOO_LARGE') || isDocketError(error, 'TREE_INVALID')) return { code: 'invalid', message };
-  if (isDocketError(error)) return { code: 'lost', message, data: { error: error.code } };
-  process.stderr.write(`${error instanceof Error ? error.stack : message}\n`);
-  return { code: 'lost', message: `Docket failed: ${message}`, data: { error: 'INTERNAL' } };
+  if (!isDocketError(error)) throw error;
+  const { code, message } = error;
+  return INVALID.has(code) ? { code: 'invalid', message } : { code: 'lost', message, data: { error: code } };
 }

@@ -1,5 +1,7 @@
-import { dirname, join, sep } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DocketError } from '../errors.ts';
 
 /**
  * The command line of a slot process.
@@ -29,7 +31,10 @@ export interface SlotCommand {
 }
 
 /** `entry`: the program that is caged, by default that of a slot process; tests probe the cage with programs of their own. */
-export function slotCommand(storeRoot: string, { title = 'docket-slot', entry = entryPath() }: { readonly title?: string; readonly entry?: string } = {}): SlotCommand {
+export function slotCommand(
+  storeRoot: string,
+  { title = 'docket-slot', entry = entryPath() }: { readonly title?: string; readonly entry?: string } = {},
+): SlotCommand {
   const flags = [
     `--title=${title}`,
     '--permission',
@@ -52,16 +57,24 @@ function entryPath(): string {
 }
 
 /** Packages the slot process imports. */
-const PACKAGES = ['multiformats', 'cborg', 'picomatch'];
+const PACKAGES = ['multiformats', 'picomatch'];
 
 /** Folders the program is made of: this package's code and manifest, and the packages it needs, wherever they were installed. */
 function ownCode(): string[] {
   const code = dirname(dirname(fileURLToPath(import.meta.url)));
-  return [code, join(dirname(code), 'package.json'), ...PACKAGES.map(packageFolder)];
+  return [code, join(dirname(code), 'package.json'), ...PACKAGES.flatMap(packageFolders)];
 }
 
-function packageFolder(name: string): string {
-  const path = fileURLToPath(import.meta.resolve(name));
-  const folder = `${sep}node_modules${sep}${name}`;
-  return path.slice(0, path.lastIndexOf(folder) + folder.length);
+/**
+ * Where Node looks for a package, from here upward to where it is, and what that is a link to (workspaces, pnpm). Looking where nothing is must be
+ * allowed too: else resolving ends there with an access error.
+ */
+function packageFolders(name: string): string[] {
+  const looked: string[] = [];
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name);
+    looked.push(candidate);
+    if (existsSync(candidate)) return [...looked, realpathSync(candidate)];
+    if (folder === dirname(folder)) throw new DocketError('INTERNAL', `the package ${name} is not installed`);
+  }
 }

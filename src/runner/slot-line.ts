@@ -79,7 +79,10 @@ export class SlotLine {
   #sample: ProcessSample | undefined;
   #peak = 0;
 
-  constructor(command: SlotCommand, options: { readonly clock: Clock; readonly encoder: Encoder; readonly onLog: (text: string) => void; readonly onGone: () => void }) {
+  constructor(
+    command: SlotCommand,
+    options: { readonly clock: Clock; readonly encoder: Encoder; readonly onLog: (text: string) => void; readonly onGone: () => void },
+  ) {
     this.#clock = options.clock;
     this.#encoder = options.encoder;
     this.#onGone = options.onGone;
@@ -89,7 +92,9 @@ export class SlotLine {
       onExit: (reason) => this.#exited(reason),
       onLog: options.onLog,
     });
-    this.#cancelDeadline = this.#clock.after(START_PATIENCE, () => this.#kill('lost', `the slot process did not start within ${START_PATIENCE} ms`));
+    this.#cancelDeadline = this.#clock.after(START_PATIENCE, () =>
+      this.#kill('lost', `the slot process did not start within ${START_PATIENCE} ms`),
+    );
   }
 
   get pid(): number | undefined {
@@ -105,7 +110,7 @@ export class SlotLine {
   submit(job: Job, signal: AbortSignal): Promise<SlotEnd> {
     const wire = this.#nextWire++;
     this.#child.send(this.#encoder.job({ ...job, id: wire }));
-    const { promise, resolve } = deferred<SlotEnd>();
+    const ended = deferred<SlotEnd>();
     const onAbort = (): void => this.#abort(place);
     const place: Place = {
       wire,
@@ -115,13 +120,13 @@ export class SlotLine {
         if (place.isSettled) return;
         place.isSettled = true;
         signal.removeEventListener('abort', onAbort);
-        resolve(end);
+        ended.resolve(end);
       },
     };
     signal.addEventListener('abort', onAbort);
     this.#line.push(place);
     if (this.#line.length === 1 && this.#state.kind === 'serving') this.#beginHead();
-    return promise;
+    return ended.promise;
   }
 
   /** Kills it; resolves when it is gone. */
@@ -172,7 +177,8 @@ export class SlotLine {
 
   #abort(place: Place): void {
     if (this.#line[0] === place && this.#state.kind === 'serving') this.#kill('cancelled', 'the task was cancelled while it ran');
-    else if (this.#state.kind !== 'dying') place.settle({ kind: 'lost', code: 'cancelled', message: 'the task was cancelled before it ran', usage: NOTHING });
+    else if (this.#state.kind !== 'dying')
+      place.settle({ kind: 'lost', code: 'cancelled', message: 'the task was cancelled before it ran', usage: NOTHING });
   }
 
   /** Only while there is work: an idle process costs nothing. */
@@ -186,7 +192,8 @@ export class SlotLine {
       if (resident > this.#peak) this.#peak = resident;
       const { memory, output } = head.job.limits;
       const allowed = memory + Math.min(output, MOST_OUTPUT_RESIDENT) + OVERHEAD;
-      if (resident > allowed) this.#kill('limit/host-memory', `the slot process held ${resident} bytes, more than the ${allowed} the task's limits allow for`);
+      if (resident > allowed)
+        this.#kill('limit/host-memory', `the slot process held ${resident} bytes, more than the ${allowed} the task's limits allow for`);
       else this.#watch();
     });
   }

@@ -28,7 +28,7 @@ const SMALL_GUEST = 1 << 20;
 declare const gc: () => void;
 
 function writeAll(bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(RESULTS_FD, bytes, done);
+  for (let done = 0; done < bytes.length;) done += writeSync(RESULTS_FD, bytes, done);
 }
 
 async function serve(storeRoot: string): Promise<void> {
@@ -57,4 +57,3 @@ async function serve(storeRoot: string): Promise<void> {
 }
 
 await serve(process.argv[2] as string);
-process.exit(0);

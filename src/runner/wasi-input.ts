@@ -65,7 +65,8 @@ function mounts(files: Ipld, readTree: ReadTree): Record<string, MountEntry> {
       found.push([path, mountOne(path, value, readTree)]);
       continue;
     }
-    if (!path.endsWith('/')) throw refuse(`the file ${JSON.stringify(clip(path))} is a list: only a path that ends with a slash can be given one`);
+    if (!path.endsWith('/'))
+      throw refuse(`the file ${JSON.stringify(clip(path))} is a list: only a path that ends with a slash can be given one`);
     const width = Math.max(4, String(value.length - 1).length);
     found.push([path, { directory: true }]);
     for (const [i, item] of value.entries()) {
@@ -94,7 +95,8 @@ function leaf(value: Ipld): Extract<MountEntry, { blob: unknown } | { bytes: unk
   const { cid, size, executable, link } = value;
   switch (Object.keys(value).sort().join()) {
     case 'cid,executable,size':
-      if (!isLink(cid) || !isBlob(cid) || !Number.isSafeInteger(size) || (size as number) < 0 || typeof executable !== 'boolean') return undefined;
+      if (!isLink(cid) || !isBlob(cid) || !Number.isSafeInteger(size) || (size as number) < 0 || typeof executable !== 'boolean')
+        return undefined;
       return { blob: cid, size: size as number, executable };
     case 'link':
       return typeof link === 'string' && link !== '' ? { link } : undefined;
@@ -108,7 +110,16 @@ function isBlob(cid: Cid.CID): boolean {
 }
 
 function notAFile(value: Ipld): string {
-  const what = value === null ? 'null' : isLink(value) ? `the link ${value}` : isList(value) ? 'a list' : typeof value === 'object' ? 'a map' : `the value ${String(value)}`;
+  const what =
+    value === null
+      ? 'null'
+      : isLink(value)
+        ? `the link ${value}`
+        : isList(value)
+          ? 'a list'
+          : typeof value === 'object'
+            ? 'a map'
+            : `the value ${String(value)}`;
   return `is ${what}: it must be a string, bytes, a link to a blob, or a file entry of a tree`;
 }
 

@@ -25,7 +25,7 @@ function streamOf(content: Content, sink: BlobSink): Ipld {
 function tailOf(content: Content): Uint8Array {
   const bytes = new Uint8Array(Math.min(INLINE, content.size));
   const from = content.size - bytes.length;
-  for (let done = 0; done < bytes.length; ) done += content.read(bytes, done, bytes.length - done, from + done);
+  for (let done = 0; done < bytes.length;) done += content.read(bytes, done, bytes.length - done, from + done);
   return bytes;
 }
 

@@ -6,6 +6,7 @@ import { realClock, virtualClock } from '../sandbox/wasi/clock.ts';
 import { Preview1 } from '../sandbox/wasi/preview1.ts';
 import { Exit } from '../sandbox/wasi/process-calls.ts';
 import { realRandom, seededRandom } from '../sandbox/wasi/random.ts';
+import { PREVIEW1 } from '../sandbox/wasi/signatures.ts';
 import * as Tree from '../store/tree.ts';
 import { BlobSink } from './blob-sink.ts';
 import { guestFailure } from './guest-failure.ts';
@@ -13,7 +14,7 @@ import { type Guest, instantiate, memoryOf, outfit } from './guest.ts';
 import type { Job } from './job.ts';
 import type { CompiledModule } from './module-cache.ts';
 import type { Bench, Ran } from './op.ts';
-import { failed, Refusal } from './refusal.ts';
+import { clip, failed, Refusal } from './refusal.ts';
 import { parseWasiInput } from './wasi-input.ts';
 import { lastWords, resultOf } from './wasi-result.ts';
 
@@ -43,7 +44,10 @@ export function run(job: Job, { blobs, modules, storeRoot }: Bench): Ran {
     random: job.grants.includes('random') ? realRandom() : seededRandom(job.seed),
     openFiles: job.limits.openFiles,
   });
-  const guest = outfit(found.compiled, job.limits.memory, { wasi_snapshot_preview1: wasi.imports as WebAssembly.Imports[string] });
+  const guest = outfit(found.compiled, job.limits.memory, { [PREVIEW1]: wasi.imports });
+  const { preview1Problems } = found.compiled;
+  if (preview1Problems.length > 0)
+    throw new Refusal('invalid', `the module was built for another preview 1: ${preview1Problems.map(clip).join('; ')}`);
   if (guest.memory !== undefined) wasi.bind(guest.memory);
   const began = performance.now();
   const ending = runCommand(guest, wasi);
@@ -72,7 +76,10 @@ function endingOf(error: unknown): Ending {
   return { failure };
 }
 
-function finished(exit: number, { wasi, globs, sink, usage }: { wasi: Preview1; globs: readonly string[]; sink: BlobSink; usage: Ran['usage'] }): Ran {
+function finished(
+  exit: number,
+  { wasi, globs, sink, usage }: { wasi: Preview1; globs: readonly string[]; sink: BlobSink; usage: Ran['usage'] },
+): Ran {
   try {
     const value = resultOf(exit, wasi, globs, sink);
     const { small, written } = sink;

@@ -43,7 +43,8 @@ function parse(input: Ipld): { readonly func: string; readonly args: IpldList } 
   if (typeof func !== 'string') throw new Refusal('invalid', '"func" must be the name of an exported function');
   if (!isList(args)) throw new Refusal('invalid', '"args" must be a list');
   const unknown = Object.keys(rest);
-  if (unknown.length > 0) throw new Refusal('invalid', `wasm/run knows no input ${unknown.map((key) => JSON.stringify(clip(key))).join(', ')}`);
+  if (unknown.length > 0)
+    throw new Refusal('invalid', `wasm/run knows no input ${unknown.map((key) => JSON.stringify(clip(key))).join(', ')}`);
   return { func, args };
 }
 

@@ -37,7 +37,8 @@ export async function compileHomestar(json: Placed, { inputs, sources }: Options
   if (!isList(root['tasks'])) return fail(['tasks'], '"tasks" must be a list');
   if (root['tasks'].length === 0) return fail(['tasks'], '"tasks" is empty');
   const [input] = Object.keys(inputs);
-  if (input !== undefined) return fail([], `the workflow has no input "${input}"`, 'Workflows in this format have no inputs.', 'WORKFLOW_INPUT');
+  if (input !== undefined)
+    return fail([], `the workflow has no input "${input}"`, 'Workflows in this format have no inputs.', 'WORKFLOW_INPUT');
   const tasks = root['tasks'].map((task, i) => readTask(task, i, json, fail));
   const drafts = await resolveModules(tasks, sources, (i) => json.place(['tasks', i, 'run', 'rsc']));
   const builder = new PlanBuilder({ duplicates: 'refuse' });
@@ -71,7 +72,8 @@ function readInstruction(run: IpldMap, at: Path, fail: Fail): Instruction {
   if (typeof op !== 'string') return fail([...at, 'op'], 'an instruction must have "op", such as "wasm/run"');
   if (input === undefined) return fail([...at, 'input'], 'an instruction must have "input"');
   if (!isNonce(nnc)) return fail([...at, 'nnc'], '"nnc" must be "", 12 or 16 bytes, or these in base32hex');
-  if (op !== 'wasm/run' && op !== 'wasi/run') return fail([...at, 'op'], `the op "${op}" is not known`, 'Known ops: wasi/run, wasm/run.', 'OP_UNKNOWN');
+  if (op !== 'wasm/run' && op !== 'wasi/run')
+    return fail([...at, 'op'], `the op "${op}" is not known`, 'Known ops: wasi/run, wasm/run.', 'OP_UNKNOWN');
   return { rsc: isLink(rsc) ? `ipfs://${rsc.toV1()}` : Resource.normalize(rsc), op, input, nnc };
 }
 

@@ -31,7 +31,6 @@ const WORKFLOW = Uint8Array.from([0xa1, 0x65, ...ascii('tasks')]);
 const LIST = 0x80;
 
 const CHUNK = 2 ** 20;
-
 /** Names the tasks of one workflow, then the workflow. */
 export class WorkflowNamer {
   #count = 0;

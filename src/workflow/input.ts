@@ -14,7 +14,8 @@ export function checkInput(op: string, input: Ipld): void {
   if (!isMap(input)) return refuse('"input" must be a map');
   const check = op === 'wasm/run' ? WASM : WASI;
   for (const key of Object.keys(input)) {
-    if (!Object.hasOwn(check, key)) refuse(`"input" of ${op} has no key "${key}"${didYouMean(key, Object.keys(check))}`, `Known keys: ${listNames(Object.keys(check))}.`);
+    if (!Object.hasOwn(check, key))
+      refuse(`"input" of ${op} has no key "${key}"${didYouMean(key, Object.keys(check))}`, `Known keys: ${listNames(Object.keys(check))}.`);
   }
   for (const [key, accepts] of Object.entries(check)) {
     const value = input[key];
@@ -31,13 +32,18 @@ const WASM: Readonly<Record<string, Check>> = {
   args: (value) => (isList(value) ? undefined : 'must be a list'),
 };
 
-const texts: Check = (value) => (isList(value) && value.every((item) => typeof item === 'string' && !item.includes('\0')) ? undefined : 'must be a list of strings without NUL');
+const texts: Check = (value) =>
+  isList(value) && value.every((item) => typeof item === 'string' && !item.includes('\0'))
+    ? undefined
+    : 'must be a list of strings without NUL';
 
 const WASI: Readonly<Record<string, Check>> = {
   args: texts,
   env: (value) => {
     if (!isMap(value)) return 'must be a map of strings';
-    const wrong = Object.entries(value).find(([name, text]) => name === '' || /[=\0]/.test(name) || typeof text !== 'string' || text.includes('\0'));
+    const wrong = Object.entries(value).find(
+      ([name, text]) => name === '' || /[=\0]/.test(name) || typeof text !== 'string' || text.includes('\0'),
+    );
     return wrong === undefined ? undefined : `has a wrong entry "${wrong[0]}"`;
   },
   stdin: (value) => (isBytes(value) ? undefined : 'must be a string, bytes, a link or a promise'),
@@ -65,7 +71,8 @@ const WASI: Readonly<Record<string, Check>> = {
     return bad === undefined ? undefined : `has the path "${bad}", which ${pathProblem(bad)}`;
   },
   grant: (value) => {
-    const isFine = isList(value) && value.every((name, i) => GRANTS.some((grant) => grant === name) && (i === 0 || String(value[i - 1]) < String(name)));
+    const sorted = GRANTS.filter((grant) => isList(value) && value.includes(grant));
+    const isFine = isList(value) && value.length === sorted.length && sorted.every((grant, i) => grant === value[i]);
     return isFine ? undefined : `must be a sorted list of ${listNames(GRANTS)}`;
   },
 };
@@ -77,7 +84,13 @@ function isBytes(value: Ipld): boolean {
 /** Bytes, a tree, or a file entry as it stands in a tree. */
 function isFile(value: Ipld): boolean {
   if (isBytes(value)) return true;
-  return isMap(value) && isLink(value['cid']) && typeof value['size'] === 'number' && typeof value['executable'] === 'boolean' && Object.keys(value).length === 3;
+  return (
+    isMap(value) &&
+    isLink(value['cid']) &&
+    typeof value['size'] === 'number' &&
+    typeof value['executable'] === 'boolean' &&
+    Object.keys(value).length === 3
+  );
 }
 
 function refuse(message: string, next?: string): never {

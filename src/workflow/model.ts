@@ -22,10 +22,6 @@ export interface Task {
   readonly prf: readonly Ipld[];
 }
 
-export interface Workflow {
-  readonly tasks: readonly Task[];
-}
-
 /** Which outcome of the awaited task a promise stands for: its value, its error, or either as `[tag, value]`. */
 export type Branch = 'await/ok' | 'await/error' | 'await/*';
 

@@ -91,11 +91,18 @@ export class PlanBuilder {
     const where = place === undefined ? {} : { place: place() };
     const details = { tasks: [first.draft.label, label], instruction: first.instruction.toString() };
     if (this.#duplicates === 'refuse') {
-      throw new DocketError('WORKFLOW_DUPLICATE', 'workflow cannot contain duplicate tasks: use a nonce (nnc field) to ensure uniqueness', { ...where, details });
+      throw new DocketError('WORKFLOW_DUPLICATE', 'workflow cannot contain duplicate tasks: use a nonce (nnc field) to ensure uniqueness', {
+        ...where,
+        details,
+      });
     }
     if (!invocationOf(first.draft.task).equals(invocationOf(task))) {
       const message = `"${label}" is the same instruction as "${first.draft.label}" with other limits, retry or memo`;
-      throw new DocketError('WORKFLOW_DUPLICATE', message, { ...where, details, next: 'Give both the same settings, or one of them a `nonce`, so that they differ.' });
+      throw new DocketError('WORKFLOW_DUPLICATE', message, {
+        ...where,
+        details,
+        next: 'Give both the same settings, or one of them a `nonce`, so that they differ.',
+      });
     }
     (first.aliases ??= []).push(label);
   }

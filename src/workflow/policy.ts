@@ -3,7 +3,7 @@ import { type IpldMap, isList, isMap } from '../ipld/value.ts';
 import type { MemoPolicy, Task } from './model.ts';
 import { isFixed } from './resource.ts';
 
-/** What a task may be granted beyond its declared inputs. */
+/** What a task may be granted beyond its declared inputs, sorted. */
 export const GRANTS = ['clock', 'random'] as const;
 
 const MEMO_POLICIES: ReadonlySet<unknown> = new Set<MemoPolicy>(['always', 'never', 'errors']);

@@ -7,7 +7,7 @@ export interface Problem {
   readonly next?: string;
 }
 
-/** How many problems one error carries at most. */
+/** How many problems are enough to stop looking for more. */
 const MOST = 50;
 
 /**
@@ -17,18 +17,20 @@ const MOST = 50;
 export class Problems {
   readonly #found: Problem[] = [];
 
+  /** Throws once there are 50. */
   add(problem: Problem): void {
-    if (this.#found.length < MOST) this.#found.push(problem);
+    this.#found.push(problem);
+    if (this.#found.length === MOST) this.throwIfAny();
   }
 
   throwIfAny(): void {
     if (this.#found.length === 0) return;
-    const problems = this.#found.toSorted((a, b) => order(a.place) - order(b.place));
+    const problems = this.#found.toSorted((a, b) => byPlace(a.place, b.place));
     const { code, message, place, next } = problems[0]!;
     throw new DocketError(code, message, { place, details: { problems }, ...(next === undefined ? {} : { next }) });
   }
 }
 
-function order({ line = 0, column = 0 }: Place): number {
-  return line * 1e6 + column;
+function byPlace(a: Place, b: Place): number {
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }

@@ -31,7 +31,10 @@ export function localPath(rsc: string): string {
 
 /** The CID it carries: `ipfs://<cid>`, a gateway's `…/ipfs/<cid>`, or a subdomain gateway's `<cid>.ipfs.…`. */
 export function cidOf(rsc: string): CID | undefined {
-  const match = /^ipfs:\/\/([^/?#]+)\/?$/.exec(rsc) ?? /^https?:\/\/[^/]+\/ipfs\/([^/?#]+)\/?$/.exec(rsc) ?? /^https?:\/\/([^./]+)\.ipfs\.[^/]+\/?$/.exec(rsc);
+  const match =
+    /^ipfs:\/\/([^/?#]+)\/?$/.exec(rsc) ??
+    /^https?:\/\/[^/]+\/ipfs\/([^/?#]+)\/?$/.exec(rsc) ??
+    /^https?:\/\/([^./]+)\.ipfs\.[^/]+\/?$/.exec(rsc);
   if (match === null) return undefined;
   try {
     return Cid.parse(match[1]!);

@@ -17,7 +17,15 @@ export function encodePlan({ name, workflow, tasks, groups, outputs }: Plan): Ui
     if (!metas.has(meta)) metas.set(meta, metas.size);
     return [label, group, module ?? null, metas.get(meta)!, cause, prf, run.rsc, run.op, run.input, run.nnc, aliases ?? []];
   });
-  return encode({ format: FORMAT, name, workflow, metas: [...metas.keys()], groups: groups.map((group) => group.name), tasks: rows, outputs });
+  return encode({
+    format: FORMAT,
+    name,
+    workflow,
+    metas: [...metas.keys()],
+    groups: groups.map((group) => group.name),
+    tasks: rows,
+    outputs,
+  });
 }
 
 /** Throws `IPLD_INVALID` for bytes that are not DAG-CBOR, `WORKFLOW_INVALID` for others `encodePlan` did not write. */
@@ -25,7 +33,8 @@ export function decodePlan(bytes: Uint8Array): Plan {
   const stored = decode(bytes);
   if (!isMap(stored) || stored['format'] !== FORMAT) throw damaged();
   const { name, workflow, metas, groups, tasks, outputs } = stored;
-  if (typeof name !== 'string' || !isLink(workflow) || !isList(metas) || !isList(groups) || !isList(tasks) || !isMap(outputs)) throw damaged();
+  if (typeof name !== 'string' || !isLink(workflow) || !isList(metas) || !isList(groups) || !isList(tasks) || !isMap(outputs))
+    throw damaged();
   const drafts = tasks.map((row) => readDraft(row, metas));
   const plan = build(drafts, { name, outputs, groups: groups.map(String), duplicates: 'refuse' });
   return { ...plan, workflow };
@@ -53,5 +62,7 @@ function readDraft(row: Ipld, metas: readonly Ipld[]): Draft {
 }
 
 function damaged(): DocketError {
-  return new DocketError('WORKFLOW_INVALID', 'the stored plan is damaged or of a newer format', { next: 'Start the run again from its workflow file.' });
+  return new DocketError('WORKFLOW_INVALID', 'the stored plan is damaged or of a newer format', {
+    next: 'Start the run again from its workflow file.',
+  });
 }

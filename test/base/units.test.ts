@@ -62,7 +62,8 @@ test('no text makes the parsers throw, and what they give is a safe whole number
   const text = fc.oneof(fc.string(), fc.stringMatching(/^[0-9.]{1,20} ?(B|KiB|GB|ms|s|h|d)?$/));
   fc.assert(
     fc.property(text, (written) => {
-      for (const amount of [parseSize(written), parseDuration(written)]) assert.ok(amount === undefined || (Number.isSafeInteger(amount) && amount >= 0));
+      for (const amount of [parseSize(written), parseDuration(written)])
+        assert.ok(amount === undefined || (Number.isSafeInteger(amount) && amount >= 0));
     }),
   );
 });

@@ -23,7 +23,10 @@ describe('FrameDecoder', () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 300 })), fc.array(fc.nat()), (bodies, places) => {
         const decoder = new FrameDecoder();
         const found = cut(Buffer.concat(bodies.map(frame)), places).flatMap((chunk) => decoder.push(chunk));
-        assert.deepEqual(found.map((body) => [...body]), bodies.map((body) => [...body]));
+        assert.deepEqual(
+          found.map((body) => [...body]),
+          bodies.map((body) => [...body]),
+        );
         assert.equal(decoder.isEmpty, true);
       }),
     );
@@ -39,7 +42,10 @@ describe('FrameDecoder', () => {
   test('refuses a message larger than the bound at its header, before memory is taken for it', () => {
     const header = new Uint8Array(HEADER);
     new DataView(header.buffer).setUint32(0, MAX_FRAME + 1, true);
-    assert.throws(() => new FrameDecoder().push(header), (error) => isDocketError(error, 'INTERNAL'));
+    assert.throws(
+      () => new FrameDecoder().push(header),
+      (error) => isDocketError(error, 'INTERNAL'),
+    );
     new DataView(header.buffer).setUint32(0, MAX_FRAME, true);
     assert.deepEqual(new FrameDecoder().push(header), []);
   });

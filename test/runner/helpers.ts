@@ -47,7 +47,12 @@ export function slotOver(t: TestContext, store: DiskStore): Slot {
 let nextId = 1;
 
 /** A job whose module travels with it. `blobs` travel with it too. */
-export function jobOf(op: string, module: Uint8Array, input: Ipld, options: { limits?: Partial<Limits>; blobs?: readonly Uint8Array[]; grants?: readonly string[] } = {}): Job {
+export function jobOf(
+  op: string,
+  module: Uint8Array,
+  input: Ipld,
+  options: { limits?: Partial<Limits>; blobs?: readonly Uint8Array[]; grants?: readonly string[] } = {},
+): Job {
   const blobs = [module, ...(options.blobs ?? [])];
   return {
     id: nextId++,

@@ -13,11 +13,30 @@ const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const raw = digest.map((sha256) => Cid.fromSha256(sha256));
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const ipld: fc.Arbitrary<Ipld> = fc.letrec((tie) => ({
-  value: fc.oneof({ depthSize: 'small' }, fc.constant(null), fc.boolean(), fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }).map(float), fc.string(), bytes, raw, tie('list'), tie('map')),
+  value: fc.oneof(
+    { depthSize: 'small' },
+    fc.constant(null),
+    fc.boolean(),
+    fc.maxSafeInteger(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map(float),
+    fc.string(),
+    bytes,
+    raw,
+    tie('list'),
+    tie('map'),
+  ),
   list: fc.array(tie('value'), { maxLength: 4 }),
   map: fc.dictionary(fc.string(), tie('value'), { maxKeys: 4, noNullPrototype: true }),
 })).value as fc.Arbitrary<Ipld>;
-const small = fc.array(fc.tuple(digest.map((sha256) => Buffer.from(sha256).toString('hex')), bytes), { maxLength: 4 }).map((list) => new Map(list));
+const small = fc
+  .array(
+    fc.tuple(
+      digest.map((sha256) => Buffer.from(sha256).toString('hex')),
+      bytes,
+    ),
+    { maxLength: 4 },
+  )
+  .map((list) => new Map(list));
 
 const job: fc.Arbitrary<Job> = fc.record({
   id: u32,
@@ -30,11 +49,23 @@ const job: fc.Arbitrary<Job> = fc.record({
   small,
 });
 
-const failure = fc.record({ code: fc.constantFrom('trap', 'exit', 'limit/output'), message: fc.string(), data: fc.dictionary(fc.string(), ipld, { maxKeys: 3, noNullPrototype: true }) }, { requiredKeys: ['code', 'message'] });
+const failure = fc.record(
+  {
+    code: fc.constantFrom('trap', 'exit', 'limit/output'),
+    message: fc.string(),
+    data: fc.dictionary(fc.string(), ipld, { maxKeys: 3, noNullPrototype: true }),
+  },
+  { requiredKeys: ['code', 'message'] },
+);
 const end = fc.record({
   id: u32,
   outcome: fc.oneof(fc.record({ tag: fc.constant('ok'), value: ipld }), fc.record({ tag: fc.constant('error'), failure })),
-  usage: fc.record({ wall: fc.double({ min: 0, noNaN: true }), cpu: fc.double({ min: 0, noNaN: true }), memory: fc.maxSafeNat(), output: fc.maxSafeNat() }),
+  usage: fc.record({
+    wall: fc.double({ min: 0, noNaN: true }),
+    cpu: fc.double({ min: 0, noNaN: true }),
+    memory: fc.maxSafeNat(),
+    output: fc.maxSafeNat(),
+  }),
   small,
   written: fc.array(raw, { maxLength: 3 }),
 }) as fc.Arbitrary<JobEnd>;
@@ -46,7 +77,9 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
   if ('asCID' in value) return String(value);
-  return Object.entries(value).map(([key, item]): [string, unknown] => [key, plain(item)]).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.entries(value)
+    .map(([key, item]): [string, unknown] => [key, plain(item)])
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 const body = (frame: Uint8Array): Uint8Array => frame.subarray(HEADER);
@@ -59,7 +92,9 @@ describe('protocol', () => {
 
   test('ends come back as they were', () => {
     const encoder = new Encoder();
-    fc.assert(fc.property(end, (value) => assert.deepEqual(plain(decodeMessage(body(encoder.end(value)))), plain({ kind: 'end', end: value }))));
+    fc.assert(
+      fc.property(end, (value) => assert.deepEqual(plain(decodeMessage(body(encoder.end(value)))), plain({ kind: 'end', end: value }))),
+    );
   });
 
   test('the announced length is that of the body', () => {
@@ -70,12 +105,16 @@ describe('protocol', () => {
 
   test('what was cut short, grew or was changed is refused or is another value, never a crash', () => {
     const encoder = new Encoder();
-    const check = (decode: (bytes: Uint8Array) => unknown, bytes: Uint8Array): void => {
+    const check = (decode: (frame: Uint8Array) => unknown, frame: Uint8Array): void => {
       try {
-        decode(bytes);
+        decode(frame);
       } catch (error) {
         // A wrecked CID is refused by multiformats in its own words.
-        assert.ok(error instanceof DocketError || (error instanceof Error && /varint|version|multihash|length|CID|digest|decode/i.test(error.message)), String(error));
+        assert.ok(
+          error instanceof DocketError ||
+            (error instanceof Error && /varint|version|multihash|length|CID|digest|decode/i.test(error.message)),
+          String(error),
+        );
       }
     };
     fc.assert(
@@ -86,7 +125,10 @@ describe('protocol', () => {
         ] as const) {
           const at = place % frame.length;
           assert.throws(() => decode(frame.subarray(0, at)), Error);
-          assert.throws(() => decode(Buffer.concat([frame, Uint8Array.of(change)])), (error) => isDocketError(error, 'INTERNAL'));
+          assert.throws(
+            () => decode(Buffer.concat([frame, Uint8Array.of(change)])),
+            (error) => isDocketError(error, 'INTERNAL'),
+          );
           const changed = frame.slice();
           changed[at] = (changed[at] as number) ^ change;
           check(decode, changed);
@@ -96,8 +138,19 @@ describe('protocol', () => {
   });
 
   test('a count beyond what is there is refused before a list is made of it', () => {
-    const frame = body(new Encoder().end({ id: 1, outcome: { tag: 'ok', value: null }, usage: { wall: 0, cpu: 0, memory: 0, output: 0 }, small: new Map(), written: [] })).slice();
+    const frame = body(
+      new Encoder().end({
+        id: 1,
+        outcome: { tag: 'ok', value: null },
+        usage: { wall: 0, cpu: 0, memory: 0, output: 0 },
+        small: new Map(),
+        written: [],
+      }),
+    ).slice();
     new DataView(frame.buffer).setUint32(frame.length - 4, 0xffff_ffff, true);
-    assert.throws(() => decodeMessage(frame), (error) => isDocketError(error, 'INTERNAL'));
+    assert.throws(
+      () => decodeMessage(frame),
+      (error) => isDocketError(error, 'INTERNAL'),
+    );
   });
 });

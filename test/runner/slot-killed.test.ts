@@ -15,7 +15,11 @@ describe('a slot process killed from outside', () => {
     const pid = await warm(slot);
     const ends = [loop(), same(1), same(2)].map((job) => slot.submit(job, { signal: never }));
     process.kill(pid, 'SIGKILL');
-    assert.deepEqual((await Promise.all(ends)).map(summary), [['lost', 'lost', 'the slot process ended while it ran the task: signal SIGKILL'], ['unstarted'], ['unstarted']]);
+    assert.deepEqual((await Promise.all(ends)).map(summary), [
+      ['lost', 'lost', 'the slot process ended while it ran the task: signal SIGKILL'],
+      ['unstarted'],
+      ['unstarted'],
+    ]);
     await warm(slot);
   });
 
@@ -42,7 +46,11 @@ describe('a slot process killed from outside', () => {
         return end.kind;
       });
       const kinds = await Promise.all(ends);
-      assert.deepEqual(kinds, [...kinds.filter((kind) => kind === 'ended'), ...kinds.filter((kind) => kind === 'lost'), ...kinds.filter((kind) => kind === 'unstarted')]);
+      assert.deepEqual(kinds, [
+        ...kinds.filter((kind) => kind === 'ended'),
+        ...kinds.filter((kind) => kind === 'lost'),
+        ...kinds.filter((kind) => kind === 'unstarted'),
+      ]);
       assert.ok(kinds.filter((kind) => kind === 'lost').length <= 1);
       // It may have done everything before it was killed; then nobody has noticed its death yet.
       await until(() => slot.pid !== pid);

@@ -45,7 +45,10 @@ describe('Slot', () => {
     });
     const { pid } = slot;
     await Promise.all(jobs);
-    assert.deepEqual(order, order.toSorted((a, b) => a - b));
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+    );
     assert.equal(slot.pid, pid);
   });
 
@@ -64,7 +67,9 @@ describe('Slot', () => {
   test('the time of a job counts from its turn, not from when it was submitted', async (t) => {
     const slot = slotOver(t, await temporaryStore(t));
     // The process takes longer to start than the jobs may run.
-    const jobs = Array.from({ length: 50 }, (_, n) => slot.submit({ ...same(n), limits: { ...same(n).limits, time: 40 } }, { signal: never }));
+    const jobs = Array.from({ length: 50 }, (_, n) =>
+      slot.submit({ ...same(n), limits: { ...same(n).limits, time: 40 } }, { signal: never }),
+    );
     for (const [n, end] of (await Promise.all(jobs)).entries()) assert.deepEqual(summary(end), ['ok', n]);
   });
 
@@ -83,9 +88,17 @@ describe('Slot', () => {
     const slot = slotOver(t, await temporaryStore(t));
     const pid = await warm(slot);
     const controller = new AbortController();
-    const ends = [slot.submit(same(1), { signal: never }), slot.submit(same(2), { signal: controller.signal }), slot.submit(same(3), { signal: never })];
+    const ends = [
+      slot.submit(same(1), { signal: never }),
+      slot.submit(same(2), { signal: controller.signal }),
+      slot.submit(same(3), { signal: never }),
+    ];
     controller.abort();
-    assert.deepEqual((await Promise.all(ends)).map(summary), [['ok', 1], ['lost', 'cancelled', 'the task was cancelled before it ran'], ['ok', 3]]);
+    assert.deepEqual((await Promise.all(ends)).map(summary), [
+      ['ok', 1],
+      ['lost', 'cancelled', 'the task was cancelled before it ran'],
+      ['ok', 3],
+    ]);
     assert.equal(slot.pid, pid);
   });
 
@@ -93,7 +106,11 @@ describe('Slot', () => {
     const slot = slotOver(t, await temporaryStore(t));
     await warm(slot);
     const controller = new AbortController();
-    const [first, taken, third] = [slot.submit(same(1), { signal: never }), slot.submit(loop(), { signal: controller.signal }), slot.submit(same(3), { signal: never })];
+    const [first, taken, third] = [
+      slot.submit(same(1), { signal: never }),
+      slot.submit(loop(), { signal: controller.signal }),
+      slot.submit(same(3), { signal: never }),
+    ];
     controller.abort();
     assert.deepEqual(summary(await taken), ['lost', 'cancelled', 'the task was cancelled before it ran']);
     assert.deepEqual(summary(await first), ['ok', 1]);
@@ -103,11 +120,15 @@ describe('Slot', () => {
 
   test('an aborted signal starts nothing', async (t) => {
     const slot = slotOver(t, await temporaryStore(t));
-    assert.deepEqual(summary(await slot.submit(loop(), { signal: AbortSignal.abort() })), ['lost', 'cancelled', 'the task was cancelled before it ran']);
+    assert.deepEqual(summary(await slot.submit(loop(), { signal: AbortSignal.abort() })), [
+      'lost',
+      'cancelled',
+      'the task was cancelled before it ran',
+    ]);
     assert.equal(slot.pid, undefined);
   });
 
-  test('a process that holds far more than the task\'s limits is killed for it', async (t) => {
+  test("a process that holds far more than the task's limits is killed for it", async (t) => {
     const slot = slotOver(t, await temporaryStore(t));
     const end = await slot.submit(jobOf('wasi/run', hoarder, {}, { limits: { memory: 65_536, output: 128 << 20 } }), { signal: never });
     assert.deepEqual(summary(end).slice(0, 2), ['lost', 'limit/host-memory']);
@@ -118,7 +139,10 @@ describe('Slot', () => {
     const slot = slotOver(t, await temporaryStore(t));
     const filling = wat('(module (memory 3200) (func (export "fill") (memory.fill (i32.const 0) (i32.const 1) (i32.const 209715200))))');
     for (let i = 0; i < 4; i++) {
-      assert.deepEqual(summary(await slot.submit(call(filling, 'fill', [], { limits: { memory: 200 << 20, output: 0 } }), { signal: never })), ['ok', null]);
+      assert.deepEqual(
+        summary(await slot.submit(call(filling, 'fill', [], { limits: { memory: 200 << 20, output: 0 } }), { signal: never })),
+        ['ok', null],
+      );
     }
   });
 

@@ -84,7 +84,10 @@ describe('parseWasiInput', () => {
   };
   for (const [name, [input, message]] of Object.entries(refused)) {
     test(`refuses ${name}`, () => {
-      assert.throws(() => parse(input), (error) => error instanceof Refusal && error.failure.code === 'invalid' && message.test(error.message));
+      assert.throws(
+        () => parse(input),
+        (error) => error instanceof Refusal && error.failure.code === 'invalid' && message.test(error.message),
+      );
     });
   }
 });

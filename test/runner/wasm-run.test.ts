@@ -61,7 +61,11 @@ describe('wasm/run', () => {
   });
 
   test('refuses what does not fit, naming it', async () => {
-    await check(call(numeric, 'sub', []), ['error', 'invalid', 'the module does not export "sub": it exports "add", "half", "both", "nan", "nothing"']);
+    await check(call(numeric, 'sub', []), [
+      'error',
+      'invalid',
+      'the module does not export "sub": it exports "add", "half", "both", "nan", "nothing"',
+    ]);
     await check(call(numeric, 'mem', []), ['error', 'invalid', 'export "mem" is a memory, not a function']);
     await check(call(numeric, 'add', [1]), ['error', 'invalid', '1 arguments are given, the function takes 2: (i32, i32)']);
     await check(call(numeric, 'add', [1, 'x']), ['error', 'invalid', 'argument 1 is "x", not an integer of -2^31 to 2^32-1 (i32)']);
@@ -90,7 +94,11 @@ describe('wasm/run', () => {
 
   test('bytes that do not match the name of the module are not run', async () => {
     const other = Cid.ofBlob(Uint8Array.of(1));
-    const job = { ...call(numeric, 'add', [1, 2]), module: other, small: new Map([[Buffer.from(other.multihash.digest).toString('hex'), numeric]]) };
+    const job = {
+      ...call(numeric, 'add', [1, 2]),
+      module: other,
+      small: new Map([[Buffer.from(other.multihash.digest).toString('hex'), numeric]]),
+    };
     const end = await run(job);
     assert.ok(end.kind === 'ended' && end.end.outcome.tag === 'error');
     assert.deepEqual(end.end.outcome.failure.data, { error: 'BLOB_DAMAGED' });
@@ -135,7 +143,9 @@ describe('wasm/run', () => {
   });
 
   test('a memory it imports is bounded too', async () => {
-    const importing = wat('(module (import "env" "memory" (memory 1 50)) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))');
+    const importing = wat(
+      '(module (import "env" "memory" (memory 1 50)) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))',
+    );
     await check(call(importing, 'grow', [2], { limits: { memory: 3 * 65_536 } }), ['ok', 1]);
     await check(call(importing, 'grow', [3], { limits: { memory: 3 * 65_536 } }), ['ok', -1]);
   });
@@ -143,7 +153,9 @@ describe('wasm/run', () => {
   test('tables have a bound', async () => check(call(hostile, 'grow-table'), ['ok', -1]));
 
   test('imports nobody offers are named, all of them', async () => {
-    const wanting = wat('(module (import "env" "now" (func)) (import "wasi_snapshot_preview1" "fd_write" (func)) (import "env" "t" (table 1 funcref)) (func (export "f")))');
+    const wanting = wat(
+      '(module (import "env" "now" (func)) (import "wasi_snapshot_preview1" "fd_write" (func)) (import "env" "t" (table 1 funcref)) (func (export "f")))',
+    );
     const end = await run(call(wanting, 'f'));
     assert.ok(end.kind === 'ended' && end.end.outcome.tag === 'error');
     const { code, data } = end.end.outcome.failure;
@@ -154,6 +166,10 @@ describe('wasm/run', () => {
 
   test('a start function is guest time: it may trap, and recurse', async () => {
     await check(call(wat('(module (func $s unreachable) (func (export "f")) (start $s))'), 'f'), ['error', 'trap', 'unreachable in "s"']);
-    await check(call(wat('(module (func $s call $s) (func (export "f")) (start $s))'), 'f'), ['error', 'limit/stack', 'the call stack is exhausted']);
+    await check(call(wat('(module (func $s call $s) (func (export "f")) (start $s))'), 'f'), [
+      'error',
+      'limit/stack',
+      'the call stack is exhausted',
+    ]);
   });
 });

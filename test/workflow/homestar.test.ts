@@ -20,7 +20,10 @@ function awaits(cid: string): string {
 const GOLDEN = [
   {
     name: 'add-one',
-    tasks: [task('add_one', '1', { fuel: FUEL }), task('add_one', awaits('bafyrmihmxmsbt4n3g6dzmj7rho34mzfbaoqqbsfcq7etsogslqftbyj7du'), { fuel: FUEL })],
+    tasks: [
+      task('add_one', '1', { fuel: FUEL }),
+      task('add_one', awaits('bafyrmihmxmsbt4n3g6dzmj7rho34mzfbaoqqbsfcq7etsogslqftbyj7du'), { fuel: FUEL }),
+    ],
     workflow: 'bafyrmialnbzgwscjrq7sa3kdnw2roqdrdzp7xh2tvmo37qmgvarwrhcgre',
     instructions: ['bafyrmihmxmsbt4n3g6dzmj7rho34mzfbaoqqbsfcq7etsogslqftbyj7du'],
   },
@@ -28,11 +31,17 @@ const GOLDEN = [
     name: 'add-one with nonces',
     tasks: [
       task('add_one', '1', { fuel: FUEL, nnc: '"1sod60ml6g26mfhsrsa0"' }),
-      task('add_one', awaits('bafyrmigh2n5i4iyl6mcfssv7lzx6yalwyslszngacuo3iw3mr3fgl3sopa'), { fuel: FUEL, nnc: '{ "/": { "bytes": "oVI8XiFiec+c2XHS" } }' }),
+      task('add_one', awaits('bafyrmigh2n5i4iyl6mcfssv7lzx6yalwyslszngacuo3iw3mr3fgl3sopa'), {
+        fuel: FUEL,
+        nnc: '{ "/": { "bytes": "oVI8XiFiec+c2XHS" } }',
+      }),
       task('add_one', awaits('bafyrmiasmpmbcnvm2mgmk772wy2mmioxmlhu7zndmphy5rw2xssuh2fwle'), { fuel: FUEL }),
     ],
     workflow: 'bafyrmibajjtwrcqrntnvp5fgkim6mbbsh6ykkdy3eijq2ycdjhlisxxx3i',
-    instructions: ['bafyrmigh2n5i4iyl6mcfssv7lzx6yalwyslszngacuo3iw3mr3fgl3sopa', 'bafyrmiasmpmbcnvm2mgmk772wy2mmioxmlhu7zndmphy5rw2xssuh2fwle'],
+    instructions: [
+      'bafyrmigh2n5i4iyl6mcfssv7lzx6yalwyslszngacuo3iw3mr3fgl3sopa',
+      'bafyrmiasmpmbcnvm2mgmk772wy2mmioxmlhu7zndmphy5rw2xssuh2fwle',
+    ],
   },
   {
     name: 'image pipeline',
@@ -42,7 +51,10 @@ const GOLDEN = [
       task('grayscale', awaits('bafyrmiekrfvz5lglddmnkm2l2tia43tagziokpamjipleen7spxizchxbu')),
     ],
     workflow: 'bafyrmiatb7idqtty56hy3hrfa6ur6qkspyrhaf6n6ynmqsntjvym47mbrq',
-    instructions: ['bafyrmib46dl7oaksq4fo4oyvcqewe7ojybgchufmrpjovqto3wovsq5jjq', 'bafyrmiekrfvz5lglddmnkm2l2tia43tagziokpamjipleen7spxizchxbu'],
+    instructions: [
+      'bafyrmib46dl7oaksq4fo4oyvcqewe7ojybgchufmrpjovqto3wovsq5jjq',
+      'bafyrmiekrfvz5lglddmnkm2l2tia43tagziokpamjipleen7spxizchxbu',
+    ],
   },
 ];
 
@@ -52,8 +64,14 @@ describe('Homestar’s own workflows', () => {
       const plan = await compileText(`{ "tasks": [ ${tasks.join(', ')} ] }`, { file: 'flow.json' });
       assert.equal(plan.workflow.toString(), workflow);
       assert.equal(plan.name, workflow);
-      assert.deepEqual(plan.tasks.slice(0, instructions.length).map(({ instruction }) => instruction.toString()), instructions);
-      assert.deepEqual(labelsOf(plan), tasks.map((_, i) => String(i)));
+      assert.deepEqual(
+        plan.tasks.slice(0, instructions.length).map(({ instruction }) => instruction.toString()),
+        instructions,
+      );
+      assert.deepEqual(
+        labelsOf(plan),
+        tasks.map((_, i) => String(i)),
+      );
       assert.ok(plan.tasks.every(({ module }) => module?.toString() === WASM));
       for (let i = 1; i < tasks.length; i++) assert.deepEqual(awaitsOf(plan, String(i)), [String(i - 1)]);
     });
@@ -64,7 +82,10 @@ describe('Homestar’s own workflows', () => {
     const plan = await compileText(`{ "tasks": [ ${tasks.toReversed().join(', ')} ] }`, { file: 'flow.json' });
     assert.notEqual(plan.workflow.toString(), workflow);
     assert.deepEqual(labelsOf(plan), ['2', '1', '0']);
-    assert.deepEqual(plan.groups.map(({ name }) => name), ['crop', 'rotate90', 'grayscale']);
+    assert.deepEqual(
+      plan.groups.map(({ name }) => name),
+      ['crop', 'rotate90', 'grayscale'],
+    );
   });
 });
 
@@ -77,7 +98,9 @@ function one(run = RUN, rest = '"meta": {}, "prf": []'): string {
 test('cause and nnc may be left out and then count as null and ""; unknown keys do not count', async () => {
   const full = await compileText(one(`${RUN}, "nnc": ""`, '"meta": {}, "prf": [], "cause": null'), { file: 'a.json' });
   const short = await compileText(one(), { file: 'a.json' });
-  const more = await compileText(one(`${RUN}, "x": 1`, '"meta": {}, "prf": [], "y": 2').replace('{ "tasks"', '{ "z": 3, "tasks"'), { file: 'a.json' });
+  const more = await compileText(one(`${RUN}, "x": 1`, '"meta": {}, "prf": [], "y": 2').replace('{ "tasks"', '{ "z": 3, "tasks"'), {
+    file: 'a.json',
+  });
   assert.equal(short.workflow.toString(), full.workflow.toString());
   assert.equal(more.workflow.toString(), full.workflow.toString());
 });
@@ -106,7 +129,8 @@ test('rsc as a link is hashed as its URL; a URL without a CID has no module', as
 
 test('the format is told by the content', async () => {
   for (const file of ['a.json', 'a.yaml', 'a', '-']) assert.equal((await compileText(one(), { file })).tasks.length, 1, file);
-  for (const file of ['a.json', 'a.yaml']) assert.deepEqual(labelsOf(await compileText('{"tasks": {"t": {"module": "a.wasm"}}}', { file })), ['t']);
+  for (const file of ['a.json', 'a.yaml'])
+    assert.deepEqual(labelsOf(await compileText('{"tasks": {"t": {"module": "a.wasm"}}}', { file })), ['t']);
   assert.equal((await compileText(`\uFEFF${one()}`, { file: 'a.json' })).tasks.length, 1);
 });
 
@@ -126,7 +150,12 @@ describe('refused, with its place', () => {
     ['{ "tasks": [] }', 'WORKFLOW_INVALID', /empty/, '1:3'],
     ['{ "tasks": [ 1 ] }', 'WORKFLOW_INVALID', /task must be a map/, '1:14'],
     ['{ "tasks": [ {} ] }', 'WORKFLOW_INVALID', /"run"/, '1:14'],
-    [`{ "tasks": [ { "run": { "/": "${WASM}" } } ] }`, 'WORKFLOW_INVALID', /^workflow tasks\/instructions must be expanded \/ inlined$/, '1:16'],
+    [
+      `{ "tasks": [ { "run": { "/": "${WASM}" } } ] }`,
+      'WORKFLOW_INVALID',
+      /^workflow tasks\/instructions must be expanded \/ inlined$/,
+      '1:16',
+    ],
     [one('"op": "wasm/run"'), 'WORKFLOW_INVALID', /"rsc"/, '1:16'],
     [one(RUN.replace('a.wasm', '')), 'WORKFLOW_INVALID', /"rsc" is empty/, '1:25'],
     [one(RUN.replace('wasm/run', 'wasm/walk')), 'OP_UNKNOWN', /wasm\/walk/, '1:42'],

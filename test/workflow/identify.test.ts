@@ -8,8 +8,18 @@ import type { Task } from '../../src/workflow/model.ts';
 const link = ofBlob(Uint8Array.of(1));
 
 const TASKS: readonly Task[] = [
-  { run: { rsc: 'ipfs://x', op: 'wasm/run', input: { func: 'f', args: [1, new Float(1), link] }, nnc: '' }, cause: null, meta: {}, prf: [] },
-  { run: { rsc: 'a.wasm', op: 'wasi/run', input: {}, nnc: Uint8Array.of(1, 2) }, cause: { by: link }, meta: { memory: 65_536, retry: { attempts: 1 } }, prf: [link] },
+  {
+    run: { rsc: 'ipfs://x', op: 'wasm/run', input: { func: 'f', args: [1, new Float(1), link] }, nnc: '' },
+    cause: null,
+    meta: {},
+    prf: [],
+  },
+  {
+    run: { rsc: 'a.wasm', op: 'wasi/run', input: {}, nnc: Uint8Array.of(1, 2) },
+    cause: { by: link },
+    meta: { memory: 65_536, retry: { attempts: 1 } },
+    prf: [link],
+  },
   { run: { rsc: 'long', op: 'wasm/run', input: 'x'.repeat(3_000_000), nnc: '' }, cause: null, meta: {}, prf: [] },
 ];
 

@@ -15,7 +15,18 @@ test('inputs as they should be', () => {
     { stdin: Uint8Array.of(1) },
     { stdin: blob },
     { stdin: promise },
-    { files: { a: 'text', b: Uint8Array.of(1), 'c/d': blob, e: tree, f: promise, g: { cid: blob, size: 1, executable: true }, 'h/': [blob, promise], '.': tree } },
+    {
+      files: {
+        a: 'text',
+        b: Uint8Array.of(1),
+        'c/d': blob,
+        e: tree,
+        f: promise,
+        g: { cid: blob, size: 1, executable: true },
+        'h/': [blob, promise],
+        '.': tree,
+      },
+    },
   ];
   for (const input of good) checkInput('wasi/run', input);
   checkInput('wasm/run', { func: 'f', args: [1, promise, { any: [null] }] });

@@ -20,7 +20,12 @@ test('an empty meta gives the defaults', () => {
 
 test('limits given replace the defaults one by one', () => {
   assert.deepEqual(fromMeta({ memory: 65_536, openFiles: 4 }), { ...DEFAULT_LIMITS, memory: 65_536, openFiles: 4 });
-  assert.deepEqual(fromMeta({ memory: 2 ** 32, time: 100_000, output: 0 }), { ...DEFAULT_LIMITS, memory: 2 ** 32, time: 100_000, output: 0 });
+  assert.deepEqual(fromMeta({ memory: 2 ** 32, time: 100_000, output: 0 }), {
+    ...DEFAULT_LIMITS,
+    memory: 2 ** 32,
+    time: 100_000,
+    output: 0,
+  });
 });
 
 test('memory is rounded down to whole pages', () => {
@@ -38,7 +43,8 @@ test('values out of range or of the wrong kind are refused, naming the range', (
 });
 
 test('finite fuel is refused; the largest u64 and above mean none, also as the float parsers make of it', () => {
-  for (const fuel of [2n ** 64n - 1n, 2n ** 64n, new Float(18_446_744_073_709_552_000)]) assert.deepEqual(fromMeta({ fuel }), DEFAULT_LIMITS);
+  for (const fuel of [2n ** 64n - 1n, 2n ** 64n, new Float(18_446_744_073_709_552_000)])
+    assert.deepEqual(fromMeta({ fuel }), DEFAULT_LIMITS);
   for (const fuel of [0, 1000, 2n ** 64n - 2n, new Float(1e18), 'none', null]) refused({ fuel }, /fuel/);
 });
 
@@ -59,5 +65,6 @@ test('retry', () => {
   assert.deepEqual(retryFromMeta({ retry: { backoff: 0, onFailure: true } }), { attempts: 3, backoff: 0, onFailure: true });
   assert.throws(() => retryFromMeta({ retry: { attempts: 0 } }), { code: 'LIMIT_REFUSED' });
   assert.throws(() => retryFromMeta({ retry: { backoff: 3_600_001 } }), { code: 'LIMIT_REFUSED' });
-  for (const retry of [3, null, [], { onFailure: 1 }, { tries: 3 }]) assert.throws(() => retryFromMeta({ retry }), { code: 'WORKFLOW_INVALID' });
+  for (const retry of [3, null, [], { onFailure: 1 }, { tries: 3 }])
+    assert.throws(() => retryFromMeta({ retry }), { code: 'WORKFLOW_INVALID' });
 });

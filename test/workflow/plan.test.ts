@@ -61,7 +61,11 @@ test('the same task twice is one task with two labels', () => {
 });
 
 test('the same instruction with other settings is refused', () => {
-  assert.throws(() => build([draft('a', [1]), draft('b', [1], { time: 5 })]), { code: 'WORKFLOW_DUPLICATE', message: /"b" is the same instruction as "a"/, next: /nonce/ });
+  assert.throws(() => build([draft('a', [1]), draft('b', [1], { time: 5 })]), {
+    code: 'WORKFLOW_DUPLICATE',
+    message: /"b" is the same instruction as "a"/,
+    next: /nonce/,
+  });
 });
 
 test('where duplicates are refused, the text is Homestar’s', () => {
@@ -95,16 +99,27 @@ test('a chain of 20,000 tasks given backwards is sorted', () => {
 });
 
 /** Random graphs: each task awaits some of those before it, then all are shuffled. */
-const graphs = fc
-  .array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 30 })
-  .chain((rows) => fc.tuple(fc.constant(rows), fc.shuffledSubarray(rows.map((_, i) => i), { minLength: rows.length })));
+const graphs = fc.array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 30 }).chain((rows) =>
+  fc.tuple(
+    fc.constant(rows),
+    fc.shuffledSubarray(
+      rows.map((_, i) => i),
+      { minLength: rows.length },
+    ),
+  ),
+);
 
 test('every order of the same tasks gives a valid plan, and storing it changes nothing', () => {
   fc.assert(
     fc.property(graphs, ([rows, order]) => {
       const drafts: Draft[] = [];
-      rows.forEach((needs, i) => drafts.push(draft(`t${i}`, [i, ...needs.filter(() => i > 0).map((need) => ({ 'await/ok': name(drafts[need % i]!) }))])));
-      const plan = build(order.map((i) => drafts[i]!), { name: 'random', outputs: { last: { 'await/ok': name(drafts.at(-1)!) } } });
+      rows.forEach((needs, i) =>
+        drafts.push(draft(`t${i}`, [i, ...needs.filter(() => i > 0).map((need) => ({ 'await/ok': name(drafts[need % i]!) }))])),
+      );
+      const plan = build(
+        order.map((i) => drafts[i]!),
+        { name: 'random', outputs: { last: { 'await/ok': name(drafts[drafts.length - 1]!) } } },
+      );
       assert.equal(plan.tasks.length, drafts.length);
       plan.tasks.forEach(({ awaits }, i) => assert.ok(awaits.every(({ task }) => task < i)));
       rows.forEach((needs, i) => {
@@ -113,8 +128,14 @@ test('every order of the same tasks gives a valid plan, and storing it changes n
       });
       const again = decodePlan(encodePlan(plan));
       assert.deepEqual(labelsOf(again), labelsOf(plan));
-      assert.deepEqual(again.tasks.map(({ awaits }) => awaits), plan.tasks.map(({ awaits }) => awaits));
-      assert.deepEqual(again.tasks.map(({ invocation }) => invocation.toString()), plan.tasks.map(({ invocation }) => invocation.toString()));
+      assert.deepEqual(
+        again.tasks.map(({ awaits }) => awaits),
+        plan.tasks.map(({ awaits }) => awaits),
+      );
+      assert.deepEqual(
+        again.tasks.map(({ invocation }) => invocation.toString()),
+        plan.tasks.map(({ invocation }) => invocation.toString()),
+      );
       assert.equal(again.workflow.toString(), plan.workflow.toString());
       assert.deepEqual({ name: again.name, groups: again.groups }, { name: plan.name, groups: plan.groups });
       assert.deepEqual(Object.keys(again.outputs), ['last']);

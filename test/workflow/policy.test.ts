@@ -21,7 +21,12 @@ test('a task is pure without grants and with a module that cannot change', () =>
   for (const rsc of [`ipfs://${cid}`, `https://ipfs.io/ipfs/${cid}`, `https://${cid}.ipfs.dweb.link/`, 'file:///a.wasm', '../a.wasm']) {
     assert.equal(isPure(task('wasi/run', {}, rsc)), true, rsc);
   }
-  for (const rsc of ['https://example.com/a.wasm', 'https://example.com/ipfs/nothing', 'ipfs://nothing', `https://ipfs.io/ipfs/${cid}/a.wasm`]) {
+  for (const rsc of [
+    'https://example.com/a.wasm',
+    'https://example.com/ipfs/nothing',
+    'ipfs://nothing',
+    `https://ipfs.io/ipfs/${cid}/a.wasm`,
+  ]) {
     assert.equal(isPure(task('wasi/run', {}, rsc)), false, rsc);
   }
 });

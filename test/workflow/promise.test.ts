@@ -28,7 +28,16 @@ test('an empty pointer is not written', () => {
 });
 
 test('data that only looks like a promise stays data', () => {
-  for (const value of [A, { other: A }, { 'await/ok': 'text' }, { 'await/ok': null }, { 'await/ok': A, at: 1 }, { 'await/ok': A, x: 1 }, { 'await/ok': A, at: '', x: 1 }, ['await/ok', A]]) {
+  for (const value of [
+    A,
+    { other: A },
+    { 'await/ok': 'text' },
+    { 'await/ok': null },
+    { 'await/ok': A, at: 1 },
+    { 'await/ok': A, x: 1 },
+    { 'await/ok': A, at: '', x: 1 },
+    ['await/ok', A],
+  ]) {
     assert.equal(asPromise(value), undefined);
   }
 });
@@ -47,12 +56,18 @@ test('substitute replaces them, and only copies what holds one', () => {
   const given = substitute(value, () => 7) as { a: Ipld[]; untouched: Ipld };
   assert.deepEqual(given, { a: [untouched, 7], untouched });
   assert.equal(given.untouched, untouched);
-  assert.equal(substitute(untouched, () => 7), untouched);
+  assert.equal(
+    substitute(untouched, () => 7),
+    untouched,
+  );
 });
 
 test('what is given is data: a promise in a result is not followed', () => {
   const evil = { 'await/ok': B };
-  assert.deepEqual(substitute([{ 'await/ok': A }], () => evil), [evil]);
+  assert.deepEqual(
+    substitute([{ 'await/ok': A }], () => evil),
+    [evil],
+  );
 });
 
 test('a key "__proto__" stays a key', () => {

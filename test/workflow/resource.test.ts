@@ -37,10 +37,24 @@ test('what lies on this machine', () => {
 });
 
 test('CIDs in URLs', () => {
-  for (const rsc of [`ipfs://${CID}`, `ipfs://${CID}/`, `https://ipfs.io/ipfs/${CID}`, `http://localhost:8080/ipfs/${CID}`, `https://${CID}.ipfs.dweb.link/`, `https://${CID}.ipfs.dweb.link`]) {
+  for (const rsc of [
+    `ipfs://${CID}`,
+    `ipfs://${CID}/`,
+    `https://ipfs.io/ipfs/${CID}`,
+    `http://localhost:8080/ipfs/${CID}`,
+    `https://${CID}.ipfs.dweb.link/`,
+    `https://${CID}.ipfs.dweb.link`,
+  ]) {
     assert.equal(Resource.cidOf(rsc)?.toString(), CID, rsc);
   }
-  for (const rsc of [`ipfs://${CID}/a.wasm`, 'ipfs://', 'ipfs://nothing', `https://example.com/${CID}`, `https://ipfs.io/ipns/${CID}`, `https://ipfs.io/ipfs/${CID}/a.wasm`]) {
+  for (const rsc of [
+    `ipfs://${CID}/a.wasm`,
+    'ipfs://',
+    'ipfs://nothing',
+    `https://example.com/${CID}`,
+    `https://ipfs.io/ipns/${CID}`,
+    `https://ipfs.io/ipfs/${CID}/a.wasm`,
+  ]) {
     assert.equal(Resource.cidOf(rsc), undefined, rsc);
   }
 });

@@ -8,7 +8,12 @@ import type { Task } from '../../src/workflow/model.ts';
 import { decodePlan, encodePlan } from '../../src/workflow/stored-plan.ts';
 
 const module = Cid.ofBlob(new TextEncoder().encode('module'));
-const task = (input: Task['run']['input']): Task => ({ run: { rsc: `ipfs://${module}`, op: 'wasm/run', input, nnc: '' }, cause: null, meta: { memory: 65536 }, prf: [] });
+const task = (input: Task['run']['input']): Task => ({
+  run: { rsc: `ipfs://${module}`, op: 'wasm/run', input, nnc: '' },
+  cause: null,
+  meta: { memory: 65536 },
+  prf: [],
+});
 
 describe('stored plan', () => {
   const first = task({ func: 'f', args: [1] });
@@ -16,7 +21,12 @@ describe('stored plan', () => {
   const elsewhere = Cid.ofValue('an instruction of another workflow');
   const plan = build(
     [
-      { task: task({ func: 'g', args: [{ 'await/ok': awaited, at: '/0' }, { 'await/*': elsewhere }] }), module, label: 'second', group: 'second' },
+      {
+        task: task({ func: 'g', args: [{ 'await/ok': awaited, at: '/0' }, { 'await/*': elsewhere }] }),
+        module,
+        label: 'second',
+        group: 'second',
+      },
       { task: first, module, label: 'first', group: 'first' },
       { task: first, module: undefined, label: 'again', group: 'first' },
     ],

@@ -13,7 +13,6 @@ export class Errno extends Error {
   }
 }
 
-export const ACCES = new Errno('EACCES', 2);
 export const BADF = new Errno('EBADF', 8);
 export const BUSY = new Errno('EBUSY', 10);
 export const EXIST = new Errno('EEXIST', 20);
@@ -24,16 +23,13 @@ export const INVAL = new Errno('EINVAL', 28);
 export const ISDIR = new Errno('EISDIR', 31);
 export const LOOP = new Errno('ELOOP', 32);
 export const MFILE = new Errno('EMFILE', 33);
-export const MLINK = new Errno('EMLINK', 34);
 export const NAMETOOLONG = new Errno('ENAMETOOLONG', 37);
 export const NOENT = new Errno('ENOENT', 44);
 export const NOSYS = new Errno('ENOSYS', 52);
 export const NOTDIR = new Errno('ENOTDIR', 54);
 export const NOTEMPTY = new Errno('ENOTEMPTY', 55);
 export const NOTSOCK = new Errno('ENOTSOCK', 57);
-export const NOTSUP = new Errno('ENOTSUP', 58);
 export const OVERFLOW = new Errno('EOVERFLOW', 61);
 export const PERM = new Errno('EPERM', 63);
 export const SPIPE = new Errno('ESPIPE', 70);
-export const XDEV = new Errno('EXDEV', 75);
 export const NOTCAPABLE = new Errno('ENOTCAPABLE', 76);

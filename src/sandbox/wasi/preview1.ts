@@ -15,7 +15,7 @@ interface Options {
   /** `args[0]` is the program's name. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Default: nothing to read. */
+  /** Default: nothing to read. Belongs to the `Preview1` from now on. */
   readonly stdin?: Content;
   readonly files: FileSystem;
   readonly clock: GuestClock;
@@ -43,25 +43,36 @@ export class Preview1 implements Host {
   readonly environ: readonly Uint8Array[];
   readonly stdout: Content;
   readonly stderr: Content;
+  readonly #stdin: Content;
   #ending: Error | undefined;
 
-  /** Throws `USAGE` for an argument or variable that preview 1 cannot carry. */
+  /** Throws `USAGE` for an argument or variable that preview 1 cannot carry, `LIMIT_REFUSED` if the limit is below what is open at the start. */
   constructor(options: Options) {
-    const { files, openFiles } = options;
+    const { files, openFiles, preopens = ['/'] } = options;
+    if (openFiles < 3 + preopens.length) {
+      throw new DocketError('LIMIT_REFUSED', `a task starts with ${3 + preopens.length} open descriptors, ${openFiles} are fewer`);
+    }
     this.files = files;
     this.clock = options.clock;
     this.random = options.random;
     this.args = options.args.map(toText);
     this.environ = Object.entries(options.env).map(([name, value]) => toVariable(name, value));
     this.descriptors = new Descriptors(files, openFiles);
-    const stdin = options.stdin ?? files.content();
+    this.#stdin = options.stdin ?? files.content();
     this.stdout = files.content();
     this.stderr = files.content();
-    this.descriptors.add({ kind: 'input', content: stdin, position: 0, rights: STREAM_RIGHTS | RIGHT.fdRead, inheriting: 0, flags: 0 });
+    this.descriptors.add({
+      kind: 'input',
+      content: this.#stdin,
+      position: 0,
+      rights: STREAM_RIGHTS | RIGHT.fdRead,
+      inheriting: 0,
+      flags: 0,
+    });
     for (const content of [this.stdout, this.stderr]) {
       this.descriptors.add({ kind: 'output', content, rights: STREAM_RIGHTS | RIGHT.fdWrite, inheriting: 0, flags: 0 });
     }
-    for (const preopen of options.preopens ?? ['/']) this.#preopen(preopen);
+    for (const preopen of preopens) this.#preopen(preopen);
   }
 
   /** What to link a module's `wasi_snapshot_preview1` imports to. */
@@ -102,8 +113,10 @@ export class Preview1 implements Host {
     throw this.#ending;
   }
 
+  /** Gives up what the streams hold; stdout and stderr are taken before. The files are the caller's. */
   [Symbol.dispose](): void {
     this.descriptors[Symbol.dispose]();
+    this.#stdin[Symbol.dispose]();
     this.stdout[Symbol.dispose]();
     this.stderr[Symbol.dispose]();
   }

@@ -4,11 +4,11 @@ import { type Ipld, isMap } from '../../ipld/value.ts';
 import { nonceOf } from '../nonce.ts';
 import { PlanBuilder } from '../plan.ts';
 import { type Imports, type Sources, withPlace } from '../sources.ts';
-import { contentsOf, isEach, pairedWith } from './link.ts';
+import { contentsOf, familiesOf, isEach, relationOf } from './link.ts';
 import { inputMaker } from './make-input.ts';
 import { folderOf, fromMaker, moduleMaker } from './make-value.ts';
 import { dataMaker, type Fail, type Frame, textOf, type World } from './maker.ts';
-import type { FromContent, TaskSpec, WorkflowFile } from './model.ts';
+import type { TaskSpec, WorkflowFile } from './model.ts';
 import type { Source } from './source.ts';
 
 /** A workflow file turned into single tasks, all added to `builder`. */
@@ -33,10 +33,12 @@ const ONE: readonly Cell[] = [{ item: undefined, index: 0 }];
 const NO_PARTS: readonly CID[] = [];
 const NO_PROOFS: readonly Ipld[] = [];
 const LABEL_LENGTH = 120;
+const MAX_REFERENCES = 10_000_000;
 
 /** Lists the items, imports every file, then makes the tasks in the order given. */
 export async function expand(context: Context): Promise<Expanded> {
   const cells = await listCells(context);
+  checkReferences(context, cells);
   wantImports(context, cells);
   await context.imports.load();
   const expanded = new Expander(context, cells).expand();
@@ -65,9 +67,30 @@ async function cellsOf({ name, shape }: TaskSpec, context: Context, known: Reado
     throw withPlace(error, place);
   });
   if (paths.length === 0) {
-    fail(shape.pattern.at, `no file matches "${pattern}", so "${name}" has no items`, 'Patterns are relative to the folder of the workflow file; ** spans folders.');
+    fail(
+      shape.pattern.at,
+      `no file matches "${pattern}", so "${name}" has no items`,
+      'Patterns are relative to the folder of the workflow file; ** spans folders.',
+    );
   }
   return paths.map((item, index) => ({ item, index }));
+}
+
+/** A list in a task of an `each` is repeated for every item: 100,000 tasks that each await 100,000 others are no plan anyone meant. */
+function checkReferences({ order, file, source }: Context, cells: ReadonlyMap<string, readonly Cell[]>): void {
+  const families = familiesOf(file.tasks);
+  let references = 0;
+  for (const spec of order) {
+    for (const content of contentsOf(spec)) {
+      const isList = content.kind === 'from' && relationOf(content, spec.name, families) === 'all';
+      references += cells.get(spec.name)!.length * (isList ? cells.get(content.task)!.length : 1);
+      if (references <= MAX_REFERENCES) continue;
+      throw new DocketError('WORKFLOW_TOO_LARGE', `with "${spec.name}", the tasks await each other more than ${MAX_REFERENCES} times`, {
+        place: source.place(content.at),
+        next: 'Put a `reduce` or a single task in between, so that not every task awaits the whole list.',
+      });
+    }
+  }
 }
 
 function wantImports({ order, inputs, source, imports }: Context, cells: ReadonlyMap<string, readonly Cell[]>): void {
@@ -98,11 +121,13 @@ class Expander {
   readonly #context: Context;
   readonly #cells: ReadonlyMap<string, readonly Cell[]>;
   readonly #builder = new PlanBuilder();
+  readonly #families: ReadonlyMap<string, string>;
   readonly #made = new Map<string, readonly CID[]>();
 
   constructor(context: Context, cells: ReadonlyMap<string, readonly Cell[]>) {
     this.#context = context;
     this.#cells = cells;
+    this.#families = familiesOf(context.file.tasks);
   }
 
   expand(): Expanded {
@@ -143,7 +168,7 @@ class Expander {
 
   #maker(spec: TaskSpec): Make {
     const { inputs, source } = this.#context;
-    const world = this.#world(spec);
+    const world = this.#world(spec.name);
     const input = inputMaker(spec.body, world);
     const module = moduleMaker(spec.module, world);
     const place = () => source.place(spec.at);
@@ -157,13 +182,12 @@ class Expander {
     };
   }
 
-  #world(spec: TaskSpec | undefined): World {
-    const { file, imports, source } = this.#context;
-    const paired = spec === undefined ? undefined : pairedWith(spec, file.tasks);
+  #world(inside: string | undefined): World {
+    const { imports, source } = this.#context;
     return {
       imports,
       instructions: (task) => this.#made.get(task)!,
-      relation: ({ task }: FromContent) => (paired?.has(task) === true ? 'paired' : isEach(file.tasks.get(task)!) ? 'all' : 'one'),
+      relation: (from) => relationOf(from, inside, this.#families),
       fail: failing(source),
     };
   }

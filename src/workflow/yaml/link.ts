@@ -8,13 +8,35 @@ export function isEach({ shape }: TaskSpec): boolean {
   return shape.kind === 'glob' || shape.kind === 'list' || shape.kind === 'pairs';
 }
 
-/** The tasks whose items a task goes through one by one, itself included: `from` one of them means the task of the same item. */
-export function pairedWith(spec: TaskSpec, tasks: ReadonlyMap<string, TaskSpec>): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (let at: TaskSpec | undefined = spec; at !== undefined && !names.has(at.name); at = at.shape.kind === 'pairs' ? tasks.get(at.shape.task) : undefined) {
-    names.add(at.name);
+/**
+ * For each task with `each`, the one whose items it goes through, at the end of a chain of `each: {task: …}`. Tasks of one family
+ * have the same items, so inside of it `from` means the task of the same item.
+ */
+export function familiesOf(tasks: ReadonlyMap<string, TaskSpec>): ReadonlyMap<string, string> {
+  const families = new Map<string, string>();
+  for (const spec of tasks.values()) {
+    if (!isEach(spec)) continue;
+    const chain = new Set<string>();
+    let at: TaskSpec | undefined = spec;
+    while (at !== undefined && at.shape.kind === 'pairs' && !families.has(at.name) && !chain.has(at.name)) {
+      chain.add(at.name);
+      at = tasks.get(at.shape.task);
+    }
+    const root = at === undefined ? spec.name : (families.get(at.name) ?? at.name);
+    for (const name of chain.add(spec.name)) if (!families.has(name)) families.set(name, root);
   }
-  return names;
+  return families;
+}
+
+/** What `from` means in the task `inside`: the task of the same item, all tasks of an `each`, or the one task. */
+export function relationOf(
+  { task }: FromContent,
+  inside: string | undefined,
+  families: ReadonlyMap<string, string>,
+): 'paired' | 'all' | 'one' {
+  const family = families.get(task);
+  if (family === undefined) return 'one';
+  return inside !== undefined && families.get(inside) === family ? 'paired' : 'all';
 }
 
 /** Every VALUE of a task. */
@@ -37,26 +59,27 @@ function* contentsInside(argument: Argument): Generator<Content> {
  * after those it needs, otherwise as in the file; only to be used if no problem was noted.
  */
 export function link({ tasks, outputs }: WorkflowFile, reader: Reader): readonly TaskSpec[] {
-  for (const spec of tasks.values()) checkTask(spec, tasks, reader);
+  const families = familiesOf(tasks);
+  for (const spec of tasks.values()) checkTask(spec, tasks, families, reader);
   for (const { from } of outputs) checkName(from, tasks, reader);
   return order(tasks, reader);
 }
 
-function checkTask(spec: TaskSpec, tasks: ReadonlyMap<string, TaskSpec>, reader: Reader): void {
+function checkTask(spec: TaskSpec, tasks: ReadonlyMap<string, TaskSpec>, families: ReadonlyMap<string, string>, reader: Reader): void {
   const { shape, body, name } = spec;
   if (shape.kind === 'pairs' || shape.kind === 'reduce') {
     const over = checkName({ task: shape.task, taskAt: shape.at }, tasks, reader);
     if (over !== undefined && !isEach(over)) {
       const eaches = [...tasks.values()].filter(isEach).map((task) => task.name);
-      reader.problem(shape.at, `"${shape.task}" has no \`each\`, so "${name}" cannot go over its items`, `Tasks with \`each\`: ${listNames(eaches)}.`);
+      reader.problem(
+        shape.at,
+        `"${shape.task}" has no \`each\`, so "${name}" cannot go over its items`,
+        `Tasks with \`each\`: ${listNames(eaches)}.`,
+      );
     }
   }
-  const paired = pairedWith(spec, tasks);
-  const isList = (content: Content): boolean => {
-    if (content.kind === 'parts') return true;
-    const target = content.kind === 'from' && !paired.has(content.task) ? tasks.get(content.task) : undefined;
-    return target !== undefined && isEach(target);
-  };
+  const isList = (content: Content): boolean =>
+    content.kind === 'parts' || (content.kind === 'from' && relationOf(content, name, families) === 'all');
   for (const content of contentsOf(spec)) {
     if (content.kind === 'from') checkName(content, tasks, reader);
     if (content.kind === 'parts' && shape.kind !== 'reduce') {
@@ -71,15 +94,30 @@ function checkTask(spec: TaskSpec, tasks: ReadonlyMap<string, TaskSpec>, reader:
     const text = plainText(path);
     if (text === undefined) continue;
     if (isList(content) && !text.endsWith('/')) {
-      reader.problem(path.at, `"${text}" of "${name}" would be a list of outputs`, `End the name with a slash to mount them as ${text}/0000, ${text}/0001, ….`);
+      reader.problem(
+        path.at,
+        `"${text}" of "${name}" would be a list of outputs`,
+        `End the name with a slash to mount them as ${text}/0000, ${text}/0001, ….`,
+      );
     } else if (text.endsWith('/') && !isList(content) && content.kind !== 'dir' && content.kind !== 'cid' && content.kind !== 'from') {
-      reader.problem(path.at, `"${text}" of "${name}" ends with a slash but is one file`, 'Drop the slash, or give a {dir: …} or a list of outputs.');
+      reader.problem(
+        path.at,
+        `"${text}" of "${name}" ends with a slash but is one file`,
+        'Drop the slash, or give a {dir: …} or a list of outputs.',
+      );
     }
   }
 }
 
-function checkName({ task, taskAt }: Pick<FromContent, 'task' | 'taskAt'>, tasks: ReadonlyMap<string, TaskSpec>, reader: Reader): TaskSpec | undefined {
-  return tasks.get(task) ?? reader.problem(taskAt, `there is no task "${task}"${didYouMean(task, tasks.keys())}`, `Tasks: ${listNames(tasks.keys())}.`);
+function checkName(
+  { task, taskAt }: Pick<FromContent, 'task' | 'taskAt'>,
+  tasks: ReadonlyMap<string, TaskSpec>,
+  reader: Reader,
+): TaskSpec | undefined {
+  return (
+    tasks.get(task) ??
+    reader.problem(taskAt, `there is no task "${task}"${didYouMean(task, tasks.keys())}`, `Tasks: ${listNames(tasks.keys())}.`)
+  );
 }
 
 interface Need {
@@ -121,7 +159,12 @@ function order(tasks: ReadonlyMap<string, TaskSpec>, reader: Reader): TaskSpec[]
       else {
         const names = stack.map((entry) => entry.spec.name);
         const circle = [...names.slice(names.indexOf(need.task)), need.task];
-        reader.problem(need.at, `tasks wait for each other in a circle: ${circle.join(' → ')}`, 'Remove one of these references.', 'WORKFLOW_CYCLE');
+        reader.problem(
+          need.at,
+          `tasks wait for each other in a circle: ${circle.join(' → ')}`,
+          'Remove one of these references.',
+          'WORKFLOW_CYCLE',
+        );
       }
     }
   }

@@ -38,7 +38,12 @@ interface Mounted {
 }
 
 function filesMaker(mounts: readonly Mount[], world: World): Maker {
-  const makers = mounts.map(({ path, content }) => ({ at: path.at, path: textMaker(path, world.fail), kind: content.kind, content: contentMaker(content, world) }));
+  const makers = mounts.map(({ path, content }) => ({
+    at: path.at,
+    path: textMaker(path, world.fail),
+    kind: content.kind,
+    content: contentMaker(content, world),
+  }));
   return maker(
     makers.every(({ path, content }) => path.constant && content.constant),
     (frame) => {
@@ -57,7 +62,8 @@ function mount(path: string, kind: Content['kind'], entry: Ipld, at: number, fai
   const problem = bare === '.' && mayBeFolder ? undefined : pathProblem(bare);
   if (problem !== undefined) fail(at, `the path "${path}" ${problem}`, PATH_RULE);
   if (isList(entry)) {
-    if (bare === path) fail(at, `"${path}" would be a list of outputs`, `End the name with a slash to mount them as ${path}/0000, ${path}/0001, ….`);
+    if (bare === path)
+      fail(at, `"${path}" would be a list of outputs`, `End the name with a slash to mount them as ${path}/0000, ${path}/0001, ….`);
     return { path, isFile: false, entry, at };
   }
   if (bare !== path && !mayBeFolder) fail(at, `"${path}" ends with a slash but is one file`, 'Drop the slash.');
@@ -72,7 +78,11 @@ function checkClashes(mounted: readonly Mounted[], fail: Fail): void {
   if (clash === undefined) return;
   const [later, earlier] = clash;
   const at = mounted.findLast(({ path }) => path === later || path === earlier)?.at ?? mounted.at(-1)!.at;
-  fail(at, later === earlier ? `two files are mounted at "${later}"` : `"${later}" is mounted below the file "${earlier}"`, 'Give each file a path of its own.');
+  fail(
+    at,
+    later === earlier ? `two files are mounted at "${later}"` : `"${later}" is mounted below the file "${earlier}"`,
+    'Give each file a path of its own.',
+  );
 }
 
 /** Text that reaches the guest as a C string. */

@@ -12,7 +12,10 @@ const INLINE = 4096;
 const encoder = new TextEncoder();
 
 /** The module and the `rsc` that names it. */
-export function moduleMaker({ kind, text }: TaskSpec['module'], { imports, fail }: World): Maker<{ readonly cid: CID; readonly rsc: string }> {
+export function moduleMaker(
+  { kind, text }: TaskSpec['module'],
+  { imports, fail }: World,
+): Maker<{ readonly cid: CID; readonly rsc: string }> {
   return maker(isConstant(text), (frame) => {
     const cid = kind === 'cid' ? cidOf(text, frame, fail) : imports.file(textOf(text, frame, fail));
     return { cid, rsc: `ipfs://${cid}` };
@@ -45,7 +48,10 @@ export function contentMaker(content: Content, world: World): Maker {
       return fromMaker(content, world);
     case 'parts': {
       const at = pointerMaker(content.pointer, fail);
-      return { constant: false, make: (frame) => frame.parts.map((instruction) => toIpld({ branch: 'await/ok', instruction, at: at.make(frame) })) };
+      return {
+        constant: false,
+        make: (frame) => frame.parts.map((instruction) => toIpld({ branch: 'await/ok', instruction, at: at.make(frame) })),
+      };
     }
   }
 }
@@ -115,7 +121,10 @@ function inline(value: string | Uint8Array, { imports }: World): Ipld {
 /** JSON text without white space; keys as written, integers exact, whole floats with their point. */
 function toJson(value: Ipld): string {
   if (isList(value)) return `[${value.map(toJson).join(',')}]`;
-  if (isMap(value)) return `{${Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${toJson(item)}`).join(',')}}`;
+  if (isMap(value))
+    return `{${Object.entries(value)
+      .map(([key, item]) => `${JSON.stringify(key)}:${toJson(item)}`)
+      .join(',')}}`;
   if (value instanceof Float) return Math.abs(value.value) < 1e21 ? value.value.toFixed(1) : String(value.value);
   return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }

@@ -15,7 +15,7 @@ export interface World {
   readonly imports: Imports;
   /** Instructions of a task made before: one, or of an `each` all in order. */
   instructions(task: string): readonly CID[];
-  /** What `from` means where it stands: the task of the same item, all tasks of an `each`, or the one task. */
+  /** What `from` means where it stands. */
   relation(from: FromContent): 'paired' | 'all' | 'one';
   readonly fail: Fail;
 }
@@ -40,7 +40,10 @@ export function maker<T>(constant: boolean, make: (frame: Frame) => T): Maker<T>
 }
 
 export function listMaker(makers: readonly Maker[]): Maker {
-  return maker(makers.every(({ constant }) => constant), (frame) => makers.map(({ make }) => make(frame)));
+  return maker(
+    makers.every(({ constant }) => constant),
+    (frame) => makers.map(({ make }) => make(frame)),
+  );
 }
 
 /** `fromEntries` defines keys, so that a key "__proto__" stays a key. */

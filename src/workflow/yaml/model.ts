@@ -9,8 +9,6 @@ export interface WorkflowFile {
   readonly outputs: readonly OutputSpec[];
 }
 
-export type Scalar = string | number | bigint | boolean;
-
 /** One of `inputs`. Its `type` is written out or that of its default, else a string. */
 export interface Parameter {
   readonly type: 'string' | 'integer' | 'number' | 'boolean';

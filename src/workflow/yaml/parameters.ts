@@ -4,7 +4,11 @@ import { didYouMean } from '../suggest.ts';
 import type { Parameter } from './model.ts';
 
 /** Values for all inputs: those given, else their defaults. Throws `WORKFLOW_INPUT`, which lists the inputs. */
-export function fillInputs(parameters: ReadonlyMap<string, Parameter>, given: Readonly<Record<string, string>>, place: Place): ReadonlyMap<string, Ipld> {
+export function fillInputs(
+  parameters: ReadonlyMap<string, Parameter>,
+  given: Readonly<Record<string, string>>,
+  place: Place,
+): ReadonlyMap<string, Ipld> {
   const refuse = (message: string): never => {
     const list = [...parameters].map(([name, parameter]) => describe(name, parameter));
     const next = list.length === 0 ? 'The workflow has no inputs.' : `Inputs: ${list.join('; ')}.`;
@@ -13,7 +17,9 @@ export function fillInputs(parameters: ReadonlyMap<string, Parameter>, given: Re
   for (const name of Object.keys(given)) {
     if (!parameters.has(name)) refuse(`the workflow has no input "${name}"${didYouMean(name, parameters.keys())}`);
   }
-  const missing = [...parameters].filter(([name, { fallback }]) => fallback === undefined && !Object.hasOwn(given, name)).map(([name]) => name);
+  const missing = [...parameters]
+    .filter(([name, { fallback }]) => fallback === undefined && !Object.hasOwn(given, name))
+    .map(([name]) => name);
   if (missing.length > 0) refuse(`the workflow needs ${missing.map((name) => `--input ${name}=…`).join(' ')}`);
   return new Map(
     [...parameters].map(([name, { type, fallback }]) => {

@@ -25,7 +25,11 @@ export function readFile(source: Source, reader: Reader): WorkflowFile {
   reader.checkKeys(root, 'a workflow', KEYS);
   const version = reader.get(root, 'docket');
   if (version !== undefined && !(version.kind === 'scalar' && version.value === 1n)) {
-    reader.problem(version.at, '"docket" must be 1, the version of the format that this Docket reads', 'Upgrade Docket if the file was written for a later one.');
+    reader.problem(
+      version.at,
+      '"docket" must be 1, the version of the format that this Docket reads',
+      'Upgrade Docket if the file was written for a later one.',
+    );
   }
   const name = readOptionalText(root, 'name', reader);
   if (name === '') reader.problem(reader.get(root, 'name')!.at, '"name" is empty');
@@ -45,7 +49,8 @@ function readOptionalText(map: MapNode, key: string, reader: Reader): string | u
 function readInputs(node: Node | undefined, reader: Reader): Map<string, Parameter> {
   const inputs = new Map<string, Parameter>();
   for (const [name, { keyAt, value }] of (node === undefined ? undefined : reader.map(node, '"inputs"'))?.entries ?? []) {
-    if (!INPUT_NAME.test(name)) reader.problem(keyAt, `"${name}" cannot name an input`, 'Names begin with a letter or _, and hold letters, digits, _ and -.');
+    if (!INPUT_NAME.test(name))
+      reader.problem(keyAt, `"${name}" cannot name an input`, 'Names begin with a letter or _, and hold letters, digits, _ and -.');
     const map = reader.map(value, `input "${name}"`);
     if (map !== undefined) inputs.set(name, readParameter(name, map, reader));
   }
@@ -73,7 +78,9 @@ function readParameter(name: string, map: MapNode, reader: Reader): Parameter {
 
 function typeOf(value: unknown): Parameter['type'] | undefined {
   if (typeof value === 'bigint') return 'integer';
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? (typeof value as 'string' | 'number' | 'boolean') : undefined;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? (typeof value as 'string' | 'number' | 'boolean')
+    : undefined;
 }
 
 function readDefaults(node: Node | undefined, inputs: ReadonlySet<string>, reader: Reader): Defaults {
@@ -98,7 +105,9 @@ function readTasks(root: MapNode, defaults: Defaults, inputs: ReadonlySet<string
   if (map === undefined) return tasks;
   if (map.entries.size === 0) reader.problem(node.at, '"tasks" is empty', 'Add at least one: tasks: { hello: { module: hello.wasm } }');
   if (map.entries.size > MAX_TASKS) {
-    throw new DocketError('WORKFLOW_TOO_LARGE', `the workflow has ${map.entries.size} tasks written out, more than ${MAX_TASKS}`, { place: source.place(node.at) });
+    throw new DocketError('WORKFLOW_TOO_LARGE', `the workflow has ${map.entries.size} tasks written out, more than ${MAX_TASKS}`, {
+      place: source.place(node.at),
+    });
   }
   for (const [name, { keyAt, value }] of map.entries) {
     if (!TASK_NAME.test(name)) reader.problem(keyAt, `"${name}" cannot name a task`, NAME_RULE);

@@ -43,7 +43,12 @@ function readLimits(node: Node, reader: Reader): Partial<Limits> {
   for (const [key, name] of Object.entries(LIMIT_KEYS)) {
     const value = reader.get(map, key);
     if (value === undefined) continue;
-    const amount = key === 'time' ? readDuration(value, `"${key}"`, reader) : key === 'open-files' ? readInteger(value, `"${key}"`, reader) : readSize(value, `"${key}"`, reader);
+    const amount =
+      key === 'time'
+        ? readDuration(value, `"${key}"`, reader)
+        : key === 'open-files'
+          ? readInteger(value, `"${key}"`, reader)
+          : readSize(value, `"${key}"`, reader);
     if (amount !== undefined && isAccepted(() => Limit.toMeta({ [name]: amount }), value, reader)) limits[name] = amount;
   }
   const fuel = reader.get(map, 'fuel');
@@ -63,7 +68,11 @@ function readRetry(node: Node, reader: Reader): IpldMap {
     const value = reader.get(map, key);
     if (value === undefined) continue;
     const amount =
-      key === 'backoff' ? readDuration(value, `"${key}"`, reader) : key === 'attempts' ? readInteger(value, `"${key}"`, reader) : reader.bool(value, `"${key}"`);
+      key === 'backoff'
+        ? readDuration(value, `"${key}"`, reader)
+        : key === 'attempts'
+          ? readInteger(value, `"${key}"`, reader)
+          : reader.bool(value, `"${key}"`);
     if (amount !== undefined && isAccepted(() => Limit.retryFromMeta({ retry: { [name]: amount } }), value, reader)) retry[name] = amount;
   }
   return retry;
@@ -86,7 +95,11 @@ function readSize(node: Node, what: string, reader: Reader): number | undefined 
     const bytes = typeof node.value === 'bigint' ? Number(node.value) : typeof node.value === 'string' ? parseSize(node.value) : undefined;
     if (bytes !== undefined) return bytes;
   }
-  return reader.problem(node.at, `${what} must be a size`, 'Write a number with a unit: 64MiB, 1.5GiB, 10kB; a bare whole number is bytes.');
+  return reader.problem(
+    node.at,
+    `${what} must be a size`,
+    'Write a number with a unit: 64MiB, 1.5GiB, 10kB; a bare whole number is bytes.',
+  );
 }
 
 function readDuration(node: Node, what: string, reader: Reader): number | undefined {

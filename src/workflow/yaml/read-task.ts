@@ -23,7 +23,7 @@ const WASM_KEYS = ['func'] as const;
 const OPS = ['wasi/run', 'wasm/run'] as const;
 const MEMO = ['always', 'never', 'errors'] as const;
 
-export const ARITY = { min: 2, max: 64, fallback: 8 } as const;
+const ARITY = { min: 2, max: 64, fallback: 8 } as const;
 
 /** Reads one entry of `tasks`. */
 export function readTask(name: string, node: Node, defaults: Defaults, inputs: ReadonlySet<string>, reader: Reader): TaskSpec | undefined {
@@ -44,8 +44,13 @@ export function readTask(name: string, node: Node, defaults: Defaults, inputs: R
   const nonce = reader.get(map, 'nonce');
   const nonceText = nonce === undefined ? undefined : reader.text(nonce, `"nonce" of ${what}`);
   const memo = reader.get(map, 'memo');
-  const meta = toMeta(readSettings(map, reader), defaults.settings, memo === undefined ? undefined : reader.oneOf(memo, `"memo" of ${what}`, MEMO));
-  const body = op === undefined ? undefined : op === 'wasi/run' ? readWasi(map, what, scope, defaults, reader) : readWasm(map, what, scope, reader);
+  const meta = toMeta(
+    readSettings(map, reader),
+    defaults.settings,
+    memo === undefined ? undefined : reader.oneOf(memo, `"memo" of ${what}`, MEMO),
+  );
+  const body =
+    op === undefined ? undefined : op === 'wasi/run' ? readWasi(map, what, scope, defaults, reader) : readWasm(map, what, scope, reader);
   if (body === undefined || module === undefined) return undefined;
   const nonceTemplate = nonce === undefined || nonceText === undefined ? undefined : parseTemplate(nonceText, nonce.at, scope, reader);
   return { name, at: map.at, shape, module, body, meta, nonce: nonceTemplate };
@@ -59,7 +64,8 @@ function readOp(map: MapNode, what: string, reader: Reader): (typeof OPS)[number
   const text = reader.text(node, `"op" of ${what}`);
   if (text === undefined) return undefined;
   const op = OPS.find((known) => known === text);
-  if (op === undefined) return reader.problem(node.at, `${what} has an unknown op "${text}"`, `Known ops: ${OPS.join(', ')}.`, 'OP_UNKNOWN');
+  if (op === undefined)
+    return reader.problem(node.at, `${what} has an unknown op "${text}"`, `Known ops: ${OPS.join(', ')}.`, 'OP_UNKNOWN');
   if (op === implied) return op;
   return op === 'wasi/run'
     ? reader.problem(node.at, `${what} is wasi/run, which takes no "func"`, 'Drop "func", or make it wasm/run.')
@@ -71,7 +77,11 @@ function readShape(map: MapNode, what: string, scope: Scope, reader: Reader): Sh
   const each = map.entries.get('each');
   const reduce = map.entries.get('reduce');
   if (each !== undefined && reduce !== undefined) {
-    reader.problem(reduce.keyAt, `${what} has both "each" and "reduce"`, 'Make two tasks: one that runs for each item, and one that reduces it.');
+    reader.problem(
+      reduce.keyAt,
+      `${what} has both "each" and "reduce"`,
+      'Make two tasks: one that runs for each item, and one that reduces it.',
+    );
     return single;
   }
   if (each !== undefined) return readEach(each.value, `"each" of ${what}`, scope, reader) ?? single;

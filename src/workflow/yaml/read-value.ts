@@ -1,6 +1,6 @@
 import { base64 } from 'multiformats/bases/base64';
 import type { Branch } from '../model.ts';
-import { didYouMean, listNames } from '../suggest.ts';
+import { didYouMean } from '../suggest.ts';
 import type { Argument, Content, Data, FromContent } from './model.ts';
 import type { Reader } from './reader.ts';
 import type { MapNode, Node } from './source.ts';
@@ -33,14 +33,20 @@ export function readContent(node: Node, what: string, scope: Scope, reader: Read
   const kind = KINDS.find((name) => node.entries.has(name));
   if (kind !== undefined) return readKind(kind, node, what, scope, reader);
   const [key] = node.entries.keys();
-  return reader.problem(node.at, `${what} must be text or a map with one of ${KINDS.join(', ')}${key === undefined ? '' : didYouMean(key, KINDS)}`);
+  return reader.problem(
+    node.at,
+    `${what} must be text or a map with one of ${KINDS.join(', ')}${key === undefined ? '' : didYouMean(key, KINDS)}`,
+  );
 }
 
 /** An argument of `wasm/run`: any data; a map whose keys are those of a VALUE is that VALUE. */
 export function readArgument(node: Node, what: string, scope: Scope, reader: Reader): Argument | undefined {
-  if (node.kind === 'list') return { kind: 'items', at: node.at, items: node.items.flatMap((item) => readArgument(item, what, scope, reader) ?? []) };
+  if (node.kind === 'list')
+    return { kind: 'items', at: node.at, items: node.items.flatMap((item) => readArgument(item, what, scope, reader) ?? []) };
   if (node.kind === 'map') {
-    const kind = KINDS.find((name) => node.entries.has(name) && [...node.entries.keys()].every((key) => key === name || OPTIONS[name].includes(key)));
+    const kind = KINDS.find(
+      (name) => node.entries.has(name) && [...node.entries.keys()].every((key) => key === name || OPTIONS[name].includes(key)),
+    );
     if (kind !== undefined) {
       const content = readKind(kind, node, what, scope, reader);
       return content?.kind === 'text' ? { kind: 'template', at: content.at, text: content.text } : content;
@@ -57,7 +63,8 @@ export function readArgument(node: Node, what: string, scope: Scope, reader: Rea
 
 /** Data of any shape, with templates in its texts. */
 export function readData(node: Node, what: string, scope: Scope, reader: Reader): Data | undefined {
-  if (node.kind === 'list') return { kind: 'list', at: node.at, items: node.items.flatMap((item) => readData(item, what, scope, reader) ?? []) };
+  if (node.kind === 'list')
+    return { kind: 'list', at: node.at, items: node.items.flatMap((item) => readData(item, what, scope, reader) ?? []) };
   if (node.kind === 'map') {
     const entries = [...node.entries].flatMap(([key, { value }]) => {
       const data = readData(value, what, scope, reader);
@@ -142,6 +149,3 @@ function decodeBase64(text: string): Uint8Array | undefined {
     return undefined;
   }
 }
-
-/** The VALUE keys, for messages about `files` and the like. */
-export const VALUE_KEYS = listNames(KINDS);

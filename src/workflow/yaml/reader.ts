@@ -58,7 +58,8 @@ export class Reader {
   /** Notes keys that are not `known`. */
   checkKeys(map: MapNode, what: string, known: readonly string[]): void {
     for (const [key, { keyAt }] of map.entries) {
-      if (!known.includes(key)) this.problem(keyAt, `${what} has no key "${key}"${didYouMean(key, known)}`, `Known keys: ${listNames(known)}.`);
+      if (!known.includes(key))
+        this.problem(keyAt, `${what} has no key "${key}"${didYouMean(key, known)}`, `Known keys: ${listNames(known)}.`);
     }
   }
 
@@ -72,7 +73,11 @@ export class Reader {
     const { value } = node;
     if (typeof value === 'bigint') {
       if (value >= -(2n ** 64n) && value < 2n ** 64n) return integer(value);
-      return this.problem(node.at, `${what} is an integer outside of 64 bits`, 'Write it as a float (with a decimal point), or as text in quotes.');
+      return this.problem(
+        node.at,
+        `${what} is an integer outside of 64 bits`,
+        'Write it as a float (with a decimal point), or as text in quotes.',
+      );
     }
     if (typeof value !== 'number') return value;
     return Number.isFinite(value) ? float(value) : this.problem(node.at, `${what} must be a finite number`);

@@ -50,7 +50,9 @@ const TOO_DEEP = 'the values are nested too deeply';
 /** Throws `WORKFLOW_SYNTAX` for text that is not YAML, duplicate keys, unknown tags and alias bombs; `WORKFLOW_TOO_LARGE` above 64 Mi characters. */
 export function parse(text: string, file: string): Source {
   if (text.length > MAX_CHARACTERS) {
-    throw new DocketError('WORKFLOW_TOO_LARGE', `${file} has more than ${MAX_CHARACTERS} characters`, { place: { file, line: 1, column: 1 } });
+    throw new DocketError('WORKFLOW_TOO_LARGE', `${file} has more than ${MAX_CHARACTERS} characters`, {
+      place: { file, line: 1, column: 1 },
+    });
   }
   const lines = new LineCounter();
   const place = (at: number): Place => {
@@ -66,7 +68,15 @@ function compose(text: string, lines: LineCounter, place: (at: number) => Place)
   let document: Document.Parsed;
   try {
     // Duplicate keys are found by the converter: the library compares every pair.
-    document = parseDocument(text, { lineCounter: lines, intAsBigInt: true, uniqueKeys: false, prettyErrors: false, schema: 'core', version: '1.2', merge: false });
+    document = parseDocument(text, {
+      lineCounter: lines,
+      intAsBigInt: true,
+      uniqueKeys: false,
+      prettyErrors: false,
+      schema: 'core',
+      version: '1.2',
+      merge: false,
+    });
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw syntax(TOO_DEEP, place(0), { cause });
@@ -115,14 +125,21 @@ class Converter {
       if (!isScalar(key)) throw syntax('a key must be plain text', this.#place(keyAt));
       const name = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
       const twin = entries.get(name);
-      if (twin !== undefined) throw syntax(`the key "${name}" stands twice in one map, first at line ${this.#place(twin.keyAt).line}`, this.#place(keyAt));
+      if (twin !== undefined)
+        throw syntax(`the key "${name}" stands twice in one map, first at line ${this.#place(twin.keyAt).line}`, this.#place(keyAt));
       entries.set(name, { keyAt, value: this.convert(value, depth + 1, keyAt) });
     }
     return { kind: 'map', at, entries };
   }
 
   #scalar(value: unknown, source: string, at: number): ScalarNode {
-    if (value === null || typeof value === 'string' || typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean') {
+    if (
+      value === null ||
+      typeof value === 'string' ||
+      typeof value === 'bigint' ||
+      typeof value === 'number' ||
+      typeof value === 'boolean'
+    ) {
       return { kind: 'scalar', at, value, source };
     }
     throw syntax('this kind of value is not allowed', this.#place(at));
@@ -131,7 +148,9 @@ class Converter {
   #alias(name: string, at: number): Node {
     const anchored = this.#anchors.get(name);
     if (anchored === undefined) {
-      const message = this.#anchors.has(name) ? `the alias "${name}" stands inside of its own anchor` : `there is no anchor "${name}" before this`;
+      const message = this.#anchors.has(name)
+        ? `the alias "${name}" stands inside of its own anchor`
+        : `there is no anchor "${name}" before this`;
       throw syntax(message, this.#place(at));
     }
     this.#weight += anchored.weight;

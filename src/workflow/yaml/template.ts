@@ -51,8 +51,12 @@ export function parseTemplate(text: string, at: number, scope: Scope, reader: Re
 }
 
 function parseRef(name: string, at: number, scope: Scope, reader: Reader): Ref | undefined {
-  const known = [...(scope.items ? ['item', 'item.name', 'item.stem', 'index'] : []), ...[...scope.inputs].map((input) => `inputs.${input}`)];
-  if (name.startsWith('inputs.') && scope.inputs.has(name.slice('inputs.'.length))) return { kind: 'input', name: name.slice('inputs.'.length) };
+  const known = [
+    ...(scope.items ? ['item', 'item.name', 'item.stem', 'index'] : []),
+    ...[...scope.inputs].map((input) => `inputs.${input}`),
+  ];
+  if (name.startsWith('inputs.') && scope.inputs.has(name.slice('inputs.'.length)))
+    return { kind: 'input', name: name.slice('inputs.'.length) };
   if (scope.items && name === 'index') return { kind: 'index' };
   if (scope.items && name === 'item') return { kind: 'item', key: undefined };
   if (scope.items && /^item\.[^.]+$/.test(name)) return { kind: 'item', key: name.slice('item.'.length) };
@@ -82,7 +86,9 @@ export function fillText({ parts }: Template, names: Names, fail: (message: stri
 /** As `fillText`, but a template that is one name and nothing else gives the value with its type. */
 export function fillValue(template: Template, names: Names, fail: (message: string, next?: string) => never): Ipld {
   const [first, ...rest] = template.parts;
-  return rest.length === 0 && first !== undefined && typeof first !== 'string' ? valueOf(first, names, fail) : fillText(template, names, fail);
+  return rest.length === 0 && first !== undefined && typeof first !== 'string'
+    ? valueOf(first, names, fail)
+    : fillText(template, names, fail);
 }
 
 function valueOf(ref: Ref, names: Names, fail: (message: string, next?: string) => never): Ipld {

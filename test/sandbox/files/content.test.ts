@@ -8,6 +8,8 @@ import * as Cid from '../../../src/ipld/cid.ts';
 import { Budget, LimitReached } from '../../../src/sandbox/files/budget.ts';
 import { Content, type Storage } from '../../../src/sandbox/files/content.ts';
 import { stage } from '../../../src/store/staging.ts';
+import type { BlobHandle, BlobSource } from '../../../src/sandbox/files/source.ts';
+import { ALL, Direct } from '../wasi/direct.ts';
 import { Bench, bytesOf } from '../wasi/helpers.ts';
 
 const storageOf = (bench: Bench, limit = 1 << 30): Storage => ({
@@ -135,6 +137,48 @@ test('reading and truncating to nothing do not copy a blob', () => {
   content.resize(0);
   content.write(new Uint8Array(10), 0, 10, 0);
   assert.equal(storage.budget.held, 10);
+});
+
+test('a blob is open on the host only while a descriptor of the guest reads it', () => {
+  using bench = new Bench();
+  const open = new Set<BlobHandle>();
+  const blobs: BlobSource = {
+    open(cid) {
+      const handle = bench.blobs.open(cid);
+      const counted: BlobHandle = {
+        size: handle.size,
+        read: (target, position) => handle.read(target, position),
+        close: () => {
+          open.delete(counted);
+          handle.close();
+        },
+      };
+      open.add(counted);
+      return counted;
+    },
+  };
+  const { blob } = bench.blob('text');
+  const guest = new Direct(bench.start({ blobs, mounts: { a: { blob }, b: { blob } }, stdinBlob: blob }));
+  assert.deepEqual([guest.stat('a'), guest.stat('b')].length, 2);
+  assert.equal(open.size, 0, 'only its size was asked for');
+  const twice = [guest.open('a'), guest.open('a')] as number[];
+  for (const fd of twice) assert.equal(guest.read(fd, 4), 'text');
+  assert.equal(open.size, 1);
+  guest.call('fd_close', twice[0] as number);
+  assert.equal(guest.call('fd_pread', twice[1] as number, ...guest.iovecs([0x100, 4]), 0n, 0x80), 'OK');
+  assert.equal(open.size, 1);
+  guest.call('fd_close', twice[1] as number);
+  assert.equal(open.size, 0);
+  const b = guest.open('b', { rights: ALL }) as number;
+  guest.read(b, 1);
+  guest.write(b, 'changed');
+  assert.equal(open.size, 0, 'copied');
+  assert.equal(guest.read(0, 2), 'te');
+  guest.read(guest.open('a') as number, 1);
+  assert.equal(open.size, 2);
+  guest.wasi[Symbol.dispose]();
+  guest.wasi.files[Symbol.dispose]();
+  assert.equal(open.size, 0);
 });
 
 test('a size that the blob does not have is refused at the first read', () => {

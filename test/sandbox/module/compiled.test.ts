@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { WASI } from 'node:wasi';
-import asc from 'assemblyscript/dist/asc.js';
+import asc from 'assemblyscript/asc';
 import { prepare } from '../../../src/sandbox/module/prepare.ts';
 
 /** Programs out of real compilers do the same before and after. */

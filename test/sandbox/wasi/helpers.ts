@@ -10,6 +10,7 @@ import { Budget } from '../../../src/sandbox/files/budget.ts';
 import type { ContentRef } from '../../../src/sandbox/files/content.ts';
 import { FileSystem } from '../../../src/sandbox/files/file-system.ts';
 import type { MountEntry } from '../../../src/sandbox/files/mount.ts';
+import type { BlobSource } from '../../../src/sandbox/files/source.ts';
 import { type GuestClock, virtualClock } from '../../../src/sandbox/wasi/clock.ts';
 import { Preview1 } from '../../../src/sandbox/wasi/preview1.ts';
 import { type GuestRandom, seededRandom } from '../../../src/sandbox/wasi/random.ts';
@@ -44,10 +45,11 @@ export class Bench implements Disposable {
   start(options: StartOptions = {}): Preview1 {
     const clock = options.clock ?? virtualClock();
     const files = this.files(options.mounts, { ...options, now: () => clock.now() });
+    const stdin = options.stdinBlob === undefined ? { bytes: Buffer.from(options.stdin ?? '') } : { blob: options.stdinBlob };
     return new Preview1({
       args: options.args ?? ['test'],
       env: options.env ?? {},
-      ...(options.stdin === undefined ? {} : { stdin: files.content({ bytes: Buffer.from(options.stdin) }) }),
+      stdin: files.content(stdin),
       files,
       clock,
       random: options.random ?? seededRandom(new Uint8Array(32)),
@@ -63,7 +65,7 @@ export class Bench implements Disposable {
 
 interface FileOptions {
   readonly output?: number;
-  readonly blobs?: BlobReader;
+  readonly blobs?: BlobSource;
   readonly now?: () => bigint;
 }
 
@@ -72,6 +74,7 @@ interface StartOptions extends Omit<FileOptions, 'now'> {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  readonly stdinBlob?: Cid.CID;
   readonly openFiles?: number;
   readonly clock?: GuestClock;
   readonly random?: GuestRandom;

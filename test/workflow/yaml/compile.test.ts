@@ -13,7 +13,12 @@ async function inputOf(body: string, sources = new MemorySources()): Promise<Ipl
 test('a task is an instruction with nothing but what was written', async () => {
   const plan = await compileText('tasks: { t: { module: t.wasm } }');
   const { task, module, label, group, awaits, external } = plan.tasks[0]!;
-  assert.deepEqual(task, { run: { rsc: `ipfs://${cidOfFile('t.wasm')}`, op: 'wasi/run', input: {}, nnc: '' }, cause: null, meta: {}, prf: [] });
+  assert.deepEqual(task, {
+    run: { rsc: `ipfs://${cidOfFile('t.wasm')}`, op: 'wasi/run', input: {}, nnc: '' },
+    cause: null,
+    meta: {},
+    prf: [],
+  });
   assert.equal(module?.toString(), cidOfFile('t.wasm').toString());
   assert.deepEqual({ label, group, awaits, external }, { label: 't', group: 't', awaits: [], external: [] });
   assert.equal(plan.name, plan.workflow.toString());
@@ -25,11 +30,16 @@ describe('input of wasi/run', () => {
   });
 
   test('texts, with names filled in', async () => {
-    assert.deepEqual(await inputOf('args: ["-${inputs.x}", "$${inputs.x}", "$5", "${inputs.n}"]\nenv: { A: "${inputs.x}${inputs.x}" }\noutputs: ["${inputs.x}/*"]'), {
-      args: ['-X', '${inputs.x}', '$5', '7'],
-      env: { A: 'XX' },
-      outputs: ['X/*'],
-    });
+    assert.deepEqual(
+      await inputOf(
+        'args: ["-${inputs.x}", "$${inputs.x}", "$5", "${inputs.n}"]\nenv: { A: "${inputs.x}${inputs.x}" }\noutputs: ["${inputs.x}/*"]',
+      ),
+      {
+        args: ['-X', '${inputs.x}', '$5', '7'],
+        env: { A: 'XX' },
+        outputs: ['X/*'],
+      },
+    );
   });
 
   test('grants are sorted and said once', async () => {
@@ -55,7 +65,14 @@ describe('input of wasi/run', () => {
     assert.deepEqual(given['text2'], 'X');
     assert.deepEqual(given['bytes'], Uint8Array.of(0, 1, 2, 255));
     assert.deepEqual(given['json'], '{"b":[1,1.0,1.5,12345678901234567890,7,"n7",null,true],"a":{}}');
-    const links = { file: cidOfFile('in/X.txt'), dir: cidOfFolder('d'), slash: cidOfFolder('e'), blob: cidOfFile('blob'), tree: cidOfFolder('tree'), '.': cidOfFolder('root') };
+    const links = {
+      file: cidOfFile('in/X.txt'),
+      dir: cidOfFolder('d'),
+      slash: cidOfFolder('e'),
+      blob: cidOfFile('blob'),
+      tree: cidOfFolder('tree'),
+      '.': cidOfFolder('root'),
+    };
     for (const [name, cid] of Object.entries(links)) assert.equal(String(given[name]), cid.toString(), name);
     assert.deepEqual(sources.folders, [{ path: 'd', include: ['*.c'], exclude: [] }, { path: 'e' }, { path: 'root' }]);
   });
@@ -70,7 +87,10 @@ describe('input of wasi/run', () => {
       files: { log: { 'await/error': a, at: '/message' }, all: { 'await/*': a } },
     });
     assert.deepEqual(labelsOf(plan), ['a', 't']);
-    assert.deepEqual(taskOf(plan, 't').awaits.map(({ branch }) => branch), ['await/ok', 'await/error', 'await/*']);
+    assert.deepEqual(
+      taskOf(plan, 't').awaits.map(({ branch }) => branch),
+      ['await/ok', 'await/error', 'await/*'],
+    );
   });
 
   test('values above 4 KiB are stored and linked', async () => {
@@ -93,14 +113,19 @@ describe('input of wasi/run', () => {
 
 describe('input of wasm/run', () => {
   test('numbers keep their kind and are exact', async () => {
-    assert.deepEqual(await inputOf('func: f\nargs: [1, 1.0, 1.5, -0.0, 1e3, 0x10, 9007199254740993, -9223372036854775808, 18446744073709551615]'), {
-      func: 'f',
-      args: [1, new Float(1), 1.5, new Float(-0), new Float(1000), 16, 9007199254740993n, -9223372036854775808n, 18446744073709551615n],
-    });
+    assert.deepEqual(
+      await inputOf('func: f\nargs: [1, 1.0, 1.5, -0.0, 1e3, 0x10, 9007199254740993, -9223372036854775808, 18446744073709551615]'),
+      {
+        func: 'f',
+        args: [1, new Float(1), 1.5, new Float(-0), new Float(1000), 16, 9007199254740993n, -9223372036854775808n, 18446744073709551615n],
+      },
+    );
   });
 
   test('data of any shape, with VALUEs at any depth', async () => {
-    const { args } = (await inputOf('func: f\nargs: [null, text, { a: [{ file: f }], b: { fil: x } }, [{ from: a, at: /0 }], { json: { from: a } }, { text: t }]')) as { args: Ipld[] };
+    const { args } = (await inputOf(
+      'func: f\nargs: [null, text, { a: [{ file: f }], b: { fil: x } }, [{ from: a, at: /0 }], { json: { from: a } }, { text: t }]',
+    )) as { args: Ipld[] };
     const [nothing, text, map, list, json, plain] = args;
     assert.deepEqual([nothing, text, json, plain], [null, 'text', { from: 'a' }, 't']);
     assert.equal(String((map as { a: Ipld[] }).a[0]), cidOfFile('f').toString());
@@ -109,9 +134,12 @@ describe('input of wasm/run', () => {
   });
 
   test('a text that is one name takes the value with its type', async () => {
-    const plan = await compileText(`inputs: { n: { default: 1 }, f: { default: 1.0 }, b: { default: true } }
+    const plan = await compileText(
+      `inputs: { n: { default: 1 }, f: { default: 1.0 }, b: { default: true } }
 tasks:
-  t: { module: t.wasm, func: f, each: [5, { k: 2.5 }], args: ["\${item}", "\${inputs.n}", "\${inputs.f}", "\${inputs.b}", "\${index}", " \${index}"] }`, { inputs: { f: '2' } });
+  t: { module: t.wasm, func: f, each: [5, { k: 2.5 }], args: ["\${item}", "\${inputs.n}", "\${inputs.f}", "\${inputs.b}", "\${index}", " \${index}"] }`,
+      { inputs: { f: '2' } },
+    );
     assert.deepEqual((plan.tasks[0]!.task.run.input as { args: Ipld }).args, [5, 1, 2, true, 0, ' 0']);
     assert.deepEqual((plan.tasks[1]!.task.run.input as { args: Ipld }).args, [{ k: 2.5 }, 1, 2, true, 1, ' 1']);
   });
@@ -128,7 +156,14 @@ tasks:
   t: { module: t.wasm, limits: { time: 1m, output: 1kB, open-files: 16, fuel: none }, retry: { backoff: 1s, on-failure: true }, memo: errors, env: { B: c } }
   u: { module: u.wasm, func: f }`);
     const { task } = taskOf(plan, 't');
-    assert.deepEqual(task.meta, { memory: 67_108_864, time: 60_000, output: 1000, openFiles: 16, retry: { attempts: 5, backoff: 1000, onFailure: true }, memo: 'errors' });
+    assert.deepEqual(task.meta, {
+      memory: 67_108_864,
+      time: 60_000,
+      output: 1000,
+      openFiles: 16,
+      retry: { attempts: 5, backoff: 1000, onFailure: true },
+      memo: 'errors',
+    });
     assert.deepEqual(task.run.input, { env: { A: 'a', B: 'c' } });
     assert.deepEqual(taskOf(plan, 'u').task.meta, { memory: 67_108_864, time: 10_000, retry: { attempts: 5 } });
     assert.deepEqual(taskOf(plan, 'u').task.run.input, { func: 'f', args: [] });
@@ -157,7 +192,11 @@ describe('names', () => {
     assert.deepEqual(labelsOf(plan), ['a', 'c']);
     assert.deepEqual(taskOf(plan, 'a').aliases, ['b']);
     assert.deepEqual(awaitsOf(plan, 'c'), ['a']);
-    assert.deepEqual(plan.groups, [{ name: 'a', size: 1 }, { name: 'b', size: 0 }, { name: 'c', size: 1 }]);
+    assert.deepEqual(plan.groups, [
+      { name: 'a', size: 1 },
+      { name: 'b', size: 0 },
+      { name: 'c', size: 1 },
+    ]);
   });
 
   test('a nonce keeps them apart', async () => {
@@ -173,18 +212,31 @@ describe('names', () => {
 });
 
 test('outputs are promises', async () => {
-  const plan = await compileText('tasks: { a: { module: a.wasm }, e: { module: a.wasm, each: [1, 2], args: ["${item}"] } }\noutputs: { x: { from: a, at: /stdout }, y: { from: e, on: any } }');
+  const plan = await compileText(
+    'tasks: { a: { module: a.wasm }, e: { module: a.wasm, each: [1, 2], args: ["${item}"] } }\noutputs: { x: { from: a, at: /stdout }, y: { from: e, on: any } }',
+  );
   const cid = (label: string) => taskOf(plan, label).instruction;
-  assert.deepEqual(plan.outputs, { x: { 'await/ok': cid('a'), at: '/stdout' }, y: [{ 'await/*': cid('e[1]') }, { 'await/*': cid('e[2]') }] });
+  assert.deepEqual(plan.outputs, {
+    x: { 'await/ok': cid('a'), at: '/stdout' },
+    y: [{ 'await/*': cid('e[1]') }, { 'await/*': cid('e[2]') }],
+  });
 });
 
 describe('inputs', () => {
-  const text = 'inputs: { s: { description: a text }, i: { default: 1 }, f: { default: 1.5 }, b: { default: false }, n: { type: number, default: 1 } }\ntasks: { t: { module: t.wasm, func: f, args: ["${inputs.s}", "${inputs.i}", "${inputs.f}", "${inputs.b}", "${inputs.n}"] } }';
-  const args = async (inputs: Record<string, string>) => ((await compileText(text, { inputs })).tasks[0]!.task.run.input as { args: Ipld }).args;
+  const text =
+    'inputs: { s: { description: a text }, i: { default: 1 }, f: { default: 1.5 }, b: { default: false }, n: { type: number, default: 1 } }\ntasks: { t: { module: t.wasm, func: f, args: ["${inputs.s}", "${inputs.i}", "${inputs.f}", "${inputs.b}", "${inputs.n}"] } }';
+  const args = async (inputs: Record<string, string>) =>
+    ((await compileText(text, { inputs })).tasks[0]!.task.run.input as { args: Ipld }).args;
 
   test('are given or have defaults, and keep their type', async () => {
     assert.deepEqual(await args({ s: '5' }), ['5', 1, 1.5, false, 1]);
-    assert.deepEqual(await args({ s: '', i: '-9223372036854775808', f: '2.0', b: 'true', n: '1e3' }), ['', -9223372036854775808n, new Float(2), true, new Float(1000)]);
+    assert.deepEqual(await args({ s: '', i: '-9223372036854775808', f: '2.0', b: 'true', n: '1e3' }), [
+      '',
+      -9223372036854775808n,
+      new Float(2),
+      true,
+      new Float(1000),
+    ]);
     assert.deepEqual(await args({ s: '${index}', n: '1' }), ['${index}', 1, 1.5, false, 1]);
   });
 

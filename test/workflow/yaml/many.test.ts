@@ -14,20 +14,35 @@ describe('each', () => {
   test('over a list', async () => {
     const plan = await compileText(`tasks: { ${each('[a, 1, 1.5, true, "${inputs.x}"]')} }\ninputs: { x: { default: y } }`);
     assert.deepEqual(labelsOf(plan), ['e[a]', 'e[1]', 'e[1.5]', 'e[3]', 'e[y]']);
-    assert.deepEqual(plan.tasks.map(({ label }) => argsOf(plan, label)), [['a'], ['1'], ['1.5'], ['true'], ['y']]);
+    assert.deepEqual(
+      plan.tasks.map(({ label }) => argsOf(plan, label)),
+      [['a'], ['1'], ['1.5'], ['true'], ['y']],
+    );
     assert.deepEqual(plan.groups, [{ name: 'e', size: 5 }]);
   });
 
   test('over maps', async () => {
-    const plan = await compileText('tasks: { e: { module: e.wasm, each: [{ name: a, n: 1 }, { id: b, n: 2 }, { n: 3 }], args: ["${item.n}", "${index}"] } }');
+    const plan = await compileText(
+      'tasks: { e: { module: e.wasm, each: [{ name: a, n: 1 }, { id: b, n: 2 }, { n: 3 }], args: ["${item.n}", "${index}"] } }',
+    );
     assert.deepEqual(labelsOf(plan), ['e[a]', 'e[b]', 'e[2]']);
     assert.deepEqual(argsOf(plan, 'e[b]'), ['2', '1']);
   });
 
   test('over files', async () => {
     const sources = new MemorySources({ 'd/*': ['d/a.tar.gz', 'd/.b', 'd/c'] });
-    const plan = await compileText('tasks: { e: { module: "${item.stem}.wasm", each: { glob: "${inputs.where}/*" }, args: ["${item}", "${item.name}", "${item.stem}"] } }\ninputs: { where: { default: d } }', { sources });
-    assert.deepEqual(plan.tasks.map(({ label }) => argsOf(plan, label)), [['d/a.tar.gz', 'a.tar.gz', 'a.tar'], ['d/.b', '.b', '.b'], ['d/c', 'c', 'c']]);
+    const plan = await compileText(
+      'tasks: { e: { module: "${item.stem}.wasm", each: { glob: "${inputs.where}/*" }, args: ["${item}", "${item.name}", "${item.stem}"] } }\ninputs: { where: { default: d } }',
+      { sources },
+    );
+    assert.deepEqual(
+      plan.tasks.map(({ label }) => argsOf(plan, label)),
+      [
+        ['d/a.tar.gz', 'a.tar.gz', 'a.tar'],
+        ['d/.b', '.b', '.b'],
+        ['d/c', 'c', 'c'],
+      ],
+    );
     assert.deepEqual(sources.files, ['a.tar.wasm', '.b.wasm', 'c.wasm']);
   });
 
@@ -51,7 +66,9 @@ describe('each', () => {
   });
 
   test('values that depend on no item are shared', async () => {
-    const plan = await compileText('tasks: { e: { module: e.wasm, each: [a, b], args: [x], stdin: "${item}", files: { f: { file: f } } } }');
+    const plan = await compileText(
+      'tasks: { e: { module: e.wasm, each: [a, b], args: [x], stdin: "${item}", files: { f: { file: f } } } }',
+    );
     const [one, two] = plan.tasks.map(({ task }) => task.run.input as { args: object; files: object });
     assert.equal(one!.args, two!.args);
     assert.equal(one!.files, two!.files);
@@ -59,9 +76,18 @@ describe('each', () => {
   });
 
   test('{from} an each is the list, in the order of the items', async () => {
-    const plan = await compileText(`tasks: { ${each('[b, a]')}, t: { module: t.wasm, files: { all/: { from: e, at: /stdout } } }, u: { module: u.wasm, func: f, args: [{ from: e }] } }`);
+    const plan = await compileText(
+      `tasks: { ${each('[b, a]')}, t: { module: t.wasm, files: { all/: { from: e, at: /stdout } } }, u: { module: u.wasm, func: f, args: [{ from: e }] } }`,
+    );
     const [b, a] = ['e[b]', 'e[a]'].map((label) => taskOf(plan, label).instruction);
-    assert.deepEqual(taskOf(plan, 't').task.run.input, { files: { 'all/': [{ 'await/ok': b, at: '/stdout' }, { 'await/ok': a, at: '/stdout' }] } });
+    assert.deepEqual(taskOf(plan, 't').task.run.input, {
+      files: {
+        'all/': [
+          { 'await/ok': b, at: '/stdout' },
+          { 'await/ok': a, at: '/stdout' },
+        ],
+      },
+    });
     assert.deepEqual(argsOf(plan, 'u'), [[{ 'await/ok': b }, { 'await/ok': a }]]);
   });
 
@@ -74,6 +100,18 @@ describe('each', () => {
     assert.deepEqual(awaitsOf(plan, 'f[b]'), ['e[b]']);
     assert.deepEqual(awaitsOf(plan, 'g[b]'), ['f[b]', 'e[b]']);
     assert.deepEqual(awaitsOf(plan, 'h[x]'), ['g[a]', 'g[b]']);
+  });
+
+  test('tasks over the same items are paired, whichever way they came to them', async () => {
+    const plan = await compileText(`tasks:
+  ${each('[a, b]')}
+  one: { module: one.wasm, each: { task: e }, stdin: { from: e } }
+  two: { module: two.wasm, each: { task: e }, stdin: { from: e } }
+  both: { module: both.wasm, each: { task: one }, files: { one: { from: one }, two: { from: two } } }
+  f: { module: f.wasm, each: [a, b], stdin: "\${item}" }
+  other: { module: other.wasm, each: { task: f }, args: ["\${item}"], files: { all/: { from: e } } }`);
+    assert.deepEqual(awaitsOf(plan, 'both[b]'), ['one[b]', 'two[b]']);
+    assert.deepEqual(awaitsOf(plan, 'other[b]'), ['e[a]', 'e[b]']);
   });
 });
 
@@ -104,7 +142,13 @@ describe('reduce', () => {
   });
 
   test('every item is in the tree exactly once', async () => {
-    for (const [n, arity] of [[1, 2], [2, 2], [7, 3], [65, 64], [100, 7]] as const) {
+    for (const [n, arity] of [
+      [1, 2],
+      [2, 2],
+      [7, 3],
+      [65, 64],
+      [100, 7],
+    ] as const) {
       const plan = await compileText(reduce(n, `{ task: e, arity: ${arity} }`));
       const counts = new Map<number, number>();
       const walk = (task: number): void => {
@@ -126,9 +170,19 @@ describe('reduce', () => {
   });
 
   test('in args of wasm/run they are spliced in', async () => {
-    const plan = await compileText('tasks:\n  e: { module: m.wasm, func: f, each: [1, 2, 3], args: ["${item}"] }\n  r: { module: m.wasm, func: add, reduce: { task: e, arity: 2 }, args: [0, { parts: "" }, [{ parts: /x }]] }');
+    const plan = await compileText(
+      'tasks:\n  e: { module: m.wasm, func: f, each: [1, 2, 3], args: ["${item}"] }\n  r: { module: m.wasm, func: add, reduce: { task: e, arity: 2 }, args: [0, { parts: "" }, [{ parts: /x }]] }',
+    );
     const [one, two] = ['e[1]', 'e[2]'].map((label) => taskOf(plan, label).instruction);
-    assert.deepEqual(argsOf(plan, 'r[1.0]'), [0, { 'await/ok': one }, { 'await/ok': two }, [{ 'await/ok': one, at: '/x' }, { 'await/ok': two, at: '/x' }]]);
+    assert.deepEqual(argsOf(plan, 'r[1.0]'), [
+      0,
+      { 'await/ok': one },
+      { 'await/ok': two },
+      [
+        { 'await/ok': one, at: '/x' },
+        { 'await/ok': two, at: '/x' },
+      ],
+    ]);
   });
 
   test('{from} it is its root', async () => {
@@ -143,6 +197,9 @@ describe('reduce', () => {
   test('adding an item at the end keeps the tasks before it', async () => {
     const before = new Set((await compileText(reduce(16, 'e'))).tasks.map(({ instruction }) => instruction.toString()));
     const after = await compileText(reduce(17, 'e'));
-    assert.deepEqual(after.tasks.filter(({ instruction }) => !before.has(instruction.toString())).map(({ label }) => label), ['e[i16]', 'r[1.2]', 'r']);
+    assert.deepEqual(
+      after.tasks.filter(({ instruction }) => !before.has(instruction.toString())).map(({ label }) => label),
+      ['e[i16]', 'r[1.2]', 'r'],
+    );
   });
 });

@@ -156,7 +156,10 @@ const ROOTS: readonly (readonly [good: boolean, text: string])[] = [
   [true, 'tasks: { m: { module: a.wasm } }'],
   [true, '{"docket": 1, "tasks": {"m": {"module": "a.wasm"}}}'],
   [true, 'docket: 1\nname: n\ndescription: d\ntasks: { m: { module: a.wasm } }\noutputs: { out.txt: { from: m, at: /stdout, on: ok } }'],
-  [true, 'inputs: { a: { default: 1, type: number }, b: { default: x, description: d }, c: { default: 1.5 } }\ntasks: { m: { module: a.wasm } }'],
+  [
+    true,
+    'inputs: { a: { default: 1, type: number }, b: { default: x, description: d }, c: { default: 1.5 } }\ntasks: { m: { module: a.wasm } }',
+  ],
   [true, 'defaults: { limits: { time: 1s }, retry: { attempts: 1 }, env: { A: b } }\ntasks: { m: { module: a.wasm } }'],
   [false, 'tasks: {}'],
   [false, 'tasks: text'],
@@ -186,7 +189,11 @@ const ROOTS: readonly (readonly [good: boolean, text: string])[] = [
 ];
 
 describe('the schema and the compiler agree', () => {
-  const documents = [...ROOTS, ...GOOD.map((body) => [true, withTask(body)] as const), ...BAD.map((body) => [false, withTask(body)] as const)];
+  const documents = [
+    ...ROOTS,
+    ...GOOD.map((body) => [true, withTask(body)] as const),
+    ...BAD.map((body) => [false, withTask(body)] as const),
+  ];
   for (const [good, text] of documents) {
     test(`${good ? 'accept' : 'refuse'}: ${text.replace(/^tasks:\n.*\n.*\n  t:\n/, '').replace(/\s+/g, ' ')}`, async () => {
       const isValid = validate(parse(text));

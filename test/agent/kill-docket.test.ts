@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { join } from 'node:path';
+import { buildGuests } from '../../scripts/build-guests.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { BlobReader } from '../../src/store/blob-reader.ts';
+import { decodePlan } from '../../src/workflow/stored-plan.ts';
+import { countBy, type Docket, type Filed, GUESTS, Place, processes, randomFrom, type Report, slotsOf } from './helpers.ts';
+import { mixedWorkflow, SIZE } from './mixed-workflow.ts';
+
+/**
+ * `kill -9` of Docket at random moments. A failure names its seed: run again with DOCKET_KILL_SEED, and with more rounds through DOCKET_KILL_ROUNDS.
+ */
+const SEED = Number(process.env['DOCKET_KILL_SEED'] ?? randomInt(2 ** 31));
+const ROUNDS = Number(process.env['DOCKET_KILL_ROUNDS'] ?? 15);
+
+const CRASH = 'its coordinator ended while the task was with a runner';
+
+before(() => buildGuests());
+
+/** Keeps account, from outside, of the attempts that each kill cut off. */
+class Account {
+  readonly #place: Place;
+  /** Attempts that ever stood in a journal, as `run index attempt`. */
+  readonly #begun = new Set<string>();
+  /** Crash receipts that are owed, by instruction. */
+  readonly owed = new Map<string, number>();
+  #before: readonly Filed[] = [];
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  /** To be called before Docket starts. */
+  open(): void {
+    this.#before = this.#place.receipts();
+  }
+
+  /** To be called when Docket was killed: what began since `open` and has no receipt was in flight. */
+  async close(): Promise<void> {
+    const last = this.#before.at(-1)?.id ?? 0;
+    const concluded = countBy(
+      this.#place.receipts().filter(({ id, message }) => id > last && message !== CRASH),
+      ({ instruction }) => instruction,
+    );
+    for (const [run, lines] of this.#place.journals()) {
+      const fresh = lines.filter((line) => /^[0-9]/.test(line) && !this.#begun.has(`${run} ${line}`));
+      for (const line of fresh) this.#begun.add(`${run} ${line}`);
+      if (fresh.length === 0) continue;
+      const instructions = await instructionsOf(this.#place, run);
+      for (const [instruction, count] of countBy(fresh, (line) => instructions[Number(line.split(' ')[0])]!)) {
+        const cutOff = count - (concluded.get(instruction) ?? 0);
+        assert.ok(cutOff >= 0 && cutOff <= 1, `${cutOff} attempts of one task in flight`);
+        this.owed.set(instruction, (this.owed.get(instruction) ?? 0) + cutOff);
+      }
+    }
+    for (const receipt of this.#before) assert.ok(this.#place.receipts().some(({ cid }) => cid === receipt.cid), 'a receipt is gone');
+  }
+}
+
+async function instructionsOf(place: Place, run: string): Promise<string[]> {
+  await using ledger = await Ledger.open(place.paths.ledger);
+  const reader = new BlobReader(place.paths.store, ledger.small);
+  const plan = decodePlan(reader.readAll(ledger.run(run)!.plan!));
+  return plan.tasks.map((task) => Buffer.from(task.instruction.bytes).toString('hex'));
+}
+
+/** Some moment between the start of the process and its end: when so many attempts were begun, or somewhere before the first. */
+async function someMoment(random: (below: number) => number, place: Place, docket: Docket, left: number): Promise<void> {
+  if (random(5) === 0) await Promise.race([pause(random(700)), docket.ended]);
+  else {
+    const old = place.journals();
+    const begun = (): number => [...place.journals()].reduce((sum, [run, lines]) => sum + (old.has(run) ? 0 : lines.length), 0);
+    const enough = random(left + 1);
+    await docket.until(() => begun() >= enough);
+    await pause(random(6));
+  }
+}
+
+test(`killed at ${ROUNDS} random moments, a run comes to the same end, and no finished task runs again`, async (t) => {
+  t.diagnostic(`DOCKET_KILL_SEED=${SEED}`);
+  const random = randomFrom(SEED);
+  let kills = 0;
+  let owed = 0;
+  for (let session = 0; kills < ROUNDS; session++) {
+    using place = new Place();
+    const file = place.write('mixed.yaml', mixedWorkflow(`mixed-${session}`));
+    const account = new Account(place);
+    let report: Report | undefined;
+    while (report === undefined) {
+      account.open();
+      const done = place.receipts().filter(({ tag }) => tag === 'ok').length;
+      const canResume = place.runs().length > 0 && random(3) === 0;
+      const docket = canResume ? place.start('resume', 'last', '--json') : place.start('run', file, '--json');
+      if (kills < ROUNDS) await someMoment(random, place, docket, SIZE - done);
+      const slots = place.slots();
+      const ended = kills < ROUNDS ? await docket.kill('SIGKILL') : await docket.ended;
+      if (ended.signal === null) report = await docket.report();
+      else {
+        kills++;
+        await place.slotsGone(slots);
+        await account.close();
+      }
+    }
+    const receipts = place.receipts();
+    const ok = countBy(receipts.filter(({ tag }) => tag === 'ok'), ({ instruction }) => instruction);
+    assert.deepEqual([...ok.values()], Array.from({ length: SIZE }, () => 1), 'one ok receipt for each task, whenever it was finished');
+    const crashed = receipts.filter(({ tag }) => tag !== 'ok');
+    for (const { code, message } of crashed) assert.deepEqual([code, message], ['lost', CRASH]);
+    const paid = countBy(crashed, ({ instruction }) => instruction);
+    assert.deepEqual(paid, new Map([...account.owed].filter(([, count]) => count > 0).toSorted(([a], [b]) => order(paid, a) - order(paid, b))), 'crash receipts for what was in flight');
+    owed += crashed.length;
+
+    assert.deepEqual(report.outputs, await undisturbed(file), 'the outputs of a run that nobody killed');
+    assert.deepEqual(place.leftovers(), []);
+    assert.deepEqual(place.runs().filter(({ state }) => state === 'running'), []);
+    const { status, stderr } = await place.docket('store', 'verify');
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(place.slots(), []);
+  }
+  assert.ok(ROUNDS < 10 || owed > 0, 'some kills hit tasks');
+});
+
+function order(counts: ReadonlyMap<string, number>, name: string): number {
+  return [...counts.keys()].indexOf(name);
+}
+
+async function undisturbed(file: string): Promise<Report['outputs']> {
+  using place = new Place();
+  return (await place.run(file)).outputs;
+}
+
+test('a guest that never ends dies with the docket that was killed', async () => {
+  using place = new Place();
+  const file = place.write('endless.yaml', JSON.stringify({ tasks: { endless: { module: join(GUESTS, 'loop.wasm'), retry: { attempts: 1 } } } }));
+  const docket = place.start('run', file);
+  await docket.until(() => slotsOf(docket).some((slot) => processes().some(({ pid, state }) => pid === slot && state === 'R')));
+  const slots = [...place.slots(), ...slotsOf(docket)];
+  await docket.kill('SIGKILL');
+  await place.slotsGone(slots);
+
+  const { status, stdout } = await place.docket('runs');
+  assert.equal(status, 0);
+  assert.match(stdout, /interrupted/);
+  assert.deepEqual(place.receipts().map(({ code, attempt }) => [code, attempt]), [['lost', 1]]);
+  assert.deepEqual(place.leftovers(), []);
+});
