@@ -15,7 +15,6 @@ export const ERROR_CODES = {
   // -- IPLD
   IPLD_INVALID: { summary: 'A value is not valid IPLD, DAG-CBOR or DAG-JSON.', next: 'Look at the position named in the message; the bytes or the text are malformed.' },
   CID_INVALID: { summary: 'A text is not a CID, or a CID of a kind that does not fit here.', next: 'Check the CID; `docket show CID` prints the ones Docket knows.' },
-  SIGNATURE_INVALID: { summary: 'A signature does not match its receipt and issuer.', next: 'Do not trust the receipt. `docket receipt verify CID` names what differs.' },
   IDENTITY_INVALID: { summary: 'The identity file of this home is damaged or readable by others.', next: 'Restore it from a backup, or move it away to get a new identity.' },
   // -- store
   BLOB_MISSING: { summary: 'A blob is not in the store.', next: 'Put it there with `docket store put`, or run the task that makes it again.' },
@@ -54,9 +53,7 @@ export const ERROR_CODES = {
   // -- command line
   USAGE: { summary: 'The command line is wrong.', next: 'See `docket help`.', exit: 2 },
   OUTPUT_UNWRITABLE: { summary: 'An output cannot be written where it was asked for.', next: 'Check --out: the folder must be writable and the names must not clash.' },
-  RUN_FAILED: { summary: 'The run ended without all of its outputs.', next: '`docket show RUN` says which task failed and why.' },
   CANCELLED: { summary: 'The run was cancelled.', next: '`docket resume RUN` goes on where it stopped.', exit: 130 },
-  RUNNER_LOST: { summary: 'A runner process ended before its task did.', next: 'The task is tried again by itself; see `docket logs`.' },
   INTERNAL: { summary: 'Docket broke one of its own rules.', next: 'Please report it with the message and the stack.' },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -8,9 +8,10 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { sweepMarks } from '../ledger/slots.ts';
+import { failureMap } from '../receipt/out.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import { OPS } from '../runner/ops.ts';
-import { failureValue, Filing } from '../scheduler/filing.ts';
+import { Filing } from '../scheduler/filing.ts';
 import { Lookup } from '../scheduler/lookup.ts';
 import { Policies } from '../scheduler/policies.ts';
 import { FAILED } from '../scheduler/state.ts';
@@ -101,7 +102,7 @@ async function crashReceipts(parts: Parts, run: string, begun: readonly Started[
     const usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
     const policy = policies.of(index);
     const { receipt, changes } = filing.issue({ index, task, policy, outcome: CRASH, usage, started: parts.clock.now(), attempt, key: undefined });
-    const result = { status: FAILED, value: failureValue(CRASH), receipt, via: 'ran' } as const;
+    const result = { status: FAILED, value: failureMap(CRASH.failure), receipt, via: 'ran' } as const;
     return [...changes, filing.row(run, index, task, result, { key: null, attempts: attempt })];
   });
 }

@@ -8,7 +8,8 @@ export function outOf(outcome: Outcome): Out {
   return outcome.tag === 'ok' ? ['ok', outcome.value] : ['error', failureMap(outcome.failure)];
 }
 
-function failureMap({ code, message, data }: Failure): IpldMap {
+/** The value under `error`, which an error promise gives. */
+export function failureMap({ code, message, data }: Failure): IpldMap {
   return data === undefined ? { code, message } : { code, message, data };
 }
 
@@ -21,7 +22,8 @@ export function outcomeOf(out: Ipld | undefined): Outcome {
   return { tag: 'error', failure: failureOf(value) };
 }
 
-function failureOf(value: Ipld): Failure {
+/** The failure that such a value stands for. Throws `IPLD_INVALID`. */
+export function failureOf(value: Ipld): Failure {
   if (!isMap(value)) throw invalid('has an error that is not a map');
   const { code, message, data, ...rest } = value;
   if (!isFailureCode(code)) throw invalid('has an error without a known code');

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DocketError } from '../errors.ts';
@@ -74,7 +74,11 @@ function packageFolders(name: string): string[] {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name);
     looked.push(candidate);
-    if (existsSync(candidate)) return [...looked, realpathSync(candidate)];
+    if (existsSync(candidate)) {
+      // A `node_modules` that is a link itself (worktrees that share one) is read as such.
+      if (lstatSync(dirname(candidate)).isSymbolicLink()) looked.push(dirname(candidate));
+      return [...looked, realpathSync(candidate)];
+    }
     if (folder === dirname(folder)) throw new DocketError('INTERNAL', `the package ${name} is not installed`);
   }
 }

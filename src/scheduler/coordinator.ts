@@ -1,15 +1,16 @@
 import { backoff } from '../base/backoff.ts';
 import { Inbox } from '../base/inbox.ts';
 import { DocketError } from '../errors.ts';
-import { type Ipld, isMap } from '../ipld/value.ts';
+import type { Ipld } from '../ipld/value.ts';
 import type { CommitResult } from '../ledger/ledger.ts';
 import type { Key } from '../receipt/key.ts';
+import { failureMap, failureOf } from '../receipt/out.ts';
 import type { Failure, Outcome, Usage } from '../receipt/outcome.ts';
 import type { SlotEnd } from '../runner/slot.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
 import { type Berth, Crew } from './crew.ts';
 import { type RunSummary, stateName } from './events.ts';
-import { failureValue, Filing } from './filing.ts';
+import { Filing } from './filing.ts';
 import { hostTrouble } from './host-trouble.ts';
 import { resolve } from './inputs.ts';
 import { gather } from './jobs.ts';
@@ -53,7 +54,8 @@ const MOST_REMAKES = 3;
  *
  * Invariants
  * K1. One loop, one await: between two waits for the inbox everything is synchronous.
- * K2. A result enters the state only with its receipt issued; `commit` of a receipt is asked for in the turn that issued it.
+ * K2. A result enters the state only with its receipt issued; `commit` of a receipt is asked for at once if anything waits for it,
+ *     else within milliseconds (`Outbox`).
  * K3. Pure tasks start on issued receipts; a task with grants starts only when the receipts of all its inputs are committed.
  * K4. `run` resolves after every commit has resolved, so nothing leaves before it is durable.
  * K5. Every wait has an end: jobs have time limits in their slot, rests and polls have timers, the crew fails aloud.
@@ -106,6 +108,8 @@ export class Coordinator {
       blobs: options.blobs,
       onCommit: (tasks, result) => this.#inbox.post({ kind: 'committed', tasks, result }),
       onFailure: (cause) => this.#inbox.post({ kind: 'broken', cause }),
+      onDue: () => this.#inbox.nudge(),
+      clock,
     });
     this.#filing = new Filing(options.signer, this.#lookup, options.version);
     this.#queue = new ReadyQueue(longestPath(plan.tasks, (task) => options.expected(task) ?? 1));
@@ -169,7 +173,8 @@ export class Coordinator {
       this.#broken = { cause };
       this.#stop('failed');
     }
-    this.#outbox.flush();
+    // Whatever waits for a commit: the end of the run, or a task with grants.
+    this.#outbox.flush(this.#jobs.size === 0 || this.#parked.size > 0 || this.#stopping !== 'no');
   }
 
   #isOver(): boolean {
@@ -303,7 +308,7 @@ export class Coordinator {
     for (let task = this.#queue.peek(); task !== undefined; task = this.#queue.peek()) {
       const group = this.#state.plan.tasks[task]!.group;
       const alone = (this.#lost.get(task) ?? 0) > 1;
-      const berth = this.#crew.berth({ short: this.#pace.isShort(task, group), alone });
+      const berth = this.#crew.berth({ depth: this.#pace.depth(task, group), alone });
       if (berth === undefined) return;
       this.#queue.pop();
       if (this.#state.status[task] !== State.READY || !this.#launch(task, berth)) berth.cancel();
@@ -377,7 +382,7 @@ export class Coordinator {
     if (outcome.tag === 'ok') return this.#finish(index, { status: State.OK, value: outcome.value, receipt, via: 'ran' });
     const { code, message } = outcome.failure;
     if (code === 'cancelled') return this.#finish(index, { status: State.CANCELLED });
-    const failed: State.Result = { status: State.FAILED, value: failureValue(outcome), receipt, via: 'ran' };
+    const failed: State.Result = { status: State.FAILED, value: failureMap(outcome.failure), receipt, via: 'ran' };
     const trouble = hostTrouble(outcome.failure);
     if (trouble instanceof DocketError) this.#inbox.post({ kind: 'broken', cause: trouble });
     if (trouble === 'blob' && this.#stopping === 'no' && this.#makersOfMissing(index).length > 0) {
@@ -480,7 +485,7 @@ export class Coordinator {
     for (const task of effects.settled) {
       const result = this.#state.results[task]!;
       const via = 'via' in result ? result.via : null;
-      const message = result.status === State.FAILED && isMap(result.value) ? { message: String(result.value['message']) } : {};
+      const message = result.status === State.FAILED ? { message: failureOf(result.value).message } : {};
       this.#options.onEvent({ kind: 'settled', task, state: stateName(result.status), via, ...message });
       this.#fileRow(task, result);
       if (result.status === State.FAILED && this.#options.failFast) this.#inbox.post({ kind: 'failFast' });

@@ -7,8 +7,8 @@ import type { SlotEnd } from '../runner/slot.ts';
  *
  * Invariants
  * C1. A job is placed only on a slot whose lease is held, so slots are never oversubscribed, whoever shares the home.
- * C2. At most two jobs are with a slot: one runs, one is in the pipe so that the runner never waits for us. The second place is given only to
- *     jobs expected to be short, and never beside a job that must run alone.
+ * C2. One job of a slot runs, the others are in its pipe so that the runner never waits for us. Only jobs expected to be short get a
+ *     place behind another, the shorter the more of them, and never beside a job that must run alone.
  * C3. A slot that others wait for is given back at a task boundary once it was held for a while, and asked for again.
  */
 
@@ -42,6 +42,8 @@ export interface Berth {
 
 /** How long a slot is kept while others wait for it, in ms. */
 const TURN = 500;
+/** Least time between two questions whether others wait, in ms: each reads a folder, and short jobs end by the thousand. */
+const ASK_EVERY = 20;
 
 export class Crew {
   readonly #source: SlotSource;
@@ -53,6 +55,7 @@ export class Crew {
   readonly #stop = new AbortController();
   readonly #pending = new Set<Promise<void>>();
   #acquiring = 0;
+  #asked = 0;
   #unwatch: () => void = () => {};
 
   constructor(options: { source: SlotSource; size: number; clock: Clock; onChange: () => void; onFailure: (cause: unknown) => void }) {
@@ -90,16 +93,13 @@ export class Crew {
     }
   }
 
-  /** A free place, or undefined. `short`: the job may wait behind another; `alone`: nothing may share the slot with it. */
-  berth(job: { readonly short: boolean; readonly alone: boolean }): Berth | undefined {
+  /** A free place, or undefined. `depth`: how many jobs the slot may have with this one; `alone`: nothing may share the slot with it. */
+  berth(job: { readonly depth: number; readonly alone: boolean }): Berth | undefined {
+    const depth = job.alone ? 1 : job.depth;
     let chosen: Member | undefined;
     for (const member of this.#members) {
-      if (member.leaving || member.alone) continue;
-      if (member.outstanding === 0) {
-        chosen = member;
-        break;
-      }
-      if (job.short && !job.alone && member.outstanding === 1) chosen ??= member;
+      if (member.leaving || member.alone || member.outstanding >= depth) continue;
+      if (chosen === undefined || member.outstanding < chosen.outstanding) chosen = member;
     }
     if (chosen === undefined) return undefined;
     const member = chosen;
@@ -123,8 +123,15 @@ export class Crew {
   }
 
   #considerLeaving(member: Member): void {
-    member.leaving ||= this.#clock.monotonic() - member.since > TURN && member.lease.someoneWaits();
+    member.leaving ||= this.#othersWait(member);
     if (member.leaving && member.outstanding === 0) this.#leave(member);
+  }
+
+  #othersWait(member: Member): boolean {
+    const now = this.#clock.monotonic();
+    if (now - member.since <= TURN || now - this.#asked < ASK_EVERY) return false;
+    this.#asked = now;
+    return member.lease.someoneWaits();
   }
 
   /** An idle slot ends no job, so whether others wait for it is asked from time to time. */

@@ -2,10 +2,11 @@ import type { CID } from '../ipld/cid.ts';
 import { encode } from '../ipld/dag-cbor.ts';
 import { sha3 } from '../ipld/hash.ts';
 import type { Key as SigningKey } from '../ipld/identity.ts';
-import { type IpldMap, float, isMap } from '../ipld/value.ts';
+import { float, isMap } from '../ipld/value.ts';
 import type { Change } from '../ledger/change.ts';
 import * as Receipt from '../receipt/issue.ts';
 import type { ReceiptMeta } from '../receipt/model.ts';
+import { outOf } from '../receipt/out.ts';
 import type { Key } from '../receipt/key.ts';
 import * as MemoKey from '../receipt/key.ts';
 import type { FailureCode, Outcome, Usage } from '../receipt/outcome.ts';
@@ -47,9 +48,10 @@ export class Filing {
   /** The receipt of an attempt, and its rows: the receipt always, memo rows if the result may be a hit. */
   issue(ended: Ended): { readonly receipt: CID; readonly changes: Change[] } {
     const { task, outcome, key } = ended;
-    const { cid, bytes } = Receipt.issue({ invocation: task.invocation, outcome, meta: this.#meta(ended), key: this.#signer });
+    const { instruction, invocation } = task;
+    const { cid, bytes } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended), key: this.#signer });
     const changes: Change[] = [
-      { kind: 'receipt', cid, instruction: task.instruction, invocation: task.invocation, bytes, at: Math.round(ended.started + ended.usage.wall) },
+      { kind: 'receipt', cid, instruction, invocation, bytes, at: Math.round(ended.started + ended.usage.wall) },
     ];
     if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
     return { receipt: cid, changes };
@@ -123,10 +125,5 @@ function declaredRow(key: Key, receipt: CID, replace: boolean): Change {
 
 /** Tells apart what two receipts say came out, whatever else they say. */
 function digestOf(outcome: Outcome): Uint8Array {
-  return sha3(encode(outcome.tag === 'ok' ? ['ok', outcome.value] : ['error', failureValue(outcome)]));
-}
-
-/** The value an error promise gives, and the one that stands in the receipt. */
-export function failureValue({ failure }: Extract<Outcome, { tag: 'error' }>): IpldMap {
-  return { code: failure.code, message: failure.message, ...(failure.data === undefined ? {} : { data: failure.data }) };
+  return sha3(encode(outOf(outcome)));
 }

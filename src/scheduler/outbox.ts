@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Change, CommitResult } from '../ledger/ledger.ts';
 import type { BlobView } from './blob-view.ts';
@@ -7,10 +8,18 @@ interface OutboxOptions {
   readonly blobs: BlobView;
   readonly onCommit: (tasks: readonly number[], result: CommitResult) => void;
   readonly onFailure: (cause: unknown) => void;
+  /** What gathered has waited long enough: `flush` is wanted. */
+  readonly onDue: () => void;
+  readonly clock: Clock;
 }
 
+/** Least time between two commits that nothing waits for, in ms: a stream of short tasks then shares transactions, each with its sync of the disk. */
+const LINGER = 5;
+/** Tasks after which a commit leaves all the same. */
+const MANY = 256;
+
 /**
- * What a run has issued and not yet filed. Changes gather during a turn and leave in one commit at its end.
+ * What a run has issued and not yet filed. Changes gather and leave in one commit, at the latest `LINGER` after the one before.
  *
  * Invariants
  * O1. Small blobs leave in the same commit as the receipts that name them, and stay readable in the view until then.
@@ -25,6 +34,8 @@ export class Outbox {
   #small = new Map<string, Uint8Array>();
   #written: CID[] = [];
   #commits = 0;
+  #lastLeft = Number.NEGATIVE_INFINITY;
+  #cancelDue: (() => void) | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -52,10 +63,23 @@ export class Outbox {
     this.#pending.set(task, (this.#pending.get(task) ?? 0) + 1);
   }
 
-  /** Sends off what gathered, if anything. */
-  flush(): void {
+  /** Sends off what gathered, if anything; unless it is `urgent`, more may gather first. */
+  flush(urgent: boolean): void {
     if (this.#changes.length === 0) return;
-    const { commit, blobs, onCommit, onFailure } = this.#options;
+    const { commit, blobs, onCommit, onFailure, onDue, clock } = this.#options;
+    const now = clock.monotonic();
+    const early = this.#lastLeft + LINGER - now;
+    if (!urgent && early > 0 && this.#tasks.length < MANY) {
+      this.#cancelDue ??= clock.after(early, () => {
+        this.#cancelDue = undefined;
+        this.#lastLeft = Number.NEGATIVE_INFINITY;
+        onDue();
+      });
+      return;
+    }
+    this.#cancelDue?.();
+    this.#cancelDue = undefined;
+    this.#lastLeft = now;
     const small = this.#small;
     const tasks = this.#tasks;
     const changes: Change[] = small.size === 0 ? this.#changes : [{ kind: 'small', blobs: small }, ...this.#changes];

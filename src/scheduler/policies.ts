@@ -1,7 +1,8 @@
 import type { CID } from '../ipld/cid.ts';
+import type { IpldMap } from '../ipld/value.ts';
 import type { Limits, Retry } from '../workflow/limits.ts';
 import * as Limit from '../workflow/limits.ts';
-import type { MemoPolicy, Plan } from '../workflow/model.ts';
+import type { MemoPolicy, Plan, Task } from '../workflow/model.ts';
 import { grantsOf, isPure, memoOf } from '../workflow/policy.ts';
 
 /** How one task is to be run and filed, read once from its instruction and its `meta`. */
@@ -16,11 +17,12 @@ export interface Policy {
   readonly module: CID | undefined;
 }
 
-/** The policies of a plan's tasks; tasks of one template share the parsed `meta`. */
+/** The policies of a plan's tasks; tasks of one template share theirs, which is asked for several times per task. */
 export class Policies {
   readonly #plan: Plan;
   readonly #semantics: (op: string) => number;
-  readonly #parsed = new Map<object, Pick<Policy, 'limits' | 'retry' | 'memo'>>();
+  /** Of tasks without grants: by `meta`, then by op and resource. */
+  readonly #shared = new Map<IpldMap, Map<string, Policy>>();
 
   constructor(plan: Plan, semantics: (op: string) => number) {
     this.#plan = plan;
@@ -29,12 +31,25 @@ export class Policies {
 
   of(index: number): Policy {
     const { task, module } = this.#plan.tasks[index]!;
-    let parsed = this.#parsed.get(task.meta);
-    if (parsed === undefined) {
-      parsed = { limits: Limit.fromMeta(task.meta), retry: Limit.retryFromMeta(task.meta), memo: memoOf(task.meta) };
-      this.#parsed.set(task.meta, parsed);
-    }
     const grants = grantsOf(task);
-    return { ...parsed, grants, pure: isPure(task), semantics: this.#semantics(task.run.op), module };
+    if (grants.length > 0) return this.#read(task, module, grants);
+    let family = this.#shared.get(task.meta);
+    if (family === undefined) this.#shared.set(task.meta, (family = new Map()));
+    const name = `${task.run.op} ${task.run.rsc}`;
+    const known = family.get(name);
+    if (known !== undefined && isSame(known.module, module)) return known;
+    const policy = this.#read(task, module, grants);
+    family.set(name, policy);
+    return policy;
   }
+
+  #read(task: Task, module: CID | undefined, grants: readonly string[]): Policy {
+    const { meta } = task;
+    const semantics = this.#semantics(task.run.op);
+    return { limits: Limit.fromMeta(meta), retry: Limit.retryFromMeta(meta), memo: memoOf(meta), grants, pure: isPure(task), semantics, module };
+  }
+}
+
+function isSame(a: CID | undefined, b: CID | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.equals(b));
 }

@@ -1,5 +1,5 @@
 import type { Ipld } from '../ipld/value.ts';
-import { isMap } from '../ipld/value.ts';
+import { failureOf } from '../receipt/out.ts';
 import type { BlobView } from './blob-view.ts';
 import type { Counts, RunOutcome, RunSummary, TaskError } from './events.ts';
 import { type Given, resolve } from './inputs.ts';
@@ -61,8 +61,8 @@ function taskErrors(state: State.RunState): TaskError[] {
   const errors: TaskError[] = [];
   state.results.forEach((result, i) => {
     if (result?.status !== State.FAILED) return;
-    const { code, message } = isMap(result.value) ? result.value : {};
-    errors.push({ task: state.plan.tasks[i]!.label, code: String(code), message: String(message), skipped: behind.get(i) ?? 0 });
+    const { code, message } = failureOf(result.value);
+    errors.push({ task: state.plan.tasks[i]!.label, code, message, skipped: behind.get(i) ?? 0 });
   });
   return errors;
 }

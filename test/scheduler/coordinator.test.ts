@@ -211,7 +211,7 @@ describe('coordinator', () => {
     ]);
     const result = await bench.run(pointing, one);
     assert.equal(result.errors[0]?.code, 'invalid');
-    assert.match(result.errors[0]!.message, /nowhere/);
+    assert.match(result.errors[0].message, /nowhere/);
     assert.equal(bench.ledger.receiptsOfInstruction(pointing.tasks[1]!.instruction, 1).length, 1);
   });
 

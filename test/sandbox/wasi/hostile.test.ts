@@ -157,6 +157,22 @@ describe('the output budget', () => {
     assert.ok(guest.wasi.files.budget.peak <= 100_000);
   });
 
+  test('a name costs what it holds, wherever it is moved', () => {
+    using bench = new Bench();
+    const guest = new Direct(bench.start({ mounts: { f: { bytes: Buffer.from('x') } } }));
+    const { budget } = guest.wasi.files;
+    const rename = (from: string, to: string): string => guest.call('path_rename', 3, ...guest.put(from), 3, ...guest.put(to));
+    assert.equal(rename('f', 'gg'), 'OK');
+    assert.equal(budget.held, 258, 'the name it was mounted under cost nothing');
+    assert.equal(rename('gg', 'h'.repeat(100)), 'OK');
+    assert.equal(budget.held, 356);
+    guest.call('fd_close', guest.file('other'));
+    assert.equal(rename('h'.repeat(100), 'other'), 'OK');
+    assert.equal(budget.held, 261, 'what was replaced is given up');
+    assert.equal(guest.call('path_unlink_file', 3, ...guest.put('other')), 'OK');
+    assert.equal(budget.held, 0);
+  });
+
   test('a blob that is changed costs its size, once', () => {
     using bench = new Bench();
     const guest = new Direct(

@@ -96,10 +96,9 @@ test('many problems in one line, many aliases, many inputs: time stays in propor
 });
 
 test('a long chain of items, and many unknown names, take no time of their own', async () => {
-  const chain = Array.from(
-    { length: 10_000 },
-    (_, i) => `  t${i + 1}: { module: m, each: { task: t${i} }, stdin: { from: t${i} } }\n`,
-  ).join('');
+  const chain = Array.from({ length: 3000 }, (_, i) => `  t${i + 1}: { module: m, each: { task: t${i} }, stdin: { from: t${i} } }\n`).join(
+    '',
+  );
   assert.equal((await compileText(`tasks:\n  t0: { module: m, each: [x] }\n${chain}`)).tasks.length, 3001);
   const unknown = Array.from({ length: 3000 }, (_, i) => `  t${i}: { module: m, stdin: { from: u${i} } }\n`).join('');
   assert.match((await errorOf(`tasks:\n${unknown}`)).message, /there is no task "u0"/);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { before, describe, test } from 'node:test';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
@@ -214,6 +214,14 @@ test('every example of the documentation is accepted by both', async () => {
   const [homestar] = [...text.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, example]) => example!);
   const plan = await compileText(homestar!, { file: 'flow.json' });
   assert.equal(plan.tasks.length, 1);
+});
+
+test('every example workflow is accepted by the schema', async () => {
+  const folder = new URL('../../../examples/', import.meta.url);
+  const files = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.yaml'));
+  assert.ok(files.length > 0);
+  for (const file of files)
+    assert.ok(validate(parse(await readFile(new URL(file, folder), 'utf8'))), `${file}: ${JSON.stringify(validate.errors)}`);
 });
 
 test('everything an author can write has a description in the schema', async () => {
