@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { ROOT } from '../scripts/run-command.ts';
+import { median } from './median.ts';
 import { printRow } from './print-row.ts';
 
 /**
@@ -10,19 +11,19 @@ import { printRow } from './print-row.ts';
  * Medians: a start is disturbed by whatever else the machine does, and the mean would measure that.
  */
 
-const ROUNDS = 15;
+const ROUNDS = 11;
 const home = mkdtempSync(join(tmpdir(), 'docket-bench-'));
 const docket = join(ROOT, 'bin', 'docket');
 const cached = [docket, 'run', join(ROOT, 'examples', '02-numbers', 'workflow.json')];
 
-function median(node: string, args: readonly string[]): number {
+function timeOf(node: string, args: readonly string[]): number {
   const times = Array.from({ length: ROUNDS }, () => {
     const start = performance.now();
     const { status, stderr } = spawnSync(node, args, { env: { ...process.env, DOCKET_HOME: home }, encoding: 'utf8' });
     if (status !== 0) throw new Error(stderr);
     return performance.now() - start;
   });
-  return times.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? 0;
+  return median(times);
 }
 
 function isOld(node: string): boolean {
@@ -30,17 +31,17 @@ function isOld(node: string): boolean {
 }
 
 try {
-  median(process.execPath, cached);
-  const bare = median(process.execPath, ['-e', '0']);
-  printRow({ what: 'docket --version', value: median(process.execPath, [docket, '--version']), unit: 'ms', floor: bare });
-  printRow({ what: 'docket run, all cached', value: median(process.execPath, cached), unit: 'ms', floor: bare, target: 150 });
+  timeOf(process.execPath, cached);
+  const bare = timeOf(process.execPath, ['-e', '0']);
+  printRow({ what: 'docket --version', value: timeOf(process.execPath, [docket, '--version']), unit: 'ms', floor: bare });
+  printRow({ what: 'docket run, all cached', value: timeOf(process.execPath, cached), unit: 'ms', floor: bare, target: 150 });
   const old = (process.env['PATH'] ?? '')
     .split(delimiter)
     .map((path) => join(path, 'node'))
     .find(isOld);
   if (old !== undefined) {
-    const both = bare + median(old, ['-e', '0']);
-    printRow({ what: 'the same, changing Node', value: median(old, cached), unit: 'ms', floor: both, target: 220 });
+    const both = bare + timeOf(old, ['-e', '0']);
+    printRow({ what: 'the same, changing Node', value: timeOf(old, cached), unit: 'ms', floor: both, target: 220 });
   }
 } finally {
   rmSync(home, { recursive: true, force: true });

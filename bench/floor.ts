@@ -13,12 +13,21 @@ import { fileURLToPath } from 'node:url';
 
 /** A task and its answer on the pipe: its number. */
 const MESSAGE = 4;
-/** Tasks given to a runner at a time. */
-const WINDOW = 64;
+/** Most tasks given to a runner at a time. */
+const MOST = 64;
 const GROUP = 256;
 
-/** Tasks per second. `database`: path of a file that is not there yet. */
-export async function floorRate(module: Buffer, { database, tasks, runners }: { database: string; tasks: number; runners: number }): Promise<number> {
+interface FloorOptions {
+  /** Path of a file that is not there yet. */
+  readonly database: string;
+  readonly tasks: number;
+  readonly runners: number;
+  /** Tasks given to a runner at a time, at most and by default 64; 1 for tasks that wait for each other. */
+  readonly window?: number;
+}
+
+/** Tasks per second. */
+export async function floorRate(module: Buffer, { database, tasks, runners, window = MOST }: FloorOptions): Promise<number> {
   using db = new DatabaseSync(database);
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE receipts (key BLOB PRIMARY KEY, receipt BLOB, signature BLOB) WITHOUT ROWID');
   const insert = db.prepare('INSERT INTO receipts VALUES (?, ?, ?)');
@@ -60,7 +69,7 @@ export async function floorRate(module: Buffer, { database, tasks, runners }: { 
         give(chunk.length / MESSAGE);
         if (done === tasks) resolve();
       });
-      give(WINDOW);
+      give(window);
     }
   });
   commit();
@@ -79,7 +88,7 @@ function pipe<T>(child: ChildProcess, fd: 3 | 4): T {
 }
 
 function run(module: WebAssembly.Module): void {
-  const chunk = Buffer.alloc(WINDOW * MESSAGE);
+  const chunk = Buffer.alloc(MOST * MESSAGE);
   writeSync(4, chunk, 0, MESSAGE);
   for (let count = readSync(3, chunk); count > 0; count = readSync(3, chunk)) {
     for (let at = 0; at < count; at += MESSAGE) {

@@ -2,9 +2,9 @@ interface Row {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
-  /** The same measure of the least that could do the job, taken in the same run. */
-  readonly floor: number;
-  /** What docs and design promise, in the same unit. */
+  /** The same measure of the least that could do the job, or of a peer, taken in the same run. */
+  readonly floor?: number;
+  /** What the design promises, in the same unit. */
   readonly target?: number;
 }
 
@@ -12,7 +12,8 @@ const amount = (value: number): string => (value >= 100 ? Math.round(value).toLo
 
 /** One line: what was measured, beside its floor and its target. */
 export function printRow({ what, value, unit, floor, target }: Row): void {
-  const parts = [`${amount(value).padStart(9)} ${unit}`, `floor ${amount(floor)} ${unit}`, `${(value / floor).toPrecision(2)} × floor`];
+  const parts = [`${amount(value).padStart(9)} ${unit}`.padEnd(19)];
+  if (floor !== undefined) parts.push(`floor ${amount(floor)} ${unit}, ${(value / floor).toPrecision(2)} of it`);
   if (target !== undefined) parts.push(`target ${amount(target)} ${unit}`);
-  console.log(`  ${what.padEnd(32)}${parts.join('   ')}`);
+  console.log(`  ${what.padEnd(36)}${parts.join('   ')}`);
 }

@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runPlan } from '../src/agent/run-plan.ts';
 import { floorRate } from './floor.ts';
+import { median } from './median.ts';
 import { printRow } from './print-row.ts';
 import { flatPlan, guest, openEngine } from './workloads.ts';
 
@@ -29,11 +30,7 @@ try {
     rates.push((tasks.ran / (performance.now() - began)) * 1000);
     if (tasks.ran !== TASKS) throw new Error(`${tasks.ran} of ${TASKS} tasks ran`);
   }
-  printRow({ what: 'fresh no-op tasks', value: middle(rates), unit: 'tasks/s', floor: middle(floors), target: 5_000 });
+  printRow({ what: 'fresh no-op tasks', value: median(rates), unit: 'tasks/s', floor: median(floors), target: 5_000 });
 } finally {
   rmSync(scratch, { recursive: true, force: true });
-}
-
-function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

@@ -11,6 +11,7 @@ import type { RunEvent, RunSummary } from '../scheduler/events.ts';
 import { contentPath } from '../store/paths.ts';
 import type { Plan } from '../workflow/model.ts';
 import { encodePlan } from '../workflow/stored-plan.ts';
+import { CommitLine } from './commit-line.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
 import { VERSION } from './version.ts';
@@ -83,6 +84,7 @@ async function drive(engine: Engine, { run, plan, options, lock, begun, recorded
   const cancelled = new AbortController();
   const signal = options.signal === undefined ? cancelled.signal : AbortSignal.any([options.signal, cancelled.signal]);
   const stopPolling = pollCancel(engine, run, cancelled);
+  const line = new CommitLine({ settle: (written) => engine.disk.settle(written), commit: (changes) => ledger.commit(changes) });
   let landed = false;
   try {
     const known = recorded.then(() => options.onRun?.(run));
@@ -92,10 +94,7 @@ async function drive(engine: Engine, { run, plan, options, lock, begun, recorded
       run,
       plan,
       memo: ledger,
-      commit: async (changes, written) => {
-        if (written.length > 0) await engine.disk.settle(written);
-        return ledger.commit(changes);
-      },
+      commit: (changes, written) => line.commit(changes, written),
       blobs: blobView(engine),
       signer: engine.key,
       slots: { acquire: (stop) => known.then(() => engine.slots.acquire(stop)) },

@@ -4,6 +4,7 @@ import type { Failure } from '../receipt/outcome.ts';
 import type { ImportName, ModuleInfo } from '../sandbox/module/model.ts';
 import { prepare } from '../sandbox/module/prepare.ts';
 import { importProblems } from '../sandbox/wasi/signatures.ts';
+import { digestHex } from '../store/digest.ts';
 
 export interface CompiledModule {
   readonly module: WebAssembly.Module;
@@ -31,9 +32,9 @@ export class ModuleCache {
     this.#capacity = capacity;
   }
 
-  /** `read` is called if the module is not there. A module that is not valid is a failure, remembered like a good one; what `read` throws is not. */
+  /** `read` is called if the module is not there. Throws `CID_INVALID` if `cid` names no blob. A module that is not valid is a failure, remembered like a good one; what `read` throws is not. */
   get(cid: CID, read: (cid: CID) => Uint8Array): { readonly compiled: CompiledModule } | { readonly failure: Failure } {
-    const key = cid.toString();
+    const key = digestHex(cid);
     const found = this.#entries.get(key);
     if (found !== undefined) {
       this.#entries.delete(key);

@@ -38,8 +38,7 @@ export function slotCommand(
   const flags = [
     `--title=${title}`,
     '--permission',
-    ...ownCode().map((path) => `--allow-fs-read=${path}`),
-    `--allow-fs-read=${storeRoot}`,
+    ...readable(storeRoot).map((path) => `--allow-fs-read=${path}`),
     `--allow-fs-write=${storeRoot}`,
     '--no-experimental-sqlite',
     '--no-addons',
@@ -59,10 +58,14 @@ function entryPath(): string {
 /** Packages the slot process imports. */
 const PACKAGES = ['multiformats', 'picomatch'];
 
-/** Folders the program is made of: this package's code and manifest, and the packages it needs, wherever they were installed. */
-function ownCode(): string[] {
+/**
+ * The store, and what the program is made of: this package's code and manifest, and the packages it needs, wherever they were installed. A path that another
+ * begins with comes before that: in the other order Node forgets it (seen with Node 26.10).
+ */
+function readable(storeRoot: string): string[] {
   const code = dirname(dirname(fileURLToPath(import.meta.url)));
-  return [code, join(dirname(code), 'package.json'), ...PACKAGES.flatMap(packageFolders)];
+  const paths = [storeRoot, code, join(dirname(code), 'package.json'), ...PACKAGES.flatMap(packageFolders)];
+  return [...new Set(paths)].toSorted((a, b) => a.length - b.length);
 }
 
 /**

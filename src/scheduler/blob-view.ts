@@ -21,6 +21,8 @@ export function hexOf(cid: CID): string {
 export class BlobView {
   readonly #rest: BlobsAtRest;
   readonly #fresh = new Map<string, Uint8Array>();
+  /** Small modules, by CID: each task of a template asks for the same one. */
+  readonly #modules = new Map<CID, Uint8Array>();
 
   constructor(rest: BlobsAtRest) {
     this.#rest = rest;
@@ -39,6 +41,15 @@ export class BlobView {
   small(cid: CID): Uint8Array | undefined {
     const digest = hexOf(cid);
     return this.#fresh.get(digest) ?? this.#rest.small(digest);
+  }
+
+  /** As `small`, for a module. */
+  module(cid: CID): Uint8Array | undefined {
+    const known = this.#modules.get(cid);
+    if (known !== undefined) return known;
+    const bytes = this.small(cid);
+    if (bytes !== undefined) this.#modules.set(cid, bytes);
+    return bytes;
   }
 
   has(cid: CID): boolean {

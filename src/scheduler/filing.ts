@@ -1,5 +1,5 @@
 import type { CID } from '../ipld/cid.ts';
-import { encode } from '../ipld/dag-cbor.ts';
+import { encodePooled } from '../ipld/dag-cbor-encode.ts';
 import { sha3 } from '../ipld/hash.ts';
 import type { Key as SigningKey } from '../ipld/identity.ts';
 import { float, isMap } from '../ipld/value.ts';
@@ -119,11 +119,11 @@ function resolvedRow({ key, preimage }: Key, { label }: PlannedTask, receipt: CI
   return { kind: 'memo', table: 'resolved', key, preimage, label, receipt, out, replace };
 }
 
-function declaredRow(key: Key, receipt: CID, replace: boolean): Change {
-  return { kind: 'memo', table: 'declared', key: key.key, receipt, replace };
+function declaredRow(key: Uint8Array, receipt: CID, replace: boolean): Change {
+  return { kind: 'memo', table: 'declared', key, receipt, replace };
 }
 
 /** Tells apart what two receipts say came out, whatever else they say. */
 function digestOf(outcome: Outcome): Uint8Array {
-  return sha3(encode(outOf(outcome)));
+  return sha3(encodePooled(outOf(outcome)));
 }

@@ -9,12 +9,12 @@ export type Supplies = { readonly small: Map<string, Uint8Array> } | { readonly 
 /** Gathers what a job needs besides the large blobs, which its slot reads from the disk store by itself. */
 export function gather(module: CID | undefined, input: Ipld, view: BlobView): Supplies {
   const small = new Map<string, Uint8Array>();
-  const take = (cid: CID): boolean => {
-    const bytes = view.small(cid);
+  const add = (cid: CID, bytes: Uint8Array | undefined): boolean => {
     if (bytes !== undefined) small.set(hexOf(cid), bytes);
     return bytes !== undefined || view.has(cid);
   };
-  if (module !== undefined && !take(module)) return { missing: module };
+  const take = (cid: CID): boolean => add(cid, view.small(cid));
+  if (module !== undefined && !add(module, view.module(module))) return { missing: module };
   for (const cid of Cid.links(input)) {
     if (!Cid.isStored(cid)) continue;
     if (!take(cid)) return { missing: cid };

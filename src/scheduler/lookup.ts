@@ -30,7 +30,8 @@ export class Lookup {
   readonly #memo: MemoSource;
   readonly #forced: (task: number) => boolean;
   readonly #clean: Uint8Array;
-  #declared: (Key.Key | undefined)[] | undefined;
+  /** Declared keys of the clean tasks, end to end: a million objects would take more memory than the plan. */
+  #declared: Uint8Array | undefined;
   /** Resolved keys whose receipt turned out damaged; a new one takes its place. */
   readonly #damaged = new Set<string>();
 
@@ -56,16 +57,22 @@ export class Lookup {
     return this.isMemoized(task) && !this.#forced(task);
   }
 
-  /** The declared key, or undefined for a task that is not clean. All are made at the first call, upstream first. */
-  declaredKey(index: number): Key.Key | undefined {
-    if (this.#declared === undefined) {
-      const keys: (Key.Key | undefined)[] = (this.#declared = []);
-      this.#plan.tasks.forEach((task, i) => {
-        const awaits = this.#clean[i] === 1 ? task.awaits.map((input) => keys[input.task]!.key) : undefined;
-        keys.push(awaits && Key.declared(task.task.run, task.instruction, awaits, this.#policies.of(i)));
-      });
-    }
-    return this.#declared[index];
+  /** The declared key, 32 bytes, or undefined for a task that is not clean. All are made at the first call, upstream first. */
+  declaredKey(index: number): Uint8Array | undefined {
+    if (this.#clean[index] !== 1) return undefined;
+    this.#declared ??= this.#declare();
+    return keyAt(this.#declared, index);
+  }
+
+  #declare(): Uint8Array {
+    const { tasks } = this.#plan;
+    const keys = new Uint8Array(tasks.length * KEY_LENGTH);
+    tasks.forEach((task, i) => {
+      if (this.#clean[i] !== 1) return;
+      const awaits = task.awaits.map((input) => keyAt(keys, input.task));
+      keys.set(Key.declared(task.task.run, task.instruction, awaits, this.#policies.of(i)).key, i * KEY_LENGTH);
+    });
+    return keys;
   }
 
   resolvedKey(index: number, input: Ipld): Key.Key {
@@ -75,7 +82,7 @@ export class Lookup {
   /** Results of these tasks by declared key; undefined where there is none. */
   byDeclared(tasks: readonly number[]): (Hit | undefined)[] {
     const clean = tasks.filter((task) => this.#clean[task] === 1);
-    const found = this.#find('declared', clean, clean.map((task) => this.declaredKey(task)!.key));
+    const found = this.#find('declared', clean, clean.map((task) => this.declaredKey(task)!));
     return tasks.map((task) => found.get(task));
   }
 
@@ -120,6 +127,12 @@ function readHit(cid: CID, bytes: Uint8Array, via: Exclude<Via, 'ran'>): Hit | u
   if (receipt === undefined) return undefined;
   const [tag, value] = receipt.out;
   return { status: tag === 'error' ? FAILED : OK, value, receipt: cid, via };
+}
+
+const KEY_LENGTH = 32;
+
+function keyAt(keys: Uint8Array, index: number): Uint8Array {
+  return keys.subarray(index * KEY_LENGTH, (index + 1) * KEY_LENGTH);
 }
 
 function hex(bytes: Uint8Array): string {

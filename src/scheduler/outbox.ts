@@ -14,7 +14,7 @@ interface OutboxOptions {
 }
 
 /** Least time between two commits that nothing waits for, in ms: a stream of short tasks then shares transactions, each with its sync of the disk. */
-const LINGER = 5;
+const LINGER = 20;
 /** Tasks after which a commit leaves all the same. */
 const MANY = 256;
 

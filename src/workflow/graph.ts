@@ -13,22 +13,17 @@ const NO_EDGES: Edges = { awaits: [], external: [] };
 
 /** Edges from the promises in an input; `tasks` maps `keyOf` an instruction to its task. */
 export function edgesOf(input: Ipld, tasks: ReadonlyMap<string, number>): Edges {
-  const awaits: PlannedTask['awaits'][number][] = [];
-  const external: Awaited[] = [];
-  const seen = new Set<string>();
+  let found: { readonly awaits: PlannedTask['awaits'][number][]; readonly external: Awaited[]; readonly seen: Set<string> } | undefined;
   visitPromises(input, (awaited) => {
+    found ??= { awaits: [], external: [], seen: new Set() };
     const key = keyOf(awaited.instruction);
     const task = tasks.get(key);
-    if (task === undefined) {
-      external.push(awaited);
-      return;
-    }
     const edge = `${awaited.branch}${key}`;
-    if (seen.has(edge)) return;
-    seen.add(edge);
-    awaits.push({ task, branch: awaited.branch });
+    if (task === undefined) found.external.push(awaited);
+    else if (!found.seen.has(edge)) found.awaits.push({ task, branch: awaited.branch });
+    found.seen.add(edge);
   });
-  return awaits.length === 0 && external.length === 0 ? NO_EDGES : { awaits, external };
+  return found === undefined ? NO_EDGES : { awaits: found.awaits, external: found.external };
 }
 
 /**

@@ -31,6 +31,9 @@ const WORKFLOW = Uint8Array.from([0xa1, 0x65, ...ascii('tasks')]);
 const LIST = 0x80;
 
 const CHUNK = 2 ** 20;
+const EMPTY_LIST = Uint8Array.of(LIST);
+const NULL = Uint8Array.of(0xf6);
+
 /** Names the tasks of one workflow, then the workflow. */
 export class WorkflowNamer {
   #count = 0;
@@ -38,10 +41,22 @@ export class WorkflowNamer {
   #chunk = new Uint8Array(CHUNK);
   #used = 0;
 
-  /** CID of a task's instruction. `add` is to be called before anything else is encoded. */
-  instruction(run: Instruction): { readonly instruction: CID; readonly add: (task: Omit<Task, 'run'>, meta?: Uint8Array) => void } {
-    const bytes = encodePooled({ op: run.op, nnc: run.nnc, rsc: run.rsc, input: run.input });
-    return { instruction: ofValueBytes(bytes), add: (task, meta = encode(task.meta)) => this.#add(bytes, task, meta) };
+  /** DAG-CBOR of an instruction, in memory that is only good until the task is added. */
+  encode({ rsc, op, input, nnc }: Instruction): Uint8Array {
+    return encodePooled({ op, nnc, rsc, input });
+  }
+
+  /** Adds a task; `run` is its encoded instruction, `meta` its encoded `meta`, which many tasks share. */
+  add(run: Uint8Array, { cause, prf }: Task, meta: Uint8Array): void {
+    this.#count++;
+    this.#write(PROOFS);
+    this.#write(prf.length === 0 ? EMPTY_LIST : encodePooled(prf));
+    this.#write(RUN);
+    this.#write(run);
+    this.#write(META);
+    this.#write(meta);
+    this.#write(CAUSE);
+    this.#write(cause === null ? NULL : encodePooled(cause));
   }
 
   /** CID of `{tasks}` with the tasks added, in that order. */
@@ -55,18 +70,6 @@ export class WorkflowNamer {
       at += part.length;
     }
     return ofValueBytes(whole);
-  }
-
-  #add(run: Uint8Array, { cause, prf }: Omit<Task, 'run'>, meta: Uint8Array): void {
-    this.#count++;
-    this.#write(PROOFS);
-    this.#write(encodePooled(prf));
-    this.#write(RUN);
-    this.#write(run);
-    this.#write(META);
-    this.#write(meta);
-    this.#write(CAUSE);
-    this.#write(encodePooled(cause));
   }
 
   #write(bytes: Uint8Array): void {

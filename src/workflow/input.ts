@@ -22,6 +22,26 @@ export function checkInput(op: string, input: Ipld): void {
     const wrong = value === undefined ? (op === 'wasm/run' ? 'is missing' : undefined) : accepts(value);
     if (wrong !== undefined) refuse(`"${key}" in "input" of ${op} ${wrong}`);
   }
+  checkPromises(input);
+}
+
+/** What is meant as a promise but is none would reach the task as data, and nothing would be awaited. */
+function checkPromises(value: Ipld): void {
+  if (isList(value)) for (const item of value) checkPromises(item);
+  if (!isMap(value)) return;
+  const awaited = asPromise(value);
+  if (awaited !== undefined) {
+    if (!/^(\/([^~]|~[01])*)?$/.test(awaited.at)) refuse(`"${awaited.at}" is not a JSON pointer`, 'Write /stdout, or /files/out.json.');
+    return;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (key.startsWith('await/'))
+      refuse(
+        `"${key}" does not make a promise here`,
+        'A promise is {"await/ok": LINK}, await/error or await/*, with at most an "at" that is a JSON pointer.',
+      );
+    checkPromises(item);
+  }
 }
 
 /** What is wrong with a value, or undefined. */

@@ -1,5 +1,5 @@
 import { DocketError, type Place } from '../errors.ts';
-import type { CID } from '../ipld/cid.ts';
+import { type CID, ofValueBytes } from '../ipld/cid.ts';
 import { encode } from '../ipld/dag-cbor.ts';
 import type { Ipld, IpldMap } from '../ipld/value.ts';
 import { type Edges, edgesOf, keyOf, sort } from './graph.ts';
@@ -64,14 +64,15 @@ export class PlanBuilder {
   /** Gives the CID of the draft's instruction. Throws `WORKFLOW_DUPLICATE`, at `place`. */
   add(draft: Draft, place?: () => Place): CID {
     const { task } = draft;
-    const { instruction, add } = this.#namer.instruction(task.run);
+    const run = this.#namer.encode(task.run);
+    const instruction = ofValueBytes(run);
     const key = keyOf(instruction);
     const twin = this.#byInstruction.get(key);
     if (twin !== undefined) {
       this.#share(this.#nodes[twin]!, draft, place);
       return this.#nodes[twin]!.instruction;
     }
-    add(task, this.#metaOf(task));
+    this.#namer.add(run, task, this.#metaOf(task));
     this.#byInstruction.set(key, this.#nodes.length);
     this.#nodes.push({ draft, instruction, aliases: draft.aliases === undefined ? undefined : [...draft.aliases] });
     return instruction;

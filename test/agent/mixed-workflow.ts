@@ -18,7 +18,7 @@ export function mixedWorkflow(name: string): string {
     defaults: { limits: { memory: '64MiB', time: '60s' }, retry: { attempts: 20, backoff: '5ms' } },
     tasks: {
       fib: {
-        each: Array.from({ length: 20 }, (_, i) => 11 + i),
+        each: Array.from({ length: 20 }, (_, i) => 13 + i),
         module: join(GUESTS, 'numeric.wasm'),
         func: 'fib',
         args: ['${item}'],

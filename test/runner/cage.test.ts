@@ -28,6 +28,7 @@ const probe = (port: number, outside: string): string => `
   };
   await attempt('read a file', () => fs.readFileSync('/etc/passwd'));
   await attempt('list a folder', () => fs.readdirSync('/'));
+  await attempt('read beside the store', () => fs.readFileSync(process.argv[2] + '-of-another/secret'));
   await attempt('read its own environment', () => fs.readFileSync('/proc/self/environ'));
   await attempt('write a file', () => fs.writeFileSync(${JSON.stringify(outside)}, 'x'));
   await attempt('read the code of Docket', () => fs.readFileSync(${JSON.stringify(code)}));
@@ -61,6 +62,8 @@ test('a program in the cage reaches the store and nothing else', async (t) => {
   t.after(() => rm(folder, { recursive: true, force: true }));
   const store = join(folder, 'store');
   await mkdir(join(store, 'tmp'), { recursive: true });
+  await mkdir(`${store}-of-another`);
+  await writeFile(`${store}-of-another/secret`, 'secret');
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
@@ -81,6 +84,7 @@ test('a program in the cage reaches the store and nothing else', async (t) => {
   assert.deepEqual(found, {
     'read a file': denied,
     'list a folder': denied,
+    'read beside the store': denied,
     'read its own environment': denied,
     'write a file': denied,
     'read the code of Docket': 'done',

@@ -13,7 +13,7 @@ import { Slot, type SlotEnd } from '../../src/runner/slot.ts';
 import { DiskStore } from '../../src/store/disk-store.ts';
 import type { Limits } from '../../src/workflow/limits.ts';
 
-export const LIMITS: Limits = { memory: 64 << 20, time: 20_000, output: 64 << 20, openFiles: 64 };
+const LIMITS: Limits = { memory: 64 << 20, time: 20_000, output: 64 << 20, openFiles: 64 };
 
 const assembler = await wabt();
 

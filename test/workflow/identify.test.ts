@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ofBlob, ofValue } from '../../src/ipld/cid.ts';
+import { ofBlob, ofValue, ofValueBytes } from '../../src/ipld/cid.ts';
+import { encode } from '../../src/ipld/dag-cbor.ts';
 import { Float, type Ipld } from '../../src/ipld/value.ts';
 import { identify, invocationOf, WorkflowNamer } from '../../src/workflow/identify.ts';
 import type { Task } from '../../src/workflow/model.ts';
@@ -38,9 +39,9 @@ test('a workflow put together from its tasks has the name of the whole', () => {
     if (count === 3) tasks.push(TASKS[2]!);
     const namer = new WorkflowNamer();
     for (const task of tasks) {
-      const { instruction, add } = namer.instruction(task.run);
-      assert.equal(instruction.toString(), ofValue({ ...task.run }).toString());
-      add(task);
+      const run = namer.encode(task.run);
+      assert.equal(ofValueBytes(run).toString(), ofValue({ ...task.run }).toString());
+      namer.add(run, task, encode(task.meta));
     }
     const whole = { tasks: tasks.map(({ run, cause, meta, prf }) => ({ run: { ...run }, cause, meta, prf })) };
     assert.equal(namer.workflow().toString(), ofValue(whole).toString());

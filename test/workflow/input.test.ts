@@ -69,6 +69,23 @@ test('inputs as they should not be', () => {
     { grant: 'clock' },
   ];
   for (const input of bad) assert.throws(() => checkInput('wasi/run', input), { code: 'WORKFLOW_INVALID' }, JSON.stringify(input));
+  for (const wrong of [
+    { 'await/ok': 'text' },
+    { 'await/ok': ofValue(1), att: '/x' },
+    { 'await/some': ofValue(1) },
+    { 'await/ok': ofValue(1), 'await/error': ofValue(1) },
+  ]) {
+    assert.throws(() => checkInput('wasm/run', { func: 'f', args: [{ deep: [wrong] }] }), {
+      code: 'WORKFLOW_INVALID',
+      message: /does not make a promise/,
+    });
+  }
+  for (const at of ['stdout', '/a~', '/a~2', ' /a']) {
+    assert.throws(() => checkInput('wasi/run', { stdin: { 'await/ok': ofValue(1), at } }), {
+      code: 'WORKFLOW_INVALID',
+      message: /not a JSON pointer/,
+    });
+  }
   for (const input of [{}, { func: 'f' }, { args: [] }, { func: 1, args: [] }, { func: 'f', args: {} }, { func: 'f', args: [], env: {} }]) {
     assert.throws(() => checkInput('wasm/run', input), { code: 'WORKFLOW_INVALID' }, JSON.stringify(input));
   }

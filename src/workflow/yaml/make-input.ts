@@ -25,7 +25,14 @@ function wasiMaker({ args, env, stdin, files, outputs, grant }: WasiBody, world:
   if (grant.length > 0) parts.push(['grant', maker(true, () => grant)]);
   return maker(
     parts.every(([, { constant }]) => constant),
-    (frame) => Object.fromEntries(parts.map(([key, { make }]) => [key, make(frame)] as const).filter(([, value]) => value !== '')),
+    (frame) => {
+      const input: Record<string, Ipld> = {};
+      for (const [key, { make }] of parts) {
+        const value = make(frame);
+        if (value !== '') input[key] = value;
+      }
+      return input;
+    },
   );
 }
 
