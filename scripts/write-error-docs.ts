@@ -28,11 +28,6 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     'Raise the limit, or let it write less.',
     true,
   ],
-  'limit/open-files': [
-    'It held more files open at a time than `limits.openFiles` allows.',
-    'Raise the limit, or let it close files.',
-    true,
-  ],
   'limit/memory': ['It wanted more memory than `limits.memory` allows, and gave up.', 'Raise the limit.', true],
   'limit/stack': [
     'Its calls nested deeper than the engine can hold. How deep that is depends on how far the code was optimized.',

@@ -22,6 +22,12 @@ export function ofValueBytes(bytes: Uint8Array): CID {
   return fromDigest(DAG_CBOR, SHA3_256, sha3(bytes));
 }
 
+/** Whether `cid` is what `ofValueBytes` makes of `bytes`. */
+export function isOfValueBytes(cid: CID, bytes: Uint8Array): boolean {
+  const { code, digest } = cid.multihash;
+  return cid.code === DAG_CBOR && code === SHA3_256 && Buffer.compare(digest, sha3(bytes)) === 0;
+}
+
 /** Name of a blob: raw, SHA2-256, CIDv1 (`bafkrei…`). */
 export function ofBlob(bytes: Uint8Array): CID {
   return fromSha256(sha256(bytes));

@@ -30,6 +30,22 @@ export function decode(bytes: Uint8Array): Ipld {
   return value;
 }
 
+/**
+ * The value under one key of the map that `bytes` are; undefined if it has no such key. What stands behind it is not looked at, so this is
+ * for bytes that were decoded whole before.
+ */
+export function decodeKey(bytes: Uint8Array, key: string): Ipld | undefined {
+  const reader: Reader = { bytes, at: 0, own: undefined };
+  const first = bytes[0];
+  if (first === undefined || first >> 5 !== 5) throw invalid(0, 'it is not a map');
+  for (let left = readLength(reader, first); left > 0; left--) {
+    const found = read(reader, 1);
+    const value = read(reader, 1);
+    if (found === key) return value;
+  }
+  return undefined;
+}
+
 function invalid(at: number, problem: string, cause?: unknown): DocketError {
   const message = `not canonical DAG-CBOR at byte ${at}: ${problem}`;
   return new DocketError('IPLD_INVALID', message, cause === undefined ? { details: { at } } : { details: { at }, cause });

@@ -1,5 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import { encode } from '../ipld/dag-cbor.ts';
+import { encodePooled } from '../ipld/dag-cbor-encode.ts';
 import { sha3 } from '../ipld/hash.ts';
 import type { Ipld, IpldMap } from '../ipld/value.ts';
 
@@ -13,7 +14,7 @@ import type { Ipld, IpldMap } from '../ipld/value.ts';
  *   Merkle hash over the awaited keys and not just over instruction CIDs, it changes when a limit or an op's semantics changes anywhere
  *   upstream. Only tasks whose whole upstream is pure and not forced may be looked up by it.
  *
- * The preimages are stored, so that `why` can compare two keys field by field.
+ * The preimages of resolved keys are stored, so that `why` can compare two of them field by field.
  */
 
 /** What besides the instruction decides the result. */
@@ -42,12 +43,13 @@ interface Named {
 
 /** `input` is the instruction's input with every promise replaced. */
 export function resolved(run: Named, input: Ipld, conditions: Conditions): Key {
-  return hashed({ ...common(run, conditions), input });
+  const preimage = encode({ ...common(run, conditions), input });
+  return { key: sha3(preimage), preimage };
 }
 
-/** `awaits` are the declared keys of the tasks awaited, in the order of the plan. */
-export function declared(run: Named, instruction: CID, awaits: readonly Uint8Array[], conditions: Conditions): Key {
-  return hashed({ ...common(run, conditions), instruction, awaits });
+/** 32 bytes. `awaits` are the declared keys of the tasks awaited, in the order of the plan. */
+export function declared(run: Named, instruction: CID, awaits: readonly Uint8Array[], conditions: Conditions): Uint8Array {
+  return sha3(encodePooled({ ...common(run, conditions), instruction, awaits }));
 }
 
 /** Where a deterministic error of the same work is filed, for authors who asked for that: apart, so that it is never taken for a result. */
@@ -66,9 +68,4 @@ function common(run: Named, { module, limits, grants, semantics }: Conditions): 
     limits: { memory: limits.memory, output: limits.output, openFiles: limits.openFiles },
     ...(module === undefined ? { resource: run.rsc } : { module }),
   };
-}
-
-function hashed(preimage: IpldMap): Key {
-  const bytes = encode(preimage);
-  return { key: sha3(bytes), preimage: bytes };
 }

@@ -1,11 +1,11 @@
 import { DocketError } from '../errors.ts';
-import { type CID, ofValueBytes } from '../ipld/cid.ts';
-import { decode as decodeCbor } from '../ipld/dag-cbor.ts';
+import { type CID, isOfValueBytes, ofValueBytes } from '../ipld/cid.ts';
+import { decode as decodeCbor, decodeKey } from '../ipld/dag-cbor.ts';
 import { publicKeyOf } from '../ipld/did-key.ts';
 import { verify as verifySignature } from '../ipld/identity.ts';
 import type { Ipld } from '../ipld/value.ts';
 import { type Envelope, open } from './envelope.ts';
-import type { Receipt } from './model.ts';
+import type { Out, Receipt } from './model.ts';
 import { outcomeOf } from './out.ts';
 import { asReceipt, misshapen } from './shape.ts';
 
@@ -50,13 +50,30 @@ export function decode(bytes: Uint8Array): Decoded {
  * CID covers everything but the signature, which is not looked at.
  */
 export function decodeAs(cid: CID, bytes: Uint8Array): Receipt | undefined {
-  const envelope = open(bytes);
-  if (envelope === undefined || !ofValueBytes(envelope.r).equals(cid)) return undefined;
+  const envelope = openAs(cid, bytes);
   try {
-    return receiptOf(envelope);
+    return envelope && receiptOf(envelope);
   } catch {
     return undefined;
   }
+}
+
+/** As `decodeAs`, but only what came out: a memo hit needs no more, and the rest takes most of the time. */
+export function outAs(cid: CID, bytes: Uint8Array): Out | undefined {
+  const envelope = openAs(cid, bytes);
+  try {
+    const out = envelope && decodeKey(envelope.r, 'out');
+    if (out === undefined) return undefined;
+    outcomeOf(out);
+    return out as unknown as Out;
+  } catch {
+    return undefined;
+  }
+}
+
+function openAs(cid: CID, bytes: Uint8Array): Envelope | undefined {
+  const envelope = open(bytes);
+  return envelope !== undefined && isOfValueBytes(cid, envelope.r) ? envelope : undefined;
 }
 
 function receiptOf({ r }: Envelope): Receipt {

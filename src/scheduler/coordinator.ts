@@ -431,13 +431,14 @@ export class Coordinator {
     const remakes = (this.#remakes.get(task) ?? 0) + 1;
     this.#remakes.set(task, remakes);
     if (makers.length === 0 || remakes > MOST_REMAKES) this.#refuse(task, { code: 'invalid', message: why });
-    else for (const maker of makers) {
-      this.#mustRun.add(maker);
-      this.#apply(State.reopen(this.#state, maker, task));
-      for (const input of this.#state.plan.tasks[maker]!.awaits) {
-        if (this.#state.status[input.task] === State.IDLE) this.#toLook.push(input.task);
+    else
+      for (const maker of makers) {
+        this.#mustRun.add(maker);
+        this.#apply(State.reopen(this.#state, maker, task));
+        for (const input of this.#state.plan.tasks[maker]!.awaits) {
+          if (this.#state.status[input.task] === State.IDLE) this.#toLook.push(input.task);
+        }
       }
-    }
     if (prepared !== undefined) for (const twin of this.#twins.release(task, prepared.key.key)) this.#again(twin);
   }
 

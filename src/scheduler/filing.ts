@@ -17,7 +17,7 @@ import type { Policy } from './policies.ts';
 import type { Result } from './state.ts';
 
 /** Errors that the same work would give again, so that they may be memoized where the author asks. */
-const DETERMINISTIC: ReadonlySet<FailureCode> = new Set(['exit', 'trap', 'invalid', 'limit/output', 'limit/open-files', 'limit/memory']);
+const DETERMINISTIC: ReadonlySet<FailureCode> = new Set(['exit', 'trap', 'invalid', 'limit/output', 'limit/memory']);
 
 /** One attempt that ended. */
 export interface Ended {
@@ -50,9 +50,7 @@ export class Filing {
     const { task, outcome, key } = ended;
     const { instruction, invocation } = task;
     const { cid, bytes } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended), key: this.#signer });
-    const changes: Change[] = [
-      { kind: 'receipt', cid, instruction, invocation, bytes, at: Math.round(ended.started + ended.usage.wall) },
-    ];
+    const changes: Change[] = [{ kind: 'receipt', cid, instruction, invocation, bytes, at: Math.round(ended.started + ended.usage.wall) }];
     if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
     return { receipt: cid, changes };
   }
@@ -65,7 +63,13 @@ export class Filing {
   }
 
   /** The row that says how a task of a run ended. */
-  row(run: string, index: number, task: PlannedTask, result: Result, more: { readonly key: Uint8Array | null; readonly attempts: number }): Change {
+  row(
+    run: string,
+    index: number,
+    task: PlannedTask,
+    result: Result,
+    more: { readonly key: Uint8Array | null; readonly attempts: number },
+  ): Change {
     const { label, instruction } = task;
     return {
       kind: 'run-task',

@@ -36,7 +36,13 @@ function invalid(message: string): Failure {
 }
 
 function follow(whole: Ipld, pointer: string, blobs: BlobView): { value?: Ipld; problem?: string } {
-  const steps = pointer === '' ? [] : pointer.slice(1).split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const steps =
+    pointer === ''
+      ? []
+      : pointer
+          .slice(1)
+          .split('/')
+          .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
   let value: Ipld = whole;
   for (const [i, step] of steps.entries()) {
     if (isLink(value) && Cid.isTree(value)) return intoTree(value, steps.slice(i).join('/'), blobs);
@@ -55,7 +61,9 @@ function intoTree(cid: Cid.CID, path: string, blobs: BlobView): { value?: Ipld; 
   const below = Object.entries(tree).filter(([name]) => name.startsWith(prefix));
   if (below.length === 0) {
     const names = Object.keys(tree);
-    return { problem: `the task left no file "${path}"${names.length === 0 ? ' (it left none)' : ` (it left: ${names.slice(0, 10).join(', ')})`}` };
+    return {
+      problem: `the task left no file "${path}"${names.length === 0 ? ' (it left none)' : ` (it left: ${names.slice(0, 10).join(', ')})`}`,
+    };
   }
   const bytes = Tree.encode(Object.fromEntries(below.map(([name, value]) => [name.slice(prefix.length), value])));
   const link = Cid.ofTree(bytes);

@@ -70,7 +70,7 @@ export class Lookup {
     tasks.forEach((task, i) => {
       if (this.#clean[i] !== 1) return;
       const awaits = task.awaits.map((input) => keyAt(keys, input.task));
-      keys.set(Key.declared(task.task.run, task.instruction, awaits, this.#policies.of(i)).key, i * KEY_LENGTH);
+      keys.set(Key.declared(task.task.run, task.instruction, awaits, this.#policies.of(i)), i * KEY_LENGTH);
     });
     return keys;
   }
@@ -82,16 +82,28 @@ export class Lookup {
   /** Results of these tasks by declared key; undefined where there is none. */
   byDeclared(tasks: readonly number[]): (Hit | undefined)[] {
     const clean = tasks.filter((task) => this.#clean[task] === 1);
-    const found = this.#find('declared', clean, clean.map((task) => this.declaredKey(task)!));
+    const found = this.#find(
+      'declared',
+      clean,
+      clean.map((task) => this.declaredKey(task)!),
+    );
     return tasks.map((task) => found.get(task));
   }
 
   /** Results of these tasks by resolved key. */
   byResolved(tasks: readonly { readonly task: number; readonly key: Uint8Array }[]): (Hit | undefined)[] {
     const allowed = tasks.filter(({ task }) => this.#mayHit(task));
-    const found = this.#find('resolved', allowed.map(({ task }) => task), allowed.map(({ key }) => key));
+    const found = this.#find(
+      'resolved',
+      allowed.map(({ task }) => task),
+      allowed.map(({ key }) => key),
+    );
     const errors = allowed.filter(({ task }) => this.#policies.of(task).memo === 'errors' && !found.has(task));
-    const failures = this.#find('resolved', errors.map(({ task }) => task), errors.map(({ key }) => Key.forError(key)));
+    const failures = this.#find(
+      'resolved',
+      errors.map(({ task }) => task),
+      errors.map(({ key }) => Key.forError(key)),
+    );
     return tasks.map(({ task }) => found.get(task) ?? failures.get(task));
   }
 
@@ -123,9 +135,9 @@ export class Lookup {
 }
 
 function readHit(cid: CID, bytes: Uint8Array, via: Exclude<Via, 'ran'>): Hit | undefined {
-  const receipt = Receipt.decodeAs(cid, bytes);
-  if (receipt === undefined) return undefined;
-  const [tag, value] = receipt.out;
+  const out = Receipt.outAs(cid, bytes);
+  if (out === undefined) return undefined;
+  const [tag, value] = out;
   return { status: tag === 'error' ? FAILED : OK, value, receipt: cid, via };
 }
 

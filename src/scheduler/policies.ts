@@ -46,7 +46,15 @@ export class Policies {
   #read(task: Task, module: CID | undefined, grants: readonly string[]): Policy {
     const { meta } = task;
     const semantics = this.#semantics(task.run.op);
-    return { limits: Limit.fromMeta(meta), retry: Limit.retryFromMeta(meta), memo: memoOf(meta), grants, pure: isPure(task), semantics, module };
+    return {
+      limits: Limit.fromMeta(meta),
+      retry: Limit.retryFromMeta(meta),
+      memo: memoOf(meta),
+      grants,
+      pure: isPure(task),
+      semantics,
+      module,
+    };
   }
 }
 

@@ -24,7 +24,10 @@ export class Promises {
         if (this.#external.has(name)) continue;
         const hit = lookup.newest(instruction);
         if (hit === undefined) {
-          throw new DocketError('PROMISE_UNRESOLVED', `task ${label} awaits ${instruction}, which is not in the workflow and has no receipt here`);
+          throw new DocketError(
+            'PROMISE_UNRESOLVED',
+            `task ${label} awaits ${instruction}, which is not in the workflow and has no receipt here`,
+          );
         }
         this.#external.set(name, hit);
       }

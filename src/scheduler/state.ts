@@ -17,7 +17,7 @@ import type { Branch, Plan } from '../workflow/model.ts';
 export const IDLE = 0;
 export const WAITING = 1;
 export const READY = 2;
-export const RUNNING = 3;
+const RUNNING = 3;
 export const RESTING = 4;
 export const OK = 5;
 export const FAILED = 6;
@@ -68,8 +68,8 @@ export function create(plan: Plan): RunState {
   };
 }
 
-export function dependentsOf(state: RunState, task: number): Uint32Array {
-  return state.dependents.subarray(state.offsets[task]!, state.offsets[task + 1]!);
+function dependentsOf(state: RunState, task: number): Uint32Array {
+  return state.dependents.subarray(state.offsets[task], state.offsets[task + 1]);
 }
 
 /** Tasks nobody awaits; they and the named outputs are what a run is for. */

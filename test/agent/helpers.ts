@@ -127,6 +127,12 @@ export class Place implements Disposable {
     return this.#query('SELECT run, state FROM runs ORDER BY id').map(([run, state]) => ({ run: run as string, state: state as string }));
   }
 
+  /** Labels of the tasks that ended, by instruction. */
+  labels(): Map<string, string> {
+    const rows = this.#query('SELECT instruction, label FROM run_tasks');
+    return new Map(rows.map(([instruction, label]) => [Buffer.from(instruction as Uint8Array).toString('hex'), label as string]));
+  }
+
   /** Changes the ledger behind Docket's back. */
   tamper(sql: string, ...parameters: (string | number | Uint8Array)[]): void {
     using db = new DatabaseSync(this.paths.ledger, { timeout: 5_000 });

@@ -48,13 +48,14 @@ describe('declared key', () => {
   const base = Key.declared(run, instruction, [], conditions);
 
   it('changes with the declared key of a task it awaits, so that a limit changed upstream shows', () => {
-    const one = Key.declared(run, instruction, [base.key], conditions);
+    const one = Key.declared(run, instruction, [base], conditions);
     const upstream = Key.declared(run, instruction, [], { ...conditions, limits: { ...conditions.limits, memory: 131072 } });
-    assert.notEqual(hex(Key.declared(run, instruction, [upstream.key], conditions)), hex(one));
+    assert.notDeepEqual(Key.declared(run, instruction, [upstream], conditions), one);
+    assert.notDeepEqual(one, base);
   });
 
   it('is never a resolved key, nor the name of an error', () => {
-    assert.notEqual(hex(base), hex(Key.resolved(run, instruction, conditions)));
-    assert.notDeepEqual(Key.forError(base.key), base.key);
+    assert.notDeepEqual(base, Key.resolved(run, instruction, conditions).key);
+    assert.notDeepEqual(Key.forError(base), base);
   });
 });

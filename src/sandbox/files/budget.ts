@@ -45,4 +45,4 @@ export class Budget {
 }
 
 /** What one directory entry a guest makes costs beside its name: an empty file is not free for the host. */
-export const ENTRY_COST = 256;
+export const ENTRY_COST = 1024;

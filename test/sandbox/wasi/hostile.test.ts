@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { isDocketError } from '../../../src/errors.ts';
 import { DiskStore } from '../../../src/store/disk-store.ts';
 import { BlobReader } from '../../../src/store/blob-reader.ts';
-import { LimitReached } from '../../../src/sandbox/files/budget.ts';
+import { ENTRY_COST, LimitReached } from '../../../src/sandbox/files/budget.ts';
 import { outputs } from '../../../src/sandbox/files/collect.ts';
 import { OFLAG } from '../../../src/sandbox/wasi/abi.ts';
 import type { Preview1 } from '../../../src/sandbox/wasi/preview1.ts';
@@ -119,7 +119,7 @@ describe('the output budget', () => {
     };
     for (const [what, act] of Object.entries(acts)) {
       const { count } = fill(limit, act);
-      assert.ok(count > 200 && count < limit / 256, `${count} ${what}`);
+      assert.ok(count > 50 && count < limit / ENTRY_COST, `${count} ${what}`);
     }
     const { count } = fill(limit, (guest, i) => guest.call('path_symlink', ...guest.put('x'.repeat(4000)), 3, ...path(guest, i)));
     assert.ok(count <= 16, 'a long target costs its length');
@@ -133,7 +133,7 @@ describe('the output budget', () => {
     ]) {
       const { guest, count } = fill(1 << 30, grow);
       assert.equal(count, 0);
-      assert.ok(guest.wasi.files.budget.peak < 1000);
+      assert.ok(guest.wasi.files.budget.peak < ENTRY_COST + 100);
     }
   });
 
@@ -163,12 +163,12 @@ describe('the output budget', () => {
     const { budget } = guest.wasi.files;
     const rename = (from: string, to: string): string => guest.call('path_rename', 3, ...guest.put(from), 3, ...guest.put(to));
     assert.equal(rename('f', 'gg'), 'OK');
-    assert.equal(budget.held, 258, 'the name it was mounted under cost nothing');
+    assert.equal(budget.held, ENTRY_COST + 2, 'the name it was mounted under cost nothing');
     assert.equal(rename('gg', 'h'.repeat(100)), 'OK');
-    assert.equal(budget.held, 356);
+    assert.equal(budget.held, ENTRY_COST + 100);
     guest.call('fd_close', guest.file('other'));
     assert.equal(rename('h'.repeat(100), 'other'), 'OK');
-    assert.equal(budget.held, 261, 'what was replaced is given up');
+    assert.equal(budget.held, ENTRY_COST + 5, 'what was replaced is given up');
     assert.equal(guest.call('path_unlink_file', 3, ...guest.put('other')), 'OK');
     assert.equal(budget.held, 0);
   });

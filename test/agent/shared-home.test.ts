@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { buildGuests } from '../../scripts/build-guests.ts';
+import { countBy, type Ended, list, Place, type Report, WORK, workIntervals } from './helpers.ts';
+import { mixedWorkflow, SIZE } from './mixed-workflow.ts';
+
+before(() => buildGuests());
+
+/** Tasks that keep a processor busy and tell when; impure, so that every run runs them all. */
+function busy(name: string, count: number, ms: number): string {
+  const items = Array.from({ length: count }, (_, i) => i);
+  return JSON.stringify({ tasks: { [name]: { each: items, module: 'work.wasm', args: [String(ms)], grant: ['clock'], nonce: `${name}-\${index}` } } });
+}
+
+/** The most guests that were at work at one time. */
+function mostAtOnce(intervals: readonly { readonly began: number; readonly ended: number }[]): number {
+  const changes = intervals.flatMap(({ began, ended }): [number, number][] => [[began, 1], [ended, -1]]);
+  let now = 0;
+  let most = 0;
+  for (const [, change] of changes.toSorted(([a, up], [b, other]) => a - b || up - other)) most = Math.max(most, (now += change));
+  return most;
+}
+
+function assertPeaceful(ends: readonly Ended[]): void {
+  for (const { status, stderr } of ends) {
+    assert.equal(status, 0, stderr);
+    assert.doesNotMatch(stderr, /locked|busy/i);
+  }
+}
+
+test('three commands at once never use more slots than the home has', async () => {
+  using place = new Place();
+  place.write('work.wasm', WORK);
+  const files = ['a', 'b', 'c'].map((name) => place.write(`${name}.yaml`, busy(name, 25, 12)));
+  assertPeaceful(await Promise.all(files.map((file) => place.docket('run', file, '--slots', '2'))));
+  const intervals = workIntervals(place.receipts());
+  assert.equal(intervals.length, 75);
+  const most = mostAtOnce(intervals);
+  assert.ok(most <= 2, `${most} guests at once on two slots`);
+  assert.deepEqual(place.leftovers(), []);
+});
+
+test('the same workflow in three commands at once gives three times the same', async () => {
+  using place = new Place();
+  const same = place.write('same.yaml', mixedWorkflow('same'));
+  const ends = await Promise.all([1, 2, 3].map(() => place.docket('run', same, '--json')));
+  assertPeaceful(ends);
+  const reports = ends.map(({ stdout }) => JSON.parse(stdout) as Report);
+  for (const { state, outputs } of reports) assert.deepEqual([state, outputs], ['completed', reports[0]!.outputs]);
+  const ok = countBy(place.receipts(), ({ instruction, tag }) => `${instruction} ${tag}`);
+  assert.equal(ok.size, SIZE);
+  assert.deepEqual(place.leftovers(), []);
+});
+
+test('a short run gets a slot within a few tasks of a long one that holds them all', async () => {
+  using place = new Place();
+  place.write('work.wasm', WORK);
+  const long = place.start('run', place.write('long.yaml', busy('long', 60, 50)), '--slots', '2');
+  await long.until(() => place.receipts().length > 0);
+  const known = new Set(place.receipts().map(({ instruction }) => instruction));
+  const short = place.start('exec', 'work.wasm', '--grant', 'clock', '--', '50');
+  let waitedFrom = 0;
+  await short.until(() => {
+    if (waitedFrom === 0 && list(place.paths.locks).some((name) => name.startsWith('waiting-0-'))) waitedFrom = Date.now();
+    return waitedFrom > 0;
+  });
+  assertPeaceful([await short.ended]);
+  assert.equal(long.hasEnded, false, 'the long one goes on');
+  assertPeaceful([await long.ended]);
+
+  const groups = countBy(place.receipts(), ({ instruction }) => instruction);
+  assert.equal(groups.size, 61);
+  const all = workIntervals(place.receipts());
+  // Of the run that goes on, every instruction but one is of the long run: the one that is not is ours.
+  const mine = all.filter(({ instruction }) => !known.has(instruction)).find(({ instruction }) => isOfExec(place, instruction));
+  assert.ok(mine !== undefined);
+  const before = all.filter(({ began }) => began >= waitedFrom && began < mine.began).length;
+  assert.ok(before <= 30, `${before} tasks of the long run began while the short one waited`);
+});
+
+function isOfExec(place: Place, instruction: string): boolean {
+  return place.labels().get(instruction) === 'exec';
+}
