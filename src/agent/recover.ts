@@ -102,7 +102,7 @@ async function crashReceipts(parts: Parts, run: string, begun: readonly Started[
     const usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
     const policy = policies.of(index);
     const { receipt, changes } = filing.issue({ index, task, policy, outcome: CRASH, usage, started: parts.clock.now(), attempt, key: undefined });
-    const result = { status: FAILED, value: failureMap(CRASH.failure), receipt, via: 'ran' } as const;
-    return [...changes, filing.row(run, index, task, result, { key: null, attempts: attempt })];
+    const result = { status: FAILED, value: failureMap(CRASH.failure), via: 'ran' } as const;
+    return [...changes, filing.row(run, index, task, result, { receipt, key: null, attempts: attempt })];
   });
 }

@@ -8,7 +8,8 @@ import type { SlotEnd } from '../runner/slot.ts';
  * Invariants
  * C1. A job is placed only on a slot whose lease is held, so slots are never oversubscribed, whoever shares the home.
  * C2. One job of a slot runs, the others are in its pipe so that the runner never waits for us. Only jobs expected to be short get a
- *     place behind another, the shorter the more of them, and never beside a job that must run alone.
+ *     place behind another, which must be short too (or they would wait for a long one while other slots are free), the shorter the more of
+ *     them, and never beside a job that must run alone.
  * C3. A slot that others wait for is given back at a task boundary once it was held for a while, and asked for again.
  */
 
@@ -29,6 +30,8 @@ interface Member {
   readonly lease: Lease;
   readonly since: number;
   outstanding: number;
+  /** The least depth of the jobs in line. */
+  depth: number;
   alone: boolean;
   leaving: boolean;
 }
@@ -84,7 +87,7 @@ export class Crew {
     try {
       const lease = await this.#source.acquire(this.#stop.signal);
       if (this.#stop.signal.aborted) return await lease.release();
-      this.#members.add({ lease, since: this.#clock.monotonic(), outstanding: 0, alone: false, leaving: false });
+      this.#members.add({ lease, since: this.#clock.monotonic(), outstanding: 0, depth: 1, alone: false, leaving: false });
     } catch (cause) {
       if (!this.#stop.signal.aborted) this.#onFailure(cause);
     } finally {
@@ -103,6 +106,7 @@ export class Crew {
     }
     if (chosen === undefined) return undefined;
     const member = chosen;
+    member.depth = member.outstanding === 0 ? job.depth : Math.min(member.depth, job.depth);
     member.outstanding++;
     member.alone = job.alone;
     return { submit: (work, signal) => this.#submit(member, work, signal), cancel: () => this.#vacate(member) };

@@ -14,7 +14,7 @@ import type { PlannedTask } from '../workflow/model.ts';
 import { stateName } from './events.ts';
 import type { Lookup } from './lookup.ts';
 import type { Policy } from './policies.ts';
-import type { Result } from './state.ts';
+import type { Settled } from './state.ts';
 
 /** Errors that the same work would give again, so that they may be memoized where the author asks. */
 const DETERMINISTIC: ReadonlySet<FailureCode> = new Set(['exit', 'trap', 'invalid', 'limit/output', 'limit/memory']);
@@ -67,8 +67,8 @@ export class Filing {
     run: string,
     index: number,
     task: PlannedTask,
-    result: Result,
-    more: { readonly key: Uint8Array | null; readonly attempts: number },
+    result: Settled,
+    more: { readonly receipt: CID | null; readonly key: Uint8Array | null; readonly attempts: number },
   ): Change {
     const { label, instruction } = task;
     return {
@@ -79,7 +79,6 @@ export class Filing {
       instruction,
       state: stateName(result.status),
       via: 'via' in result ? result.via : null,
-      receipt: 'receipt' in result ? result.receipt : null,
       cause: 'cause' in result ? result.cause : null,
       ...more,
     };

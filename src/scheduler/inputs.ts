@@ -6,10 +6,10 @@ import type { Awaited } from '../workflow/model.ts';
 import { substitute } from '../workflow/promise.ts';
 import type { BlobView } from './blob-view.ts';
 import { hexOf } from './blob-view.ts';
-import { FAILED, OK, type Result } from './state.ts';
+import { FAILED, OK, type Settled } from './state.ts';
 
 /** What a promise's task gave, as the promise's branch sees it. */
-export type Given = (awaited: Awaited) => Result | undefined;
+export type Given = (awaited: Awaited) => Settled | undefined;
 
 /**
  * Replaces every promise in `value` by what it gave. A pointer leads through maps, lists and, at a link to a tree, into the

@@ -3,17 +3,17 @@ import type { CID } from '../ipld/cid.ts';
 import type { Awaited, Plan } from '../workflow/model.ts';
 import { visitPromises } from '../workflow/promise.ts';
 import type { Hit, Lookup } from './lookup.ts';
-import type { Result, RunState } from './state.ts';
+import type { RunState, Settled } from './state.ts';
 
 /** What the promises of a run stand for: results of its own tasks, or of instructions of earlier runs. */
 export class Promises {
   readonly #state: RunState;
-  readonly #byInstruction = new Map<string, number>();
+  /** Made at the first promise: a flat graph of a million tasks has none. */
+  #byInstruction: ReadonlyMap<string, number> | undefined;
   readonly #external = new Map<string, Hit>();
 
   constructor(state: RunState) {
     this.#state = state;
-    state.plan.tasks.forEach((task, i) => this.#byInstruction.set(nameOf(task.instruction), i));
   }
 
   /** Looks up the instructions that are not in the plan: the newest receipt of each counts. Throws `PROMISE_UNRESOLVED`. */
@@ -38,16 +38,21 @@ export class Promises {
   tasksOf(outputs: Plan['outputs']): number[] {
     const found: number[] = [];
     visitPromises(Object.values(outputs), ({ instruction }) => {
-      const task = this.#byInstruction.get(nameOf(instruction));
+      const task = this.#taskOf(nameOf(instruction));
       if (task !== undefined) found.push(task);
     });
     return found;
   }
 
-  given({ instruction }: Awaited): Result | undefined {
+  given({ instruction }: Awaited): Settled | undefined {
     const name = nameOf(instruction);
-    const task = this.#byInstruction.get(name);
+    const task = this.#taskOf(name);
     return task === undefined ? this.#external.get(name) : this.#state.results[task];
+  }
+
+  #taskOf(instruction: string): number | undefined {
+    this.#byInstruction ??= new Map(this.#state.plan.tasks.map((task, i) => [nameOf(task.instruction), i]));
+    return this.#byInstruction.get(instruction);
   }
 }
 

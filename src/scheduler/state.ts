@@ -28,8 +28,18 @@ export const CANCELLED = 8;
 export type Via = 'ran' | 'declared' | 'resolved';
 
 /** What a settled task gave. `cause` is the task whose end made this one skipped. */
-export type Result =
-  | { readonly status: typeof OK | typeof FAILED; readonly value: Ipld; readonly receipt: CID; readonly via: Via }
+export type Settled = Ended | Unrun;
+
+/** The same with the receipt, which is filed at once and not kept: it takes as much memory as all the rest. */
+export type Result = (Ended & { readonly receipt: CID }) | Unrun;
+
+interface Ended {
+  readonly status: typeof OK | typeof FAILED;
+  readonly value: Ipld;
+  readonly via: Via;
+}
+
+type Unrun =
   | { readonly status: typeof SKIPPED; readonly cause: number; readonly reason: 'failure' | 'branch' }
   | { readonly status: typeof CANCELLED };
 
@@ -42,7 +52,7 @@ export interface RunState {
   /** Dependents of task i: `dependents[offsets[i] … offsets[i + 1]]`. */
   readonly offsets: Uint32Array;
   readonly dependents: Uint32Array;
-  readonly results: (Result | undefined)[];
+  readonly results: (Settled | undefined)[];
   open: number;
 }
 
@@ -129,7 +139,7 @@ function finish(state: RunState, task: number, result: Result, out: Effects): vo
     const [done, how] = next;
     if (isSettled(state, done)) continue;
     state.status[done] = how.status;
-    state.results[done] = how;
+    state.results[done] = 'via' in how ? { status: how.status, value: how.value, via: how.via } : how;
     state.open--;
     out.settled.push(done);
     for (const dependent of dependentsOf(state, done)) {
@@ -153,7 +163,7 @@ function complete(state: RunState, task: number, out: Effects): void {
 }
 
 /** Why `task` cannot run now that `input` is settled, if it cannot. */
-function obstacle(state: RunState, task: number, input: number): Result | undefined {
+function obstacle(state: RunState, task: number, input: number): Unrun | undefined {
   const result = state.results[input]!;
   if (result.status === CANCELLED) return result;
   if (result.status === SKIPPED) return { status: SKIPPED, cause: result.cause, reason: result.reason };

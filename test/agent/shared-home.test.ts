@@ -55,29 +55,20 @@ test('the same workflow in three commands at once gives three times the same', a
 test('a short run gets a slot within a few tasks of a long one that holds them all', async () => {
   using place = new Place();
   place.write('work.wasm', WORK);
-  const long = place.start('run', place.write('long.yaml', busy('long', 60, 50)), '--slots', '2');
+  const long = place.start('run', place.write('long.yaml', busy('long', 1000, 30)), '--slots', '2');
   await long.until(() => place.receipts().length > 0);
-  const known = new Set(place.receipts().map(({ instruction }) => instruction));
-  const short = place.start('exec', 'work.wasm', '--grant', 'clock', '--', '50');
-  let waitedFrom = 0;
-  await short.until(() => {
-    if (waitedFrom === 0 && list(place.paths.locks).some((name) => name.startsWith('waiting-0-'))) waitedFrom = Date.now();
-    return waitedFrom > 0;
-  });
+  const short = place.start('exec', 'work.wasm', '--grant', 'clock', '--', '30');
+  await short.until(() => list(place.paths.locks).some((name) => name.startsWith('waiting-0-')));
+  const waitedFrom = Date.now();
   assertPeaceful([await short.ended]);
   assert.equal(long.hasEnded, false, 'the long one goes on');
-  assertPeaceful([await long.ended]);
+  await long.kill('SIGINT');
 
-  const groups = countBy(place.receipts(), ({ instruction }) => instruction);
-  assert.equal(groups.size, 61);
-  const all = workIntervals(place.receipts());
-  // Of the run that goes on, every instruction but one is of the long run: the one that is not is ours.
-  const mine = all.filter(({ instruction }) => !known.has(instruction)).find(({ instruction }) => isOfExec(place, instruction));
+  const intervals = workIntervals(place.receipts());
+  const labels = place.labels();
+  const mine = intervals.find(({ instruction }) => labels.get(instruction) === 'exec');
   assert.ok(mine !== undefined);
-  const before = all.filter(({ began }) => began >= waitedFrom && began < mine.began).length;
-  assert.ok(before <= 30, `${before} tasks of the long run began while the short one waited`);
+  // A slot is kept for half a second at most while others wait; 30 ms a task on two slots, and one more each in the pipe.
+  const overtaken = intervals.filter(({ began }) => began >= waitedFrom && began < mine.began).length;
+  assert.ok(overtaken <= 40, `${overtaken} tasks of the long run began while the short one waited`);
 });
-
-function isOfExec(place: Place, instruction: string): boolean {
-  return place.labels().get(instruction) === 'exec';
-}

@@ -1,0 +1,231 @@
+import { backoff } from '../base/backoff.ts';
+import { DocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import { failureMap } from '../receipt/out.ts';
+import type { Failure, Outcome, Usage } from '../receipt/outcome.ts';
+import type { SlotEnd } from '../runner/slot.ts';
+import type { Berth, Crew } from './crew.ts';
+import { hostTrouble } from './host-trouble.ts';
+import { gather, type Supplies } from './jobs.ts';
+import { Pace } from './pace.ts';
+import { longestPath, ReadyQueue } from './ready-queue.ts';
+import { Rests } from './rests.ts';
+import type { RunContext, Steps } from './run-context.ts';
+import * as State from './state.ts';
+
+/** What only the attempts need of the coordinator. */
+interface AttemptSteps extends Steps {
+  /** A job is back from its slot: `ended` is to be called in the next turn. */
+  back(task: number, end: SlotEnd, started: number): void;
+  /** A task has rested: `rested` is to be called in the next turn. */
+  wake(task: number): void;
+  /** The run cannot go on. */
+  fail(cause: unknown): void;
+  /** Inputs of a task whose output is not all there. */
+  makersOfMissing(task: number): readonly number[];
+}
+
+const NO_USAGE: Usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
+
+/**
+ * Runs tasks: gives them to free slots, the most urgent first, files a receipt for every attempt that ended, and tries again where that is worth it.
+ *
+ * Invariants
+ * A1. An attempt is in the journal before its job is given away, and leaves a receipt when it ends.
+ * A2. The receipt of an attempt and the task's row with the attempt's number leave in one commit: what the journal has beyond the row is what was
+ *     in flight when this process was killed.
+ * A3. A task whose runner died twice is tried again alone in its slot, so that what it does to a runner hits nobody else.
+ */
+export class Attempts {
+  readonly #context: RunContext;
+  readonly #steps: AttemptSteps;
+  readonly #crew: Crew;
+  readonly #queue: ReadyQueue;
+  readonly #pace: Pace;
+  readonly #rests: Rests;
+  readonly #jobs = new Map<number, AbortController>();
+  /** How often a task's runner died. */
+  readonly #lost = new Map<number, number>();
+  #nextJob = 1;
+  #isStopped = false;
+
+  constructor(context: RunContext, crew: Crew, steps: AttemptSteps) {
+    const { plan, expected, clock } = context.options;
+    this.#context = context;
+    this.#crew = crew;
+    this.#steps = steps;
+    this.#queue = new ReadyQueue(longestPath(plan.tasks, (task) => expected(task) ?? 1));
+    this.#pace = new Pace(expected);
+    this.#rests = new Rests(clock, (task) => steps.wake(task));
+  }
+
+  /** Jobs with a slot. */
+  get running(): number {
+    return this.#jobs.size;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  enqueue(task: number): void {
+    this.#queue.push(task);
+  }
+
+  rested(task: number): void {
+    const { state } = this.#context;
+    if (state.status[task] !== State.RESTING) return;
+    State.makeReady(state, task);
+    this.#queue.push(task);
+  }
+
+  /** Gives queued tasks to free slots, and asks for more slots while there are tasks for them. */
+  dispatch(): void {
+    const { state } = this.#context;
+    if (this.#isStopped) return;
+    this.#crew.want(this.#queue.size + this.#jobs.size);
+    for (let task = this.#queue.peek(); task !== undefined; task = this.#queue.peek()) {
+      const alone = (this.#lost.get(task) ?? 0) > 1;
+      const berth = this.#crew.berth({ depth: this.#pace.depth(task, state.plan.tasks[task]!.group), alone });
+      if (berth === undefined) return;
+      this.#queue.pop();
+      if (state.status[task] !== State.READY || !this.#launch(task, berth)) berth.cancel();
+    }
+  }
+
+  #launch(task: number, berth: Berth): boolean {
+    const { options, state, policies, prepared } = this.#context;
+    const { input, key } = prepared.get(task)!;
+    const { limits, grants, module } = policies.of(task);
+    const { op, rsc } = state.plan.tasks[task]!.task.run;
+    const supplies = module === undefined ? { refusal: `there is no module at ${rsc}` } : this.#gather(module, input);
+    if ('refusal' in supplies) {
+      this.#steps.remake(task, supplies.refusal);
+      return false;
+    }
+    State.start(state, task);
+    const attempt = ++state.attempts[task]!;
+    options.flight(task, attempt, 'started');
+    options.onEvent({ kind: 'started', task, attempt });
+    const abort = new AbortController();
+    this.#jobs.set(task, abort);
+    const started = options.clock.now();
+    const job = { id: this.#nextJob++, op, module: module!, input, limits, grants, seed: key.key, small: supplies.small };
+    berth.submit(job, abort.signal).then(
+      (end) => this.#steps.back(task, end, started),
+      (cause: unknown) => {
+        this.#jobs.delete(task);
+        this.#steps.fail(cause);
+      },
+    );
+    return true;
+  }
+
+  #gather(module: CID, input: Parameters<typeof gather>[1]): Extract<Supplies, { small: unknown }> | { readonly refusal: string } {
+    try {
+      const supplies = gather(module, input, this.#context.options.blobs);
+      return 'small' in supplies ? supplies : { refusal: `a blob it needs is not in the store: ${supplies.missing}` };
+    } catch (cause) {
+      if (!(cause instanceof DocketError)) throw cause;
+      return { refusal: cause.message };
+    }
+  }
+
+  ended(task: number, end: SlotEnd, started: number): void {
+    const { options, state, outbox } = this.#context;
+    this.#jobs.delete(task);
+    switch (end.kind) {
+      case 'unstarted':
+        options.flight(task, state.attempts[task]!--, 'returned');
+        if (this.#isStopped) return this.#steps.finish(task, { status: State.CANCELLED });
+        State.makeReady(state, task);
+        this.#queue.push(task);
+        return;
+      case 'lost':
+        if (end.code === 'lost') this.#lost.set(task, (this.#lost.get(task) ?? 0) + 1);
+        return this.#conclude(task, { tag: 'error', failure: { code: end.code, message: end.message } }, end.usage, started);
+      case 'ended': {
+        const { outcome, usage, small, written } = end.end;
+        outbox.addBlobs(small, written);
+        this.#pace.learn(state.plan.tasks[task]!.group, usage.wall);
+        return this.#conclude(task, outcome, usage, started);
+      }
+    }
+  }
+
+  /** The end of a task that cannot be run. */
+  refuse(task: number, failure: Failure): void {
+    const outcome: Outcome = { tag: 'error', failure };
+    const receipt = this.#file(task, outcome, NO_USAGE, this.#context.options.clock.now());
+    this.#steps.finish(task, { status: State.FAILED, value: failureMap(failure), receipt, via: 'ran' });
+  }
+
+  #conclude(task: number, outcome: Outcome, usage: Usage, started: number): void {
+    const receipt = this.#file(task, outcome, usage, started);
+    if (outcome.tag === 'ok') return this.#steps.finish(task, { status: State.OK, value: outcome.value, receipt, via: 'ran' });
+    const { failure } = outcome;
+    if (failure.code === 'cancelled') return this.#steps.finish(task, { status: State.CANCELLED });
+    const failed: State.Result = { status: State.FAILED, value: failureMap(failure), receipt, via: 'ran' };
+    const trouble = hostTrouble(failure);
+    if (trouble instanceof DocketError) this.#steps.fail(trouble);
+    if (trouble === 'blob' && !this.#isStopped && this.#steps.makersOfMissing(task).length > 0) {
+      this.fileRow(task, failed, receipt);
+      return this.#steps.remake(task, failure.message);
+    }
+    if (!this.#isWorthRepeating(task, failure, trouble)) return this.#steps.finish(task, failed);
+    this.fileRow(task, failed, receipt);
+    this.#rest(task, failure);
+  }
+
+  #isWorthRepeating(task: number, { code }: Failure, trouble: ReturnType<typeof hostTrouble>): boolean {
+    const { retry } = this.#context.policies.of(task);
+    const kind = code === 'lost' ? !(trouble instanceof DocketError) : retry.onFailure;
+    return kind && this.#tried(task) < retry.attempts && !this.#isStopped;
+  }
+
+  /** Attempts begun in this drive of the run. */
+  #tried(task: number): number {
+    const { options, state } = this.#context;
+    return state.attempts[task]! - (options.begun?.(task) ?? 0);
+  }
+
+  #rest(task: number, { message }: Failure): void {
+    const { options, state, policies } = this.#context;
+    const after = backoff(policies.of(task).retry.backoff, this.#tried(task));
+    State.rest(state, task);
+    options.onEvent({ kind: 'retrying', task, after, message });
+    this.#rests.begin(task, after);
+  }
+
+  #file(index: number, outcome: Outcome, usage: Usage, started: number): CID {
+    const { state, policies, prepared, filing, outbox } = this.#context;
+    const { receipt, changes } = filing.issue({
+      index,
+      task: state.plan.tasks[index]!,
+      policy: policies.of(index),
+      outcome,
+      usage,
+      started,
+      attempt: state.attempts[index]!,
+      key: prepared.get(index)?.key,
+    });
+    outbox.file(index, changes);
+    return receipt;
+  }
+
+  /** The task's row in the ledger, with how it ended and which attempt that was. */
+  fileRow(index: number, result: State.Settled, receipt?: CID): void {
+    const { options, state, prepared, filing, outbox } = this.#context;
+    const key = prepared.get(index)?.key.key ?? null;
+    const more = { receipt: receipt ?? null, key, attempts: state.attempts[index]! };
+    outbox.file(index, [filing.row(options.run, index, state.plan.tasks[index]!, result, more)]);
+  }
+
+  /** Starts nothing more; what runs is killed. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#queue.clear();
+    this.#rests.cancelAll();
+    for (const job of this.#jobs.values()) job.abort();
+  }
+}

@@ -1,0 +1,39 @@
+import type { CID } from '../ipld/cid.ts';
+import type { Failure } from '../receipt/outcome.ts';
+import type { CoordinatorOptions } from './coordinator-options.ts';
+import type { Filing } from './filing.ts';
+import type { Lookup } from './lookup.ts';
+import type { Outbox } from './outbox.ts';
+import type { Policies } from './policies.ts';
+import type { Prepared } from './prepared.ts';
+import type { Promises } from './promises.ts';
+import type { Effects, Result, RunState } from './state.ts';
+
+/** What the parts of one coordinator share. */
+export interface RunContext {
+  readonly options: CoordinatorOptions;
+  readonly state: RunState;
+  readonly policies: Policies;
+  readonly lookup: Lookup;
+  readonly promises: Promises;
+  readonly filing: Filing;
+  readonly outbox: Outbox;
+  /** Tasks whose output is wanted itself: sinks and those the named outputs await. */
+  readonly targets: ReadonlySet<number>;
+  /** What is known of a task between its look-up and its end. */
+  readonly prepared: Map<number, Prepared>;
+}
+
+/** What the parts ask of the coordinator, which alone lets results into the state. */
+export interface Steps {
+  /** Follows up on a transition. `receipt` is that of the task it settled by a result, if it did. */
+  apply(effects: Effects, receipt?: CID): void;
+  /** The task is settled. */
+  finish(task: number, result: Result): void;
+  /** It cannot be run at all; that too is an end with a receipt. */
+  refuse(task: number, failure: Failure): void;
+  /** It is ready and has no result: to be run. */
+  enqueue(task: number): void;
+  /** Blobs it needs are gone. */
+  remake(task: number, why: string): void;
+}

@@ -1,0 +1,210 @@
+import { Fifo } from '../base/fifo.ts';
+import { DocketError } from '../errors.ts';
+import type { Ipld } from '../ipld/value.ts';
+import { resolve } from './inputs.ts';
+import type { Hit } from './lookup.ts';
+import type { RunContext, Steps } from './run-context.ts';
+import * as State from './state.ts';
+import { Twins } from './twins.ts';
+
+/** Look-ups per step, so that ends and cancellations are heard in between. */
+const BATCH = 256;
+/** How often what a task needs is made again for it: a disk that damages every blob must not keep a run going for ever. */
+const MOST_REMAKES = 3;
+
+/**
+ * Finds what is known already: results of demanded tasks by declared key, of ready tasks by resolved key.
+ *
+ * Invariants
+ * S1. A task is looked up by its declared key before anything it awaits is demanded, so work behind a hit is never looked at.
+ * S2. A hit on a target counts only if its blobs are all there; elsewhere they are missed when a consumer needs them, and made again then.
+ * S3. A task with grants is not resolved before the receipts of all its inputs are committed.
+ * S4. Two tasks with the same resolved key never run at the same time in one run: the second waits for the first and takes its result.
+ */
+export class Search {
+  readonly #context: RunContext;
+  readonly #steps: Steps;
+  readonly #toLook = new Fifo<number>();
+  readonly #toCheck = new Fifo<number>();
+  readonly #twins = new Twins();
+  /** Tasks whose known result is of no use, since its blobs are gone. */
+  readonly #mustRun = new Set<number>();
+  readonly #remakes = new Map<number, number>();
+  /** Tasks with grants whose inputs are not committed yet. */
+  readonly #parked = new Set<number>();
+
+  constructor(context: RunContext, steps: Steps) {
+    this.#context = context;
+    this.#steps = steps;
+  }
+
+  get isWorking(): boolean {
+    return !this.#toLook.isEmpty || !this.#toCheck.isEmpty;
+  }
+
+  get isWaitingForCommits(): boolean {
+    return this.#parked.size > 0;
+  }
+
+  /** An idle task is wanted. */
+  want(task: number): void {
+    this.#toLook.push(task);
+  }
+
+  /** A task became ready. */
+  check(task: number): void {
+    this.#toCheck.push(task);
+  }
+
+  /** Looks up what was wanted and what became ready, a batch of each. */
+  step(): void {
+    const { state, lookup } = this.#context;
+    const look = this.#toLook.take(BATCH).filter((task) => state.status[task] === State.IDLE);
+    if (look.length > 0) {
+      const hits = lookup.byDeclared(look);
+      look.forEach((task, i) => {
+        const hit = hits[i];
+        if (hit !== undefined && this.#isUsable(task, hit.value)) this.#steps.apply(State.adopt(state, task, hit), hit.receipt);
+        else this.#demand(task);
+      });
+    }
+    const check = this.#toCheck.take(BATCH).filter((task) => state.status[task] === State.READY);
+    if (check.length > 0) this.#checkAll(check);
+  }
+
+  #demand(task: number): void {
+    this.#steps.apply(State.demand(this.#context.state, task));
+    this.#wantInputs(task);
+  }
+
+  #wantInputs(task: number): void {
+    const { state } = this.#context;
+    for (const input of state.plan.tasks[task]!.awaits) if (state.status[input.task] === State.IDLE) this.want(input.task);
+  }
+
+  #isUsable(task: number, value: Ipld): boolean {
+    return !this.#mustRun.has(task) && (!this.#context.targets.has(task) || this.#isWhole(value));
+  }
+
+  /** A damaged tree is as good as a missing one: who made it runs again and puts it back. */
+  #isWhole(value: Ipld): boolean {
+    try {
+      return this.#context.options.blobs.firstMissing(value) === undefined;
+    } catch (cause) {
+      if (isBlobTrouble(cause)) return false;
+      throw cause;
+    }
+  }
+
+  /** Names ready tasks by their resolved keys, and takes what is filed there. */
+  #checkAll(tasks: readonly number[]): void {
+    const { lookup, prepared, policies, state } = this.#context;
+    const keyed = tasks.flatMap((task) => {
+      if (!this.#prepare(task)) return [];
+      return [{ task, key: prepared.get(task)!.key.key }];
+    });
+    const hits = lookup.byResolved(keyed);
+    keyed.forEach(({ task, key }, i) => {
+      const hit = hits[i];
+      if (hit !== undefined && this.#isUsable(task, hit.value)) this.#take(task, hit);
+      else if (policies.of(task).pure && this.#twins.follow(task, key)) State.start(state, task);
+      else this.#steps.enqueue(task);
+    });
+  }
+
+  /** Resolves the inputs of a ready task. False if it cannot go on now: it waits again, is parked, or was refused. */
+  #prepare(task: number): boolean {
+    const { options, state, policies, outbox, promises, lookup, prepared } = this.#context;
+    const planned = state.plan.tasks[task]!;
+    const reopened = planned.awaits.find((input) => !State.isSettled(state, input.task));
+    if (reopened !== undefined) {
+      this.#steps.apply(State.reopen(state, reopened.task, task));
+      return false;
+    }
+    if (!policies.of(task).pure && planned.awaits.some((input) => outbox.isPending(input.task))) {
+      this.#parked.add(task);
+      return false;
+    }
+    try {
+      const input = resolve(planned.task.run.input, (awaited) => promises.given(awaited), options.blobs);
+      if ('failure' in input) {
+        this.#steps.refuse(task, input.failure);
+        return false;
+      }
+      prepared.set(task, { input: input.value, key: lookup.resolvedKey(task, input.value) });
+      return true;
+    } catch (cause) {
+      if (!isBlobTrouble(cause)) throw cause;
+      this.remake(task, cause.message);
+      return false;
+    }
+  }
+
+  #take(task: number, hit: Hit): void {
+    const { outbox, filing } = this.#context;
+    outbox.file(task, filing.declare(task, hit.receipt));
+    this.#steps.finish(task, hit);
+  }
+
+  /** Blobs this ready task needs are gone: those inputs whose output is incomplete run again, and it waits for them. */
+  remake(task: number, why: string): void {
+    const { state, prepared } = this.#context;
+    const key = prepared.get(task)?.key.key;
+    const makers = this.makersOfMissing(task);
+    const remakes = (this.#remakes.get(task) ?? 0) + 1;
+    this.#remakes.set(task, remakes);
+    if (makers.length === 0 || remakes > MOST_REMAKES) return this.#steps.refuse(task, { code: 'invalid', message: why });
+    prepared.delete(task);
+    for (const maker of makers) {
+      this.#mustRun.add(maker);
+      this.#steps.apply(State.reopen(state, maker, task));
+      this.#wantInputs(maker);
+    }
+    if (key !== undefined) for (const twin of this.#twins.release(task, key)) this.#again(twin);
+  }
+
+  /** The inputs whose output is not all there, and those being made again already. */
+  makersOfMissing(task: number): number[] {
+    const { state } = this.#context;
+    return state.plan.tasks[task]!.awaits.map((input) => input.task).filter((input) => {
+      const result = state.results[input];
+      return !State.isSettled(state, input) || (result !== undefined && 'value' in result && !this.#isWhole(result.value));
+    });
+  }
+
+  /** A task ended: those that waited for it because they have the same key take its result, or are looked at once more. */
+  ended(task: number, result: State.Result, key: Uint8Array | undefined): void {
+    this.#mustRun.delete(task);
+    if (key === undefined) return;
+    for (const twin of this.#twins.release(task, key)) {
+      if (result.status === State.OK) this.#take(twin, { ...result, via: 'resolved' });
+      else if (result.status === State.CANCELLED) this.#steps.finish(twin, result);
+      else this.#again(twin);
+    }
+  }
+
+  /** A twin whose leader failed; its own run may fare better. */
+  #again(task: number): void {
+    State.makeReady(this.#context.state, task);
+    this.check(task);
+  }
+
+  /** Something was committed that parked tasks may have waited for. */
+  committed(): void {
+    const { state } = this.#context;
+    for (const task of this.#parked) if (state.status[task] === State.READY) this.check(task);
+    this.#parked.clear();
+  }
+
+  /** Looks for nothing more; gives the tasks that waited for a twin. */
+  stop(): readonly number[] {
+    this.#toLook.clear();
+    this.#toCheck.clear();
+    this.#parked.clear();
+    return this.#twins.releaseAll();
+  }
+}
+
+function isBlobTrouble(cause: unknown): cause is DocketError {
+  return cause instanceof DocketError && (cause.code === 'BLOB_MISSING' || cause.code === 'BLOB_DAMAGED');
+}
