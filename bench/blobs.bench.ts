@@ -42,12 +42,26 @@ try {
     // A fresh instance: what one has verified it need not verify again.
     const reader = await DiskStore.open(root);
     await measure('get', async () => {
-      for await (const chunk of reader.get(stored!.cid)) chunk.byteLength;
+      let size = 0;
+      for await (const chunk of reader.get(stored!.cid)) size += chunk.length;
+      if (size !== MIB << 20) throw new Error(`${size} bytes came back`);
     });
     rmSync(root, { recursive: true, force: true });
   }
-  printRow({ what: `blob put, ${MIB} MiB`, value: median(rates.put), unit: 'MiB/s', floor: median(rates.dd), target: median(rates.dd) * 0.6 });
-  printRow({ what: `verified get, ${MIB} MiB`, value: median(rates.get), unit: 'MiB/s', floor: median(rates.read), target: median(rates.read) * 0.6 });
+  printRow({
+    what: `blob put, ${MIB} MiB`,
+    value: median(rates.put),
+    unit: 'MiB/s',
+    floor: median(rates.dd),
+    target: median(rates.dd) * 0.6,
+  });
+  printRow({
+    what: `verified get, ${MIB} MiB`,
+    value: median(rates.get),
+    unit: 'MiB/s',
+    floor: median(rates.read),
+    target: median(rates.read) * 0.6,
+  });
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

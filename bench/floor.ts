@@ -29,12 +29,14 @@ interface FloorOptions {
 /** Tasks per second. */
 export async function floorRate(module: Buffer, { database, tasks, runners, window = MOST }: FloorOptions): Promise<number> {
   using db = new DatabaseSync(database);
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE receipts (key BLOB PRIMARY KEY, receipt BLOB, signature BLOB) WITHOUT ROWID');
+  db.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE receipts (key BLOB PRIMARY KEY, receipt BLOB, signature BLOB) WITHOUT ROWID',
+  );
   const insert = db.prepare('INSERT INTO receipts VALUES (?, ?, ?)');
   const { privateKey } = generateKeyPairSync('ed25519');
   const children = Array.from({ length: runners }, () => startRunner(module));
-  await Promise.all(children.map((child) => new Promise((resolve) => pipe<Readable>(child, 4).once('readable', resolve))));
-  for (const child of children) pipe<Readable>(child, 4).read(MESSAGE);
+  await Promise.all(children.map((child) => new Promise((resolve) => answersOf(child).once('readable', resolve))));
+  for (const child of children) answersOf(child).read(MESSAGE);
 
   const began = performance.now();
   const keys: Buffer[] = [];
@@ -48,7 +50,7 @@ export async function floorRate(module: Buffer, { database, tasks, runners, wind
   };
   await new Promise<void>((resolve) => {
     for (const child of children) {
-      const jobs = pipe<Writable>(child, 3);
+      const jobs = jobsOf(child);
       const give = (count: number): void => {
         const batch = Buffer.alloc(count * MESSAGE);
         let given = 0;
@@ -58,7 +60,7 @@ export async function floorRate(module: Buffer, { database, tasks, runners, wind
         }
         if (given > 0) jobs.write(batch.subarray(0, given * MESSAGE));
       };
-      pipe<Readable>(child, 4).on('data', (chunk: Buffer) => {
+      answersOf(child).on('data', (chunk: Buffer) => {
         for (let at = 0; at + MESSAGE <= chunk.length; at += MESSAGE) {
           const key = keys[chunk.readUInt32LE(at)]!;
           const receipt = Buffer.from(JSON.stringify({ ran: key.toString('hex'), out: ['ok', null], at: Date.now() }));
@@ -83,8 +85,12 @@ function startRunner(module: Buffer): ChildProcess {
   return spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe'] });
 }
 
-function pipe<T>(child: ChildProcess, fd: 3 | 4): T {
-  return child.stdio[fd] as T;
+function jobsOf({ stdio }: ChildProcess): Writable {
+  return stdio[3] as Writable;
+}
+
+function answersOf({ stdio }: ChildProcess): Readable {
+  return stdio[4] as Readable;
 }
 
 function run(module: WebAssembly.Module): void {

@@ -56,7 +56,13 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 const rate = (milliseconds: number): number => (TASKS / milliseconds) * 1000;
 printRow({ what: 'memo hits', value: rate(median(runs)), unit: 'tasks/s', floor: rate(median(floors)), target: 30_000 });
-printRow({ what: 'cached run, building the plan too', value: (median(runs) + median(builds)) / 1000, unit: 's', floor: median(floors) / 1000, target: TASKS / 20_000 });
+printRow({
+  what: 'cached run, building the plan too',
+  value: (median(runs) + median(builds)) / 1000,
+  unit: 's',
+  floor: median(floors) / 1000,
+  target: TASKS / 20_000,
+});
 
 /** Milliseconds to look up and hash the receipts of all tasks, with the ledger's own query. */
 function lookUps(ledger: string): number {

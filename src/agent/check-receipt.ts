@@ -28,11 +28,22 @@ export async function* checkReceipt(engine: Engine, cid: CID): AsyncGenerator<Ch
   yield { what: 'receipt: CID, form and signature', state: 'good' };
 
   const { receipt } = Receipt.decode(row.bytes);
-  const { key, instruction } = receipt.meta;
-  if (!instruction.equals(row.instruction)) yield { what: 'ledger: instruction', state: 'bad', message: `filed under ${row.instruction}, but is of ${instruction}` };
+  const { key, instruction, module } = receipt.meta;
+  yield agreement('instruction', row.instruction, instruction);
+  yield agreement('invocation', row.invocation, receipt.ran);
   const filed = key === undefined ? undefined : engine.ledger.key(key);
   if (filed !== undefined) yield* checkKey(engine, filed.preimage, key!);
+  else {
+    yield { what: 'key', state: 'absent', message: 'what it was made of is kept for results only' };
+    if (module !== undefined) yield* checkBlobs(engine, 'input', module);
+  }
   yield* checkBlobs(engine, 'output', receipt.out[1]);
+}
+
+/** Where the ledger files a receipt must be what the receipt says. */
+function agreement(what: string, filed: CID, said: CID): Check {
+  if (said.toString() === filed.toString()) return { what: `ledger: ${what}`, state: 'good' };
+  return { what: `ledger: ${what}`, state: 'bad', message: `filed under ${filed}, but is of ${said}` };
 }
 
 async function* checkKey(engine: Engine, preimage: Uint8Array, key: Uint8Array): AsyncGenerator<Check> {
@@ -54,7 +65,8 @@ async function* checkBlobs(engine: Engine, role: string, value: Ipld): AsyncGene
     const check = await checkBlob(engine, role, cid);
     yield check;
     if (check.state !== 'good' || !Cid.isTree(cid)) continue;
-    for (const entry of Object.values(Tree.decode(await engine.store.read(cid)))) if ('cid' in entry) pending.push(entry.cid);
+    for (const entry of Object.values(await Tree.read(engine.store, cid, { limit: Number.POSITIVE_INFINITY })))
+      if ('cid' in entry) pending.push(entry.cid);
   }
 }
 

@@ -1,109 +1,224 @@
 import type { CID } from '../ipld/cid.ts';
-import * as Cid from '../ipld/cid.ts';
 import { decode } from '../ipld/dag-cbor.ts';
-import * as DagJson from '../ipld/dag-json.ts';
-import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
+import { type Ipld, type IpldMap, isList, isMap } from '../ipld/value.ts';
 import type { KeyRow } from '../ledger/results.ts';
 import type { RunTaskRow } from '../ledger/runs.ts';
+import * as Key from '../receipt/key.ts';
+import { outcomeOf } from '../receipt/out.ts';
+import { decodeAs } from '../receipt/verify.ts';
+import { OPS } from '../runner/ops.ts';
+import { BlobView } from '../scheduler/blob-view.ts';
+import { type Given, resolve } from '../scheduler/inputs.ts';
+import { Policies } from '../scheduler/policies.ts';
+import { FAILED, OK } from '../scheduler/state.ts';
 import * as Tree from '../store/tree.ts';
-import type { PlannedTask } from '../workflow/model.ts';
-import { grantsOf, memoOf } from '../workflow/policy.ts';
+import type { Plan } from '../workflow/model.ts';
+import { asPromise } from '../workflow/promise.ts';
+import { compareKeys, type Difference } from './compare-keys.ts';
 import type { Engine } from './engine.ts';
+import { failureText, readReceipt } from './read-receipt.ts';
 
-/** One field of a key that differs between two runs; undefined where the field is absent. */
-export interface Difference {
-  /** `input.files["in.md"]`, `limits.memory`. */
-  readonly field: string;
-  readonly before: Ipld | undefined;
-  readonly after: Ipld | undefined;
+/** An earlier receipt and what it says; `failure` is `message [code]` if it tells of one. */
+export interface Earlier {
+  readonly receipt: CID;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly failure: string | undefined;
 }
+
+/** A difference, and the task whose output made it if the field holds one. */
+export interface TracedDifference extends Difference {
+  readonly from: string | undefined;
+}
+
+/** Why earlier results did not count, if it was not the key. */
+export type Because =
+  | { readonly kind: 'forced' | 'impure' | 'memo: never' }
+  /** There is a result under this very key, made before; its blobs are gone or its receipt is damaged. */
+  | { readonly kind: 'blobs gone'; readonly earlier: Earlier }
+  /** Another run made a result under this key while this one did. */
+  | { readonly kind: 'at the same time'; readonly earlier: Earlier }
+  /** The same work was tried before and gave no result. */
+  | { readonly kind: 'failed before'; readonly earlier: Earlier };
 
 /** Why a task of a run was run, or was not. */
 export type Explanation =
-  | { readonly kind: 'found'; readonly by: 'declared' | 'resolved'; readonly receipt: CID }
-  | { readonly kind: 'unneeded' }
-  | { readonly kind: 'skipped'; readonly cause: number | null }
+  | { readonly kind: 'found'; readonly by: 'declared' | 'resolved'; readonly receipt: CID; readonly failure: string | undefined }
+  /** It has not ended in this run, and the run has not either. */
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
+  | {
+      readonly kind: 'skipped';
+      readonly cause: string | undefined;
+      readonly causeState: RunTaskRow['state'] | undefined;
+      readonly failure: string | undefined;
+    }
   | { readonly kind: 'cancelled' }
   | {
       readonly kind: 'ran';
       readonly receipt: CID | null;
-      /** Why earlier results did not count, if it was not the key. */
-      readonly because: 'forced' | 'impure' | 'memo: never' | 'blobs gone' | undefined;
-      /** The nearest earlier result under another key, and what differs; undefined if there is none. */
-      readonly nearest: { readonly receipt: CID; readonly at: number; readonly label: string; readonly differences: readonly Difference[] } | undefined;
+      readonly failure: string | undefined;
+      readonly because: Because | undefined;
+      /** The nearest earlier result under another key; undefined if there is none. */
+      readonly nearest:
+        | { readonly receipt: CID; readonly at: number; readonly label: string; readonly differences: readonly TracedDifference[] }
+        | undefined;
     };
 
-/** `row` is what the ledger holds of the task in this run; undefined if nobody needed the task. */
-export function explain(engine: Engine, task: PlannedTask, row: RunTaskRow | undefined, forced: boolean): Explanation {
-  if (row === undefined || row.via === 'unneeded') return { kind: 'unneeded' };
-  if (row.state === 'skipped') return { kind: 'skipped', cause: row.cause };
+/** A task of a run, and what is asked about it. */
+export interface Question {
+  readonly run: string;
+  readonly plan: Plan;
+  readonly index: number;
+  readonly forced: boolean;
+  /** Whether the run is over. */
+  readonly isOver: boolean;
+}
+
+export function explain(engine: Engine, question: Question): Explanation {
+  const { run, plan, index, isOver } = question;
+  const row = engine.ledger.runTask(run, index);
+  if (row === undefined || row.via === 'unneeded') {
+    if (!isOver) return { kind: 'pending' };
+    return {
+      kind: 'unneeded',
+      wantedBy: plan.tasks.filter((task) => task.awaits.some((input) => input.task === index)).map((task) => task.label),
+    };
+  }
+  const own = row.receipt === null ? undefined : readReceipt(engine, row.receipt);
+  const failure = own && failureText(own.outcome);
+  if (row.state === 'skipped') return skipped(engine, question, row);
   if (row.state === 'cancelled') return { kind: 'cancelled' };
-  if (row.via !== 'ran' && row.via !== null && row.receipt !== null) return { kind: 'found', by: row.via, receipt: row.receipt };
-  return { kind: 'ran', receipt: row.receipt, because: because(engine, task, row, forced), nearest: nearest(engine, task, row) };
+  if (row.via !== 'ran' && row.via !== null && row.receipt !== null) return { kind: 'found', by: row.via, receipt: row.receipt, failure };
+  const subject = { ...question, row, started: own?.receipt.meta.started ?? 0 };
+  return { kind: 'ran', receipt: row.receipt, failure, because: because(engine, subject), nearest: nearest(engine, subject) };
 }
 
-function because(engine: Engine, task: PlannedTask, row: RunTaskRow, forced: boolean): 'forced' | 'impure' | 'memo: never' | 'blobs gone' | undefined {
-  const memo = memoOf(task.task.meta);
-  if (forced) return 'forced';
-  if (memo === 'never') return 'memo: never';
-  if (grantsOf(task.task).length > 0 && memo !== 'always') return 'impure';
-  const filed = row.key === null ? undefined : engine.ledger.key(row.key);
-  const isOlder = filed !== undefined && row.receipt !== null && !filed.receipt.equals(row.receipt);
-  return isOlder && row.state === 'ok' ? 'blobs gone' : undefined;
+function skipped(engine: Engine, { run, plan }: Question, { cause }: RunTaskRow): Explanation {
+  const row = cause === null ? undefined : engine.ledger.runTask(run, cause);
+  const read = row?.receipt == null ? undefined : readReceipt(engine, row.receipt);
+  return {
+    kind: 'skipped',
+    cause: cause === null ? undefined : plan.tasks[cause]?.label,
+    causeState: row?.state,
+    failure: read && failureText(read.outcome),
+  };
 }
 
-/** How many keys are compared to find the nearest. */
+/** A task that ran, and when its last attempt did. */
+interface Subject extends Question {
+  readonly row: RunTaskRow;
+  readonly started: number;
+}
+
+function because(engine: Engine, { plan, index, forced, row, started }: Subject): Because | undefined {
+  const { memo, grants } = new Policies(plan, semanticsOf).of(index);
+  if (forced) return { kind: 'forced' };
+  if (memo === 'never') return { kind: 'memo: never' };
+  if (grants.length > 0 && memo !== 'always') return { kind: 'impure' };
+  if (row.key === null) return undefined;
+  const filed = engine.ledger.key(row.key);
+  if (filed !== undefined && row.receipt !== null && !filed.receipt.equals(row.receipt)) {
+    const earlier = { receipt: filed.receipt, at: filed.at, failure: undefined };
+    return { kind: filed.at <= started ? 'blobs gone' : 'at the same time', earlier };
+  }
+  const failed = failedBefore(engine, plan.tasks[index]!.instruction, row.key, row.receipt);
+  return failed && { kind: 'failed before', earlier: failed };
+}
+
+/** How many receipts and keys are looked at. */
 const CANDIDATES = 50;
 
-function nearest(engine: Engine, task: PlannedTask, row: RunTaskRow): Extract<Explanation, { kind: 'ran' }>['nearest'] {
-  const own = row.key === null ? undefined : engine.ledger.key(row.key);
-  if (own === undefined) return undefined;
-  const after = decode(own.preimage);
-  let best: { key: KeyRow; differences: Difference[] } | undefined;
-  for (const key of engine.ledger.similarKeys({ instruction: task.instruction, label: task.label }, CANDIDATES)) {
-    if (Buffer.compare(key.key, own.key) === 0 || key.at > own.at) continue;
-    const differences = [...compare('', decode(key.preimage), after, engine)];
-    if (best === undefined || differences.length < best.differences.length) best = { key, differences };
+/** The newest earlier attempt under the same key. */
+function failedBefore(engine: Engine, instruction: CID, key: Uint8Array, own: CID | null): Earlier | undefined {
+  const rows = engine.ledger.receiptsOfInstruction(instruction, CANDIDATES);
+  const older = own === null ? rows : rows.slice(rows.findIndex(({ cid }) => cid.equals(own)) + 1);
+  for (const { cid, at, bytes } of older) {
+    const receipt = decodeAs(cid, bytes);
+    const failure = receipt && failureText(outcomeOf(receipt.out));
+    if (failure !== undefined && receipt?.meta.key !== undefined && Buffer.compare(receipt.meta.key, key) === 0)
+      return { receipt: cid, at, failure };
   }
-  return best && { receipt: best.key.receipt, at: best.key.at, label: best.key.label, differences: best.differences };
+  return undefined;
 }
 
-function* compare(field: string, before: Ipld | undefined, after: Ipld | undefined, engine: Engine): Generator<Difference> {
-  if (before !== undefined && after !== undefined) {
-    if (isMap(before) && isMap(after)) {
-      for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-        yield* compare(within(field, key), own(before, key), own(after, key), engine);
-      }
-      return;
-    }
-    if (isList(before) && isList(after)) {
-      for (let i = 0; i < Math.max(before.length, after.length); i++) yield* compare(`${field}[${i}]`, before[i], after[i], engine);
-      return;
-    }
-    if (DagJson.encode(before) === DagJson.encode(after)) return;
-    const trees = isLink(before) && isLink(after) ? bothTrees(before, after, engine) : undefined;
-    if (trees !== undefined) return yield* compare(field, trees[0], trees[1], engine);
+function nearest(engine: Engine, subject: Subject): Extract<Explanation, { kind: 'ran' }>['nearest'] {
+  const preimage = preimageOf(engine, subject);
+  if (preimage === undefined) return undefined;
+  const after = decode(preimage);
+  const { instruction, label } = subject.plan.tasks[subject.index]!;
+  let best: { readonly key: KeyRow; readonly before: Ipld; readonly count: number } | undefined;
+  for (const key of engine.ledger.similarKeys({ instruction, label }, CANDIDATES)) {
+    if (key.at > subject.started || (subject.row.receipt !== null && key.receipt.equals(subject.row.receipt))) continue;
+    const before = decode(key.preimage);
+    // Trees as wholes first: opening those of every candidate could take long.
+    const count = compareKeys(before, after, () => undefined).length;
+    if (count > 0 && (best === undefined || count < best.count)) best = { key, before, count };
   }
-  yield { field, before, after };
+  if (best === undefined) return undefined;
+  const differences = compareKeys(best.before, after, treesOf(engine)).map((difference) => ({
+    ...difference,
+    from: originOf(subject, difference.path),
+  }));
+  return { receipt: best.key.receipt, at: best.key.at, label: best.key.label, differences };
 }
 
-/** Two trees are told apart by their files, if both are still there. */
-function bothTrees(before: CID, after: CID, engine: Engine): [Ipld, Ipld] | undefined {
-  if (!Cid.isTree(before) || !Cid.isTree(after)) return undefined;
+/** What the key of a task that ran was made of. Only results are filed under their key: that of a failure is made once more, if all it needs is there. */
+function preimageOf(engine: Engine, { run, plan, index, row }: Subject): Uint8Array | undefined {
+  if (row.key === null) return undefined;
+  const filed = engine.ledger.key(row.key);
+  if (filed !== undefined) return filed.preimage;
+  const instructions = new Map(plan.tasks.map(({ instruction }, i) => [instruction.toString(), i]));
+  const given: Given = ({ instruction }) => {
+    const input = instructions.get(instruction.toString());
+    const cid = input === undefined ? undefined : engine.ledger.runTask(run, input)?.receipt;
+    const out = cid == null ? undefined : readReceipt(engine, cid)?.receipt.out;
+    return out && { status: out[0] === 'error' ? FAILED : OK, value: out[1], via: 'ran' };
+  };
   try {
-    const reader = engine.reader();
-    const [one, other] = [before, after].map((cid) => ({ ...Tree.decode(reader.readAll(cid)) }) as unknown as Ipld);
-    return [one!, other!];
+    const { task } = plan.tasks[index]!;
+    const input = resolve(task.run.input, given, blobsOf(engine));
+    if ('failure' in input) return undefined;
+    const key = Key.resolved(task.run, input.value, new Policies(plan, semanticsOf).of(index));
+    return Buffer.compare(key.key, row.key) === 0 ? key.preimage : undefined;
   } catch {
+    // A tree on the way is gone or damaged.
     return undefined;
   }
 }
 
-function own(map: { readonly [key: string]: Ipld }, key: string): Ipld | undefined {
-  return Object.hasOwn(map, key) ? map[key] : undefined;
+function blobsOf(engine: Engine): BlobView {
+  const reader = engine.reader();
+  return new BlobView({ small: () => undefined, has: () => true, read: (cid) => reader.readAll(cid) });
 }
 
-function within(field: string, key: string): string {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) return `${field}[${JSON.stringify(key)}]`;
-  return field === '' ? key : `${field}.${key}`;
+function treesOf(engine: Engine): (cid: CID) => IpldMap | undefined {
+  const reader = engine.reader();
+  return (cid) => {
+    try {
+      return Tree.decode(reader.readAll(cid));
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+/** The task whose promise stands at the beginning of this way into the key. */
+function originOf({ plan, index }: Question, path: readonly (string | number)[]): string | undefined {
+  const { run } = plan.tasks[index]!.task;
+  let value: Ipld | undefined = run.input;
+  if (path[0] !== 'input') return undefined;
+  for (const step of path.slice(1)) {
+    if (asPromise(value) !== undefined) break;
+    if (isList(value) && typeof step === 'number') value = value[step];
+    else if (isMap(value) && typeof step === 'string' && Object.hasOwn(value, step)) value = value[step];
+    else return undefined;
+    if (value === undefined) return undefined;
+  }
+  const awaited = asPromise(value);
+  return awaited && plan.tasks.find((task) => task.instruction.equals(awaited.instruction))?.label;
+}
+
+function semanticsOf(op: string): number {
+  return OPS[op]?.semantics ?? 0;
 }

@@ -14,6 +14,10 @@ interface HomeSlotsOptions {
   readonly onGone: () => void;
 }
 
+/** How long who gave a slot up for others leaves it to them before asking anew, and the time between two looks whether they have it, in ms. */
+const COURTESY = 250;
+const LOOK = 5;
+
 /**
  * The slots of a home, shared with every other command on it: the right to a slot is a lock that the kernel frees when its owner
  * dies. Slot processes outlive their leases, so that a slot given back for a while costs no new process.
@@ -23,6 +27,7 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
   readonly #rights: Slots;
   readonly #idle: Slot[] = [];
   readonly #all = new Set<Slot>();
+  #courteousUntil = 0;
 
   constructor(options: HomeSlotsOptions) {
     this.#options = options;
@@ -30,6 +35,7 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
   }
 
   async acquire(signal: AbortSignal): Promise<Lease> {
+    await this.#letOthersFirst(signal);
     const right = await this.#rights.acquire(signal);
     const slot = this.#idle.pop() ?? (await this.#start(right.index));
     return {
@@ -38,8 +44,18 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
       release: async () => {
         this.#idle.push(slot);
         right.release();
+        if (this.#rights.othersWait()) this.#courteousUntil = this.#options.clock.monotonic() + COURTESY;
       },
     };
+  }
+
+  /** Others look for a free slot now and then only: who has just given one up would always be there before them. */
+  async #letOthersFirst(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (clock.monotonic() < this.#courteousUntil && this.#rights.othersWait()) {
+      await new Promise<void>((resolve) => clock.after(LOOK, resolve));
+      signal.throwIfAborted();
+    }
   }
 
   /** Imported at the first miss: a cached run needs nothing of it. */

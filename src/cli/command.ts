@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { DocketError } from '../errors.ts';
+import type { DocketError } from '../errors.ts';
 
 /** One option of a command, as data: parsed, checked and printed in help from the same place. */
 export interface OptionSpec {
@@ -16,13 +15,15 @@ export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 /** What a command gets: words, options, and the streams it may write to. */
 export interface Call {
   readonly words: readonly string[];
-  /** Words after `--`, undefined if there was no `--`. */
+  /** Words after `--` of a command that keeps them apart; undefined if there was no `--`. */
   readonly rest: readonly string[] | undefined;
   flag(name: string): boolean;
   value(name: string): string | undefined;
   values(name: string): readonly string[];
+  /** The error for a call that is wrong in a way only the command can tell. */
+  usage(message: string, next?: string): DocketError;
   readonly streams: Streams;
-  /** Aborted by the first Ctrl-C or SIGTERM. */
+  /** Aborted by the first Ctrl-C, SIGTERM or hang-up. */
   readonly signal: AbortSignal;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -43,8 +44,12 @@ export interface Command {
   readonly help?: string;
   /** Fewest and most words, `--` aside; default 0 and 0. */
   readonly words?: readonly [number, number];
-  /** Whether words after `--` are taken. */
+  /** Whether words after `--` are kept apart, for somebody else. Otherwise they are words like others that may begin with a dash. */
   readonly rest?: boolean;
+  /** What to do about a word too many. */
+  readonly tooMany?: string;
+  /** Exit status of every failure that is Docket's own or the call's; default: the error's. */
+  readonly failure?: number;
   /** Gives the exit status. */
   run(call: Call): Promise<number>;
 }
@@ -56,56 +61,6 @@ export const COMMON_OPTIONS = {
   help: { type: 'flag', short: 'h', help: 'explain this command' },
 } as const satisfies OptionSpecs;
 
-type Parsed = Pick<Call, 'words' | 'rest' | 'flag' | 'value' | 'values'>;
-
-/** Checks the words of a command line against its specification. Throws `USAGE`. */
-export function parse(name: string, command: Command, args: readonly string[]): Parsed {
-  const specs: OptionSpecs = { ...COMMON_OPTIONS, ...command.options };
-  const dashes = args.indexOf('--');
-  const before = dashes < 0 ? args : args.slice(0, dashes);
-  const rest = dashes < 0 ? undefined : args.slice(dashes + 1);
-  const usage = (message: string): DocketError => new DocketError('USAGE', `docket ${name}: ${message}`, { next: `See \`docket help ${name}\`.` });
-  if (rest !== undefined && command.rest !== true) throw usage('takes no words after `--`');
-
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args: [...before],
-      allowPositionals: true,
-      strict: true,
-      options: Object.fromEntries(
-        Object.entries(specs).map(([option, spec]) => [
-          option,
-          {
-            type: spec.type === 'flag' ? ('boolean' as const) : ('string' as const),
-            multiple: spec.many === true,
-            ...(spec.short === undefined ? {} : { short: spec.short }),
-          },
-        ]),
-      ),
-    });
-  } catch (cause) {
-    throw usage((cause as Error).message.split('\n')[0]!);
-  }
-  const { values, positionals } = parsed;
-  const [fewest, most] = command.words ?? [0, 0];
-  if (positionals.length < fewest && values.help !== true) throw usage(`needs ${command.usage}`);
-  if (positionals.length > most) throw usage(`does not take "${positionals[most]}"`);
-  return {
-    words: positionals,
-    rest,
-    flag: (option) => values[option] === true,
-    value: (option) => {
-      const value = values[option];
-      return typeof value === 'string' ? value : undefined;
-    },
-    values: (option) => {
-      const value = values[option];
-      return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-    },
-  };
-}
-
 /** The help of one command. */
 export function helpText(name: string, command: Command): string {
   const specs: OptionSpecs = { ...command.options, ...COMMON_OPTIONS };
@@ -115,5 +70,6 @@ export function helpText(name: string, command: Command): string {
   ]);
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   const options = rows.map(([left, right]) => `${left.padEnd(width)}${right}`).join('\n');
-  return `docket ${name} ${command.usage}\n\n${command.summary}\n\nOptions:\n${options}\n${command.help === undefined ? '' : `\n${command.help.trim()}\n`}`;
+  const more = command.help === undefined ? '' : `\n${command.help.trim()}\n`;
+  return `docket ${name} ${command.usage}\n\n${command.summary}\n\nOptions:\n${options}\n${more}`;
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import type { Engine } from '../agent/engine.ts';
 import { localSources } from '../agent/sources.ts';
 import { statIndexOf } from '../agent/stat-index.ts';
@@ -6,6 +7,7 @@ import { DocketError } from '../errors.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Call, OptionSpecs } from './command.ts';
+import { pairs } from './option-values.ts';
 
 export const INPUT_OPTION = {
   input: { type: 'value', value: 'K=V', many: true, help: 'give an input of the workflow a value' },
@@ -18,14 +20,23 @@ export interface WorkflowText {
   readonly inputs: Readonly<Record<string, string>>;
 }
 
-/** Reads the workflow file the call names. Throws `USAGE`, `WORKFLOW_SYNTAX`. */
+/** Reads the workflow the call names; `-` is stdin. Throws `USAGE`, `INPUT_UNREADABLE`, `WORKFLOW_SYNTAX`. */
 export async function readWorkflow(call: Call): Promise<WorkflowText> {
   const file = call.words[0]!;
-  const inputs = parseInputs(call.values('input'));
+  const inputs = pairs(call, 'input');
+  let bytes: Uint8Array;
   try {
-    return { file, inputs, text: await readFile(file, 'utf8') };
+    bytes = file === '-' ? await buffer(call.streams.stdin) : await readFile(file);
   } catch (cause) {
-    throw new DocketError('WORKFLOW_SYNTAX', `cannot read the workflow ${file}: ${(cause as Error).message}`, { next: 'Check the path.' });
+    throw new DocketError('INPUT_UNREADABLE', `cannot read the workflow ${file}: ${(cause as Error).message}`);
+  }
+  try {
+    return { file, inputs, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    throw new DocketError('WORKFLOW_SYNTAX', 'the file is not text in UTF-8', {
+      place: { file },
+      next: 'Save it as UTF-8, or check the path.',
+    });
   }
 }
 
@@ -39,20 +50,9 @@ export async function compileFile(call: Call, engine: Engine, { file, text, inpu
     told = true;
   };
   try {
-    return await compile(text, { file, inputs, sources: localSources(file, { store: engine.store, statIndex: statIndexOf(engine), signal: call.signal, onImport }) });
+    const sources = localSources(file, { store: engine.store, statIndex: statIndexOf(engine), signal: call.signal, onImport });
+    return await compile(text, { file, inputs, sources });
   } finally {
     if (told) stderr.write('\r\u001B[K');
   }
-}
-
-function parseInputs(pairs: readonly string[]): Record<string, string> {
-  const inputs: Record<string, string> = {};
-  for (const pair of pairs) {
-    const at = pair.indexOf('=');
-    if (at < 1) throw new DocketError('USAGE', `--input takes NAME=VALUE, not "${pair}"`);
-    const name = pair.slice(0, at);
-    if (Object.hasOwn(inputs, name)) throw new DocketError('USAGE', `--input ${name} is given twice`);
-    inputs[name] = pair.slice(at + 1);
-  }
-  return inputs;
 }

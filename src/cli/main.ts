@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { DocketError, isDocketError } from '../errors.ts';
-import { type Call, type Command, helpText, parse, type Streams } from './command.ts';
+import { didYouMean } from '../workflow/suggest.ts';
+import { type Command, helpText, type Streams } from './command.ts';
+import { parse } from './parse.ts';
 import { reportError } from './report-error.ts';
 
 /** Every command, imported only when called: `docket --version` must not load a workflow compiler. */
@@ -20,30 +21,36 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
 
 const streams: Streams = process;
 
-/** The version in package.json, which stands two folders up both in source and when built. */
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
 /** Exit statuses of a command that a signal killed, as shells count them. */
-const STOPS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+const STOPS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGPIPE: 141 } as const;
+const CANCELLED = STOPS.SIGINT;
 
 /** The first Ctrl-C, SIGTERM or hang-up ends the command in order; a second one kills. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = (signal: keyof typeof STOPS): void => {
     if (controller.signal.aborted) process.exit(STOPS[signal]);
-    controller.abort(new DocketError('CANCELLED', `stopped by ${signal}`));
+    controller.abort(new DocketError('CANCELLED', `stopped by ${signal}`, { details: { signal } }));
     if (streams.stderr.isTTY) streams.stderr.write('\nstopping; once more to kill\n');
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   return controller.signal;
 }
 
+/** The status of a command that was stopped names the signal; `docket cancel` counts as Ctrl-C. */
+function statusAfter(status: number, signal: AbortSignal): number {
+  if (status !== CANCELLED || !isDocketError(signal.reason)) return status;
+  const name = signal.reason.details['signal'];
+  return STOPS[name as keyof typeof STOPS];
+}
+
+async function version(): Promise<string> {
+  return (await import('../agent/version.ts')).VERSION;
+}
+
 async function overview(): Promise<string> {
-  const rows = await Promise.all(Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(10)}${(await load()).command.summary}`));
-  return `docket ${version()}: runs workflows of sandboxed tasks, names each by the hash of what it does, and files its result as a signed receipt.
+  const rows = await Promise.all(Object.keys(COMMANDS).map(async (name) => `  ${name.padEnd(10)}${(await load(name)).summary}`));
+  return `docket ${await version()}: runs workflows of sandboxed tasks, names each by the hash of what it does, and files its result as a signed receipt.
 
 Usage: docket COMMAND [WORDS] [OPTIONS]
 
@@ -54,17 +61,28 @@ ${rows.join('\n')}
 `;
 }
 
+async function load(name: string): Promise<Command> {
+  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (found !== undefined) return (await found()).command;
+  const next = `Commands: ${Object.keys(COMMANDS).join(', ')}. \`docket help\` explains them.`;
+  if (name.startsWith('-')) throw new DocketError('USAGE', `the command comes first, its options after it: not "${name}"`, { next });
+  throw new DocketError('USAGE', `there is no command "${name}"${didYouMean(name, Object.keys(COMMANDS))}`, { next });
+}
+
 async function call(name: string, args: readonly string[]): Promise<number> {
-  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (load === undefined) throw new DocketError('USAGE', `there is no command "${name}"`, { next: `Commands: ${Object.keys(COMMANDS).join(', ')}.` });
-  const { command } = await load();
-  const parsed = parse(name, command, args);
-  if (parsed.flag('help')) {
-    streams.stdout.write(helpText(name, command));
-    return 0;
+  const command = await load(name);
+  const signal = stopSignal();
+  try {
+    const parsed = parse(name, command, args);
+    if (parsed.flag('help')) {
+      streams.stdout.write(helpText(name, command));
+      return 0;
+    }
+    return statusAfter(await command.run({ ...parsed, streams, signal, env: process.env }), signal);
+  } catch (error) {
+    const status = failed(error, args);
+    return status === CANCELLED ? statusAfter(status, signal) : (command.failure ?? status);
   }
-  const request: Call = { ...parsed, streams, signal: stopSignal(), env: process.env };
-  return command.run(request);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -76,19 +94,31 @@ async function main(args: readonly string[]): Promise<number> {
     return first === undefined ? 2 : 0;
   }
   if (first === '--version' || first === '-V' || first === 'version') {
-    streams.stdout.write(`${version()}\n`);
+    streams.stdout.write(`${await version()}\n`);
     return 0;
   }
   return call(first, others);
 }
 
-/** A reader that went away (`docket runs | head`) is no failure. */
-streams.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+/** Reports a failure and gives the exit status it stands for. */
+function failed(error: unknown, args: readonly string[]): number {
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  reportError(error, streams, { json: own.includes('--json') });
+  return isDocketError(error) ? error.exit : 70;
+}
+
+/** A reader that went away (`docket runs | head`) ends us quietly, as it ends other programs: what is finished is filed. */
+streams.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+  if (cause.code !== 'EPIPE')
+    reportError(new DocketError('OUTPUT_UNWRITABLE', `cannot write to stdout: ${cause.message}`, { next: '' }), streams, { json: false });
+  process.exit(cause.code === 'EPIPE' ? STOPS.SIGPIPE : 1);
+});
+/** Nobody reads what we tell; that is no reason to stop working. */
+streams.stderr.on('error', () => {});
 
 const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
 } catch (error) {
-  reportError(error, streams, { json: args.includes('--json') });
-  process.exitCode = isDocketError(error) ? error.exit : 70;
+  process.exitCode = failed(error, args);
 }

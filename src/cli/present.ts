@@ -2,6 +2,7 @@ import { formatDuration } from '../base/units.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { Counts, TaskError } from '../scheduler/events.ts';
+import { cellsOf, pad } from './text-width.ts';
 
 /** An IPLD value as plain JSON data, in DAG-JSON's notation, for documents printed with `--json`. */
 export function jsonable(value: Ipld): unknown {
@@ -13,12 +14,48 @@ export function jsonLine(document: unknown): string {
   return `${JSON.stringify(document)}\n`;
 }
 
+/**
+ * One JSON document `{name: [items], …what the generator returns}` in pieces, for lists too long to hold. If the source throws midway the document
+ * stays open, which no parser takes for a whole one.
+ */
+export async function* jsonList(
+  name: string,
+  items: AsyncGenerator<unknown, Readonly<Record<string, unknown>>, void>,
+): AsyncGenerator<string> {
+  let separator = `{${JSON.stringify(name)}:[`;
+  for (;;) {
+    const { done, value } = await items.next();
+    if (done === true) {
+      const more = Object.entries(value).map(([key, item]) => `,${JSON.stringify(key)}:${JSON.stringify(item)}`);
+      yield `${separator === ',' ? '' : separator}]${more.join('')}}\n`;
+      return;
+    }
+    yield separator + JSON.stringify(value);
+    separator = ',';
+  }
+}
+
+/** Text from outside on one line: control characters, which could move the cursor or hide what comes before, are spelled out. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu,
+    (char) => JSON_ESCAPES[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+const JSON_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** `1 task`, `2 tasks`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `12 tasks: 4 ran, 8 cached, 0 failed`; skipped and cancelled only if there are any. */
 export function countsLine(tasks: Counts): string {
   const parts = [`${tasks.ran} ran`, `${tasks.cached} cached`, `${tasks.failed} failed`];
   if (tasks.skipped > 0) parts.push(`${tasks.skipped} skipped`);
   if (tasks.cancelled > 0) parts.push(`${tasks.cancelled} cancelled`);
-  return `${tasks.total} ${tasks.total === 1 ? 'task' : 'tasks'}: ${parts.join(', ')}`;
+  return `${counted(tasks.total, 'task')}: ${parts.join(', ')}`;
 }
 
 export function secondsText(seconds: number): string {
@@ -30,8 +67,8 @@ const ERRORS_SHOWN = 20;
 /** What failed, and what did not run because of it. */
 export function errorLines(errors: readonly TaskError[]): string[] {
   const lines = errors.slice(0, ERRORS_SHOWN).map(({ task, code, message, skipped }) => {
-    const behind = skipped === 0 ? '' : ` (${skipped} ${skipped === 1 ? 'task' : 'tasks'} behind it did not run)`;
-    return `  ${task}: ${message} [${code}]${behind}`;
+    const behind = skipped === 0 ? '' : ` (${counted(skipped, 'task')} behind it did not run)`;
+    return `  ${printable(`${task}: ${message}`)} [${code}]${behind}`;
   });
   if (errors.length > ERRORS_SHOWN) lines.push(`  … and ${errors.length - ERRORS_SHOWN} more`);
   return lines;
@@ -39,7 +76,16 @@ export function errorLines(errors: readonly TaskError[]): string[] {
 
 /** Left-aligned columns, two spaces apart. */
 export function table(rows: readonly (readonly string[])[]): string {
+  const shown = rows.map((row) => row.map(printable));
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()}\n`).join('');
+  for (const row of shown) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cellsOf(cell))));
+  return shown
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => pad(cell, widths[i]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }

@@ -1,23 +1,50 @@
-import { isDocketError } from '../errors.ts';
+import { type DocketError, ERROR_CODES, isDocketError, type Place, systemCode } from '../errors.ts';
+import type { Problem } from '../workflow/problems.ts';
 import type { Streams } from './command.ts';
+import { jsonLine, printable } from './present.ts';
 
 /** Prints what failed, where, and what to do next; with `json` also as a document on stdout. */
 export function reportError(error: unknown, streams: Streams, { json }: { readonly json: boolean }): void {
   if (!isDocketError(error)) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    streams.stderr.write(`docket: unexpected failure, please report it\n${text}\n`);
-    if (json) print(streams, { error: { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) } });
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    streams.stderr.write(`docket: unexpected failure, please report it\n${stack ?? message}\n`);
+    if (json) streams.stdout.write(jsonLine({ error: { code: 'INTERNAL', message } }));
     return;
   }
-  const { file, line, column } = error.place ?? {};
-  const place = [file, line, column].filter((part) => part !== undefined).join(':');
-  streams.stderr.write(`docket: ${place === '' ? '' : `${place}: `}${error.message} [${error.code}]\n`);
-  if (error.next !== '') streams.stderr.write(`  ${error.next}\n`);
-  const cause = error.cause;
-  if (cause instanceof Error && cause.message !== '' && !error.message.includes(cause.message)) streams.stderr.write(`  cause: ${cause.message}\n`);
-  if (json) print(streams, { error: { code: error.code, message: error.message, place: error.place ?? null, next: error.next } });
+  const problems = problemsOf(error);
+  streams.stderr.write(problems.length > 1 ? problems.map(problemText).join('') : problemText(error));
+  if (problems.length > 1) streams.stderr.write(`docket: ${problems.length} problems\n`);
+  if (!json) return;
+  const document = documentOf(error);
+  streams.stdout.write(jsonLine({ error: problems.length > 1 ? { ...document, problems: problems.map(documentOf) } : document }));
 }
 
-function print(streams: Streams, document: unknown): void {
-  streams.stdout.write(`${JSON.stringify(document)}\n`);
+/** Everything that was found wrong with a file, where there may be more than one thing. */
+function problemsOf({ details }: DocketError): readonly Problem[] {
+  const { problems } = details;
+  return Array.isArray(problems) ? (problems as readonly Problem[]) : [];
+}
+
+type Reported = Omit<Problem, 'place'> & { readonly place?: Place | undefined; readonly cause?: unknown };
+
+function problemText({ code, message, place, next = ERROR_CODES[code].next, cause }: Reported): string {
+  const where = [place?.file, place?.line, place?.column].filter((part) => part !== undefined).join(':');
+  const what = message.startsWith('docket ') ? message : `docket: ${where === '' ? '' : `${where}: `}${message}`;
+  const more = tellsMore(cause, message) ? `  cause: ${printable(cause.message)}\n` : '';
+  return `${lines(what)} [${code}]\n${more}${next === '' ? '' : `  ${lines(next)}\n`}`;
+}
+
+function documentOf({ code, message, place, next = ERROR_CODES[code].next }: Reported): Record<string, unknown> {
+  return { code, message, place: place ?? null, next };
+}
+
+/** A message may have several lines, but no other control characters. */
+function lines(text: string): string {
+  return text.split('\n').map(printable).join('\n  ');
+}
+
+/** What the system says of a failed call helps a reader; a library's own wording does not, nor that a file is missing once more. */
+function tellsMore(cause: unknown, message: string): cause is Error {
+  const code = systemCode(cause);
+  return cause instanceof Error && code !== undefined && code !== 'ENOENT' && !isDocketError(cause) && !message.includes(cause.message);
 }

@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { makeFolders } from '../base/make-folders.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import { type FileSystemProbe, networkFileSystem } from './network-file-system.ts';
 
@@ -88,10 +89,10 @@ export async function prepare(home: string, { probe }: PrepareOptions = {}): Pro
         details: { network },
       });
     }
-    mkdirSync(found.home, { recursive: true, mode: 0o700 });
+    makeFolders(found.home, 0o700);
     accessSync(found.home, constants.R_OK | constants.W_OK | constants.X_OK);
     checkFormat(found);
-    for (const folder of [found.store, found.locks, join(found.home, FLIGHTS)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [found.store, found.locks, join(found.home, FLIGHTS)]) makeFolders(folder, 0o700);
   } catch (cause) {
     throw explain(found.home, cause);
   }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeFolders } from '../base/make-folders.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import { generateSeed, type Key, keyOf } from '../ipld/identity.ts';
@@ -86,7 +87,7 @@ function invalid(path: string, problem: string, next?: string, cause?: unknown):
 async function create(path: string): Promise<void> {
   const seed = generateSeed();
   const text = DagJson.encode({ kind: KIND, version: VERSION, did: keyOf(seed).did, seed }, { indent: 2 });
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolders(dirname(path), 0o700);
   const own = join(dirname(path), ownPrefix(path) + randomUUID());
   try {
     {

@@ -8,7 +8,7 @@ import type { Berth, Crew } from './crew.ts';
 import { hostTrouble } from './host-trouble.ts';
 import { gather, type Supplies } from './jobs.ts';
 import { Pace } from './pace.ts';
-import { longestPath, ReadyQueue } from './ready-queue.ts';
+import { ReadyQueue } from './ready-queue.ts';
 import { Rests } from './rests.ts';
 import type { RunContext, Steps } from './run-context.ts';
 import * as State from './state.ts';
@@ -50,11 +50,11 @@ export class Attempts {
   #isStopped = false;
 
   constructor(context: RunContext, crew: Crew, steps: AttemptSteps) {
-    const { plan, expected, clock } = context.options;
+    const { expected, clock } = context.options;
     this.#context = context;
     this.#crew = crew;
     this.#steps = steps;
-    this.#queue = new ReadyQueue(longestPath(plan.tasks, (task) => expected(task) ?? 1));
+    this.#queue = new ReadyQueue(context.priority);
     this.#pace = new Pace(expected);
     this.#rests = new Rests(clock, (task) => steps.wake(task));
   }

@@ -12,6 +12,7 @@ import { Lookup } from './lookup.ts';
 import { Outbox } from './outbox.ts';
 import { Policies } from './policies.ts';
 import { Promises } from './promises.ts';
+import { longestPath } from './ready-queue.ts';
 import type { RunContext } from './run-context.ts';
 import { Search } from './search.ts';
 import * as State from './state.ts';
@@ -73,6 +74,7 @@ export class Coordinator {
       finish: (task: number, result: State.Result) => this.#finish(task, result),
       refuse: (task: number, failure: Parameters<Attempts['refuse']>[1]) => this.#attempts.refuse(task, failure),
       enqueue: (task: number) => this.#attempts.enqueue(task),
+      queued: () => this.#attempts.queued,
       remake: (task: number, why: string) => this.#search.remake(task, why),
     };
     this.#search = new Search(this.#context, steps);
@@ -215,6 +217,7 @@ function contextOf(options: CoordinatorOptions, outbox: Outbox): RunContext {
     filing: new Filing(options.signer, lookup, options.version),
     outbox,
     targets: new Set([...State.sinks(state), ...promises.tasksOf(plan.outputs)]),
+    priority: longestPath(plan.tasks, (task) => options.expected(task) ?? 1),
     prepared: new Map(),
   };
 }

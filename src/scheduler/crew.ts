@@ -98,15 +98,16 @@ export class Crew {
 
   /** A free place, or undefined. `depth`: how many jobs the slot may have with this one; `alone`: nothing may share the slot with it. */
   berth(job: { readonly depth: number; readonly alone: boolean }): Berth | undefined {
-    const depth = job.alone ? 1 : job.depth;
+    const wanted = job.alone ? 1 : job.depth;
     let chosen: Member | undefined;
     for (const member of this.#members) {
-      if (member.leaving || member.alone || member.outstanding >= depth) continue;
+      if (member.leaving || member.alone) continue;
+      if (member.outstanding > 0 && member.outstanding >= Math.min(wanted, member.depth)) continue;
       if (chosen === undefined || member.outstanding < chosen.outstanding) chosen = member;
     }
     if (chosen === undefined) return undefined;
     const member = chosen;
-    member.depth = member.outstanding === 0 ? job.depth : Math.min(member.depth, job.depth);
+    member.depth = member.outstanding === 0 ? wanted : Math.min(member.depth, wanted);
     member.outstanding++;
     member.alone = job.alone;
     return { submit: (work, signal) => this.#submit(member, work, signal), cancel: () => this.#vacate(member) };

@@ -46,6 +46,13 @@ export class ReadyQueue {
     return top;
   }
 
+  /** At most `count` tasks, in order. */
+  take(count: number): number[] {
+    const taken: number[] = [];
+    while (taken.length < count && this.#heap.length > 0) taken.push(this.pop()!);
+    return taken;
+  }
+
   clear(): void {
     this.#heap.length = 0;
   }

@@ -20,6 +20,8 @@ export interface RunContext {
   readonly outbox: Outbox;
   /** Tasks whose output is wanted itself: sinks and those the named outputs await. */
   readonly targets: ReadonlySet<number>;
+  /** Longest remaining path of each task: the most urgent runs first. */
+  readonly priority: Float64Array;
   /** What is known of a task between its look-up and its end. */
   readonly prepared: Map<number, Prepared>;
 }
@@ -34,6 +36,8 @@ export interface Steps {
   refuse(task: number, failure: Failure): void;
   /** It is ready and has no result: to be run. */
   enqueue(task: number): void;
+  /** How many tasks wait for slots. */
+  queued(): number;
   /** Blobs it needs are gone. */
   remake(task: number, why: string): void;
 }

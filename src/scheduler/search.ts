@@ -3,12 +3,15 @@ import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
 import { resolve } from './inputs.ts';
 import type { Hit } from './lookup.ts';
+import { ReadyQueue } from './ready-queue.ts';
 import type { RunContext, Steps } from './run-context.ts';
 import * as State from './state.ts';
 import { Twins } from './twins.ts';
 
 /** Look-ups per step, so that ends and cancellations are heard in between. */
 const BATCH = 256;
+/** Tasks waiting for slots, after which no more are named by their resolved key: each holds its input and that key in memory. */
+const AHEAD = 1024;
 /** How often what a task needs is made again for it: a disk that damages every blob must not keep a run going for ever. */
 const MOST_REMAKES = 3;
 
@@ -19,13 +22,14 @@ const MOST_REMAKES = 3;
  * S1. A task is looked up by its declared key before anything it awaits is demanded, so work behind a hit is never looked at.
  * S2. A hit on a target counts only if its blobs are all there; elsewhere they are missed when a consumer needs them, and made again then.
  * S3. A task with grants is not resolved before the receipts of all its inputs are committed.
- * S4. Two tasks with the same resolved key never run at the same time in one run: the second waits for the first and takes its result.
+ * S4. Ready tasks are named in the order they would run in, and not all ahead of time: the most urgent first.
+ * S5. Two tasks with the same resolved key never run at the same time in one run: the second waits for the first and takes its result.
  */
 export class Search {
   readonly #context: RunContext;
   readonly #steps: Steps;
   readonly #toLook = new Fifo<number>();
-  readonly #toCheck = new Fifo<number>();
+  readonly #toCheck: ReadyQueue;
   readonly #twins = new Twins();
   /** Tasks whose known result is of no use, since its blobs are gone. */
   readonly #mustRun = new Set<number>();
@@ -36,10 +40,15 @@ export class Search {
   constructor(context: RunContext, steps: Steps) {
     this.#context = context;
     this.#steps = steps;
+    this.#toCheck = new ReadyQueue(context.priority);
   }
 
   get isWorking(): boolean {
-    return !this.#toLook.isEmpty || !this.#toCheck.isEmpty;
+    return !this.#toLook.isEmpty || this.#mayCheck;
+  }
+
+  get #mayCheck(): boolean {
+    return this.#toCheck.size > 0 && this.#steps.queued() < AHEAD;
   }
 
   get isWaitingForCommits(): boolean {
@@ -68,7 +77,7 @@ export class Search {
         else this.#demand(task);
       });
     }
-    const check = this.#toCheck.take(BATCH).filter((task) => state.status[task] === State.READY);
+    const check = (this.#mayCheck ? this.#toCheck.take(BATCH) : []).filter((task) => state.status[task] === State.READY);
     if (check.length > 0) this.#checkAll(check);
   }
 
@@ -153,12 +162,15 @@ export class Search {
     const makers = this.makersOfMissing(task);
     const remakes = (this.#remakes.get(task) ?? 0) + 1;
     this.#remakes.set(task, remakes);
-    if (makers.length === 0 || remakes > MOST_REMAKES) return this.#steps.refuse(task, { code: 'invalid', message: why });
+    // Without its key, so that what is missing today is not filed as what this work always gives.
     prepared.delete(task);
-    for (const maker of makers) {
-      this.#mustRun.add(maker);
-      this.#steps.apply(State.reopen(state, maker, task));
-      this.#wantInputs(maker);
+    if (makers.length === 0 || remakes > MOST_REMAKES) this.#steps.refuse(task, { code: 'invalid', message: why });
+    else {
+      for (const maker of makers) {
+        this.#mustRun.add(maker);
+        this.#steps.apply(State.reopen(state, maker, task));
+        this.#wantInputs(maker);
+      }
     }
     if (key !== undefined) for (const twin of this.#twins.release(task, key)) this.#again(twin);
   }

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock, type Clock } from '../base/clock.ts';
+import { makeFolders } from '../base/make-folders.ts';
 import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { contentFiles, heldSize } from './content-files.ts';
@@ -54,8 +54,8 @@ export class DiskStore implements Store {
   static async open(root: string, options: { readonly clock?: Clock } = {}): Promise<DiskStore> {
     const store = new DiskStore(root, options.clock ?? systemClock);
     try {
-      const made = [algorithmFolder(root), temporaryFolder(root)].map((folder) => mkdirSync(folder, { recursive: true }));
-      if (made.some((folder) => folder !== undefined)) await store.#queue.sync([dirname(algorithmFolder(root)), root, dirname(root)]);
+      const made = [algorithmFolder(root), temporaryFolder(root)].map((folder) => makeFolders(folder));
+      if (made.includes(true)) await store.#queue.sync([dirname(algorithmFolder(root)), root, dirname(root)]);
     } catch (error) {
       throw writeFailure(error, root);
     }

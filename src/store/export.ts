@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { link, lstat, mkdir, open, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mapConcurrent } from '../base/limit-concurrency.ts';
+import { makeFolders } from '../base/make-folders.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { staysInside } from './links.ts';
@@ -48,7 +49,7 @@ export async function exportTree(store: Store, cid: CID, dir: string, options: E
     // Before anything is written, so that a clash leaves no half of the tree behind.
     if (options.replace !== true && !('directory' in entry) && exists(join(dir, path))) throw unwritable(join(dir, path), 'it exists');
   }
-  await attempt(dir, () => mkdir(dir, { recursive: true }));
+  await attempt(dir, async () => makeFolders(dir));
   const folders = new Folders(dir);
   await mapConcurrent(entries, PARALLEL, async ([path, entry]) => {
     options.signal?.throwIfAborted();

@@ -7,9 +7,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import wabt from 'wabt';
 import { ROOT } from '../../scripts/run-command.ts';
+import { Engine } from '../../src/agent/engine.ts';
+import { type FinishedRun, type RunOptions, runPlan } from '../../src/agent/run-plan.ts';
+import { localSources } from '../../src/agent/sources.ts';
+import { statIndexOf } from '../../src/agent/stat-index.ts';
 import { type Ipld, isMap } from '../../src/ipld/value.ts';
 import * as Home from '../../src/ledger/home.ts';
 import { decode } from '../../src/receipt/verify.ts';
+import { compile } from '../../src/workflow/compile.ts';
 
 /** Real `docket` processes on homes of their own, and what can be seen of them from outside: the ledger's rows, the folders, `/proc`. */
 
@@ -118,9 +123,23 @@ export class Place implements Disposable {
     return this.start('run', ...args, '--json').report();
   }
 
+  /** The same in this process, with a slot process of its own: for what is not about killing Docket. Takes no longer than the work itself. */
+  async runHere(file: string, options: RunOptions = {}): Promise<FinishedRun> {
+    await using engine = await Engine.open({ home: this.paths.home, slots: 1 });
+    const path = this.at(file);
+    const sources = localSources(path, { store: engine.store, statIndex: statIndexOf(engine) });
+    return await runPlan(engine, await compile(readFileSync(path, 'utf8'), { file: path, inputs: {}, sources }), options);
+  }
+
   /** Every receipt, oldest first. Empty if there is no ledger yet. */
   receipts(): Filed[] {
     return this.#query('SELECT id, cid, instruction, bytes FROM receipts ORDER BY id').map(filed);
+  }
+
+  /** Which receipts there are, also such as cannot be decoded. */
+  rawReceipts(): { readonly instruction: string }[] {
+    const rows = this.#query('SELECT instruction FROM receipts ORDER BY id');
+    return rows.map(([instruction]) => ({ instruction: Buffer.from(instruction as Uint8Array).toString('hex') }));
   }
 
   runs(): { readonly run: string; readonly state: string }[] {
@@ -195,6 +214,8 @@ export interface Filed {
   readonly id: number;
   readonly cid: string;
   readonly instruction: string;
+  /** As stored, signature and all. */
+  readonly bytes: Uint8Array;
   readonly tag: string;
   /** Of an error. */
   readonly code: string | undefined;
@@ -211,6 +232,7 @@ function filed([id, cid, instruction, bytes]: readonly unknown[]): Filed {
     id: id as number,
     cid: Buffer.from(cid as Uint8Array).toString('hex'),
     instruction: Buffer.from(instruction as Uint8Array).toString('hex'),
+    bytes: bytes as Uint8Array,
     tag,
     code: code as string | undefined,
     message: message as string | undefined,

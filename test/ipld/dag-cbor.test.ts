@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { DocketError, isDocketError } from '../../src/errors.ts';
 import { parse } from '../../src/ipld/cid.ts';
-import { decode, encode } from '../../src/ipld/dag-cbor.ts';
+import { decode, decodeKey, encode } from '../../src/ipld/dag-cbor.ts';
 import { Float, MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, type Ipld } from '../../src/ipld/value.ts';
 import { hex, ipld, judge, nested } from './helpers.ts';
 
@@ -248,6 +248,18 @@ suite('DAG-CBOR', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+
+  test('one key of a map is what it is in the whole map', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ maxLength: 4 }), ipld, { noNullPrototype: true }), (map) => {
+        const bytes = encode(map);
+        for (const [key, value] of Object.entries(map)) assert.deepEqual(encode(decodeKey(bytes, key)!), encode(value));
+        assert.equal(decodeKey(bytes, 'absent'), undefined);
+      }),
+    );
+    assert.throws(() => decodeKey(encode([1]), 'a'), { code: 'IPLD_INVALID' });
+    assert.throws(() => decodeKey(hex('a1 61'), 'a'), { code: 'IPLD_INVALID' });
   });
 
   test('an error tells at which byte', () => {

@@ -6,7 +6,7 @@ import { encode } from '../../src/ipld/dag-cbor.ts';
 import { keyOf } from '../../src/ipld/identity.ts';
 import type { Ipld, IpldMap } from '../../src/ipld/value.ts';
 import { toIpld } from '../../src/receipt/model.ts';
-import { type Check, decode, decodeAs, verify } from '../../src/receipt/verify.ts';
+import { type Check, decode, decodeAs, outAs, verify } from '../../src/receipt/verify.ts';
 import { issued, key } from './helpers.ts';
 
 const sample = issued();
@@ -44,6 +44,7 @@ suite('Receipt.verify', () => {
         );
       }
       assert.equal(decodeAs(cid, flipped) === undefined, at < tail, `bit ${bit}`);
+      assert.equal(outAs(cid, flipped) === undefined, at < tail, `bit ${bit}`);
     }
   });
 
@@ -127,6 +128,8 @@ suite('Receipt.verify', () => {
   test('a sound receipt under another CID is not that one', () => {
     assert.deepEqual(checks(sample.bytes, ofValue('another')), ['cid']);
     assert.equal(decodeAs(ofValue('another'), sample.bytes), undefined);
+    assert.equal(outAs(ofValue('another'), sample.bytes), undefined);
+    assert.deepEqual(outAs(sample.cid, sample.bytes), sample.receipt.out);
     assert.deepEqual(decodeAs(sample.cid, sample.bytes), sample.receipt);
   });
 });

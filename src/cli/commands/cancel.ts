@@ -10,12 +10,16 @@ export const command: Command = {
   words: [1, 1],
   options: {},
   help: `
-Tasks that run are killed and get a receipt that says so; what is finished stays. \`docket resume RUN\` goes on.`,
+RUN is the id of a run, the beginning of one, or \`last\`. Tasks that run are killed and get a receipt that says so; what is finished stays.
+\`docket resume RUN\` goes on. A run that is over stays as it is.`,
   async run(call) {
     await using engine = await openEngine(call);
-    const { run } = findRun(engine, call.words[0]!);
+    const { run, state: before } = findRun(engine, call.words[0]!);
     const state = await cancelRun(engine, run, call.signal);
-    call.streams.stdout.write(call.flag('json') ? jsonLine({ run, state }) : `run ${run}: ${state}\n`);
+    const wasOver = state === before;
+    call.streams.stdout.write(
+      call.flag('json') ? jsonLine({ run, state }) : `run ${run} ${wasOver ? 'was over already: ' : 'is '}${state}\n`,
+    );
     return 0;
   },
 };

@@ -10,7 +10,8 @@ export const command: Command = {
   words: [1, 1],
   options: INPUT_OPTION,
   help: `
-Files the workflow names are imported into the store, since their CIDs are part of the instructions. Nothing is run.`,
+Files the workflow names are imported into the store, since their CIDs are part of the instructions. Nothing is run. Promises await the CID of an instruction;
+a receipt names the CID of an invocation, \`{task}\`, which --json shows too.`,
   async run(call) {
     const workflow = await readWorkflow(call);
     await using engine = await openEngine(call);
@@ -24,7 +25,9 @@ Files the workflow names are imported into the store, since their CIDs are part 
     if (call.flag('json')) call.streams.stdout.write(jsonLine({ workflow: plan.workflow.toString(), name: plan.name, tasks: rows }));
     else {
       call.streams.stdout.write(`workflow ${plan.workflow}\n`);
-      call.streams.stdout.write(table([['LABEL', 'INSTRUCTION', 'TASK'], ...rows.map(({ label, instruction, task }) => [label, instruction, task])]));
+      call.streams.stdout.write(
+        table([['LABEL', 'INSTRUCTION', 'TASK'], ...rows.map(({ label, instruction, task }) => [label, instruction, task])]),
+      );
     }
     return 0;
   },

@@ -1,13 +1,15 @@
 import { planOf } from '../../agent/plan-of.ts';
 import type { Engine } from '../../agent/engine.ts';
-import type { CID } from '../../ipld/cid.ts';
-import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
-import * as Receipt from '../../receipt/verify.ts';
+import { failureText, readReceipt } from '../../agent/read-receipt.ts';
 import { DocketError } from '../../errors.ts';
-import type { Command, Streams } from '../command.ts';
+import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
+import type { RunTaskRow } from '../../ledger/runs.ts';
+import type { Call, Command } from '../command.ts';
 import { findRun, findTask } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
-import { jsonLine } from '../present.ts';
+import { jsonable, jsonLine, jsonList, printable } from '../present.ts';
+import { textOf } from '../print-outputs.ts';
+import { writePiece, writeValue } from '../write-value.ts';
 
 export const command: Command = {
   summary: 'Print what the tasks of a run wrote to stdout and stderr.',
@@ -15,70 +17,96 @@ export const command: Command = {
   words: [1, 2],
   options: {},
   help: `
-With TASK: its stdout on stdout and its stderr on stderr, byte for byte. Without: every task that wrote anything, under a heading.
-A cached task shows what it wrote when it ran.`,
+RUN is the id of a run, the beginning of one, or \`last\`. With TASK: its stdout on stdout and its stderr on stderr, byte for byte. Without: every task
+that wrote anything or failed, under a heading. A cached task shows what it wrote when it ran. Of a task that was stopped its last words are kept.
+With --json a stream is a text; one that is no text or longer than 1 MiB stands there as DAG-JSON: its bytes, or a link to its blob.`,
   async run(call) {
     await using engine = await openEngine(call);
-    const [runWord, taskWord] = call.words;
-    const { run } = findRun(engine, runWord!);
-    if (taskWord !== undefined) {
-      const index = findTask(await planOf(engine, run), taskWord);
-      const row = engine.ledger.runTask(run, index);
-      const written = row?.receipt == null ? undefined : writtenBy(engine, row.receipt);
-      if (written === undefined) throw new DocketError('RECEIPT_UNKNOWN', `task ${taskWord} left no logs in run ${run}`, { next: '`docket why` says why it did not run.' });
-      if (call.flag('json')) call.streams.stdout.write(jsonLine({ run, task: taskWord, stdout: await text(engine, written.stdout), stderr: await text(engine, written.stderr) }));
-      else await writeBoth(engine, written, call.streams);
-      return 0;
-    }
-    for (const row of engine.ledger.runTasks(run)) {
-      const written = row.receipt === null ? undefined : writtenBy(engine, row.receipt);
-      if (written === undefined || (isEmpty(written.stdout) && isEmpty(written.stderr))) continue;
-      if (call.flag('json')) call.streams.stdout.write(jsonLine({ run, task: row.label, stdout: await text(engine, written.stdout), stderr: await text(engine, written.stderr) }));
-      else {
-        call.streams.stdout.write(`== ${row.label} (${row.state}${row.via === 'ran' ? '' : ', cached'})\n`);
-        await writeBoth(engine, written, { ...call.streams, stderr: call.streams.stdout });
-      }
-    }
+    const { run } = findRun(engine, call.words[0]!);
+    const task = call.words[1];
+    await (task === undefined ? allLogs(call, engine, run) : taskLogs(call, engine, run, findTask(await planOf(engine, run), task)));
     return 0;
   },
 };
 
-interface Written {
-  readonly stdout: Ipld;
-  readonly stderr: Ipld;
+async function taskLogs(call: Call, engine: Engine, run: string, index: number): Promise<void> {
+  const { stdout, stderr } = call.streams;
+  const row = engine.ledger.runTask(run, index);
+  const written = row && writtenIn(engine, row);
+  if (row === undefined || written === undefined) {
+    throw new DocketError('RECEIPT_UNKNOWN', `the task has no receipt in run ${run}, so no logs`, {
+      next: '`docket why` says why it did not run.',
+    });
+  }
+  if (call.flag('json')) {
+    stdout.write(jsonLine({ run, ...(await document(engine, row, written)) }));
+    return;
+  }
+  await writeValue(engine, written.stdout, stdout);
+  await writeValue(engine, written.stderr, stderr);
+  if (written.failure !== undefined) stderr.write(`docket: failed: ${printable(written.failure)}\n`);
 }
 
-/** What stands in a receipt of what the guest wrote: under the value of a success, or in the data of a failure. */
-function writtenBy(engine: Engine, cid: CID): Written | undefined {
-  const row = engine.ledger.receipt(cid);
-  const receipt = row === undefined ? undefined : Receipt.decodeAs(cid, row.bytes);
-  if (receipt === undefined) return undefined;
-  const [tag, value] = receipt.out;
-  const holder = tag === 'error' && isMap(value) ? value['data'] : value;
-  if (!isMap(holder)) return undefined;
-  return { stdout: holder['stdout'] ?? '', stderr: holder['stderr'] ?? '' };
-}
-
-async function writeBoth(engine: Engine, { stdout, stderr }: Written, streams: Streams): Promise<void> {
-  await writeTo(engine, stdout, streams.stdout);
-  await writeTo(engine, stderr, streams.stderr);
-}
-
-/** Writes text, bytes or a blob to a stream, however large. */
-export async function writeTo(engine: Engine, value: Ipld, stream: NodeJS.WriteStream): Promise<void> {
-  if (typeof value === 'string' || value instanceof Uint8Array) {
-    if (value.length > 0) stream.write(value);
-  } else if (isLink(value)) {
-    for await (const chunk of engine.store.get(value)) {
-      if (!stream.write(chunk)) await new Promise<void>((resolve) => stream.once('drain', resolve));
-    }
+async function allLogs(call: Call, engine: Engine, run: string): Promise<void> {
+  const { stdout } = call.streams;
+  if (call.flag('json')) {
+    for await (const piece of jsonList('tasks', documents(engine, run))) await writePiece(stdout, piece);
+    return;
+  }
+  for (const { row, written } of taskWithLogs(engine, run)) {
+    await writePiece(stdout, `== ${printable(row.label)} (${row.via === 'ran' ? row.state : `${row.state}, cached`})\n`);
+    await writeValue(engine, written.stdout, stdout);
+    await writeValue(engine, written.stderr, stdout);
+    if (written.failure !== undefined) await writePiece(stdout, `failed: ${printable(written.failure)}\n`);
   }
 }
 
-async function text(engine: Engine, value: Ipld): Promise<string> {
-  if (typeof value === 'string') return value;
-  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
-  return isLink(value) ? new TextDecoder().decode(await engine.store.read(value)) : '';
+async function* documents(engine: Engine, run: string): AsyncGenerator<unknown, { readonly run: string }, void> {
+  for (const { row, written } of taskWithLogs(engine, run)) yield await document(engine, row, written);
+  return { run };
+}
+
+function* taskWithLogs(engine: Engine, run: string): Generator<{ readonly row: RunTaskRow; readonly written: Written }> {
+  for (const row of engine.ledger.runTasks(run)) {
+    const written = writtenIn(engine, row);
+    if (written !== undefined && !(isEmpty(written.stdout) && isEmpty(written.stderr) && written.failure === undefined))
+      yield { row, written };
+  }
+}
+
+async function document(engine: Engine, { label, state }: RunTaskRow, written: Written): Promise<Record<string, unknown>> {
+  return {
+    task: label,
+    state,
+    stdout: await streamOf(engine, written.stdout),
+    stderr: await streamOf(engine, written.stderr),
+    failure: written.failure ?? null,
+  };
+}
+
+interface Written {
+  readonly stdout: Ipld;
+  readonly stderr: Ipld;
+  /** How the task failed, for people. */
+  readonly failure: string | undefined;
+}
+
+/** What stands in a task's receipt of what the guest wrote: under the value of a success, or in the data of a failure. */
+function writtenIn(engine: Engine, { receipt: cid }: RunTaskRow): Written | undefined {
+  const outcome = cid === null ? undefined : readReceipt(engine, cid)?.outcome;
+  if (outcome === undefined) return undefined;
+  const holder = outcome.tag === 'ok' ? outcome.value : outcome.failure.data;
+  const { stdout = '', stderr = '' } = isMap(holder) ? holder : {};
+  return { stdout, stderr, failure: failureText(outcome) };
+}
+
+const LONGEST_TEXT = 1 << 20;
+
+async function streamOf(engine: Engine, value: Ipld): Promise<unknown> {
+  if (value instanceof Uint8Array) return textOf(value) ?? jsonable(value);
+  if (!isLink(value)) return value;
+  const size = (await engine.store.stat(value))?.size ?? 0;
+  return (size <= LONGEST_TEXT ? textOf(await engine.store.read(value)) : undefined) ?? jsonable(value);
 }
 
 function isEmpty(value: Ipld): boolean {

@@ -5,9 +5,12 @@ import * as Cid from '../../ipld/cid.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
 import { toIpld } from '../../receipt/model.ts';
 import * as Receipt from '../../receipt/verify.ts';
+import { didYouMean } from '../../workflow/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { openEngine } from '../open-engine.ts';
-import { jsonLine } from '../present.ts';
+import { jsonLine, printable } from '../present.ts';
+
+const VERBS = ['show', 'verify'] as const;
 
 export const command: Command = {
   summary: 'Show a receipt, or check it with all it rests on.',
@@ -18,14 +21,13 @@ export const command: Command = {
 show CID    print the receipt as DAG-JSON: what ran, what came out, what it cost, who signed
 verify CID  check its form, CID and signature, the key it is filed under, and every blob of its inputs and outputs that is here
 
-Exit status of verify: 0 if all that is here is good, 1 if anything is not.`,
+\`docket show RUN\` lists the receipts of a run. Exit status of verify: 0 if all that is here is good, 1 if anything is not.`,
   async run(call) {
-    const [verb, text] = call.words;
-    const cid = Cid.parse(text!);
+    const [verb, word] = call.words;
+    if (!VERBS.some((known) => known === verb)) throw call.usage(`takes ${VERBS.join(' or ')}, not "${verb}"${didYouMean(verb!, VERBS)}`);
+    const cid = Cid.parse(word!);
     await using engine = await openEngine(call);
-    if (verb === 'show') return show(call, engine, cid);
-    if (verb === 'verify') return await verify(call, engine, cid);
-    throw new DocketError('USAGE', `docket receipt takes show or verify, not "${verb}"`);
+    return verb === 'show' ? show(call, engine, cid) : await verify(call, engine, cid);
   },
 };
 
@@ -39,13 +41,15 @@ export function show(call: Call, engine: Engine, cid: Cid.CID): number {
 }
 
 async function verify(call: Call, engine: Engine, cid: Cid.CID): Promise<number> {
+  const { stdout } = call.streams;
   const checks: Check[] = [];
   for await (const check of checkReceipt(engine, cid)) checks.push(check);
   const good = checks.every((check) => check.state !== 'bad');
-  if (call.flag('json')) call.streams.stdout.write(jsonLine({ cid: cid.toString(), good, checks }));
+  if (call.flag('json')) stdout.write(jsonLine({ cid: cid.toString(), good, checks }));
   else {
-    for (const { what, state, message } of checks) call.streams.stdout.write(`${state.padEnd(6)}  ${what}${message === undefined ? '' : `: ${message}`}\n`);
-    call.streams.stdout.write(good ? 'the receipt is sound\n' : 'the receipt is NOT sound\n');
+    for (const { what, state, message } of checks)
+      stdout.write(`${state.padEnd(6)}  ${what}${message === undefined ? '' : `: ${printable(message)}`}\n`);
+    stdout.write(good ? 'the receipt is sound\n' : 'the receipt is NOT sound\n');
   }
   return good ? 0 : 1;
 }

@@ -1,28 +1,59 @@
 import { runPlan } from '../../agent/run-plan.ts';
-import type { Command } from '../command.ts';
+import { DocketError } from '../../errors.ts';
+import type { Plan } from '../../workflow/model.ts';
+import { didYouMean } from '../../workflow/suggest.ts';
+import type { Call, Command } from '../command.ts';
 import { compileFile, INPUT_OPTION, readWorkflow } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
-import { countOption, openEngine } from '../open-engine.ts';
+import { openEngine } from '../open-engine.ts';
+import { count } from '../option-values.ts';
 
 export const command: Command = {
   summary: 'Run a workflow; what was computed before is taken from its receipts.',
   usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--fail-fast] [--json]',
   words: [1, 1],
-  options: { ...INPUT_OPTION, ...RUN_OPTIONS },
+  options: {
+    ...INPUT_OPTION,
+    ...RUN_OPTIONS,
+    force: { type: 'flag', help: 'run every task, also those with a result' },
+    'force-task': { type: 'value', value: 'NAME', many: true, help: 'run this task, or all of this group, also if there is a result' },
+  },
   help: `
-FILE is a workflow in YAML (docs/workflow.md describes it) or Homestar's JSON.
+FILE is a workflow in YAML (docs/workflow.md describes it) or Homestar's JSON; - reads it from stdin, with paths relative to the current folder.
+Results go to stdout, everything else to stderr. Without --out a single text output is printed as it is.
 
-Exit status: 0 if every output is there, 1 if not, 2 if the file or the command line is wrong, 130 if stopped by Ctrl-C.
+Exit status: 0 if every output is there, 1 if not, 2 if the workflow or the command line is wrong, 130 if stopped by Ctrl-C.
 
 Examples:
   docket run workflow.yaml
   docket run workflow.yaml --input texts='docs/**/*.md' --out result/
   docket run workflow.json --json | jq .outputs`,
   async run(call) {
-    const slots = countOption(call, 'slots');
+    const slots = count(call, 'slots');
     const workflow = await readWorkflow(call);
     await using engine = await openEngine(call, { willWrite: true, ...(slots === undefined ? {} : { slots }) });
     const plan = await compileFile(call, engine, workflow);
-    return await conductRun(call, engine, plan, (options) => runPlan(engine, plan, options));
+    const options = {
+      force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
+      failFast: call.flag('fail-fast'),
+      ...(slots === undefined ? {} : { slots }),
+    };
+    return await conductRun(call, engine, plan, (hooks) => runPlan(engine, plan, { ...options, ...hooks }));
   },
 };
+
+function forcedTasks(call: Call, plan: Plan): readonly string[] {
+  const names = call.values('force-task');
+  if (names.length === 0) return names;
+  const known = new Set(plan.tasks.flatMap((task) => [task.group, task.label]));
+  for (const name of names) {
+    if (known.has(name)) continue;
+    throw new DocketError('TASK_UNKNOWN', `--force-task ${name}: the workflow has no such task or group${didYouMean(name, known)}`, {
+      next: `Groups: ${plan.groups
+        .map((group) => group.name)
+        .slice(0, 12)
+        .join(', ')}.`,
+    });
+  }
+  return names;
+}

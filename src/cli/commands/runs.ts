@@ -1,14 +1,17 @@
 import type { Command } from '../command.ts';
-import { countOption, openEngine } from '../open-engine.ts';
+import { openEngine } from '../open-engine.ts';
+import { count } from '../option-values.ts';
 import { countsLine, jsonLine, secondsText, table } from '../present.ts';
+import { fit } from '../text-width.ts';
 
 export const command: Command = {
   summary: 'List runs, newest first.',
   usage: '[--limit N]',
   options: { limit: { type: 'value', value: 'N', help: 'how many at most (default 20)' } },
   async run(call) {
+    const limit = count(call, 'limit') ?? 20;
     await using engine = await openEngine(call);
-    const runs = engine.ledger.runs({ limit: countOption(call, 'limit') ?? 20 });
+    const runs = engine.ledger.runs({ limit });
     if (call.flag('json')) {
       const rows = runs.map(({ run, name, workflow, state, created, finished, counts }) => ({
         run,
@@ -20,7 +23,7 @@ export const command: Command = {
         tasks: counts,
       }));
       call.streams.stdout.write(jsonLine({ runs: rows }));
-    } else if (runs.length === 0) call.streams.stderr.write('no runs yet: docket run FILE\n');
+    } else if (runs.length === 0) call.streams.stderr.write(`no runs yet in ${engine.paths.home}; start one: docket run FILE\n`);
     else {
       const rows = runs.map(({ run, name, state, created, finished, counts }) => [
         run,
@@ -28,7 +31,7 @@ export const command: Command = {
         new Date(created).toISOString().replace('T', ' ').slice(0, 19),
         finished === null ? '' : secondsText((finished - created) / 1000),
         counts === null ? '' : countsLine(counts),
-        name.length > 40 ? `${name.slice(0, 39)}…` : name,
+        fit(name, 40),
       ]);
       call.streams.stdout.write(table([['RUN', 'STATE', 'STARTED (UTC)', 'TOOK', 'TASKS', 'WORKFLOW'], ...rows]));
     }

@@ -1,16 +1,17 @@
 import { planOf } from '../../agent/plan-of.ts';
 import type { Engine } from '../../agent/engine.ts';
+import { failureText, readReceipt } from '../../agent/read-receipt.ts';
 import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
-import { isMap } from '../../ipld/value.ts';
 import type { RunRow, RunTaskRow } from '../../ledger/runs.ts';
 import * as Receipt from '../../receipt/verify.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Call, Command } from '../command.ts';
 import { findRun } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
-import { outputText } from '../outputs.ts';
-import { countsLine, jsonable, jsonLine, table } from '../present.ts';
+import { countsLine, jsonable, jsonLine, printable, table } from '../present.ts';
+import { outputLines } from '../print-outputs.ts';
+import { stat as statBlob } from '../store/blobs.ts';
 import { show as showReceipt } from './receipt.ts';
 
 export const command: Command = {
@@ -62,16 +63,20 @@ async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number>
     );
     return 0;
   }
-  stdout.write(`run       ${run.run}\nworkflow  ${run.name}\ncid       ${run.workflow}\nstate     ${run.state}\nstarted   ${new Date(run.created).toISOString()}\n`);
+  stdout.write(
+    `run       ${run.run}\nworkflow  ${printable(run.name)}\ncid       ${run.workflow}\nstate     ${run.state}\nstarted   ${new Date(run.created).toISOString()}\n`,
+  );
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (run.counts !== null) stdout.write(`tasks     ${countsLine(run.counts)}\n`);
   const failed = tasks.filter((task) => task.state === 'failed');
   const others = tasks.filter((task) => task.state !== 'failed');
   const shown = call.flag('all') ? [...failed, ...others] : [...failed, ...others].slice(0, SHOWN);
-  stdout.write(`\n${table([['TASK', 'STATE', 'HOW', 'RECEIPT'], ...shown.map((task) => [task.label, task.state, howText(task), task.receipt ?? ''])])}`);
+  stdout.write(
+    `\n${table([['TASK', 'STATE', 'HOW', 'RECEIPT'], ...shown.map((task) => [task.label, task.state, howText(task), task.receipt ?? ''])])}`,
+  );
   if (shown.length < tasks.length) stdout.write(`… and ${tasks.length - shown.length} more (--all lists them)\n`);
-  for (const task of failed.slice(0, SHOWN)) stdout.write(`\n${task.label} failed: ${task.error}\n`);
-  const named = outputText(outputs);
+  for (const task of failed.slice(0, SHOWN)) stdout.write(`\n${printable(`${task.label} failed: ${task.error}`)}\n`);
+  const named = outputLines(outputs);
   if (named !== '') stdout.write(`\noutputs:\n${named.replace(/^(?=.)/gm, '  ')}`);
   return 0;
 }
@@ -90,7 +95,16 @@ function listTasks(engine: Engine, run: RunRow, plan: Plan | undefined): Listed[
     const row = rows.get(index);
     if (row !== undefined) return listed(engine, row);
     const state = isOver ? 'cached' : 'pending';
-    return { index, label: task.label, instruction: task.instruction.toString(), state, via: isOver ? 'unneeded' : null, attempts: 0, receipt: null, error: null };
+    return {
+      index,
+      label: task.label,
+      instruction: task.instruction.toString(),
+      state,
+      via: isOver ? 'unneeded' : null,
+      attempts: 0,
+      receipt: null,
+      error: null,
+    };
   });
 }
 
@@ -100,9 +114,8 @@ function listed(engine: Engine, { index, label, instruction, state, via, receipt
 }
 
 function errorOf(engine: Engine, cid: Cid.CID): string | null {
-  const row = engine.ledger.receipt(cid);
-  const value = row === undefined ? undefined : Receipt.decodeAs(cid, row.bytes)?.out[1];
-  return isMap(value) ? `${String(value['message'])} [${String(value['code'])}]` : null;
+  const read = readReceipt(engine, cid);
+  return (read && failureText(read.outcome)) ?? null;
 }
 
 /** The plan may have been collected; the rows in the ledger then have to do. */
@@ -120,14 +133,20 @@ async function showCid(call: Call, engine: Engine, cid: Cid.CID): Promise<number
   if (engine.ledger.receipt(cid) !== undefined) return showReceipt(call, engine, cid);
   const receipts = engine.ledger.receiptsOfInstruction(cid, SHOWN);
   if (receipts.length > 0) {
-    const rows = receipts.map(({ cid: receipt, at, bytes }) => ({ receipt: receipt.toString(), at: new Date(at).toISOString(), out: Receipt.decode(bytes).receipt.out[0] }));
+    const rows = receipts.map(({ cid: receipt, at, bytes }) => ({
+      receipt: receipt.toString(),
+      at: new Date(at).toISOString(),
+      out: Receipt.decode(bytes).receipt.out[0],
+    }));
     if (call.flag('json')) stdout.write(jsonLine({ instruction: cid.toString(), receipts: rows }));
-    else stdout.write(`instruction ${cid}\n${table([['RECEIPT', 'AT', 'OUT'], ...rows.map(({ receipt, at, out }) => [receipt, at, out])])}`);
+    else
+      stdout.write(`instruction ${cid}\n${table([['RECEIPT', 'AT', 'OUT'], ...rows.map(({ receipt, at, out }) => [receipt, at, out])])}`);
     return 0;
   }
-  const stat = Cid.isStored(cid) ? await engine.store.stat(cid) : undefined;
-  if (stat === undefined) throw new DocketError('CID_INVALID', `nothing here is named ${cid}`, { next: 'It is no receipt, instruction, blob or tree of this home.' });
-  const kind = Cid.isTree(cid) ? 'tree' : 'blob';
-  stdout.write(call.flag('json') ? jsonLine({ [kind]: cid.toString(), size: stat.size }) : `${kind} ${cid}, ${stat.size} bytes (docket store ${kind === 'tree' ? 'ls' : 'cat'} shows it)\n`);
-  return 0;
+  if (!Cid.isStored(cid) || (await engine.store.stat(cid)) === undefined) {
+    throw new DocketError('CID_INVALID', `nothing here is named ${cid}`, {
+      next: `It is no receipt, instruction, blob or tree of ${engine.paths.home}.`,
+    });
+  }
+  return await statBlob(call, engine, [cid.toString()]);
 }

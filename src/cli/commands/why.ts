@@ -1,13 +1,10 @@
-import { type Difference, explain, type Explanation } from '../../agent/explain.ts';
+import { type Because, explain, type Explanation } from '../../agent/explain.ts';
 import { planOf } from '../../agent/plan-of.ts';
-import * as DagJson from '../../ipld/dag-json.ts';
-import type { Ipld } from '../../ipld/value.ts';
-import { isMap } from '../../ipld/value.ts';
-import type { Plan } from '../../workflow/model.ts';
 import type { Command } from '../command.ts';
-import { findRun, findTask } from '../find.ts';
+import { findRun, findTask, wasForced } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
-import { jsonable, jsonLine } from '../present.ts';
+import { counted, jsonable, jsonLine, printable } from '../present.ts';
+import { differenceLines } from '../difference-lines.ts';
 
 export const command: Command = {
   summary: 'Say why a task of a run was run, or which receipt was used instead.',
@@ -20,86 +17,118 @@ A task is run if no earlier result has its key: the hash of module, arguments, i
   async run(call) {
     await using engine = await openEngine(call);
     const [runWord, taskWord] = call.words;
-    const run = findRun(engine, runWord!);
-    const plan = await planOf(engine, run.run);
+    const row = findRun(engine, runWord!);
+    const plan = await planOf(engine, row.run);
     const index = findTask(plan, taskWord!);
     const task = plan.tasks[index]!;
-    const { force } = run.options as { force: 'all' | readonly string[] | null };
-    const forced = force === 'all' || (Array.isArray(force) && (force.includes(task.label) || force.includes(task.group)));
-    const row = engine.ledger.runTask(run.run, index);
-    const explanation = explain(engine, task, row, forced);
-    if (call.flag('json')) call.streams.stdout.write(jsonLine({ run: run.run, task: task.label, ...document(explanation) }));
-    else call.streams.stdout.write(`${sentences(task.label, explanation, plan, index, run.state).join('\n')}\n`);
+    const isOver = row.state !== 'running' && row.state !== 'interrupted';
+    const explanation = explain(engine, { run: row.run, plan, index, forced: wasForced(row, task), isOver });
+    if (call.flag('json')) call.streams.stdout.write(jsonLine({ run: row.run, task: task.label, ...document(explanation) }));
+    else call.streams.stdout.write(`${sentences(printable(task.label), explanation).join('\n')}\n`);
     return 0;
   },
 };
 
-function sentences(label: string, why: Explanation, plan: Plan, index: number, state: string): string[] {
+function sentences(label: string, why: Explanation): string[] {
   switch (why.kind) {
-    case 'found':
-      return [
-        `${label} was not run: receipt ${why.receipt} was used.`,
-        why.by === 'declared'
-          ? '  It has the same declared key: the same work on the same pure inputs, all the way up.'
-          : '  It has the same resolved key: module, arguments, inputs, limits and grants are all the same.',
-      ];
-    case 'unneeded': {
-      if (state === 'running' || state === 'interrupted') return [`${label} has not ended in this run, which is ${state}.`];
-      const wanted = plan.tasks.filter((task) => task.awaits.some((input) => input.task === index)).map((task) => task.label);
-      return [`${label} was not looked at: everything that wants it (${wanted.slice(0, 5).join(', ')}) was found by its own key.`];
+    case 'found': {
+      const how = {
+        declared: 'It has the same declared key: the same work on the same pure inputs, all the way up.',
+        resolved: 'It has the same resolved key: module, arguments, inputs, limits and grants are all the same.',
+      };
+      const failed = why.failure === undefined ? [] : [`  It says that the task fails: ${printable(why.failure)}`];
+      return [`${label} was not run: receipt ${why.receipt} was used.`, `  ${how[why.by]}`, ...failed];
     }
+    case 'pending':
+      return [`${label} has not ended in this run, and the run has not either.`];
+    case 'unneeded':
+      return [`${label} was not looked at: everything that wants it (${shortList(why.wantedBy)}) was found by its own key.`];
     case 'skipped':
-      return [`${label} did not run because of ${why.cause === null ? 'another task' : plan.tasks[why.cause]!.label}, which did not give what it waits for.`];
+      return [`${label} was not run: ${skipReason(why)}`];
     case 'cancelled':
-      return [`${label} was cancelled.`];
+      return [`${label} was cancelled with its run, before it could end.`];
     case 'ran':
       return ranSentences(label, why);
   }
 }
 
-function ranSentences(label: string, why: Extract<Explanation, { kind: 'ran' }>): string[] {
-  const lines = [`${label} was run${why.receipt === null ? '' : `: receipt ${why.receipt}`}.`];
-  if (why.because === 'forced') lines.push('  It was forced.');
-  if (why.because === 'impure') lines.push('  It is granted what differs between runs (clock, random), so an earlier result never counts; `memo: always` would change that.');
-  if (why.because === 'memo: never') lines.push('  Its memo policy is "never".');
-  if (why.because === 'blobs gone') lines.push('  An earlier result has this very key, but its blobs are gone or its receipt is damaged.');
-  if (why.because !== undefined) return lines;
-  if (why.nearest === undefined) return [...lines, '  There is no earlier result of it to compare with.'];
-  const { receipt, at, differences } = why.nearest;
-  lines.push(`  No earlier result has its key. The nearest is ${receipt} of ${new Date(at).toISOString()}; what differs:`);
-  return [...lines, ...differences.slice(0, 20).map(differenceLine)];
+function skipReason({ cause = 'another task', causeState, failure }: Extract<Explanation, { kind: 'skipped' }>): string {
+  const name = printable(cause);
+  if (causeState === 'ok') return `it waits for a failure of ${name}, which succeeded.`;
+  if (causeState === 'failed') return `${name} failed: ${printable(failure ?? 'its receipt is gone')}`;
+  return `${name} did not give what it waits for.`;
 }
 
-function differenceLine({ field, before, after }: Difference): string {
-  return `    ${field}: ${short(before)} → ${short(after)}`;
+function ranSentences(label: string, { receipt, failure, because, nearest }: Extract<Explanation, { kind: 'ran' }>): string[] {
+  const lines = [`${label} was run${receipt === null ? '' : `: receipt ${receipt}`}.`];
+  if (failure !== undefined) lines.push(`  It failed: ${printable(failure)}`);
+  if (because !== undefined) return [...lines, `  ${reasonText(because)}`];
+  if (nearest === undefined) return [...lines, '  There is no earlier result of it to compare with.'];
+  const { differences, at } = nearest;
+  lines.push(
+    `  No earlier result has its key. The nearest is ${nearest.receipt} of ${timeText(at)}; ${counted(differences.length, 'field')} differ${differences.length === 1 ? 's' : ''}:`,
+  );
+  return [...lines, ...differenceLines(differences)];
 }
 
-function short(value: Ipld | undefined): string {
-  if (value === undefined) return '(absent)';
-  const text = isMap(value) && 'cid' in value ? DagJson.encode(value['cid'] ?? null) : DagJson.encode(value);
-  return text.length > 90 ? `${text.slice(0, 89)}…` : text;
+function reasonText(because: Because): string {
+  switch (because.kind) {
+    case 'forced':
+      return 'It was forced: --force or --force-task was given.';
+    case 'impure':
+      return 'It is granted what differs between runs (clock, random), so an earlier result does not count; `memo: always` would change that.';
+    case 'memo: never':
+      return 'Its memo policy is "never", so no result of it is kept for others.';
+    case 'blobs gone':
+      return `Receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)} has this very key, but blobs it names are gone, or it is damaged.`;
+    case 'at the same time':
+      return `Another run did the same work at the same time: receipt ${because.earlier.receipt}.`;
+    case 'failed before':
+      return `The same work gave no result before: receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)}: ${printable(because.earlier.failure ?? '')}`;
+  }
+}
+
+function timeText(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function shortList(labels: readonly string[]): string {
+  return `${labels.slice(0, 5).map(printable).join(', ')}${labels.length > 5 ? `, … ${labels.length - 5} more` : ''}`;
 }
 
 function document(why: Explanation): Record<string, unknown> {
   switch (why.kind) {
     case 'found':
-      return { kind: why.kind, by: why.by, receipt: why.receipt.toString() };
+      return { ...why, receipt: why.receipt.toString(), failure: why.failure ?? null };
+    case 'skipped':
+      return { kind: why.kind, cause: why.cause ?? null, causeState: why.causeState ?? null, failure: why.failure ?? null };
     case 'ran':
       return {
         kind: why.kind,
         receipt: why.receipt?.toString() ?? null,
-        because: why.because ?? null,
-        nearest: why.nearest && {
-          receipt: why.nearest.receipt.toString(),
-          at: why.nearest.at,
-          differences: why.nearest.differences.map(({ field, before, after }) => ({
-            field,
-            before: before === undefined ? null : jsonable(before),
-            after: after === undefined ? null : jsonable(after),
-          })),
-        },
+        failure: why.failure ?? null,
+        because: becauseDocument(why.because),
+        nearest: nearestDocument(why.nearest),
       };
     default:
       return { ...why };
   }
+}
+
+function becauseDocument(found: Because | undefined): Record<string, unknown> | null {
+  if (found === undefined) return null;
+  if (!('earlier' in found)) return { kind: found.kind };
+  const { receipt, at, failure } = found.earlier;
+  return { kind: found.kind, receipt: receipt.toString(), at: timeText(at), failure: failure ?? null };
+}
+
+function nearestDocument(found: Extract<Explanation, { kind: 'ran' }>['nearest']): Record<string, unknown> | null {
+  if (found === undefined) return null;
+  const differences = found.differences.map(({ field, before, after, from }) => ({
+    field,
+    before: before === undefined ? null : jsonable(before),
+    after: after === undefined ? null : jsonable(after),
+    from: from ?? null,
+  }));
+  return { receipt: found.receipt.toString(), at: timeText(found.at), label: found.label, differences };
 }

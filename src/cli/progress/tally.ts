@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../scheduler/events.ts';
 import type { Plan } from '../../workflow/model.ts';
+import { visitPromises } from '../../workflow/promise.ts';
 
 /** What progress shows, counted per group of tasks from the events of a run. */
 export interface GroupTally {
@@ -12,28 +13,49 @@ export interface GroupTally {
   skipped: number;
 }
 
+type End = 'ran' | 'cached' | 'failed' | 'skipped';
+
+/**
+ * Counts a run. A run tells nothing of tasks that nobody had to look at, since all that wants them was found: those are counted as cached as soon
+ * as the last one that wants them has ended, as the run's own summary counts them.
+ */
 export class Tally {
   readonly groups: readonly GroupTally[];
+  readonly #plan: Plan;
   readonly #groupOf: readonly GroupTally[];
   readonly #running = new Set<number>();
+  /** How each task ended so far; a task whose blobs are gone may be run once more and end again. */
+  readonly #ends: (End | undefined)[];
+  /** How many tasks and outputs that have not ended want each task's result. */
+  readonly #wanted: Uint32Array;
+  /** Tasks that no longer want anything. */
+  readonly #satisfied: Uint8Array;
   settled = 0;
-  ran = 0;
   held = 0;
 
   constructor(plan: Plan) {
     const groups = new Map<string, GroupTally>();
     for (const { name, size } of plan.groups) groups.set(name, { name, size, running: 0, ran: 0, cached: 0, failed: 0, skipped: 0 });
     this.groups = [...groups.values()];
+    this.#plan = plan;
     this.#groupOf = plan.tasks.map((task) => groups.get(task.group)!);
+    this.#ends = plan.tasks.map(() => undefined);
+    this.#wanted = wantsOf(plan);
+    this.#satisfied = new Uint8Array(plan.tasks.length);
   }
 
   get total(): number {
     return this.#groupOf.length;
   }
 
+  get running(): number {
+    return this.#running.size;
+  }
+
   add(event: RunEvent): void {
     switch (event.kind) {
       case 'started':
+        this.#end(event.task, undefined);
         this.#running.add(event.task);
         this.#groupOf[event.task]!.running++;
         return;
@@ -44,15 +66,10 @@ export class Tally {
         this.held = event.held;
         return;
       case 'settled': {
-        const group = this.#groupOf[event.task]!;
-        this.#stopped(event.task);
-        this.settled++;
-        if (event.state === 'ok' && event.via === 'ran') {
-          group.ran++;
-          this.ran++;
-        } else if (event.state === 'ok') group.cached++;
-        else if (event.state === 'failed') group.failed++;
-        else group.skipped++;
+        const { task, state, via } = event;
+        this.#stopped(task);
+        this.#end(task, state === 'ok' ? (via === 'ran' ? 'ran' : 'cached') : state === 'failed' ? 'failed' : 'skipped');
+        this.#satisfy(task);
       }
     }
   }
@@ -60,6 +77,40 @@ export class Tally {
   #stopped(task: number): void {
     if (this.#running.delete(task)) this.#groupOf[task]!.running--;
   }
+
+  #end(task: number, end: End | undefined): void {
+    const before = this.#ends[task];
+    const group = this.#groupOf[task]!;
+    if (before !== undefined) group[before]--;
+    if (end !== undefined) group[end]++;
+    this.settled += (end === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    this.#ends[task] = end;
+  }
+
+  /** `task` wants nothing any more; what only it wanted will not be looked at. */
+  #satisfy(task: number): void {
+    const pending = [task];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (this.#satisfied[next] === 1) continue;
+      this.#satisfied[next] = 1;
+      for (const input of this.#plan.tasks[next]!.awaits) {
+        if (--this.#wanted[input.task]! > 0 || this.#ends[input.task] !== undefined || this.#running.has(input.task)) continue;
+        this.#end(input.task, 'cached');
+        pending.push(input.task);
+      }
+    }
+  }
+}
+
+function wantsOf(plan: Plan): Uint32Array {
+  const wanted = new Uint32Array(plan.tasks.length);
+  for (const { awaits } of plan.tasks) for (const { task } of awaits) wanted[task]!++;
+  const indices = new Map(plan.tasks.map(({ instruction }, i) => [instruction.toString(), i]));
+  visitPromises(Object.values(plan.outputs), ({ instruction }) => {
+    const task = indices.get(instruction.toString());
+    if (task !== undefined) wanted[task]!++;
+  });
+  return wanted;
 }
 
 export function done(group: GroupTally): number {

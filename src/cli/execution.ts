@@ -1,0 +1,112 @@
+import type { Engine } from '../agent/engine.ts';
+import type { Execution } from '../agent/exec-plan.ts';
+import { statIndexOf } from '../agent/stat-index.ts';
+import { parseDuration, parseSize } from '../base/units.ts';
+import type { CID } from '../ipld/cid.ts';
+import type { Ipld } from '../ipld/value.ts';
+import { importFile, importFolder } from '../store/import.ts';
+import { type Limits, toMeta } from '../workflow/limits.ts';
+import { GRANTS } from '../workflow/policy.ts';
+import { didYouMean } from '../workflow/suggest.ts';
+import type { Call } from './command.ts';
+import { measured, pairs } from './option-values.ts';
+
+/** The words and options of `docket exec`, checked before anything is opened. */
+export interface ExecCall {
+  readonly module: string;
+  readonly dirs: readonly Mount[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: string | undefined;
+  readonly grants: readonly string[];
+  readonly limits: Partial<Limits>;
+}
+
+interface Mount {
+  readonly host: string;
+  /** Relative to the guest's root; `.` is the root itself. */
+  readonly guest: string;
+}
+
+/** Throws `USAGE`, `LIMIT_REFUSED`. */
+export function parseExecCall(call: Call): ExecCall {
+  const module = call.words[0]!;
+  if (!module.includes('/') && !module.endsWith('.wasm')) {
+    throw call.usage(`"${module}" is no path of a module`, `A path holds a slash or ends in .wasm: try ./${module}`);
+  }
+  const limits = parseLimits(call);
+  toMeta(limits);
+  return { module, dirs: parseDirs(call), env: pairs(call, 'env'), stdin: call.value('stdin'), grants: parseGrants(call), limits };
+}
+
+/** Imports the files it names. Throws as `importFile` and `importFolder`. */
+export async function importExecution(
+  call: Call,
+  engine: Engine,
+  { module, dirs, env, stdin, grants, limits }: ExecCall,
+): Promise<Execution> {
+  const options = { statIndex: statIndexOf(engine), signal: call.signal };
+  const files: Record<string, CID> = {};
+  for (const { host, guest } of dirs) files[guest] = (await importFolder(engine.store, host, options)).cid;
+  return {
+    module: (await importFile(engine.store, module, options)).cid,
+    args: call.rest ?? [],
+    env,
+    stdin: await importStdin(call, engine, stdin, options),
+    files,
+    keepFiles: call.value('out') !== undefined,
+    grants,
+    limits,
+  };
+}
+
+async function importStdin(
+  call: Call,
+  engine: Engine,
+  file: string | undefined,
+  options: Parameters<typeof importFile>[2],
+): Promise<Ipld | undefined> {
+  if (file === undefined) return undefined;
+  if (file !== '-') return (await importFile(engine.store, file, options)).cid;
+  return (await engine.store.put(call.streams.stdin as AsyncIterable<Uint8Array>, { signal: call.signal })).cid;
+}
+
+function parseDirs(call: Call): Mount[] {
+  const mounts = call.values('dir').map((text) => parseDir(call, text));
+  const twice = mounts.find(({ guest }, i) => mounts.findIndex((other) => other.guest === guest) < i);
+  if (twice !== undefined)
+    throw call.usage(`two --dir stand at ${twice.guest} for the guest`, `Say where else: --dir ${twice.host}::/other`);
+  return mounts;
+}
+
+/** Without a guest path the folder stands where it does on the host, below the guest's root. */
+function parseDir(call: Call, text: string): Mount {
+  const at = text.indexOf('::');
+  const host = at < 0 ? text : text.slice(0, at);
+  const parts = (at < 0 ? text : text.slice(at + 2)).split('/').filter((part) => part !== '' && part !== '.');
+  if (host === '') throw call.usage(`--dir ${text} names no folder`);
+  if (parts.includes('..'))
+    throw call.usage(`--dir ${text}: a guest path must be inside its root`, `Say where it stands for the guest: --dir ${host}::/data`);
+  return { host, guest: parts.length === 0 ? '.' : parts.join('/') };
+}
+
+function parseGrants(call: Call): string[] {
+  const grants = call.values('grant').flatMap((list) => list.split(','));
+  const unknown = grants.find((grant) => !GRANTS.some((known) => known === grant));
+  if (unknown !== undefined)
+    throw call.usage(`there is no grant "${unknown}"${didYouMean(unknown, GRANTS)}`, `There are: ${GRANTS.join(', ')}.`);
+  return grants;
+}
+
+function parseLimits(call: Call): Partial<Limits> {
+  const limits = {
+    memory: measured(call, 'memory', parseSize, '64MiB'),
+    time: measured(call, 'time', parseDuration, '10s'),
+    output: measured(call, 'output', parseSize, '16MiB'),
+    openFiles: measured(call, 'open-files', parseCount, '64'),
+  };
+  return Object.fromEntries(Object.entries(limits).filter(([, amount]) => amount !== undefined));
+}
+
+function parseCount(text: string): number | undefined {
+  return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,33 @@
+import type { Call } from './command.ts';
+
+/** Values of options that are more than text. All throw `USAGE`. */
+
+/** A whole number of at least 1, or undefined if the option is absent. */
+export function count(call: Call, name: string): number | undefined {
+  const text = call.value(name);
+  if (text === undefined) return undefined;
+  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw call.usage(`--${name} takes a whole number of at least 1, not "${text}"`);
+  return Number(text);
+}
+
+/** What `parse` makes of the value; `example` is one it takes. */
+export function measured(call: Call, name: string, parse: (text: string) => number | undefined, example: string): number | undefined {
+  const text = call.value(name);
+  if (text === undefined) return undefined;
+  const amount = parse(text);
+  if (amount === undefined) throw call.usage(`--${name} takes a value such as ${example}, not "${text}"`);
+  return amount;
+}
+
+/** `NAME=VALUE` pairs of an option that may be repeated. */
+export function pairs(call: Call, name: string): Record<string, string> {
+  const found = new Map<string, string>();
+  for (const pair of call.values(name)) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw call.usage(`--${name} takes NAME=VALUE, not "${pair}"`);
+    const key = pair.slice(0, at);
+    if (found.has(key)) throw call.usage(`--${name} ${key} is given twice`);
+    found.set(key, pair.slice(at + 1));
+  }
+  return Object.fromEntries(found);
+}

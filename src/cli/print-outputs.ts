@@ -1,0 +1,56 @@
+import type { Engine } from '../agent/engine.ts';
+import * as Cid from '../ipld/cid.ts';
+import * as DagJson from '../ipld/dag-json.ts';
+import { type Ipld, isLink } from '../ipld/value.ts';
+import type { Streams } from './command.ts';
+import { fileEntry } from './outputs.ts';
+import { counted, printable } from './present.ts';
+import { writePiece, writeValue } from './write-value.ts';
+
+/** Bytes that are shown on a terminal, if they are text. */
+const SHOWN = 1 << 20;
+
+/** Outputs on stdout. A single one that is text or bytes is printed bare, so that it can be piped on; several are named, and the large ones told. */
+export async function printOutputs(engine: Engine, outputs: Readonly<Record<string, Ipld>>, stdout: Streams['stdout']): Promise<void> {
+  const [only, second] = Object.values(outputs);
+  const bare = only === undefined || second !== undefined ? undefined : await bareOf(engine, only, stdout.isTTY);
+  if (bare === undefined) return writePiece(stdout, outputLines(outputs));
+  await writeValue(engine, bare, stdout);
+  const isCut = (typeof bare === 'string' || stdout.isTTY) && !(typeof bare === 'string' && (bare === '' || bare.endsWith('\n')));
+  if (isCut) stdout.write('\n');
+}
+
+/** What to print of a single output; undefined if it is to be described instead. A terminal gets text only, and not too much. */
+async function bareOf(engine: Engine, value: Ipld, isTerminal: boolean): Promise<Ipld | undefined> {
+  if (typeof value === 'string') return value;
+  const blob = fileEntry(value)?.cid ?? (isLink(value) && Cid.isStored(value) && !Cid.isTree(value) ? value : undefined);
+  if (!isTerminal) return value instanceof Uint8Array ? value : blob;
+  if (value instanceof Uint8Array) return textOf(value);
+  const size = blob === undefined ? undefined : (await engine.store.stat(blob))?.size;
+  return blob === undefined || size === undefined || size > SHOWN ? undefined : textOf(await engine.store.read(blob));
+}
+
+/** A line for each output, or a heading and its text. */
+export function outputLines(outputs: Readonly<Record<string, Ipld>>): string {
+  return Object.entries(outputs)
+    .map(([name, value]) => describe(printable(name), value))
+    .join('');
+}
+
+function describe(name: string, value: Ipld): string {
+  const text = typeof value === 'string' ? value : value instanceof Uint8Array ? textOf(value) : undefined;
+  if (text !== undefined) return text.includes('\n') ? `${name}:\n${text.replace(/^/gm, '  ').trimEnd()}\n` : `${name}: ${text}\n`;
+  if (value instanceof Uint8Array) return `${name}: ${counted(value.length, 'byte')} that are no text (--out writes them to a file)\n`;
+  const link = fileEntry(value)?.cid ?? value;
+  if (isLink(link)) return `${name}: ${link} (docket store ${Cid.isTree(link) ? 'ls lists' : 'cat prints'} it)\n`;
+  return `${name}: ${DagJson.encode(value)}\n`;
+}
+
+/** The text `bytes` are in UTF-8, or undefined. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

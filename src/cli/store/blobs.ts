@@ -1,0 +1,118 @@
+import type { Engine } from '../../agent/engine.ts';
+import { formatSize } from '../../base/units.ts';
+import { DocketError, isDocketError } from '../../errors.ts';
+import * as Cid from '../../ipld/cid.ts';
+import * as Tree from '../../store/tree.ts';
+import type { Call } from '../command.ts';
+import { counted, jsonLine, jsonList, printable } from '../present.ts';
+import { writePiece, writeValue } from '../write-value.ts';
+
+/** `docket store cat`, `ls`, `stat` and `verify`: looking at blobs and trees. */
+
+/** The blob or tree a word names. Throws `CID_INVALID`. */
+export function storedCid(word: string): Cid.CID {
+  const cid = Cid.parse(word);
+  if (!Cid.isStored(cid))
+    throw new DocketError('CID_INVALID', `${word} names no blob and no tree`, {
+      next: `\`docket show ${word}\` says what it names, if it is known here.`,
+    });
+  return cid;
+}
+
+export async function cat(call: Call, engine: Engine, [word]: readonly string[]): Promise<number> {
+  await writeValue(engine, storedCid(word!), call.streams.stdout);
+  return 0;
+}
+
+export async function ls(call: Call, engine: Engine, [word]: readonly string[]): Promise<number> {
+  return word === undefined ? await lsStore(call, engine) : lsTree(call, await Tree.read(engine.store, storedCid(word)));
+}
+
+function lsTree(call: Call, tree: Tree.Tree): number {
+  const entries = Object.entries(tree).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const { stdout } = call.streams;
+  if (call.flag('json')) {
+    stdout.write(
+      jsonLine({ entries: entries.map(([path, entry]) => ({ path, ...entry, ...('cid' in entry ? { cid: entry.cid.toString() } : {}) })) }),
+    );
+    return 0;
+  }
+  const width = Math.max(1, ...entries.map(([, entry]) => ('cid' in entry ? String(entry.size).length : 0)));
+  for (const [path, entry] of entries) {
+    const [cid, size] = 'cid' in entry ? [entry.cid.toString(), String(entry.size)] : ['link' in entry ? 'link' : 'folder', ''];
+    const mark = 'cid' in entry ? (entry.executable ? ' *' : '') : 'link' in entry ? ` → ${printable(entry.link)}` : '/';
+    stdout.write(`${cid.padEnd(59)}  ${size.padStart(width)}  ${printable(path)}${mark}\n`);
+  }
+  return 0;
+}
+
+async function lsStore(call: Call, engine: Engine): Promise<number> {
+  const { stdout, stderr } = call.streams;
+  if (call.flag('json')) {
+    for await (const piece of jsonList('blobs', listed(engine))) await writePiece(stdout, piece);
+    return 0;
+  }
+  let count = 0;
+  let bytes = 0;
+  for await (const { cid, size } of engine.store.list()) {
+    count++;
+    bytes += size;
+    await writePiece(stdout, `${cid}  ${size}\n`);
+  }
+  stderr.write(`${counted(count, 'blob')}, ${formatSize(bytes)}\n`);
+  return 0;
+}
+
+async function* listed(engine: Engine): AsyncGenerator<unknown, Record<string, never>, void> {
+  for await (const { cid, size } of engine.store.list()) yield { cid: cid.toString(), size };
+  return {};
+}
+
+export async function stat(call: Call, engine: Engine, [word]: readonly string[]): Promise<number> {
+  const cid = storedCid(word!);
+  const found = await engine.store.stat(cid);
+  if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+  const sri = Cid.toSri(cid);
+  const files = Cid.isTree(cid) ? Object.values(await Tree.read(engine.store, cid)).filter((entry) => 'cid' in entry) : undefined;
+  const total = files?.reduce((sum, file) => sum + file.size, 0);
+  const { stdout } = call.streams;
+  if (call.flag('json')) {
+    const more = files === undefined ? { kind: 'blob' } : { kind: 'tree', files: files.length, total };
+    stdout.write(jsonLine({ cid: cid.toString(), ...more, size: found.size, sri }));
+  } else if (files === undefined) stdout.write(`blob  ${counted(found.size, 'byte')}  ${sri}\n`);
+  else
+    stdout.write(`tree  ${counted(files.length, 'file')} of ${counted(total!, 'byte')}, itself ${counted(found.size, 'byte')}  ${sri}\n`);
+  return 0;
+}
+
+export async function verify(call: Call, engine: Engine, words: readonly string[]): Promise<number> {
+  const { stdout, stderr } = call.streams;
+  const named = words.map(storedCid);
+  let checked = 0;
+  const damaged: string[] = [];
+  for await (const { cid, ok } of named.length > 0 ? verifyThese(engine, named) : engine.store.verify({ signal: call.signal })) {
+    checked++;
+    if (ok) continue;
+    damaged.push(cid.toString());
+    if (!call.flag('json')) stdout.write(`damaged  ${cid}\n`);
+  }
+  if (call.flag('json')) stdout.write(jsonLine({ checked, damaged }));
+  stderr.write(
+    `${counted(checked, 'blob')} checked, ${damaged.length} damaged${damaged.length > 0 ? ' and set aside; what made them can be run again' : ''}\n`,
+  );
+  return damaged.length === 0 ? 0 : 1;
+}
+
+async function* verifyThese(engine: Engine, cids: readonly Cid.CID[]): AsyncGenerator<{ readonly cid: Cid.CID; readonly ok: boolean }> {
+  for (const cid of cids) yield { cid, ok: await isGood(engine, cid) };
+}
+
+async function isGood(engine: Engine, cid: Cid.CID): Promise<boolean> {
+  try {
+    for await (const chunk of engine.store.get(cid)) void chunk;
+    return true;
+  } catch (error) {
+    if (isDocketError(error, 'BLOB_DAMAGED')) return false;
+    throw error;
+  }
+}

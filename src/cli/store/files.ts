@@ -1,0 +1,66 @@
+import { lstatSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Engine } from '../../agent/engine.ts';
+import { statIndexOf } from '../../agent/stat-index.ts';
+import { DocketError, isDocketError } from '../../errors.ts';
+import * as Cid from '../../ipld/cid.ts';
+import { exportBlob, exportTree } from '../../store/export.ts';
+import { type ImportOptions, importFile, importFolder } from '../../store/import.ts';
+import type { Call } from '../command.ts';
+import { jsonLine, printable } from '../present.ts';
+import { storedCid } from './blobs.ts';
+
+/** `docket store put` and `get`: between the store and files of the user's. */
+
+interface Stored {
+  readonly path: string;
+  readonly cid: Cid.CID;
+  /** Bytes of the file, or of all files of the folder. */
+  readonly size: number;
+}
+
+export async function put(call: Call, engine: Engine, paths: readonly string[]): Promise<number> {
+  const { stdout } = call.streams;
+  if (paths.indexOf('-') !== paths.lastIndexOf('-')) throw call.usage('stdin can be read only once');
+  const options = { statIndex: statIndexOf(engine), signal: call.signal };
+  const stored: Stored[] = [];
+  for (const path of paths) {
+    const found = await putOne(call, engine, path, options);
+    stored.push(found);
+    if (!call.flag('json')) stdout.write(paths.length === 1 ? `${found.cid}\n` : `${found.cid}  ${printable(path)}\n`);
+  }
+  if (call.flag('json')) stdout.write(jsonLine({ stored: stored.map(({ path, cid, size }) => ({ path, cid: cid.toString(), size })) }));
+  return 0;
+}
+
+async function putOne(call: Call, engine: Engine, path: string, options: ImportOptions): Promise<Stored> {
+  if (path === '-') return { path, ...(await engine.store.put(call.streams.stdin as AsyncIterable<Uint8Array>, { signal: call.signal })) };
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return { path, ...(await importFile(engine.store, path, options)) };
+  const { cid, bytes } = await importFolder(engine.store, path, options);
+  return { path, cid, size: bytes };
+}
+
+export async function get(call: Call, engine: Engine, [word, path]: readonly string[]): Promise<number> {
+  const cid = storedCid(word!);
+  const options = { replace: call.flag('force'), signal: call.signal };
+  const target = !Cid.isTree(cid) && isFolder(path!, lstatSync) ? join(path!, cid.toString()) : path!;
+  try {
+    await (Cid.isTree(cid) ? exportTree : exportBlob)(engine.store, cid, target, options);
+  } catch (error) {
+    if (!isDocketError(error, 'OUTPUT_UNWRITABLE')) throw error;
+    const next = 'The folder must be there and writable; files that exist are replaced only with --force.';
+    throw new DocketError(error.code, error.message, { cause: error.cause, next });
+  }
+  if (call.flag('json')) call.streams.stdout.write(jsonLine({ cid: cid.toString(), path: target }));
+  return 0;
+}
+
+/** False also if it cannot be known: reading or writing will say why. */
+function isFolder(path: string, look: typeof statSync): boolean {
+  try {
+    return look(path).isDirectory();
+  } catch {
+    return false;
+  }
+}

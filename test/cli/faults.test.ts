@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { join } from 'node:path';
+import { buildGuests } from '../../scripts/build-guests.ts';
+import { countBy, type Docket, GUESTS, Place, processes, type Report, slotsOf } from '../agent/helpers.ts';
+
+/** Runs that are stopped from outside, fail, and are taken up again. */
+
+before(() => buildGuests());
+
+/** Many quick tasks, and behind the first of them one that never ends by itself. */
+function stuck(limit = '60s'): string {
+  return JSON.stringify({
+    tasks: {
+      quick: { each: Array.from({ length: 30 }, (_, i) => i), module: join(GUESTS, 'numeric.wasm'), func: 'fib', args: ['${item}'] },
+      endless: { module: join(GUESTS, 'loop.wasm'), limits: { time: limit }, env: { AFTER: 'x' } },
+      after: { module: join(GUESTS, 'noop.wasm'), files: { x: { from: 'endless', at: '/stdout' } } },
+    },
+  });
+}
+
+/** When all that can end has ended, and the endless guest is at work. */
+async function whenStuck(place: Place, docket: Docket): Promise<number[]> {
+  const isBusy = (pid: number): boolean => processes().some((found) => found.pid === pid && found.state === 'R');
+  await docket.until(() => place.receipts().length === 30 && slotsOf(docket).some(isBusy));
+  return [...place.slots(), ...slotsOf(docket)];
+}
+
+function outcomes(place: Place): Record<string, number> {
+  return Object.fromEntries(countBy(place.receipts(), ({ tag, code }) => code ?? tag));
+}
+
+async function assertOrderly(place: Place, slots: readonly number[]): Promise<void> {
+  await place.slotsGone(slots);
+  assert.deepEqual(place.leftovers(), []);
+}
+
+test('Ctrl-C and SIGTERM end a run in order: what ran gets its receipt, and the next run goes on', async () => {
+  using place = new Place();
+  place.write('stuck.yaml', stuck());
+  for (const [i, signal] of (['SIGINT', 'SIGTERM'] as const).entries()) {
+    const docket = place.start('run', 'stuck.yaml', '--json');
+    const slots = await whenStuck(place, docket);
+    const { status, stdout, stderr } = await docket.kill(signal);
+    assert.equal(status, 130, stderr);
+    const { state, tasks } = JSON.parse(stdout) as Report;
+    assert.deepEqual([state, tasks.cached + tasks.ran, tasks.cancelled], ['cancelled', 30, 2]);
+    assert.deepEqual(outcomes(place), { ok: 30, cancelled: i + 1 });
+    await assertOrderly(place, slots);
+  }
+  assert.deepEqual(place.runs().map(({ state }) => state), ['cancelled', 'cancelled']);
+});
+
+test('a second Ctrl-C kills, and that loses nothing either', async () => {
+  using place = new Place();
+  place.write('stuck.yaml', stuck());
+  const docket = place.start('run', 'stuck.yaml');
+  const slots = await whenStuck(place, docket);
+  docket.child.kill('SIGINT');
+  const { status, signal } = await docket.kill('SIGINT');
+  assert.ok(status === 130 || signal === 'SIGINT', `${status} ${signal}`);
+  await place.slotsGone(slots);
+  assert.equal((await place.docket('runs')).status, 0);
+  const { ok, ...rest } = outcomes(place);
+  assert.equal(ok, 30);
+  assert.deepEqual(Object.values(rest), [1], 'the endless task has one receipt more, whichever of the two ended it');
+  assert.deepEqual(place.leftovers(), []);
+});
+
+test('`cancel` stops a run of another process; `resume` takes it up, and only what was not finished runs', async () => {
+  using place = new Place();
+  place.write('stuck.yaml', stuck('1s'));
+  const docket = place.start('run', 'stuck.yaml');
+  const slots = await whenStuck(place, docket);
+  const cancel = await place.docket('cancel', 'last', '--json');
+  assert.equal(cancel.status, 0, cancel.stderr);
+  assert.equal((JSON.parse(cancel.stdout) as { state: string }).state, 'cancelled');
+  assert.equal((await docket.ended).status, 130);
+  assert.deepEqual(outcomes(place), { ok: 30, cancelled: 1 });
+  await assertOrderly(place, slots);
+
+  const { status, stdout } = await place.docket('resume', 'last', '--json');
+  assert.equal(status, 1);
+  const { state, tasks, errors } = JSON.parse(stdout) as Report;
+  assert.equal(state, 'failed');
+  assert.deepEqual(tasks, { total: 32, ran: 0, cached: 30, failed: 1, skipped: 1, cancelled: 0 });
+  assert.deepEqual(errors.map(({ task, code }) => [task, code]), [['endless', 'limit/time']]);
+  assert.deepEqual(place.receipts().filter(({ tag }) => tag === 'error').map(({ code, attempt }) => [code, attempt]), [['cancelled', 1], ['limit/time', 2]]);
+
+  assert.equal((await place.docket('cancel', 'last')).status, 0, 'a run that is over can be cancelled; it stays as it is');
+  assert.deepEqual(place.runs().map(({ state: now }) => now), ['failed']);
+  assert.deepEqual(place.leftovers(), []);
+});
+
+test('a run that another process drives can be neither resumed nor taken for dead', async () => {
+  using place = new Place();
+  place.write('stuck.yaml', stuck());
+  const docket = place.start('run', 'stuck.yaml');
+  const slots = await whenStuck(place, docket);
+  const { status, stderr } = await place.docket('resume', 'last');
+  assert.notEqual(status, 0);
+  assert.match(stderr, /RUN_BUSY/);
+  assert.deepEqual(place.runs().map(({ state }) => state), ['running']);
+  assert.deepEqual(outcomes(place), { ok: 30 });
+  await docket.kill('SIGINT');
+  await assertOrderly(place, slots);
+});
+
+test('cancelled while its coordinator was killed: the run stays cancelled, and its task in flight gets its receipt', async () => {
+  using place = new Place();
+  place.write('stuck.yaml', stuck());
+  const docket = place.start('run', 'stuck.yaml');
+  const slots = await whenStuck(place, docket);
+  // Held, so that it cannot hear of the cancellation before it is killed.
+  docket.child.kill('SIGSTOP');
+  const cancel = place.start('cancel', 'last');
+  await cancel.until(() => place.runs()[0]!.state === 'cancelled');
+  await docket.kill('SIGKILL');
+  await cancel.ended;
+  await place.slotsGone(slots);
+  assert.equal((await place.docket('runs')).status, 0);
+  assert.deepEqual(outcomes(place), { ok: 30, lost: 1 });
+  assert.deepEqual(place.runs().map(({ state }) => state), ['cancelled']);
+  assert.deepEqual(place.leftovers(), []);
+});
+
+test('fail-fast stops what runs; without it independent branches finish, and what did not run is told', async () => {
+  const workflow = {
+    tasks: {
+      trap: { module: join(GUESTS, 'numeric.wasm'), func: 'unreachable' },
+      behind: { module: join(GUESTS, 'numeric.wasm'), func: 'add', args: [{ from: 'trap' }, 1] },
+      endless: { module: join(GUESTS, 'loop.wasm'), limits: { time: '400ms' } },
+      fine: { each: [5, 6, 7], module: join(GUESTS, 'numeric.wasm'), func: 'fib', args: ['${item}'] },
+    },
+  };
+  using place = new Place();
+  place.write('mixed.yaml', JSON.stringify(workflow));
+  const going = await place.docket('run', 'mixed.yaml', '--json');
+  assert.equal(going.status, 1);
+  const all = JSON.parse(going.stdout) as Report;
+  assert.deepEqual(all.tasks, { total: 6, ran: 3, cached: 0, failed: 2, skipped: 1, cancelled: 0 });
+  assert.deepEqual(new Map(all.errors.map(({ task, code }) => [task, code])), new Map([['trap', 'trap'], ['endless', 'limit/time']]));
+
+  using other = new Place();
+  other.write('mixed.yaml', JSON.stringify({ tasks: { ...workflow.tasks, endless: { module: join(GUESTS, 'loop.wasm') } } }));
+  const fast = await other.docket('run', 'mixed.yaml', '--json', '--fail-fast');
+  assert.equal(fast.status, 1);
+  const some = JSON.parse(fast.stdout) as Report;
+  assert.equal(some.state, 'failed');
+  assert.deepEqual(some.errors.map(({ task }) => task), ['trap']);
+  assert.equal(some.tasks.ran + some.tasks.failed + some.tasks.skipped + some.tasks.cancelled, 6);
+  await assertOrderly(other, []);
+
+  other.write('mixed.yaml', JSON.stringify(workflow));
+  const second = await other.docket('run', 'mixed.yaml', '--json');
+  assert.equal((JSON.parse(second.stdout) as Report).tasks.failed, 2);
+  assert.equal(other.receipts().filter(({ tag }) => tag === 'ok').length, 3, 'what was finished before did not run again');
+});
