@@ -1,23 +1,10 @@
-import type { Clock } from '../base/clock.ts';
-import { DocketError } from '../errors.ts';
-import type { Key } from '../ipld/identity.ts';
 import type { Change } from '../ledger/change.ts';
 import { Flight, type Started } from '../ledger/flight.ts';
-import { type Paths, runsUnderWay } from '../ledger/home.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import { runsUnderWay } from '../ledger/home.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { sweepMarks } from '../ledger/slots.ts';
-import { failureMap } from '../receipt/out.ts';
-import type { Outcome } from '../receipt/outcome.ts';
-import { OPS } from '../runner/ops.ts';
-import { Filing } from '../scheduler/filing.ts';
-import { Lookup } from '../scheduler/lookup.ts';
-import { Policies } from '../scheduler/policies.ts';
-import { FAILED } from '../scheduler/state.ts';
-import type { Store } from '../store/store.ts';
-import { planOf } from './plan-of.ts';
-import { VERSION } from './version.ts';
+import type { Parts } from './crash-receipts.ts';
 
 /**
  * Puts in order what killed coordinators left: the tasks they had with a runner get crash receipts, none lost and none invented, and their runs
@@ -34,20 +21,6 @@ import { VERSION } from './version.ts';
  */
 
 const ALL = 1_000_000;
-
-/** The parts of an engine that are there when it opens. */
-interface Parts {
-  readonly paths: Paths;
-  readonly key: Key;
-  readonly ledger: Ledger;
-  readonly store: Pick<Store, 'read'>;
-  readonly clock: Clock;
-}
-
-const CRASH: Extract<Outcome, { tag: 'error' }> = {
-  tag: 'error',
-  failure: { code: 'lost', message: 'its coordinator ended while the task was with a runner' },
-};
 
 export async function recover(parts: Parts): Promise<void> {
   sweepMarks(parts.paths.locks);
@@ -67,7 +40,7 @@ async function settle(parts: Parts, run: string): Promise<void> {
   const row = parts.ledger.run(run);
   if (row === undefined) return Flight.discard(journal);
   const begun = inFlight(parts, run, Flight.read(journal));
-  const receipts = begun.length === 0 ? [] : await crashReceipts(parts, run, begun);
+  const receipts = begun.length === 0 ? [] : await issueFor(parts, run, begun);
   const state = row.state === 'running' ? 'interrupted' : row.state;
   if (state !== row.state || receipts?.length) await parts.ledger.commit([...(receipts ?? []), ended(parts, row, state)]);
   if (receipts !== undefined) Flight.discard(journal);
@@ -87,22 +60,8 @@ function inFlight(parts: Parts, run: string, begun: readonly Started[]): Started
   });
 }
 
-/** Undefined if the plan cannot be read. */
-async function crashReceipts(parts: Parts, run: string, begun: readonly Started[]): Promise<Change[] | undefined> {
-  const plan = await planOf(parts, run).catch((error: unknown) => {
-    if (error instanceof DocketError) return undefined;
-    throw error;
-  });
-  if (plan === undefined) return undefined;
-  const policies = new Policies(plan, (op) => OPS[op]?.semantics ?? 0);
-  const filing = new Filing(parts.key, new Lookup(plan, policies, parts.ledger, () => false), VERSION);
-  return begun.flatMap(({ index, attempt }) => {
-    const task = plan.tasks[index];
-    if (task === undefined) return [];
-    const usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
-    const policy = policies.of(index);
-    const { receipt, changes } = filing.issue({ index, task, policy, outcome: CRASH, usage, started: parts.clock.now(), attempt, key: undefined });
-    const result = { status: FAILED, value: failureMap(CRASH.failure), via: 'ran' } as const;
-    return [...changes, filing.row(run, index, task, result, { receipt, key: null, attempts: attempt })];
-  });
+/** Loaded only here: the commands that find nothing to recover, nearly all, start without what a receipt takes. */
+async function issueFor(parts: Parts, run: string, begun: readonly Started[]): Promise<Change[] | undefined> {
+  const { crashReceipts } = await import('./crash-receipts.ts');
+  return await crashReceipts(parts, run, begun);
 }

@@ -30,7 +30,7 @@ function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = (signal: keyof typeof STOPS): void => {
     if (controller.signal.aborted) process.exit(STOPS[signal]);
-    controller.abort(new DocketError('CANCELLED', `stopped by ${signal}`, { details: { signal } }));
+    controller.abort(new DocketError('CANCELLED', `stopped by ${signal}`, { details: { signal }, next: '' }));
     if (streams.stderr.isTTY) streams.stderr.write('\nstopping; once more to kill\n');
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);

@@ -13,12 +13,7 @@ import type { Store } from '../store/store.ts';
 /** Makes the folder of `--out`, or throws `OUTPUT_UNWRITABLE`: to be called before the work whose outputs go there. */
 export async function prepareOut(dir: string): Promise<void> {
   await attempt(dir, async () => {
-    try {
-      makeFolders(dir);
-    } catch (cause) {
-      if (systemCode(cause) !== 'EEXIST') throw cause;
-      throw new DocketError('OUTPUT_UNWRITABLE', `cannot write outputs to ${dir}: it is not a folder`);
-    }
+    makeFolders(dir);
     await access(dir, constants.W_OK | constants.X_OK);
   });
 }
@@ -40,7 +35,8 @@ async function attempt(path: string, work: () => Promise<void>): Promise<void> {
     await work();
   } catch (cause) {
     if (isDocketError(cause)) throw cause;
-    throw new DocketError('OUTPUT_UNWRITABLE', `cannot write ${path}: ${(cause as Error).message}`, { cause });
+    const why = systemCode(cause) === 'EEXIST' ? 'something that is no folder is in the way' : (cause as Error).message;
+    throw new DocketError('OUTPUT_UNWRITABLE', `cannot write ${path}: ${why}`, { cause });
   }
 }
 

@@ -31,7 +31,7 @@ export function nameOf(job: Job): string {
 }
 
 /** Slots whose jobs end as a test says, in this process: what is under test is the coordinator, on a real ledger. */
-export class ScriptedSlots implements SlotSource {
+class ScriptedSlots implements SlotSource {
   readonly started: string[] = [];
   running = 0;
   most = 0;

@@ -84,7 +84,7 @@ function reasonText(because: Because): string {
     case 'at the same time':
       return `Another run did the same work at the same time: receipt ${because.earlier.receipt}.`;
     case 'failed before':
-      return `The same work gave no result before: receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)}: ${printable(because.earlier.failure ?? '')}`;
+      return `The same work failed before, and a failure is no result (\`memo: errors\` can make it one): receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)}: ${printable(because.earlier.failure ?? '')}`;
   }
 }
 
