@@ -173,7 +173,8 @@ function preimageOf(engine: Engine, { run, plan, index, row }: Subject): Uint8Ar
     const input = instructions.get(instruction.toString());
     const cid = input === undefined ? undefined : engine.ledger.runTask(run, input)?.receipt;
     const out = cid == null ? undefined : readReceipt(engine, cid)?.receipt.out;
-    return out && { status: out[0] === 'error' ? FAILED : OK, value: out[1], via: 'ran' };
+    const result = out && ({ status: out[0] === 'error' ? FAILED : OK, value: out[1], via: 'ran' } as const);
+    return { result, label: instruction.toString() };
   };
   try {
     const { task } = plan.tasks[index]!;

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ROW } from './change.ts';
+import { seal } from './seal.ts';
 import { locator } from './locator.ts';
 import type { Sql } from './pack.ts';
 
@@ -81,22 +82,24 @@ export class Applier {
     const receipt = this.#receiptNumber(cid as Uint8Array);
     const place = locator(key as Uint8Array);
     const id = find(this.#sql.declaredFind, place, key!);
-    if (id === undefined) this.#sql.declared.run(receipt, place, key!);
-    else if (replace === 1) this.#sql.declaredReplace.run(receipt, id);
+    const sealed = seal(key as Uint8Array, cid as Uint8Array);
+    if (id === undefined) this.#sql.declared.run(receipt, place, key!, sealed);
+    else if (replace === 1) this.#sql.declaredReplace.run(receipt, sealed, id);
   }
 
   #resolve([, key, cid, replace, out, label, preimage]: readonly Sql[]): ConflictBytes | undefined {
     const receipt = this.#receiptNumber(cid as Uint8Array);
     const place = locator(key as Uint8Array);
     const found = this.#sql.resolvedFind.get(place, key!) as unknown as [id: number, kept: number, out: Uint8Array] | undefined;
+    const sealed = seal(key as Uint8Array, cid as Uint8Array);
     if (found === undefined) {
-      this.#sql.resolved.run(receipt, place, key!, out!, label!, preimage!);
+      this.#sql.resolved.run(receipt, place, key!, out!, label!, preimage!, sealed);
       return undefined;
     }
     const [id, kept, keptOut] = found;
     const keptCid = this.#sql.receiptCid.get(kept) as unknown as [Uint8Array] | undefined;
     if (replace === 1 || keptCid === undefined) {
-      this.#sql.resolvedReplace.run(receipt, out!, label!, preimage!, id);
+      this.#sql.resolvedReplace.run(receipt, out!, label!, preimage!, sealed, id);
       return undefined;
     }
     if (Buffer.compare(keptOut, out as Uint8Array) === 0) return undefined;
@@ -151,11 +154,11 @@ function prepare(db: DatabaseSync) {
     receipt: write('INSERT INTO receipts (at, place, cid, instruction_place, instruction, invocation, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     receiptHeal: write('UPDATE receipts SET bytes = ? WHERE id = ?'),
     declaredFind: read('SELECT id FROM declared WHERE place = ? AND key = ?'),
-    declared: write('INSERT INTO declared (receipt, place, key) VALUES (?, ?, ?)'),
-    declaredReplace: write('UPDATE declared SET receipt = ? WHERE id = ?'),
+    declared: write('INSERT INTO declared (receipt, place, key, seal) VALUES (?, ?, ?, ?)'),
+    declaredReplace: write('UPDATE declared SET receipt = ?, seal = ? WHERE id = ?'),
     resolvedFind: read('SELECT id, receipt, out FROM resolved WHERE place = ? AND key = ?'),
-    resolved: write('INSERT INTO resolved (receipt, place, key, out, label, preimage) VALUES (?, ?, ?, ?, ?, ?)'),
-    resolvedReplace: write('UPDATE resolved SET receipt = ?, out = ?, label = ?, preimage = ? WHERE id = ?'),
+    resolved: write('INSERT INTO resolved (receipt, place, key, out, label, preimage, seal) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    resolvedReplace: write('UPDATE resolved SET receipt = ?, out = ?, label = ?, preimage = ?, seal = ? WHERE id = ?'),
     conflict: write('INSERT INTO conflicts (key, kept, other) VALUES (?, ?, ?) ON CONFLICT DO NOTHING'),
     smallFind: read('SELECT id FROM small WHERE place = ? AND digest = ?'),
     small: write('INSERT INTO small (place, digest, bytes) VALUES (?, ?, ?)'),

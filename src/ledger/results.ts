@@ -1,6 +1,7 @@
 import { CID } from '../ipld/cid.ts';
 import type { ConflictBytes } from './apply.ts';
 import type { MemoTable } from './change.ts';
+import { seal } from './seal.ts';
 import { locator } from './locator.ts';
 import type { Reading } from './reading.ts';
 
@@ -11,6 +12,8 @@ export interface MemoRow {
   readonly receipt: CID;
   /** Bytes of that receipt, as filed: not verified here. */
   readonly bytes: Uint8Array;
+  /** False if the row was damaged: it may name another key's receipt. */
+  readonly isIntact: boolean;
 }
 
 /** A resolved key with what it was made of. */
@@ -46,10 +49,10 @@ const RECEIPT = 'SELECT cid, instruction, invocation, at, bytes FROM receipts';
 const KEY = 'SELECT m.key, m.preimage, r.cid, r.instruction, m.label, r.at FROM resolved m JOIN receipts r ON r.id = m.receipt';
 
 export function memo(reading: Reading, table: MemoTable, keys: readonly Uint8Array[]): (MemoRow | undefined)[] {
-  const sql = `SELECT r.cid, r.bytes FROM ${table} m JOIN receipts r ON r.id = m.receipt WHERE m.place = ? AND m.key = ?`;
+  const sql = `SELECT r.cid, r.bytes, m.seal FROM ${table} m JOIN receipts r ON r.id = m.receipt WHERE m.place = ? AND m.key = ?`;
   return keys.map((key) => {
-    const row = reading.get(sql, locator(key), key) as [Uint8Array, Uint8Array] | undefined;
-    return row && { receipt: CID.decode(row[0]), bytes: row[1] };
+    const row = reading.get(sql, locator(key), key) as [Uint8Array, Uint8Array, Uint8Array] | undefined;
+    return row && { receipt: CID.decode(row[0]), bytes: row[1], isIntact: Buffer.compare(row[2], seal(key, row[0])) === 0 };
   });
 }
 

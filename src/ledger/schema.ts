@@ -22,11 +22,13 @@ const STEPS: readonly string[] = [
   CREATE INDEX receipts_by_cid ON receipts (place);
   CREATE INDEX receipts_by_instruction ON receipts (instruction_place);
 
-  CREATE TABLE declared (id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL) STRICT;
+  CREATE TABLE declared (
+    id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, seal BLOB NOT NULL
+  ) STRICT;
   CREATE INDEX declared_by_key ON declared (place);
   CREATE TABLE resolved (
     id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, out BLOB NOT NULL, label TEXT NOT NULL,
-    preimage BLOB NOT NULL
+    preimage BLOB NOT NULL, seal BLOB NOT NULL
   ) STRICT;
   CREATE INDEX resolved_by_key ON resolved (place);
   CREATE INDEX resolved_by_receipt ON resolved (receipt);

@@ -59,7 +59,7 @@ export class Filing {
   declare(index: number, receipt: CID): Change[] {
     const key = this.#lookup.declaredKey(index);
     if (key === undefined) return [];
-    return [declaredRow(key, receipt, false)];
+    return [declaredRow(key, receipt, this.#lookup.wasDamaged(key))];
   }
 
   /** The row that says how a task of a run ended. */
@@ -94,7 +94,7 @@ export class Filing {
     }
     const rows = [resolvedRow(key, task, receipt, out, replace)];
     const declared = this.#lookup.declaredKey(index);
-    if (declared !== undefined) rows.push(declaredRow(declared, receipt, replace));
+    if (declared !== undefined) rows.push(declaredRow(declared, receipt, replace || this.#lookup.wasDamaged(declared)));
     return rows;
   }
 

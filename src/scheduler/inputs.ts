@@ -1,15 +1,17 @@
 import * as Cid from '../ipld/cid.ts';
 import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
+import { failureOf } from '../receipt/out.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import * as Tree from '../store/tree.ts';
 import type { Awaited } from '../workflow/model.ts';
 import { substitute } from '../workflow/promise.ts';
 import type { BlobView } from './blob-view.ts';
 import { hexOf } from './blob-view.ts';
+import * as State from './state.ts';
 import { FAILED, OK, type Settled } from './state.ts';
 
-/** What a promise's task gave, as the promise's branch sees it. */
-export type Given = (awaited: Awaited) => Settled | undefined;
+/** What a promise's task gave, and what people call that task. */
+export type Given = (awaited: Awaited) => { readonly result: Settled | undefined; readonly label: string };
 
 /**
  * Replaces every promise in `value` by what it gave. A pointer leads through maps, lists and, at a link to a tree, into the
@@ -18,17 +20,31 @@ export type Given = (awaited: Awaited) => Settled | undefined;
 export function resolve(value: Ipld, given: Given, blobs: BlobView): { readonly value: Ipld } | { readonly failure: Failure } {
   let failure: Failure | undefined;
   const resolved = substitute(value, (awaited) => {
-    const result = given(awaited);
-    if (result === undefined || (result.status !== OK && result.status !== FAILED)) {
-      failure ??= invalid(`the promise on ${awaited.instruction} was not kept`);
+    const { result, label } = given(awaited);
+    if (result === undefined || (result.status !== OK && result.status !== FAILED) || !State.accepts(awaited.branch, result.status)) {
+      failure ??= invalid(`${label} ${result === undefined ? 'did not run' : broken(result)}`);
       return null;
     }
     const whole: Ipld = awaited.branch === 'await/*' ? [result.status === OK ? 'ok' : 'error', result.value] : result.value;
     const found = follow(whole, awaited.at, blobs);
-    if (found.problem !== undefined) failure ??= invalid(`${awaited.at} of the output of ${awaited.instruction}: ${found.problem}`);
+    if (found.problem !== undefined) failure ??= invalid(`${awaited.at} of the output of ${label}: ${found.problem}`);
     return found.value ?? null;
   });
   return failure === undefined ? { value: resolved } : { failure };
+}
+
+/** Why a settled task does not give what a promise waits for. */
+function broken(result: Settled): string {
+  switch (result.status) {
+    case OK:
+      return 'succeeded, and its failure was awaited';
+    case FAILED:
+      return `failed: ${failureOf(result.value).message}`;
+    case State.SKIPPED:
+      return 'was skipped';
+    default:
+      return 'was cancelled';
+  }
 }
 
 function invalid(message: string): Failure {

@@ -20,7 +20,8 @@ export type Hit = Extract<Result, { readonly receipt: CID }>;
 /**
  * Finds results by their two keys (DESIGN: a memo hit gives what running would have given).
  *
- * A task is *clean* if it and all it awaits, transitively, is pure and not forced. Only a clean task may be found by its declared
+ * A task is *clean* if it and all it awaits, transitively, is pure and not forced, and it awaits success: a failure (a time-out, a lost runner) may
+ * not come again, and is in no key. Only a clean task may be found by its declared
  * key, since only then do the keys alone decide the result. The resolved key serves every task that may be memoized: one that is
  * pure, or whose author wants impure results kept (`memo: always`), and that is not forced.
  */
@@ -32,7 +33,7 @@ export class Lookup {
   readonly #clean: Uint8Array;
   /** Declared keys of the clean tasks, end to end: a million objects would take more memory than the plan. */
   #declared: Uint8Array | undefined;
-  /** Resolved keys whose receipt turned out damaged; a new one takes its place. */
+  /** Keys of both kinds whose row or receipt turned out damaged; a new one takes its place. */
   readonly #damaged = new Set<string>();
 
   constructor(plan: Plan, policies: Policies, memo: MemoSource, forced: (task: number) => boolean) {
@@ -43,7 +44,7 @@ export class Lookup {
     this.#clean = new Uint8Array(plan.tasks.length);
     plan.tasks.forEach((task, i) => {
       const own = task.external.length === 0 && this.#policies.of(i).pure && this.#mayHit(i);
-      this.#clean[i] = own && task.awaits.every((input) => this.#clean[input.task] === 1) ? 1 : 0;
+      this.#clean[i] = own && task.awaits.every(({ task: input, branch }) => branch === 'await/ok' && this.#clean[input] === 1) ? 1 : 0;
     });
   }
 
@@ -116,7 +117,7 @@ export class Lookup {
     return undefined;
   }
 
-  /** Whether an earlier row under this resolved key is useless and must be replaced. */
+  /** Whether an earlier row under this key is useless and must be replaced. */
   wasDamaged(key: Uint8Array): boolean {
     return this.#damaged.has(hex(key));
   }
@@ -126,7 +127,7 @@ export class Lookup {
     if (keys.length === 0) return found;
     this.#memo.memo(table, keys).forEach((row, i) => {
       if (row === undefined) return;
-      const hit = readHit(row.receipt, row.bytes, table);
+      const hit = row.isIntact ? readHit(row.receipt, row.bytes, table) : undefined;
       if (hit === undefined) this.#damaged.add(hex(keys[i]!));
       else found.set(tasks[i]!, hit);
     });

@@ -44,10 +44,11 @@ export class Promises {
     return found;
   }
 
-  given({ instruction }: Awaited): Settled | undefined {
+  given({ instruction }: Awaited): { readonly result: Settled | undefined; readonly label: string } {
     const name = nameOf(instruction);
     const task = this.#taskOf(name);
-    return task === undefined ? this.#external.get(name) : this.#state.results[task];
+    if (task === undefined) return { result: this.#external.get(name), label: instruction.toString() };
+    return { result: this.#state.results[task], label: this.#state.plan.tasks[task]!.label };
   }
 
   #taskOf(instruction: string): number | undefined {

@@ -151,7 +151,8 @@ export class Search {
 
   #take(task: number, hit: Hit): void {
     const { outbox, filing } = this.#context;
-    outbox.file(task, filing.declare(task, hit.receipt));
+    // An error that was memoized stays behind its own key: whoever did not ask for it must not find it.
+    if (hit.status === State.OK) outbox.file(task, filing.declare(task, hit.receipt));
     this.#steps.finish(task, hit);
   }
 

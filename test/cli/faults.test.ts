@@ -3,6 +3,7 @@ import { before, test } from 'node:test';
 import { join } from 'node:path';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { countBy, type Docket, GUESTS, Place, processes, type Report, slotsOf } from '../agent/helpers.ts';
+import { mixedWorkflow, SIZE } from '../agent/mixed-workflow.ts';
 
 /** Runs that are stopped from outside, fail, and are taken up again. */
 
@@ -50,6 +51,22 @@ test('Ctrl-C and SIGTERM end a run in order: what ran gets its receipt, and the 
     await assertOrderly(place, slots);
   }
   assert.deepEqual(place.runs().map(({ state }) => state), ['cancelled', 'cancelled']);
+});
+
+test('Ctrl-C in the middle of many short tasks ends at once, and each task is finished once in the end', async () => {
+  using place = new Place();
+  place.write('mixed.yaml', mixedWorkflow('stopped'));
+  for (const begun of [3, 14, 25]) {
+    const docket = place.start('run', 'mixed.yaml');
+    await docket.until(() => [...place.journals().values()].flat().length >= begun);
+    const { status, stderr } = await docket.kill('SIGINT');
+    assert.ok(status === 130 || status === 0, stderr);
+    await assertOrderly(place, []);
+  }
+  assert.equal((await place.run('mixed.yaml')).state, 'completed');
+  const { ok, ...rest } = outcomes(place);
+  assert.equal(ok, SIZE);
+  assert.ok(Object.keys(rest).every((code) => code === 'cancelled'));
 });
 
 test('a second Ctrl-C kills, and that loses nothing either', async () => {

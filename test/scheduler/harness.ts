@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../../src/base/clock.ts';
 import { generateSeed, keyOf } from '../../src/ipld/identity.ts';
 import { type Ipld, isMap } from '../../src/ipld/value.ts';
@@ -131,6 +132,12 @@ export class Bench implements AsyncDisposable {
     });
     const summary = await coordinator.run();
     return { ...summary, started: slots.started, most: slots.most, events };
+  }
+
+  /** Changes the ledger behind its back. */
+  async damage(sql: string): Promise<void> {
+    using database = new DatabaseSync(join(this.#dir, 'ledger.sqlite'));
+    database.exec(sql);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,9 +23,9 @@ function view(): BlobView {
   return blobs;
 }
 
-function follow(output: Ipld, at: string, blobs = view(), branch: 'await/ok' | 'await/*' = 'await/ok'): ReturnType<typeof resolve> {
+function follow(output: Ipld, at: string, blobs = view(), branch: 'await/ok' | 'await/error' | 'await/*' = 'await/ok'): ReturnType<typeof resolve> {
   const promise: Ipld = at === '' ? { [branch]: instruction } : { [branch]: instruction, at };
-  return resolve({ deep: [promise] }, () => ({ status: State.OK, value: output, receipt: instruction, via: 'ran' }), blobs);
+  return resolve({ deep: [promise] }, () => ({ result: { status: State.OK, value: output, via: 'ran' }, label: 'task' }), blobs);
 }
 
 const valueOf = (found: ReturnType<typeof resolve>): Ipld | undefined => ('value' in found ? (found.value as { deep: Ipld[] }).deep[0] : undefined);
@@ -67,6 +67,15 @@ describe('resolving promises', () => {
       assert.equal(found.failure.code, 'invalid');
       assert.match(found.failure.message, hint);
     }
+  });
+
+  it('gives nothing of a task that ended the other way', () => {
+    const failed: State.Settled = { status: State.FAILED, value: { code: 'trap', message: 'unreachable' }, via: 'ran' };
+    const found = resolve({ 'await/ok': instruction }, () => ({ result: failed, label: 'a' }), view());
+    assert.ok('failure' in found);
+    assert.match(found.failure.message, /a failed: unreachable/);
+    assert.deepEqual(resolve({ 'await/error': instruction }, () => ({ result: failed, label: 'a' }), view()), { value: failed.value });
+    assert.ok('failure' in follow(1, '', view(), 'await/error'));
   });
 
   it('tells success from failure where either was awaited', () => {

@@ -151,6 +151,50 @@ describe('memo: a hit gives what running would have given', () => {
     await bench.run(slow, timeout);
     assert.deepEqual((await bench.run(slow, timeout)).started, ['slow']);
   });
+
+  it('does not take what was behind a failure for granted: the failure may not come again', async () => {
+    await using bench = await Bench.open();
+    const sketches: readonly Sketch[] = [{ name: 'a' }, { name: 'b', awaits: [['a', 'await/error']] }];
+    const timeout: Behavior = (job) =>
+      nameOf(job) === 'a' ? { kind: 'lost', code: 'limit/time', message: 'm', usage: { wall: 1, cpu: 1, memory: 0, output: 0 } } : gives('b')(job);
+    assert.equal((await bench.run(planOf(sketches), timeout)).state, 'completed');
+    const again = await bench.run(planOf(sketches), echo);
+    assert.deepEqual(again.started, ['a']);
+    assert.equal(again.tasks.skipped, 1);
+  });
+
+  it('keeps a memoized error from authors who did not ask for it', async () => {
+    await using bench = await Bench.open();
+    const fails: Behavior = (job) => ended(job, { tag: 'error', failure: { code: 'trap', message: 'unreachable' } });
+    const asking = planOf([{ name: 'a', meta: { memo: 'errors' } }]);
+    await bench.run(asking, fails);
+    await bench.run(asking, fails);
+    const result = await bench.run(planOf([{ name: 'a' }]), echo);
+    assert.deepEqual(result.started, ['a']);
+    assert.equal(result.state, 'completed');
+  });
+
+  it('gives no failure for an output that waits for success', async () => {
+    await using bench = await Bench.open();
+    const fails: Behavior = (job) => ended(job, { tag: 'error', failure: { code: 'trap', message: 'unreachable' } });
+    const plan = planOf([{ name: 'a' }]);
+    const result = await bench.run(planOf([{ name: 'a' }], { out: { 'await/ok': plan.tasks[0]!.instruction } }), fails);
+    assert.equal(result.state, 'failed');
+    assert.deepEqual(result.outputs, {});
+  });
+
+  for (const table of ['declared', 'resolved'] as const) {
+    it(`does not take another task's receipt because a row of the ${table} keys was damaged`, async () => {
+      await using bench = await Bench.open();
+      const plan = planOf([{ name: 'a' }, { name: 'b' }]);
+      await bench.run(plan, echo);
+      await bench.damage(`UPDATE ${table} SET receipt = receipt % 2 + 1`);
+      if (table === 'resolved') await bench.damage('DELETE FROM declared');
+      const result = await bench.run(plan, echo);
+      assert.deepEqual(result.outputs, { a: ['a', []], b: ['b', []] });
+      assert.deepEqual((await bench.run(plan, echo)).started, [], 'the rows were mended');
+    });
+  }
 });
 
 /** Task a gives a link to a small blob; the others give their names. */

@@ -25,20 +25,23 @@ export function progressFor(plan: Plan, { streams: { stderr }, env }: Pick<Call,
   return stderr.isTTY && env['TERM'] !== 'dumb' ? livePicture(plan, tally, stderr, now) : plainLines(plan, tally, stderr, now);
 }
 
-/** Redraws in place. */
+/**
+ * Redraws in place, line over line. Clearing the screen first would flicker, and some terminals keep what was cleared as if it had scrolled away.
+ */
 function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () => number): Progress {
   const rate = new Rate();
   const tell = teller(plan);
   let shown: readonly string[] = [];
-  const erasing = (): string => {
+  const toTop = (): string => {
     const up = rowsTaken(shown, out.columns ?? 80);
-    shown = [];
-    return up > 0 ? `\u001B[${up}A\u001B[0J` : '';
+    return up > 0 ? `\r\u001B[${up}A` : '';
   };
-  const draw = (): void => {
+  /** `told` stays above the picture. */
+  const draw = (...told: string[]): void => {
     rate.note(now(), tally.settled);
     const rows = pictureRows(tally, rate.perSecond, { width: out.columns ?? 80, height: out.rows ?? 24 });
-    out.write(`${erasing()}${rows.join('\n')}\n`);
+    const lines = [...told, ...rows].map((line) => `${line}\u001B[K\n`);
+    out.write(`${toTop()}${lines.join('')}\u001B[J`);
     shown = rows;
   };
   rate.note(now(), 0);
@@ -48,11 +51,12 @@ function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () 
     event(event) {
       tally.add(event);
       const line = tell(event);
-      if (line !== undefined) out.write(`${erasing()}${line}\n`);
+      if (line !== undefined) draw(line);
     },
     stop() {
       clearInterval(timer);
-      out.write(erasing());
+      if (shown.length > 0) out.write(`${toTop()}\u001B[J`);
+      shown = [];
     },
   };
 }

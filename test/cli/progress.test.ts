@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Size, pictureRows, rowsTaken } from '../../src/cli/progress/picture.ts';
+import { Rate } from '../../src/cli/progress/rate.ts';
+import { done, Tally } from '../../src/cli/progress/tally.ts';
+import { cellsOf } from '../../src/cli/text-width.ts';
+import type { Ipld } from '../../src/ipld/value.ts';
+import { identify } from '../../src/workflow/identify.ts';
+import type { Plan } from '../../src/workflow/model.ts';
+import { build } from '../../src/workflow/plan.ts';
+
+/** A plan of tasks in groups that await others before them; outputs await tasks too. */
+function planOf(tasks: readonly { readonly group: string; readonly awaits?: readonly number[] }[], outputs: readonly number[] = []): Plan {
+  const promises: Ipld[] = [];
+  const promise = (index: number): Ipld => promises[index]!;
+  const drafts = tasks.map(({ group, awaits = [] }, i) => {
+    const run = { rsc: 'file:x.wasm', op: 'wasm/run', input: { func: 'f', args: [i, ...awaits.map(promise)] }, nnc: '' };
+    const task = { run, cause: null, meta: {}, prf: [] };
+    promises.push({ 'await/ok': identify(task).instruction });
+    return { task, module: undefined, label: String(i), group };
+  });
+  return build(drafts, { outputs: Object.fromEntries(outputs.map((index) => [`o${index}`, promise(index)])) });
+}
+
+const settled = (task: number, via: 'ran' | 'declared' | null = 'ran', state: 'ok' | 'failed' | 'skipped' = 'ok') =>
+  ({ kind: 'settled', task, state, via }) as const;
+
+test('a group counts what runs and how its tasks ended', () => {
+  const tally = new Tally(planOf([{ group: 'a' }, { group: 'a' }, { group: 'a' }, { group: 'b', awaits: [0] }]));
+  for (const task of [0, 1, 2]) tally.add({ kind: 'started', task, attempt: 1 });
+  assert.equal(tally.running, 3);
+  tally.add({ kind: 'retrying', task: 2, after: 5, message: '' });
+  tally.add(settled(0, 'ran', 'failed'));
+  tally.add(settled(1));
+  tally.add(settled(3, null, 'skipped'));
+  tally.add({ kind: 'slots', held: 2 });
+  const [a, b] = tally.groups;
+  assert.deepEqual(a, { name: 'a', size: 3, running: 0, ran: 1, cached: 0, failed: 1, skipped: 0 });
+  assert.deepEqual(b, { name: 'b', size: 1, running: 0, ran: 0, cached: 0, failed: 0, skipped: 1 });
+  assert.deepEqual([tally.settled, tally.total, tally.held], [3, 4, 2]);
+});
+
+test('tasks nobody looks at any more count as cached, unless an output wants them', () => {
+  const chain = [{ group: 'a' }, { group: 'b', awaits: [0] }, { group: 'c', awaits: [1] }];
+  const tally = new Tally(planOf(chain));
+  tally.add(settled(2, 'declared'));
+  assert.deepEqual([tally.settled, tally.groups.map((group) => group.cached)], [3, [1, 1, 1]]);
+
+  const wanted = new Tally(planOf(chain, [2, 1]));
+  wanted.add(settled(2, 'declared'));
+  assert.deepEqual([wanted.settled, wanted.groups.map(done)], [1, [0, 0, 1]]);
+});
+
+test('a task that is made again counts once', () => {
+  const tally = new Tally(planOf([{ group: 'a' }, { group: 'b', awaits: [0] }]));
+  tally.add(settled(0, 'declared'));
+  tally.add({ kind: 'started', task: 0, attempt: 1 });
+  assert.equal(tally.settled, 0);
+  tally.add(settled(0));
+  assert.deepEqual([tally.settled, tally.groups[0]!.ran, tally.groups[0]!.cached], [1, 1, 0]);
+});
+
+test('when all that is wanted has ended all tasks are counted, each once', () => {
+  const graph = fc.array(fc.record({ cut: fc.boolean(), awaits: fc.array(fc.nat(100), { maxLength: 3 }) }), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(graph, (nodes) => {
+      const tasks = nodes.map(({ awaits }, i) => ({ group: `g${i % 3}`, awaits: i === 0 ? [] : [...new Set(awaits.map((input) => input % i))] }));
+      const tally = new Tally(planOf(tasks));
+      // As a run does it: from the sinks up, and not beyond what was found.
+      const demanded = new Set(tasks.flatMap((_, i) => (tasks.some(({ awaits }) => awaits.includes(i)) ? [] : [i])));
+      for (let i = tasks.length - 1; i >= 0; i--) {
+        if (demanded.has(i) && !nodes[i]!.cut) for (const input of tasks[i]!.awaits) demanded.add(input);
+      }
+      const found = [...demanded].filter((i) => nodes[i]!.cut);
+      for (const task of found) tally.add(settled(task, 'declared'));
+      for (const task of [...demanded].filter((i) => !nodes[i]!.cut).toSorted((a, b) => a - b)) {
+        tally.add({ kind: 'started', task, attempt: 1 });
+        tally.add(settled(task));
+      }
+      assert.equal(tally.settled, tasks.length);
+      assert.equal(tally.groups.reduce((sum, group) => sum + done(group), 0), tasks.length);
+      assert.equal(tally.groups.reduce((sum, group) => sum + group.ran, 0), demanded.size - found.length);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('the rate is that of late', () => {
+  const rate = new Rate();
+  assert.equal(rate.perSecond, 0);
+  rate.note(0, 0);
+  assert.equal(rate.perSecond, 0);
+  rate.note(1_000, 5_000);
+  assert.equal(rate.perSecond, 5_000);
+  for (let at = 2_000; at <= 20_000; at += 1_000) rate.note(at, 5_000 + at / 1_000);
+  assert.equal(rate.perSecond, 1, 'the burst is forgotten');
+});
+
+const SIZE: Size = { width: 80, height: 24 };
+
+test('the picture has a bar for each group, and a line for all', () => {
+  const tally = new Tally(planOf([{ group: 'count' }, { group: 'count' }, { group: 'top', awaits: [0, 1] }]));
+  tally.add({ kind: 'started', task: 0, attempt: 1 });
+  tally.add(settled(1));
+  assert.deepEqual(pictureRows(tally, 0.05, SIZE), [
+    `count ${'█'.repeat(12)}${'░'.repeat(12)} 1/2  1 running, 1 ran`,
+    `top   ${'░'.repeat(24)} 0/1`,
+    '1/3 tasks, 0.1/s, 0:40 left',
+  ]);
+  tally.add({ kind: 'slots', held: 1 });
+  assert.equal(pictureRows(tally, 0, SIZE).at(-1), '1/3 tasks, 0.0/s, 1 slot');
+  assert.match(pictureRows(tally, 2 / 7_200, SIZE).at(-1)!, /, 2:00:00 left/);
+});
+
+test('the picture fits whatever terminal there is, and shows the groups that are at work', () => {
+  const names = fc.array(fc.oneof(fc.string(), fc.constantFrom('日本語', 'x'.repeat(200), 'a\u001B[2Jb')), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(names, fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 40 }), fc.nat(12), (groups, width, height, ended) => {
+      const tally = new Tally(planOf([...new Set(groups)].map((group) => ({ group }))));
+      for (let task = 0; task < Math.min(ended, tally.total); task++) tally.add(settled(task));
+      const rows = pictureRows(tally, 1, { width, height });
+      assert.ok(rows.length <= Math.max(2, height - 2), 'the lines before and after it stay');
+      for (const row of rows) assert.ok(cellsOf(row) < Math.max(2, width) && !row.includes('\u001B'), row);
+      if (ended < tally.total && width > 40) assert.match(rows.slice(0, -1).join('\n'), / 0\/1$/m, 'one that is not done');
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('rows are counted as the terminal wraps them', () => {
+  assert.deepEqual([rowsTaken([], 10), rowsTaken(['', 'x'.repeat(10)], 10), rowsTaken(['x'.repeat(11), '日本語'], 5)], [0, 2, 5]);
+});
