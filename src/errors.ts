@@ -13,46 +13,112 @@ interface ErrorEntry {
 
 export const ERROR_CODES = {
   // -- IPLD
-  IPLD_INVALID: { summary: 'A value is not valid IPLD, DAG-CBOR or DAG-JSON.', next: 'Look at the position named in the message; the bytes or the text are malformed.' },
-  CID_INVALID: { summary: 'A text is not a CID, or a CID of a kind that does not fit here.', next: 'Check the CID; `docket show CID` prints the ones Docket knows.' },
-  IDENTITY_INVALID: { summary: 'The identity file of this home is damaged or readable by others.', next: 'Restore it from a backup, or move it away to get a new identity.' },
+  IPLD_INVALID: {
+    summary: 'A value is not valid IPLD, DAG-CBOR or DAG-JSON.',
+    next: 'Look at the position named in the message; the bytes or the text are malformed.',
+  },
+  CID_INVALID: {
+    summary: 'A text is not a CID, or a CID of a kind that does not fit here.',
+    next: 'Check the CID; `docket show CID` prints the ones Docket knows.',
+  },
+  IDENTITY_INVALID: {
+    summary: 'The identity file of this home is damaged or readable by others.',
+    next: 'Restore it from a backup, or move it away to get a new identity.',
+  },
   // -- store
-  BLOB_MISSING: { summary: 'A blob is not in the store.', next: 'Put it there with `docket store put`, or run the task that makes it again.' },
-  BLOB_DAMAGED: { summary: 'The bytes of a blob do not match its CID.', next: 'The damaged file was set aside; run again to make or import it anew.' },
-  BLOB_MISMATCH: { summary: 'The bytes given do not have the CID they were announced with.', next: 'Send the right bytes, or leave the CID out.' },
+  BLOB_MISSING: {
+    summary: 'A blob is not in the store.',
+    next: 'Put it there with `docket store put`, or run the task that makes it again.',
+  },
+  BLOB_DAMAGED: {
+    summary: 'The bytes of a blob do not match its CID.',
+    next: 'The damaged file was set aside; run again to make or import it anew.',
+  },
+  BLOB_MISMATCH: {
+    summary: 'The bytes given do not have the CID they were announced with.',
+    next: 'Send the right bytes, or leave the CID out.',
+  },
   STORE_FULL: { summary: 'The disk that holds the store is full.', next: 'Free some space and run again; finished work is kept.' },
-  STORE_UNWRITABLE: { summary: 'The store cannot be written.', next: 'Check owner and permissions of the home folder, or name another with --home.' },
-  STORE_UNREADABLE: { summary: 'The store cannot be read.', next: 'Check owner and permissions of the home folder, and the disk it lies on.' },
+  STORE_UNWRITABLE: {
+    summary: 'The store cannot be written.',
+    next: 'Check owner and permissions of the home folder, or name another with --home.',
+  },
+  STORE_UNREADABLE: {
+    summary: 'The store cannot be read.',
+    next: 'Check owner and permissions of the home folder, and the disk it lies on.',
+  },
   BLOB_TOO_LARGE: { summary: 'A blob is larger than may be taken into memory here.', next: 'Stream it instead: `docket store cat CID`.' },
-  TREE_INVALID: { summary: 'A tree holds a path or an entry that is not allowed.', next: 'Paths in a tree are relative, without empty, `.` or `..` parts.' },
+  TREE_INVALID: {
+    summary: 'A tree holds a path or an entry that is not allowed.',
+    next: 'Paths in a tree are relative, without empty, `.` or `..` parts.',
+  },
   INPUT_CHANGED: { summary: 'An input file changed while it was being read.', next: 'Run again when nothing writes to it.' },
   INPUT_UNREADABLE: { summary: 'An input file or folder is missing or cannot be read.', next: 'Check the path and its permissions.' },
-  INPUT_ESCAPES: { summary: 'A symlink in an input folder points outside of it.', next: 'Remove the link, or name its target as an input of its own.' },
+  INPUT_ESCAPES: {
+    summary: 'A symlink in an input folder points outside of it.',
+    next: 'Remove the link, or name its target as an input of its own.',
+  },
   // -- ledger and home
   HOME_UNUSABLE: { summary: 'The home folder cannot be used.', next: 'Name another with --home or DOCKET_HOME.' },
-  HOME_NETWORK: { summary: 'The home folder is on a network file system, where the ledger would break.', next: 'Name a folder on a local disk with --home or DOCKET_HOME.' },
+  HOME_NETWORK: {
+    summary: 'The home folder is on a network file system, where the ledger would break.',
+    next: 'Name a folder on a local disk with --home or DOCKET_HOME.',
+  },
   HOME_NEWER: { summary: 'The home was written by a newer Docket.', next: 'Upgrade Docket, or name another home with --home.' },
   LEDGER_DAMAGED: { summary: 'The ledger is damaged.', next: 'Move the ledger file away; blobs stay, results are computed again.' },
-  LEDGER_FAILED: { summary: 'The ledger could not be read or written.', next: 'Free disk space and check permissions of the home folder, then run again.' },
+  LEDGER_FAILED: {
+    summary: 'The ledger could not be read or written.',
+    next: 'Free disk space and check permissions of the home folder, then run again.',
+  },
   RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.' },
   RUN_BUSY: { summary: 'Another process drives this run.', next: 'Wait for it, or `docket cancel RUN`.' },
   TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.' },
   RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.' },
   // -- workflow
-  WORKFLOW_SYNTAX: { summary: 'The workflow file is not well-formed YAML or JSON.', next: 'Mend the file at the line and column named.', exit: 2 },
-  WORKFLOW_INVALID: { summary: 'The workflow file breaks a rule of the format.', next: 'Mend the file at the line and column named; docs/workflow.md describes the format.', exit: 2 },
+  WORKFLOW_SYNTAX: {
+    summary: 'The workflow file is not well-formed YAML or JSON.',
+    next: 'Mend the file at the line and column named.',
+    exit: 2,
+  },
+  WORKFLOW_INVALID: {
+    summary: 'The workflow file breaks a rule of the format.',
+    next: 'Mend the file at the line and column named; docs/workflow.md describes the format.',
+    exit: 2,
+  },
   WORKFLOW_CYCLE: { summary: 'Tasks wait for each other in a circle.', next: 'Break the circle the message spells out.', exit: 2 },
   WORKFLOW_DUPLICATE: { summary: 'Two tasks are the same instruction.', next: 'Use a nonce (nnc field) to make them differ.', exit: 2 },
-  WORKFLOW_INPUT: { summary: 'An --input is unknown, missing or of the wrong kind.', next: 'The message lists the inputs of the workflow.', exit: 2 },
-  WORKFLOW_TOO_LARGE: { summary: 'The workflow has more tasks than this way of giving it can hold.', next: 'Use `each`, or the API.', exit: 2 },
-  PROMISE_UNRESOLVED: { summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.', next: 'Run the awaited instruction first, or add it to the workflow.' },
+  WORKFLOW_INPUT: {
+    summary: 'An --input is unknown, missing or of the wrong kind.',
+    next: 'The message lists the inputs of the workflow.',
+    exit: 2,
+  },
+  WORKFLOW_TOO_LARGE: {
+    summary: 'The workflow has more tasks than this way of giving it can hold.',
+    next: 'Use `each`, or the API.',
+    exit: 2,
+  },
+  PROMISE_UNRESOLVED: {
+    summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.',
+    next: 'Run the awaited instruction first, or add it to the workflow.',
+  },
   // -- tasks refused before they run
   OP_UNKNOWN: { summary: 'The op of a task is not known here.', next: 'Known ops: wasi/run, wasm/run.', exit: 2 },
-  LIMIT_REFUSED: { summary: 'A limit cannot be enforced, so it is not accepted.', next: 'Leave the limit out, or give a value in the range named.', exit: 2 },
-  MODULE_INVALID: { summary: 'The module is not valid WebAssembly or uses a feature that is refused.', next: 'Rebuild it for plain WebAssembly 2.0 with preview 1.', exit: 2 },
+  LIMIT_REFUSED: {
+    summary: 'A limit cannot be enforced, so it is not accepted.',
+    next: 'Leave the limit out, or give a value in the range named.',
+    exit: 2,
+  },
+  MODULE_INVALID: {
+    summary: 'The module is not valid WebAssembly or uses a feature that is refused.',
+    next: 'Rebuild it for plain WebAssembly 2.0 with preview 1.',
+    exit: 2,
+  },
   // -- command line
   USAGE: { summary: 'The command line is wrong.', next: 'See `docket help`.', exit: 2 },
-  OUTPUT_UNWRITABLE: { summary: 'An output cannot be written where it was asked for.', next: 'Check --out: the folder must be writable and the names must not clash.' },
+  OUTPUT_UNWRITABLE: {
+    summary: 'An output cannot be written where it was asked for.',
+    next: 'Check --out: the folder must be writable and the names must not clash.',
+  },
   CANCELLED: { summary: 'The run was cancelled.', next: '`docket resume RUN` goes on where it stopped.', exit: 130 },
   INTERNAL: { summary: 'Docket broke one of its own rules.', next: 'Please report it with the message and the stack.' },
 } as const satisfies Record<string, ErrorEntry>;

@@ -10,7 +10,11 @@ const ROOT = new URL('..', import.meta.url).pathname;
 /** What npm would publish, laid into `dir` as an installation has it, beside nothing but the packages it declares. */
 function install(dir: string): string {
   execFileSync(process.execPath, ['scripts/build.ts'], { cwd: ROOT });
-  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', dir], { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', dir], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
   const modules = join(dir, 'node_modules');
   mkdirSync(modules);
@@ -34,7 +38,11 @@ it('works when installed as a package, with nothing but its declared dependencie
     const guests = join(dir, 'node_modules', 'docket', 'build', 'guests');
     const version = spawnSync(process.execPath, [docket, '--version'], { env, encoding: 'utf8' });
     assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
-    const exec = spawnSync(process.execPath, [docket, 'exec', join(guests, 'count-words.wasm'), '--stdin', '-'], { env, encoding: 'utf8', input: 'one two one' });
+    const exec = spawnSync(process.execPath, [docket, 'exec', join(guests, 'count-words.wasm'), '--stdin', '-'], {
+      env,
+      encoding: 'utf8',
+      input: 'one two one',
+    });
     assert.equal(exec.status, 0, exec.stderr);
     assert.equal(exec.stdout, 'one\t2\ntwo\t1\n');
     const example = join(dir, 'node_modules', 'docket', 'examples', '02-numbers', 'workflow.json');

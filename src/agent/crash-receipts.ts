@@ -44,7 +44,16 @@ export async function crashReceipts(parts: Parts, run: string, begun: readonly S
     if (task === undefined) return [];
     const usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
     const policy = policies.of(index);
-    const { receipt, changes } = filing.issue({ index, task, policy, outcome: CRASH, usage, started: parts.clock.now(), attempt, key: undefined });
+    const { receipt, changes } = filing.issue({
+      index,
+      task,
+      policy,
+      outcome: CRASH,
+      usage,
+      started: parts.clock.now(),
+      attempt,
+      key: undefined,
+    });
     const result = { status: FAILED, value: failureMap(CRASH.failure), via: 'ran' } as const;
     return [...changes, filing.row(run, index, task, result, { receipt, key: null, attempts: attempt })];
   });

@@ -35,7 +35,10 @@ export class Engine implements AsyncDisposable {
   readonly clock: Clock;
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(parts: Pick<Engine, 'paths' | 'key' | 'ledger' | 'store' | 'disk' | 'slots' | 'slotCount' | 'clock'>, stack: AsyncDisposableStack) {
+  private constructor(
+    parts: Pick<Engine, 'paths' | 'key' | 'ledger' | 'store' | 'disk' | 'slots' | 'slotCount' | 'clock'>,
+    stack: AsyncDisposableStack,
+  ) {
     this.paths = parts.paths;
     this.key = parts.key;
     this.ledger = parts.ledger;
@@ -57,9 +60,7 @@ export class Engine implements AsyncDisposable {
     if (options.willWrite === true) ledger.warm();
     const [key, disk] = await Promise.all([loadOrCreateIdentity(paths.identity), DiskStore.open(paths.store)]);
     const store = new SplitStore(ledger.small, disk);
-    const slots = stack.use(
-      new HomeSlots({ locks: paths.locks, store: paths.store, count: slotCount, clock, onGone: () => disk.sweep() }),
-    );
+    const slots = stack.use(new HomeSlots({ locks: paths.locks, store: paths.store, count: slotCount, clock, onGone: () => disk.sweep() }));
     const engine = new Engine({ paths, key, ledger, store, disk, slots, slotCount, clock }, stack.move());
     await recover(engine);
     return engine;

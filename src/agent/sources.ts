@@ -53,7 +53,11 @@ class ImportBatch {
     const files = this.#waiting;
     this.#waiting = [];
     try {
-      const imported = await importFiles(this.#store, files.map(({ path }) => path), this.#options);
+      const imported = await importFiles(
+        this.#store,
+        files.map(({ path }) => path),
+        this.#options,
+      );
       files.forEach(({ done }, i) => done.resolve(imported[i]!));
     } catch (error) {
       // One bad file fails the batch; each is tried alone so that the error reaches who asked for that file.

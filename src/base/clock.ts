@@ -1,4 +1,4 @@
-/** Time as a dependency, so that tests hold it still. Milliseconds since the Unix epoch; timers cannot keep a process alive. */
+/** Time as a dependency, so that tests hold it still. Milliseconds since the Unix epoch. A pending timer keeps the process alive. */
 export interface Clock {
   now(): number;
   /** Monotonic milliseconds, for measuring. */

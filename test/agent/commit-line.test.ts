@@ -29,7 +29,13 @@ class Sinks {
 
 test('a commit that waits for its blobs holds up those behind it, and blobs are made durable at once', async () => {
   const { line, settling, committed } = new Sinks();
-  const all = [line.commit(change('a'), []), line.commit(change('b'), cids('x')), line.commit(change('c'), []), line.commit(change('d'), cids('y')), line.commit(change('e'), [])];
+  const all = [
+    line.commit(change('a'), []),
+    line.commit(change('b'), cids('x')),
+    line.commit(change('c'), []),
+    line.commit(change('d'), cids('y')),
+    line.commit(change('e'), []),
+  ];
   await turns();
   assert.deepEqual(committed, ['a']);
   assert.equal(settling.length, 2);

@@ -16,7 +16,9 @@ test('fields are named by the way to them', () => {
 });
 
 test('what was put into a list or taken out does not make the rest differ', () => {
-  assert.deepEqual(compareKeys({ l: [1, 2, 3] }, { l: [1, 9, 2, 3] }, never), [{ field: 'l[1]', path: ['l', 1], before: undefined, after: 9 }]);
+  assert.deepEqual(compareKeys({ l: [1, 2, 3] }, { l: [1, 9, 2, 3] }, never), [
+    { field: 'l[1]', path: ['l', 1], before: undefined, after: 9 },
+  ]);
   assert.deepEqual(fields([1, 2, 3, 4], [1, 4]), ['[1]', '[2]']);
   assert.deepEqual(fields([1, 1], [1]), ['[1]']);
 });
@@ -31,7 +33,11 @@ test('trees are told apart by their files, if they can be read', () => {
   };
   const [one, other] = [tree({ 'a.md': file(1), 'b.md': file(2) }), tree({ 'a.md': file(3), 'b.md': file(2) })];
   const read = (cid: Cid.CID): IpldMap | undefined => trees.get(cid.toString());
-  assert.deepEqual(compareKeys({ files: one }, { files: other }, read).map(({ field }) => field), ['files["a.md"]'], 'a file is one field');
+  assert.deepEqual(
+    compareKeys({ files: one }, { files: other }, read).map(({ field }) => field),
+    ['files["a.md"]'],
+    'a file is one field',
+  );
   assert.deepEqual(fields({ files: one }, { files: other }), ['files']);
 });
 

@@ -146,7 +146,10 @@ test('a damaged receipt is no hit: its task runs again, and `receipt verify` nam
     changed[position]! ^= 0x10;
     place.tamper('UPDATE receipts SET bytes = ? WHERE id = ?', changed, damaged!.id);
     const checks = await checked(place, receipt);
-    assert.ok(checks.some(({ state }) => state === 'bad'), `byte ${position}`);
+    assert.ok(
+      checks.some(({ state }) => state === 'bad'),
+      `byte ${position}`,
+    );
   }
   const verified = await place.docket('receipt', 'verify', receipt);
   assert.equal(verified.status, 1);

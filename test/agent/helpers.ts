@@ -176,7 +176,17 @@ export class Place implements Disposable {
     return new Map(
       list(folder).flatMap((run): [string, string[]][] => {
         const text = readText(join(folder, run));
-        return text === undefined ? [] : [[run, text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '')]];
+        return text === undefined
+          ? []
+          : [
+              [
+                run,
+                text
+                  .slice(0, text.lastIndexOf('\n') + 1)
+                  .split('\n')
+                  .filter((line) => line !== ''),
+              ],
+            ];
       }),
     );
   }
@@ -343,7 +353,9 @@ export const WORK = wat(`
 `);
 
 /** When the guests of `WORK` that ended well began and ended, in milliseconds, in the order they began. */
-export function workIntervals(receipts: readonly Filed[]): { readonly instruction: string; readonly began: number; readonly ended: number }[] {
+export function workIntervals(
+  receipts: readonly Filed[],
+): { readonly instruction: string; readonly began: number; readonly ended: number }[] {
   const found = receipts.flatMap(({ tag, value, instruction }) => {
     const stdout = tag === 'ok' && isMap(value) ? value['stdout'] : undefined;
     if (!(stdout instanceof Uint8Array) || stdout.length !== 16) return [];

@@ -56,7 +56,11 @@ class Account {
         this.owed.set(instruction, (this.owed.get(instruction) ?? 0) + cutOff);
       }
     }
-    for (const receipt of this.#before) assert.ok(this.#place.receipts().some(({ cid }) => cid === receipt.cid), 'a receipt is gone');
+    for (const receipt of this.#before)
+      assert.ok(
+        this.#place.receipts().some(({ cid }) => cid === receipt.cid),
+        'a receipt is gone',
+      );
   }
 }
 
@@ -107,18 +111,32 @@ test(`killed at ${ROUNDS} random moments, a run comes to the same end, and no fi
       }
     }
     const receipts = place.receipts();
-    const ok = countBy(receipts.filter(({ tag }) => tag === 'ok'), ({ instruction }) => instruction);
-    assert.deepEqual([...ok.values()], Array.from({ length: SIZE }, () => 1), 'one ok receipt for each task, whenever it was finished');
+    const ok = countBy(
+      receipts.filter(({ tag }) => tag === 'ok'),
+      ({ instruction }) => instruction,
+    );
+    assert.deepEqual(
+      [...ok.values()],
+      Array.from({ length: SIZE }, () => 1),
+      'one ok receipt for each task, whenever it was finished',
+    );
     const crashed = receipts.filter(({ tag }) => tag !== 'ok');
     for (const { code, message } of crashed) assert.deepEqual([code, message], ['lost', CRASH]);
     const paid = countBy(crashed, ({ instruction }) => instruction);
-    assert.deepEqual(paid, new Map([...account.owed].filter(([, count]) => count > 0).toSorted(([a], [b]) => order(paid, a) - order(paid, b))), 'crash receipts for what was in flight');
+    assert.deepEqual(
+      paid,
+      new Map([...account.owed].filter(([, count]) => count > 0).toSorted(([a], [b]) => order(paid, a) - order(paid, b))),
+      'crash receipts for what was in flight',
+    );
     owed += crashed.length;
 
     expected ??= await undisturbed(file);
     assert.deepEqual(report.outputs, expected, 'the outputs of a run that nobody killed');
     assert.deepEqual(place.leftovers(), []);
-    assert.deepEqual(place.runs().filter(({ state }) => state === 'running'), []);
+    assert.deepEqual(
+      place.runs().filter(({ state }) => state === 'running'),
+      [],
+    );
     if (kills < ROUNDS) continue;
     const { status, stderr } = await place.docket('store', 'verify');
     assert.equal(status, 0, stderr);
@@ -137,7 +155,10 @@ async function undisturbed(file: string): Promise<Report['outputs']> {
 
 test('a guest that never ends dies with the docket that was killed', async () => {
   using place = new Place();
-  const file = place.write('endless.yaml', JSON.stringify({ tasks: { endless: { module: join(GUESTS, 'loop.wasm'), retry: { attempts: 1 } } } }));
+  const file = place.write(
+    'endless.yaml',
+    JSON.stringify({ tasks: { endless: { module: join(GUESTS, 'loop.wasm'), retry: { attempts: 1 } } } }),
+  );
   const docket = place.start('run', file);
   await docket.until(() => slotsOf(docket).some((slot) => processes().some(({ pid, state }) => pid === slot && state === 'R')));
   const slots = [...place.slots(), ...slotsOf(docket)];
@@ -147,6 +168,9 @@ test('a guest that never ends dies with the docket that was killed', async () =>
   const { status, stdout } = await place.docket('runs');
   assert.equal(status, 0);
   assert.match(stdout, /interrupted/);
-  assert.deepEqual(place.receipts().map(({ code, attempt }) => [code, attempt]), [['lost', 1]]);
+  assert.deepEqual(
+    place.receipts().map(({ code, attempt }) => [code, attempt]),
+    [['lost', 1]],
+  );
   assert.deepEqual(place.leftovers(), []);
 });

@@ -37,8 +37,14 @@ test('when runners are killed at random moments, what they had is tried again', 
   const report = await docket.report();
   assert.equal(report.state, 'completed');
   const receipts = place.receipts();
-  const ok = countBy(receipts.filter(({ tag }) => tag === 'ok'), ({ instruction }) => instruction);
-  assert.deepEqual([...ok.values()], Array.from({ length: SIZE }, () => 1));
+  const ok = countBy(
+    receipts.filter(({ tag }) => tag === 'ok'),
+    ({ instruction }) => instruction,
+  );
+  assert.deepEqual(
+    [...ok.values()],
+    Array.from({ length: SIZE }, () => 1),
+  );
   const lost = receipts.filter(({ tag }) => tag !== 'ok');
   for (const { code } of lost) assert.equal(code, 'lost');
   assert.ok(lost.length <= kills, `${lost.length} lost attempts after ${kills} kills: only the job that ran is to blame`);
@@ -61,7 +67,16 @@ test('a task that takes every runner down fails after its attempts, each with a 
   const { status, stdout } = await docket.ended;
   assert.equal(status, 1);
   const report = JSON.parse(stdout) as { errors: { task: string; code: string }[]; tasks: { failed: number; ran: number } };
-  assert.deepEqual(report.errors.map(({ task, code }) => [task, code]), [['doomed', 'lost']]);
+  assert.deepEqual(
+    report.errors.map(({ task, code }) => [task, code]),
+    [['doomed', 'lost']],
+  );
   assert.equal(report.tasks.ran, 5);
-  assert.deepEqual(place.receipts().filter(({ tag }) => tag !== 'ok').map(({ attempt }) => attempt), [1, 2, 3]);
+  assert.deepEqual(
+    place
+      .receipts()
+      .filter(({ tag }) => tag !== 'ok')
+      .map(({ attempt }) => attempt),
+    [1, 2, 3],
+  );
 });

@@ -38,21 +38,19 @@ async function leave(place: Place, plan: Plan, { state, journal, rows = {} }: Le
   const stored = await engine.store.put(encodePlan(plan));
   await engine.ledger.commit([
     { kind: 'run', run: RUN, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: {}, created: 1 },
-    ...Object.entries(rows).map(
-      ([index, attempts]): RunTaskChange => ({
-        kind: 'run-task',
-        run: RUN,
-        index: Number(index),
-        label: `t${index}`,
-        instruction: plan.tasks[Number(index)]!.instruction,
-        state: 'failed',
-        via: 'ran',
-        receipt: null,
-        key: null,
-        attempts,
-        cause: null,
-      }),
-    ),
+    ...Object.entries(rows).map(([index, attempts]): RunTaskChange => ({
+      kind: 'run-task',
+      run: RUN,
+      index: Number(index),
+      label: `t${index}`,
+      instruction: plan.tasks[Number(index)]!.instruction,
+      state: 'failed',
+      via: 'ran',
+      receipt: null,
+      key: null,
+      attempts,
+      cause: null,
+    })),
     ...(state === undefined ? [] : [{ kind: 'run-update', run: RUN, state } as const]),
   ]);
   const flight = Flight.open(engine.paths.flight(RUN));
@@ -61,7 +59,10 @@ async function leave(place: Place, plan: Plan, { state, journal, rows = {} }: Le
 }
 
 /** Opens the home and gives the crash receipts there are then, as `[task, attempt]`. */
-async function recovered(place: Place, plan: Plan): Promise<{ readonly crashes: (readonly [number, number])[]; readonly state: string | undefined }> {
+async function recovered(
+  place: Place,
+  plan: Plan,
+): Promise<{ readonly crashes: (readonly [number, number])[]; readonly state: string | undefined }> {
   await using engine = await Engine.open({ home: place.paths.home });
   const instructions = plan.tasks.map((task) => Buffer.from(task.instruction.bytes).toString('hex'));
   for (const { code } of place.receipts()) assert.equal(code, 'lost');
@@ -75,11 +76,32 @@ test('what was begun and not concluded gets its crash receipts, once', async () 
   using place = new Place();
   const plan = planOf(6);
   await leave(place, plan, {
-    journal: [[0, 1], [1, 1], [2, 1], [2, 2], [3, 1], [3, 2], [4, 1], [4, 1, 'returned'], [5, 1], [5, 1, 'returned'], [5, 1]],
+    journal: [
+      [0, 1],
+      [1, 1],
+      [2, 1],
+      [2, 2],
+      [3, 1],
+      [3, 2],
+      [4, 1],
+      [4, 1, 'returned'],
+      [5, 1],
+      [5, 1, 'returned'],
+      [5, 1],
+    ],
     // 0 settled; 2 had a retry under way; 3 had neither of its receipts committed; 4 was given back; 5 was given away anew.
     rows: { 0: 1, 2: 1 },
   });
-  const expected = { crashes: [[1, 1], [2, 2], [3, 1], [3, 2], [5, 1]], state: 'interrupted' };
+  const expected = {
+    crashes: [
+      [1, 1],
+      [2, 2],
+      [3, 1],
+      [3, 2],
+      [5, 1],
+    ],
+    state: 'interrupted',
+  };
   assert.deepEqual(await recovered(place, plan), expected);
   assert.deepEqual(place.leftovers(), []);
   assert.deepEqual(await recovered(place, plan), expected);
@@ -93,14 +115,25 @@ test('a retry that rested when its coordinator was killed was not in flight', as
 
 test('in a run taken up again, only attempts after the last one on record count', async () => {
   using place = new Place();
-  await leave(place, planOf(2), { journal: [[0, 4], [1, 2]], rows: { 0: 3, 1: 2 } });
+  await leave(place, planOf(2), {
+    journal: [
+      [0, 4],
+      [1, 2],
+    ],
+    rows: { 0: 3, 1: 2 },
+  });
   assert.deepEqual(await recovered(place, planOf(2)), { crashes: [[0, 4]], state: 'interrupted' });
 });
 
 test('a recovery that was killed before it removed the journal is not repeated', async () => {
   using place = new Place();
   const plan = planOf(2);
-  await leave(place, plan, { journal: [[0, 1], [1, 1]] });
+  await leave(place, plan, {
+    journal: [
+      [0, 1],
+      [1, 1],
+    ],
+  });
   const first = await recovered(place, plan);
   assert.equal(first.crashes.length, 2);
   writeFileSync(place.paths.flight(RUN), '0 1\n1 1\n');

@@ -9,12 +9,17 @@ before(() => buildGuests());
 /** Tasks that keep a processor busy and tell when; impure, so that every run runs them all. */
 function busy(name: string, count: number, ms: number): string {
   const items = Array.from({ length: count }, (_, i) => i);
-  return JSON.stringify({ tasks: { [name]: { each: items, module: 'work.wasm', args: [String(ms)], grant: ['clock'], nonce: `${name}-\${index}` } } });
+  return JSON.stringify({
+    tasks: { [name]: { each: items, module: 'work.wasm', args: [String(ms)], grant: ['clock'], nonce: `${name}-\${index}` } },
+  });
 }
 
 /** The most guests that were at work at one time. */
 function mostAtOnce(intervals: readonly { readonly began: number; readonly ended: number }[]): number {
-  const changes = intervals.flatMap(({ began, ended }): [number, number][] => [[began, 1], [ended, -1]]);
+  const changes = intervals.flatMap(({ began, ended }): [number, number][] => [
+    [began, 1],
+    [ended, -1],
+  ]);
   let now = 0;
   let most = 0;
   for (const [, change] of changes.toSorted(([a, up], [b, other]) => a - b || up - other)) most = Math.max(most, (now += change));

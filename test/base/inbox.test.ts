@@ -34,6 +34,9 @@ describe('inbox', () => {
 
 describe('backoff', () => {
   it('doubles, up to a minute', () => {
-    assert.deepEqual([1, 2, 3, 20].map((attempt) => backoff(250, attempt)), [250, 500, 1000, 60_000]);
+    assert.deepEqual(
+      [1, 2, 3, 20].map((attempt) => backoff(250, attempt)),
+      [250, 500, 1000, 60_000],
+    );
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { mapConcurrent } from '../../src/base/limit-concurrency.ts';
 import { ECHO, OVERWRITE, PRINT_ENV, RANDOM } from './guests.ts';
 import { bytesOf, type Ended, type Failure, guest, Place } from './helpers.ts';
 
@@ -10,7 +11,8 @@ let place: Place;
 
 before(() => {
   place = new Place();
-  for (const [name, module] of Object.entries({ env: PRINT_ENV, echo: ECHO, random: RANDOM, overwrite: OVERWRITE })) place.write(`${name}.wasm`, module);
+  for (const [name, module] of Object.entries({ env: PRINT_ENV, echo: ECHO, random: RANDOM, overwrite: OVERWRITE }))
+    place.write(`${name}.wasm`, module);
 });
 after(() => place[Symbol.dispose]());
 
@@ -20,7 +22,11 @@ test('stdin, stdout, stderr and exit status are those of the guest, also from it
   place.write('in.txt', 'a text\n');
   const first = await exec('echo.wasm', '--stdin', 'in.txt');
   assert.deepEqual(first, { status: 3, stdout: 'a text\n', stderr: 'done\n' });
-  assert.deepEqual(await place.docket(['exec', 'echo.wasm', '--stdin', '-'], { stdin: 'a text\n' }), first, 'the same bytes, so the same work');
+  assert.deepEqual(
+    await place.docket(['exec', 'echo.wasm', '--stdin', '-'], { stdin: 'a text\n' }),
+    first,
+    'the same bytes, so the same work',
+  );
   assert.deepEqual(await exec('echo.wasm'), { status: 3, stdout: '', stderr: 'done\n' }, 'no stdin of ours unless it is given');
 });
 
@@ -34,7 +40,8 @@ test('one document with --json: run, receipt, exit status and what came out', as
 });
 
 test('the exit status tells the guest’s failures and Docket’s apart', async () => {
-  const statuses = async (...calls: string[][]): Promise<(number | null)[]> => (await Promise.all(calls.map((call) => exec(...call)))).map(({ status }) => status);
+  const statuses = async (...calls: string[][]): Promise<(number | null)[]> =>
+    (await Promise.all(calls.map((call) => exec(...call)))).map(({ status }) => status);
   assert.deepEqual(await statuses([guest('exit'), '--', '7'], [guest('exit'), '--', '256']), [7, 1], 'a failure never looks like success');
   assert.deepEqual(await statuses([guest('loop'), '--time', '100ms'], [guest('recurse')]), [124, 134]);
   assert.deepEqual(await statuses([guest('flood-stdout'), '--output', '1KiB'], [guest('missing-import')]), [134, 126]);
@@ -62,11 +69,11 @@ test('what is Docket’s own failure or a wrong call is 125, said on stderr and 
     ['USAGE', 'noop'],
     ['USAGE'],
   ];
-  for (const [code, ...args] of wrong) {
+  await mapConcurrent(wrong, 4, async ([code, ...args]) => {
     const { status, stdout, stderr } = await exec(...args, '--json');
     assert.deepEqual([status, (JSON.parse(stdout) as Failure).error.code], [125, code], args.join(' '));
     assert.ok(stderr.includes(`[${code}]\n  `), 'a second line says what to do');
-  }
+  });
 });
 
 test('a word is a path if it holds a slash or ends in .wasm, and an option of the guest’s stands after `--`', async () => {
@@ -86,7 +93,10 @@ test('a guest sees the environment it is given and nothing else', async () => {
 test('randomness is the same every time, unless it is granted; then no result is reused', async () => {
   const [one, two] = [await exec('random.wasm', '--force'), await exec('random.wasm', '--force')];
   assert.equal(one.stdout, two.stdout);
-  const [three, four] = [await exec('random.wasm', '--grant', 'random,clock'), await exec('random.wasm', '--grant', 'clock', '--grant', 'random')];
+  const [three, four] = [
+    await exec('random.wasm', '--grant', 'random,clock'),
+    await exec('random.wasm', '--grant', 'clock', '--grant', 'random'),
+  ];
   assert.equal(new Set([one.stdout, three.stdout, four.stdout]).size, 3);
 });
 
@@ -99,7 +109,11 @@ test('a folder is a snapshot: the guest writes to its copy, --out gets what it c
   const { status, stderr } = await exec('overwrite.wasm', ...mounts, '--out', 'out', '--', 'data/a.txt');
   assert.equal(status, 0, stderr);
   assert.equal(readFileSync(place.at('data', 'a.txt'), 'utf8'), 'old', 'never written back');
-  assert.deepEqual(readdirSync(place.at('out'), { recursive: true }).toSorted(), ['data', 'data/a.txt'], 'what is as it was given is left out');
+  assert.deepEqual(
+    readdirSync(place.at('out'), { recursive: true }).toSorted(),
+    ['data', 'data/a.txt'],
+    'what is as it was given is left out',
+  );
   assert.equal(readFileSync(place.at('out', 'data', 'a.txt'), 'utf8'), 'new');
 
   assert.equal((await exec('overwrite.wasm', ...mounts, '--out', 'out2', '--', 'elsewhere/here/c.txt')).status, 0);

@@ -72,8 +72,14 @@ test('a full disk ends the run with STORE_FULL; with space again it goes on, and
   const report = await place.run('write.yaml');
   assert.equal(report.state, 'completed');
   assert.ok(report.tasks.cached >= finished.length, `${report.tasks.cached} cached of ${finished.length} finished`);
-  const ok = countBy(place.receipts().filter(({ tag }) => tag === 'ok'), ({ instruction }) => instruction);
-  assert.deepEqual([...ok.values()], Array.from({ length: COUNT }, () => 1));
+  const ok = countBy(
+    place.receipts().filter(({ tag }) => tag === 'ok'),
+    ({ instruction }) => instruction,
+  );
+  assert.deepEqual(
+    [...ok.values()],
+    Array.from({ length: COUNT }, () => 1),
+  );
   for (const { tag, code } of place.receipts()) assert.ok(tag === 'ok' || code === 'lost' || code === 'cancelled', String(code));
   assert.deepEqual(place.leftovers(), []);
   assert.equal((await place.docket('store', 'verify')).status, 0);
@@ -101,11 +107,11 @@ test('a home of a newer version, of another kind, or that is a file is refused b
   // Reading a database in WAL mode leaves these two beside it.
   const names = (): string[] => readdirSync(place.paths.home).filter((name) => !/-(wal|shm)$/.test(name));
   const refused = async (code: string): Promise<void> => {
-    const before = names();
+    const earlier = names();
     const { status, stderr } = await place.docket('runs');
     assert.notEqual(status, 0);
     assert.match(stderr, new RegExp(code));
-    assert.deepEqual(names(), before);
+    assert.deepEqual(names(), earlier);
   };
   writeFileSync(place.paths.format, '99\n');
   await refused('HOME_NEWER');

@@ -24,7 +24,9 @@ function stuck(): string {
 async function whenStuck(place: Place, docket: Docket): Promise<number[]> {
   const isBusy = (pid: number): boolean => processes().some((found) => found.pid === pid && found.state === 'R');
   const isLaunched = (): boolean => [...place.journals().values()].some((lines) => lines.length > 0);
-  await docket.until(() => place.receipts().filter(({ tag }) => tag === 'ok').length === 30 && isLaunched() && slotsOf(docket).some(isBusy));
+  await docket.until(
+    () => place.receipts().filter(({ tag }) => tag === 'ok').length === 30 && isLaunched() && slotsOf(docket).some(isBusy),
+  );
   return [...place.slots(), ...slotsOf(docket)];
 }
 
@@ -40,7 +42,12 @@ async function assertOrderly(place: Place, slots: readonly number[]): Promise<vo
 test('Ctrl-C and SIGTERM end a run in order: what ran gets its receipt, and the next run goes on', async () => {
   using place = new Place();
   place.write('stuck.yaml', stuck());
-  for (const [i, [signal, exit]] of ([['SIGINT', 130], ['SIGTERM', 143]] as const).entries()) {
+  for (const [i, [signal, exit]] of (
+    [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const
+  ).entries()) {
     const docket = place.start('run', 'stuck.yaml', '--json');
     const slots = await whenStuck(place, docket);
     const { status, stdout, stderr } = await docket.kill(signal);
@@ -50,7 +57,10 @@ test('Ctrl-C and SIGTERM end a run in order: what ran gets its receipt, and the 
     assert.deepEqual(outcomes(place), { ok: 30, cancelled: i + 1 });
     await assertOrderly(place, slots);
   }
-  assert.deepEqual(place.runs().map(({ state }) => state), ['cancelled', 'cancelled']);
+  assert.deepEqual(
+    place.runs().map(({ state }) => state),
+    ['cancelled', 'cancelled'],
+  );
 });
 
 test('Ctrl-C in the middle of many short tasks ends at once, and each task is finished once in the end', async () => {
@@ -102,7 +112,14 @@ test('`cancel` stops a run of another process; `resume` takes it up, and only wh
   const { stdout } = await resumed.kill('SIGINT');
   assert.deepEqual((JSON.parse(stdout) as Report).tasks, { total: 32, ran: 0, cached: 30, failed: 0, skipped: 0, cancelled: 2 });
   const attempts = place.receipts().filter(({ tag }) => tag !== 'ok');
-  assert.deepEqual(attempts.map(({ code, attempt }) => [code, attempt]), [['cancelled', 1], ['cancelled', 2]], 'attempts are numbered through the whole run');
+  assert.deepEqual(
+    attempts.map(({ code, attempt }) => [code, attempt]),
+    [
+      ['cancelled', 1],
+      ['cancelled', 2],
+    ],
+    'attempts are numbered through the whole run',
+  );
   assert.equal(place.runs().length, 1);
   assert.deepEqual(place.leftovers(), []);
 });
@@ -115,7 +132,10 @@ test('a run that another process drives can be neither resumed nor taken for dea
   const { status, stderr } = await place.docket('resume', 'last');
   assert.notEqual(status, 0);
   assert.match(stderr, /RUN_BUSY/);
-  assert.deepEqual(place.runs().map(({ state }) => state), ['running']);
+  assert.deepEqual(
+    place.runs().map(({ state }) => state),
+    ['running'],
+  );
   assert.deepEqual(outcomes(place), { ok: 30 });
   await docket.kill('SIGINT');
   await assertOrderly(place, slots);
@@ -135,7 +155,10 @@ test('cancelled while its coordinator was killed: the run stays cancelled, and i
   await place.slotsGone(slots);
   assert.equal((await place.docket('runs')).status, 0);
   assert.deepEqual(outcomes(place), { ok: 30, lost: 1 });
-  assert.deepEqual(place.runs().map(({ state }) => state), ['cancelled']);
+  assert.deepEqual(
+    place.runs().map(({ state }) => state),
+    ['cancelled'],
+  );
   assert.deepEqual(place.leftovers(), []);
 });
 
@@ -154,13 +177,23 @@ test('fail-fast stops what runs; without it independent branches finish, and wha
   assert.equal(going.status, 1);
   const all = JSON.parse(going.stdout) as Report;
   assert.deepEqual(all.tasks, { total: 6, ran: 3, cached: 0, failed: 2, skipped: 1, cancelled: 0 });
-  assert.deepEqual(new Map(all.errors.map(({ task, code }) => [task, code])), new Map([['trap', 'trap'], ['endless', 'limit/time']]));
+  assert.deepEqual(
+    new Map(all.errors.map(({ task, code }) => [task, code])),
+    new Map([
+      ['trap', 'trap'],
+      ['endless', 'limit/time'],
+    ]),
+  );
 
   const resumed = await place.docket('resume', 'last', '--json');
   assert.equal(resumed.status, 1);
   assert.deepEqual((JSON.parse(resumed.stdout) as Report).tasks, { ...all.tasks, ran: 0, cached: 3 }, 'what failed is tried again');
   assert.equal((await place.docket('cancel', 'last')).status, 0);
-  assert.deepEqual(place.runs().map(({ state }) => state), ['failed'], 'a run that is over stays as it is');
+  assert.deepEqual(
+    place.runs().map(({ state }) => state),
+    ['failed'],
+    'a run that is over stays as it is',
+  );
 
   using other = new Place();
   other.write('mixed.yaml', JSON.stringify({ tasks: { ...workflow.tasks, endless: { module: join(GUESTS, 'loop.wasm') } } }));
@@ -168,7 +201,10 @@ test('fail-fast stops what runs; without it independent branches finish, and wha
   assert.equal(fast.status, 1);
   const some = JSON.parse(fast.stdout) as Report;
   assert.equal(some.state, 'failed');
-  assert.deepEqual(some.errors.map(({ task }) => task), ['trap']);
+  assert.deepEqual(
+    some.errors.map(({ task }) => task),
+    ['trap'],
+  );
   assert.equal(some.tasks.ran + some.tasks.failed + some.tasks.skipped + some.tasks.cancelled, 6);
   await assertOrderly(other, []);
 

@@ -90,7 +90,13 @@ export interface Report {
 
 /** What a failed command prints with `--json`. */
 export interface Failure {
-  readonly error: { readonly code: string; readonly message: string; readonly next: string; readonly place: unknown; readonly problems?: readonly unknown[] };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly next: string;
+    readonly place: unknown;
+    readonly problems?: readonly unknown[];
+  };
 }
 
 /** A `bytes` value in DAG-JSON, as text. */

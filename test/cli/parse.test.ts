@@ -71,7 +71,10 @@ test('help is given whatever else is missing, but not whatever else is wrong', (
 });
 
 test('whatever the arguments are: words, options or USAGE', () => {
-  const argument = fc.oneof(fc.constantFrom('--out', '--env', '--force', '-f', '--', '-', '--json', '--out=x', '--=', '---', '-fh', ''), fc.string());
+  const argument = fc.oneof(
+    fc.constantFrom('--out', '--env', '--force', '-f', '--', '-', '--json', '--out=x', '--=', '---', '-fh', ''),
+    fc.string(),
+  );
   fc.assert(
     fc.property(fc.array(argument, { maxLength: 6 }), fc.boolean(), (args, keeps) => {
       try {
@@ -86,7 +89,13 @@ test('whatever the arguments are: words, options or USAGE', () => {
 
 test('help lists each option once, with its placeholder', () => {
   const text = helpText('do', COMMAND);
-  for (const line of [/^docket do FILE \[MORE\]$/m, /^ {2}--out DIR +where$/m, /^ {2}--env K=V +what \(may be repeated\)$/m, /^ {2}-f, --force +anyway$/m, /--home DIR/]) {
+  for (const line of [
+    /^docket do FILE \[MORE\]$/m,
+    /^ {2}--out DIR +where$/m,
+    /^ {2}--env K=V +what \(may be repeated\)$/m,
+    /^ {2}-f, --force +anyway$/m,
+    /--home DIR/,
+  ]) {
     assert.match(text, line);
   }
 });

@@ -25,11 +25,26 @@ test('text is cut and filled by the room it takes', () => {
 });
 
 test('columns line up, also with wide characters', () => {
-  assert.equal(table([['a', 'b'], ['日本', 'c'], ['x\ny', '']]), 'a     b\n日本  c\nx\\ny\n');
+  assert.equal(
+    table([
+      ['a', 'b'],
+      ['日本', 'c'],
+      ['x\ny', ''],
+    ]),
+    'a     b\n日本  c\nx\\ny\n',
+  );
 });
 
 test('every name of an output has a file name of its own, of one path part', () => {
-  assert.deepEqual(['a b', 'count[docs/a.md]', '..', '.', '', '%', 'a\0b'].map(fileName), ['a b', 'count[docs%2Fa.md]', '%..', '%.', '%', '%25', 'a%00b']);
+  assert.deepEqual(['a b', 'count[docs/a.md]', '..', '.', '', '%', 'a\0b'].map(fileName), [
+    'a b',
+    'count[docs%2Fa.md]',
+    '%..',
+    '%.',
+    '%',
+    '%25',
+    'a%00b',
+  ]);
   const name = fc.array(fc.constantFrom('%', '/', '.', '2', 'F', '5', '0', '\0', 'a')).map((parts) => parts.join(''));
   fc.assert(
     fc.property(name, name, (a, b) => {
@@ -57,14 +72,23 @@ test('counts and failures in words', () => {
   const none = { total: 1, ran: 1, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
   assert.equal(countsLine(none), '1 task: 1 ran, 0 cached, 0 failed');
   assert.equal(countsLine({ ...none, total: 5, skipped: 2, cancelled: 2 }), '5 tasks: 1 ran, 0 cached, 0 failed, 2 skipped, 2 cancelled');
-  assert.deepEqual(errorLines([{ task: 'a\nb', code: 'exit', message: 'status 1', skipped: 1 }]), ['  a\\nb: status 1 [exit] (1 task behind it did not run)']);
+  assert.deepEqual(errorLines([{ task: 'a\nb', code: 'exit', message: 'status 1', skipped: 1 }]), [
+    '  a\\nb: status 1 [exit] (1 task behind it did not run)',
+  ]);
   const many = Array.from({ length: 25 }, (_, i) => ({ task: String(i), code: 'trap', message: 'm', skipped: 0 }));
   assert.deepEqual([errorLines(many).length, errorLines(many).at(-1)], [21, '  … and 5 more']);
 });
 
 test('several outputs are named; what cannot be printed is told', () => {
   const [blob, tree] = [Cid.ofBlob(new Uint8Array(1)), Cid.ofTree(new Uint8Array(1))];
-  const lines = outputLines({ one: 'text', two: new TextEncoder().encode('a\nb\n'), three: Uint8Array.of(0xff), four: blob, five: tree, 'si\nx': { n: 1 } });
+  const lines = outputLines({
+    one: 'text',
+    two: new TextEncoder().encode('a\nb\n'),
+    three: Uint8Array.of(0xff),
+    four: blob,
+    five: tree,
+    'si\nx': { n: 1 },
+  });
   assert.equal(
     lines,
     `one: text\ntwo:\n  a\n  b\nthree: 1 byte that are no text (--out writes them to a file)\nfour: ${blob} (docket store cat prints it)\nfive: ${tree} (docket store ls lists it)\nsi\\nx: {"n":1}\n`,

@@ -62,10 +62,16 @@ test('a task that is made again counts once', () => {
 });
 
 test('when all that is wanted has ended all tasks are counted, each once', () => {
-  const graph = fc.array(fc.record({ cut: fc.boolean(), awaits: fc.array(fc.nat(100), { maxLength: 3 }) }), { minLength: 1, maxLength: 12 });
+  const graph = fc.array(fc.record({ cut: fc.boolean(), awaits: fc.array(fc.nat(100), { maxLength: 3 }) }), {
+    minLength: 1,
+    maxLength: 12,
+  });
   fc.assert(
     fc.property(graph, (nodes) => {
-      const tasks = nodes.map(({ awaits }, i) => ({ group: `g${i % 3}`, awaits: i === 0 ? [] : [...new Set(awaits.map((input) => input % i))] }));
+      const tasks = nodes.map(({ awaits }, i) => ({
+        group: `g${i % 3}`,
+        awaits: i === 0 ? [] : [...new Set(awaits.map((input) => input % i))],
+      }));
       const tally = new Tally(planOf(tasks));
       // As a run does it: from the sinks up, and not beyond what was found.
       const demanded = new Set(tasks.flatMap((_, i) => (tasks.some(({ awaits }) => awaits.includes(i)) ? [] : [i])));
@@ -79,8 +85,14 @@ test('when all that is wanted has ended all tasks are counted, each once', () =>
         tally.add(settled(task));
       }
       assert.equal(tally.settled, tasks.length);
-      assert.equal(tally.groups.reduce((sum, group) => sum + done(group), 0), tasks.length);
-      assert.equal(tally.groups.reduce((sum, group) => sum + group.ran, 0), demanded.size - found.length);
+      assert.equal(
+        tally.groups.reduce((sum, group) => sum + done(group), 0),
+        tasks.length,
+      );
+      assert.equal(
+        tally.groups.reduce((sum, group) => sum + group.ran, 0),
+        demanded.size - found.length,
+      );
     }),
     { numRuns: 60 },
   );

@@ -18,8 +18,14 @@ test('receipts and what they are filed under', async () => {
   ]);
   assert.deepEqual(ledger.receipt(cid), { cid, instruction, invocation, at, bytes: bytes('one') });
   assert.equal(ledger.receipt(receipt('other').cid), undefined);
-  assert.deepEqual(ledger.memo('resolved', [key('task'), key('other')]), [{ receipt: cid, bytes: bytes('one'), isIntact: true }, undefined]);
-  assert.deepEqual(ledger.memo('declared', [key('task'), key('declared')]), [undefined, { receipt: cid, bytes: bytes('one'), isIntact: true }]);
+  assert.deepEqual(ledger.memo('resolved', [key('task'), key('other')]), [
+    { receipt: cid, bytes: bytes('one'), isIntact: true },
+    undefined,
+  ]);
+  assert.deepEqual(ledger.memo('declared', [key('task'), key('declared')]), [
+    undefined,
+    { receipt: cid, bytes: bytes('one'), isIntact: true },
+  ]);
   const row = { key: key('task'), preimage: bytes('preimage of task'), receipt: cid, instruction, label: 'task', at };
   assert.deepEqual(ledger.key(key('task')), row);
   assert.deepEqual(ledger.keyOfReceipt(cid), row);

@@ -130,7 +130,7 @@ describe('Slot', () => {
 
   test("a process that holds far more than the task's limits is killed for it", async (t) => {
     const slot = slotOver(t, await temporaryStore(t));
-    const end = await slot.submit(jobOf('wasi/run', hoarder, {}, { limits: { memory: 65_536, output: 128 << 20 } }), { signal: never });
+    const end = await slot.submit(jobOf('wasi/run', hoarder, {}, { limits: { memory: 65_536, output: 2 ** 32 } }), { signal: never });
     assert.deepEqual(summary(end).slice(0, 2), ['lost', 'limit/host-memory']);
     await warm(slot);
   });

@@ -29,10 +29,17 @@ describe('coordinator', () => {
 
   it('never gives more jobs away than it holds slots', async () => {
     await using bench = await Bench.open();
-    const result = await bench.run(planOf(wide(40)), async (job) => {
-      await new Promise(setImmediate);
-      return { ...gives(1)(job), end: { ...(gives(nameOf(job))(job) as Extract<SlotEnd, { kind: 'ended' }>).end, usage: { ...usage, wall: 1000 } } } as SlotEnd;
-    }, { count: 3 });
+    const result = await bench.run(
+      planOf(wide(40)),
+      async (job) => {
+        await new Promise(setImmediate);
+        return {
+          ...gives(1)(job),
+          end: { ...(gives(nameOf(job))(job) as Extract<SlotEnd, { kind: 'ended' }>).end, usage: { ...usage, wall: 1000 } },
+        } as SlotEnd;
+      },
+      { count: 3 },
+    );
     assert.equal(result.tasks.ran, 40);
     assert.ok(result.most <= 3, `${result.most} jobs at a time`);
   });
@@ -52,7 +59,9 @@ describe('coordinator', () => {
     const result = await bench.run(plan, flaky);
     assert.equal(result.started.length, 3);
     assert.equal(result.state, 'completed');
-    const outs = bench.ledger.receiptsOfInstruction(plan.tasks[0]!.instruction, 10).map(({ bytes }) => Receipt.decode(bytes).receipt.out[0]);
+    const outs = bench.ledger
+      .receiptsOfInstruction(plan.tasks[0]!.instruction, 10)
+      .map(({ bytes }) => Receipt.decode(bytes).receipt.out[0]);
     assert.deepEqual(outs.sort(), ['error', 'error', 'ok']);
     failures = 9;
     const hopeless = await bench.run(planOf([{ name: 'b', meta: { retry: { attempts: 2, backoff: 1 } } }]), flaky);
@@ -170,7 +179,11 @@ describe('coordinator', () => {
   it('starts a task with grants only when its inputs are committed, and a pure one before', async () => {
     await using bench = await Bench.open();
     const order: string[] = [];
-    const plan = planOf([{ name: 'a' }, { name: 'pure', awaits: ['a'] }, { name: 'granted', awaits: ['a'], op: 'wasi/run', input: { grant: ['clock'] } }]);
+    const plan = planOf([
+      { name: 'a' },
+      { name: 'pure', awaits: ['a'] },
+      { name: 'granted', awaits: ['a'], op: 'wasi/run', input: { grant: ['clock'] } },
+    ]);
     const held = deferred<void>();
     const { ledger } = bench;
     await bench.run(
@@ -196,19 +209,13 @@ describe('coordinator', () => {
 
   it('ends with the failure of the ledger, and hangs nowhere', async () => {
     await using bench = await Bench.open();
-    await assert.rejects(
-      bench.run(planOf(wide(5)), one, { commit: () => Promise.reject(new Error('disk on fire')) }),
-      /disk on fire/,
-    );
+    await assert.rejects(bench.run(planOf(wide(5)), one, { commit: () => Promise.reject(new Error('disk on fire')) }), /disk on fire/);
   });
 
   it('gives a task whose promise points nowhere a receipt that says so', async () => {
     await using bench = await Bench.open();
     const plan = planOf([{ name: 'a' }, { name: 'b', awaits: ['a'] }]);
-    const pointing = planOf([
-      { name: 'a' },
-      { name: 'b', input: { args: [{ 'await/ok': plan.tasks[0]!.instruction, at: '/nowhere' }] } },
-    ]);
+    const pointing = planOf([{ name: 'a' }, { name: 'b', input: { args: [{ 'await/ok': plan.tasks[0]!.instruction, at: '/nowhere' }] } }]);
     const result = await bench.run(pointing, one);
     assert.equal(result.errors[0]?.code, 'invalid');
     assert.match(result.errors[0].message, /nowhere/);

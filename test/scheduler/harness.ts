@@ -98,7 +98,11 @@ export class Bench implements AsyncDisposable {
     return new Bench(dir, await Ledger.open(join(dir, 'ledger.sqlite')));
   }
 
-  async run(plan: Plan, behave: Behavior, options: Partial<CoordinatorOptions> & { readonly slots?: never; readonly count?: number } = {}): Promise<RunResult> {
+  async run(
+    plan: Plan,
+    behave: Behavior,
+    options: Partial<CoordinatorOptions> & { readonly slots?: never; readonly count?: number } = {},
+  ): Promise<RunResult> {
     const { count = 2, ...rest } = options;
     const slots = new ScriptedSlots(count, behave);
     const events: RunEvent[] = [];
@@ -112,7 +116,9 @@ export class Bench implements AsyncDisposable {
         small: (digest) => (this.collected.has(digest) ? undefined : ledger.small.get(digest)),
         has: (cid) => {
           const digest = Buffer.from(cid.multihash.digest).toString('hex');
-          return plan.tasks.some((task) => task.module?.equals(cid)) || (!this.collected.has(digest) && ledger.small.get(digest) !== undefined);
+          return (
+            plan.tasks.some((task) => task.module?.equals(cid)) || (!this.collected.has(digest) && ledger.small.get(digest) !== undefined)
+          );
         },
         read: (cid) => ledger.small.get(Buffer.from(cid.multihash.digest).toString('hex'))!,
       }),

@@ -23,12 +23,18 @@ function view(): BlobView {
   return blobs;
 }
 
-function follow(output: Ipld, at: string, blobs = view(), branch: 'await/ok' | 'await/error' | 'await/*' = 'await/ok'): ReturnType<typeof resolve> {
+function follow(
+  output: Ipld,
+  at: string,
+  blobs = view(),
+  branch: 'await/ok' | 'await/error' | 'await/*' = 'await/ok',
+): ReturnType<typeof resolve> {
   const promise: Ipld = at === '' ? { [branch]: instruction } : { [branch]: instruction, at };
   return resolve({ deep: [promise] }, () => ({ result: { status: State.OK, value: output, via: 'ran' }, label: 'task' }), blobs);
 }
 
-const valueOf = (found: ReturnType<typeof resolve>): Ipld | undefined => ('value' in found ? (found.value as { deep: Ipld[] }).deep[0] : undefined);
+const valueOf = (found: ReturnType<typeof resolve>): Ipld | undefined =>
+  'value' in found ? (found.value as { deep: Ipld[] }).deep[0] : undefined;
 const output = { exit: 0, stdout: 'text', list: [1, [2]], 'a/b': 3, files: treeCid };
 
 describe('resolving promises', () => {
@@ -74,7 +80,10 @@ describe('resolving promises', () => {
     const found = resolve({ 'await/ok': instruction }, () => ({ result: failed, label: 'a' }), view());
     assert.ok('failure' in found);
     assert.match(found.failure.message, /a failed: unreachable/);
-    assert.deepEqual(resolve({ 'await/error': instruction }, () => ({ result: failed, label: 'a' }), view()), { value: failed.value });
+    assert.deepEqual(
+      resolve({ 'await/error': instruction }, () => ({ result: failed, label: 'a' }), view()),
+      { value: failed.value },
+    );
     assert.ok('failure' in follow(1, '', view(), 'await/error'));
   });
 

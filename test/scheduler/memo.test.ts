@@ -78,7 +78,8 @@ describe('memo: a hit gives what running would have given', () => {
     await using bench = await Bench.open();
     const plan = planOf(chain);
     let value = 1;
-    const settable: Behavior = (job) => gives(nameOf(job) === 'a' ? value : [nameOf(job), isMap(job.input) ? job.input['args']! : null])(job);
+    const settable: Behavior = (job) =>
+      gives(nameOf(job) === 'a' ? value : [nameOf(job), isMap(job.input) ? job.input['args']! : null])(job);
     await bench.run(plan, settable);
     const forced = (task: number): boolean => task === indexOf(plan, 'a');
     assert.deepEqual((await bench.run(plan, settable, { forced })).started, ['a']);
@@ -90,7 +91,10 @@ describe('memo: a hit gives what running would have given', () => {
 
   it('does not take a result made under another memory cap, nor what was behind it', async () => {
     await using bench = await Bench.open();
-    const under = (memory: number): readonly Sketch[] => [{ name: 'a', meta: { memory } }, { name: 'b', awaits: ['a'] }];
+    const under = (memory: number): readonly Sketch[] => [
+      { name: 'a', meta: { memory } },
+      { name: 'b', awaits: ['a'] },
+    ];
     // The guest notices its cap, so the output differs.
     const notices: Behavior = (job) => gives(nameOf(job) === 'a' ? job.limits.memory : [isMap(job.input) ? job.input['args']! : null])(job);
     await bench.run(planOf(under(65536)), notices);
@@ -156,7 +160,9 @@ describe('memo: a hit gives what running would have given', () => {
     await using bench = await Bench.open();
     const sketches: readonly Sketch[] = [{ name: 'a' }, { name: 'b', awaits: [['a', 'await/error']] }];
     const timeout: Behavior = (job) =>
-      nameOf(job) === 'a' ? { kind: 'lost', code: 'limit/time', message: 'm', usage: { wall: 1, cpu: 1, memory: 0, output: 0 } } : gives('b')(job);
+      nameOf(job) === 'a'
+        ? { kind: 'lost', code: 'limit/time', message: 'm', usage: { wall: 1, cpu: 1, memory: 0, output: 0 } }
+        : gives('b')(job);
     assert.equal((await bench.run(planOf(sketches), timeout)).state, 'completed');
     const again = await bench.run(planOf(sketches), echo);
     assert.deepEqual(again.started, ['a']);

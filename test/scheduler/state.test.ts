@@ -94,10 +94,13 @@ describe('run state', () => {
 
   it('settles every demanded task of any graph exactly once, whatever fails and in whatever order', () => {
     const graph = fc
-      .array(fc.array(fc.tuple(fc.nat(), fc.constantFrom('await/ok' as const, 'await/error' as const, 'await/*' as const)), { maxLength: 4 }), {
-        minLength: 1,
-        maxLength: 30,
-      })
+      .array(
+        fc.array(fc.tuple(fc.nat(), fc.constantFrom('await/ok' as const, 'await/error' as const, 'await/*' as const)), { maxLength: 4 }),
+        {
+          minLength: 1,
+          maxLength: 30,
+        },
+      )
       .map((nodes): Sketch[] =>
         nodes.map((inputs, i) => ({
           name: `t${i}`,
@@ -111,7 +114,10 @@ describe('run state', () => {
         const settled = new Set<number>();
         while (ready.length > 0) {
           const [task] = ready.splice(picks.next().value % ready.length, 1);
-          assert.ok(plan.tasks[task!]!.awaits.every((input) => State.isSettled(state, input.task)), 'ready before its inputs');
+          assert.ok(
+            plan.tasks[task!]!.awaits.every((input) => State.isSettled(state, input.task)),
+            'ready before its inputs',
+          );
           State.start(state, task!);
           const effects = State.settle(state, task!, failures.next().value ? failed : ok(1));
           for (const done of effects.settled) {

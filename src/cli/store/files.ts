@@ -35,8 +35,7 @@ export async function put(call: Call, engine: Engine, paths: readonly string[]):
 
 async function putOne(call: Call, engine: Engine, path: string, options: ImportOptions): Promise<Stored> {
   if (path === '-') return { path, ...(await engine.store.put(call.streams.stdin as AsyncIterable<Uint8Array>, { signal: call.signal })) };
-  if (!isFolder(path, statSync))
-    return { path, ...(await importFile(engine.store, path, options)) };
+  if (!isFolder(path, statSync)) return { path, ...(await importFile(engine.store, path, options)) };
   const { cid, bytes } = await importFolder(engine.store, path, options);
   return { path, cid, size: bytes };
 }
