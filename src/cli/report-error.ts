@@ -29,7 +29,8 @@ type Reported = Omit<Problem, 'place'> & { readonly place?: Place | undefined; r
 
 function problemText({ code, message, place, next = ERROR_CODES[code].next, cause }: Reported): string {
   const where = [place?.file, place?.line, place?.column].filter((part) => part !== undefined).join(':');
-  const what = message.startsWith('docket ') ? message : `docket: ${where === '' ? '' : `${where}: `}${message}`;
+  const prefix = where === '' ? '' : `${printable(where)}: `;
+  const what = message.startsWith('docket ') ? message : `docket: ${prefix}${message}`;
   const more = tellsMore(cause, message) ? `  cause: ${printable(cause.message)}\n` : '';
   return `${lines(what)} [${code}]\n${more}${next === '' ? '' : `  ${lines(next)}\n`}`;
 }

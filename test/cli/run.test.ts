@@ -110,13 +110,13 @@ outputs:
   place.write('kinds/long', 'replaced');
   assert.equal(await place.out('run', 'kinds.yaml', '--out', 'kinds'), '');
   assert.deepEqual(readdirSync(place.at('kinds'), { recursive: true }).toSorted(), [
-    'a%2Fb: c',
-    'a%2Fb: c/0000',
-    'a%2Fb: c/0001',
     'folder',
     'folder/by-letter',
     'folder/by-letter/a.tsv',
     'folder/by-letter/b.tsv',
+    'list.d',
+    'list.d/0000',
+    'list.d/0001',
     'long',
     'one.tsv',
     'sum',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync, utimesSync } from 'node:fs';
+import { readFileSync, rmSync, utimesSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { guest, Place, type Report } from './helpers.ts';
 
@@ -29,14 +29,22 @@ interface Why {
   readonly receipt?: string | null;
   readonly failure?: string | null;
   readonly because?: { readonly kind: string } | null;
-  readonly nearest?: { readonly differences: readonly { readonly field: string; readonly before: unknown; readonly after: unknown; readonly from: string | null }[] } | null;
+  readonly nearest?: {
+    readonly differences: readonly {
+      readonly field: string;
+      readonly before: unknown;
+      readonly after: unknown;
+      readonly from: string | null;
+    }[];
+  } | null;
 }
 
 const run = (...args: string[]): Promise<Report> => place.json<Report>('run', 'w.yaml', ...args);
 const why = (task: string): Promise<Why> => place.json<Why>('why', 'last', task);
 const whys = (...tasks: string[]): Promise<Why[]> => Promise.all(tasks.map(why));
 const reasons = async (...tasks: string[]): Promise<(string | undefined)[]> => (await whys(...tasks)).map(({ because }) => because?.kind);
-const changes = async (task: string): Promise<unknown[]> => (await why(task)).nearest?.differences.map(({ field, from }) => [field, from]) ?? [];
+const changes = async (task: string): Promise<unknown[]> =>
+  (await why(task)).nearest?.differences.map(({ field, from }) => [field, from]) ?? [];
 
 before(() => {
   place = new Place();
@@ -47,7 +55,9 @@ after(() => place[Symbol.dispose]());
 
 test('a first run has nothing to compare with; what was not run says because of what', async () => {
   assert.equal((await run()).state, 'completed');
-  const [top, random, never, fail, behind, unless] = await Promise.all(['top', 'random', 'never', 'fail', 'behind', 'unless'].map((task) => place.out('why', 'last', task)));
+  const [top, random, never, fail, behind, unless] = await Promise.all(
+    ['top', 'random', 'never', 'fail', 'behind', 'unless'].map((task) => place.out('why', 'last', task)),
+  );
   assert.match(top!, /^top was run: receipt bafyrmi\S+\.\n {2}There is no earlier result of it/);
   assert.match(random!, /clock, random/);
   assert.match(never!, /memo policy is "never"/);
@@ -74,26 +84,36 @@ test('a changed file is named where it is read, and its way through the tasks be
   assert.deepEqual(await changes('merge'), [['input.files["parts/"][1]', 'count[texts/2.md]']]);
   assert.deepEqual(await changes('top'), [['input.stdin', 'merge']]);
   assert.deepEqual(await changes('tree'), [['input.files.t["2.md"]', null]]);
-  assert.match(await place.out('why', 'last', 'merge'), /\[1\]: "common\\t1\\nword2\\t1\\n" → "common\\t2\\nword2\\t1\\n" \(from count\[texts\/2\.md\]\)\n$/);
+  assert.match(
+    await place.out('why', 'last', 'merge'),
+    /\[1\]: "common\\t1\\nword2\\t1\\n" → "common\\t2\\nword2\\t1\\n" \(from count\[texts\/2\.md\]\)\n$/,
+  );
 });
 
 test('a change that changes no result stops there', async () => {
   place.write('texts/2.md', 'common word2, common!\n');
   const { tasks } = await run();
   assert.equal((await why('count[texts/2.md]')).kind, 'ran');
-  assert.deepEqual((await whys('merge', 'top')).map(({ kind }) => kind), ['found', 'found']);
+  assert.deepEqual(
+    (await whys('merge', 'top')).map(({ kind }) => kind),
+    ['found', 'found'],
+  );
   assert.match(await place.out('why', 'last', 'merge'), /same resolved key/);
   assert.ok(tasks.cached >= 4);
 });
 
 test('limits, arguments and the module are fields like others', async () => {
-  place.write('top.wasm', Buffer.concat([await import('node:fs').then(({ readFileSync }) => readFileSync(guest('top-words'))), Uint8Array.of(0, 2, 1, 0x78)]));
+  place.write('top.wasm', Buffer.concat([readFileSync(guest('top-words')), Uint8Array.of(0, 2, 1, 0x78)]));
   place.write('w.yaml', workflow('32MiB', 'top.wasm'));
   await run('--input', 'top=2', '--input', 'status=9');
   const [count, fail] = await whys('count[texts/1.md]', 'fail');
   assert.deepEqual(count!.nearest?.differences, [{ field: 'limits.memory', before: 64 << 20, after: 32 << 20, from: null }]);
   assert.deepEqual((await changes('top')).map((change) => (change as string[])[0]).toSorted(), ['input.args[0]', 'module']);
-  assert.deepEqual([fail!.kind, fail!.failure, fail!.because], ['ran', 'the program ended with exit status 9 [exit]', null], 'a failure of another key is none of this work');
+  assert.deepEqual(
+    [fail!.kind, fail!.failure, fail!.because],
+    ['ran', 'the program ended with exit status 9 [exit]', null],
+    'a failure of another key is none of this work',
+  );
 });
 
 test('what was forced says so', async () => {
@@ -103,7 +123,10 @@ test('what was forced says so', async () => {
 });
 
 test('a result whose blobs are gone is made again, and that is the reason given', async () => {
-  place.write('w.yaml', `tasks: { split: { module: ${guest('count-words')}, stdin: "${Array.from({ length: 3_000 }, (_, i) => `w${i}`).join(' ')}" } }\noutputs: { o: { from: split, at: /stdout } }\n`);
+  place.write(
+    'w.yaml',
+    `tasks: { split: { module: ${guest('count-words')}, stdin: "${Array.from({ length: 3_000 }, (_, i) => `w${i}`).join(' ')}" } }\noutputs: { o: { from: split, at: /stdout } }\n`,
+  );
   await run();
   rmSync(place.at('home', 'store', 'content-v2'), { recursive: true });
   await run();
