@@ -73,15 +73,16 @@ async function deliver(call: Call, engine: Engine, execution: Execution, run: st
   const result = outcome.tag === 'ok' ? outcome.value : outcome.failure.data;
   const { files, stdout: written, stderr: told } = isMap(result) ? result : {};
   const exit = exitStatus(outcome);
+  const json = call.flag('json');
+  // Before the files: those a guest left may not be writable here, which must not hide what it said.
+  if (!json) {
+    await writeValue(engine, written, stdout);
+    await writeValue(engine, told, stderr);
+    if (outcome.tag === 'error' && outcome.failure.code !== 'exit') stderr.write(`docket: ${printable(failureText(outcome) ?? '')}\n`);
+  }
   const out = call.value('out');
   if (out !== undefined && isLink(files)) await writeChanges(engine, execution, files, out);
-  if (call.flag('json')) {
-    stdout.write(jsonLine({ run, receipt: cid.toString(), exit, out: jsonable(receipt.out) }));
-    return exit;
-  }
-  await writeValue(engine, written, stdout);
-  await writeValue(engine, told, stderr);
-  if (outcome.tag === 'error' && outcome.failure.code !== 'exit') stderr.write(`docket: ${printable(failureText(outcome) ?? '')}\n`);
+  if (json) stdout.write(jsonLine({ run, receipt: cid.toString(), exit, out: jsonable(receipt.out) }));
   return exit;
 }
 
