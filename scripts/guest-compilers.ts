@@ -23,7 +23,7 @@ const COMPILERS: readonly Compiler[] = [
     language: 'Rust',
     packages: ['rustc', 'libstd-rust-dev-wasm32', 'lld'],
     // By its path: a Rust of the user's own may come first on the PATH and lack this target.
-    trial: ['/usr/bin/rustc', '--target', 'wasm32-wasi', '--emit', 'metadata', '-o', '/dev/null', '-'],
+    trial: ['/usr/bin/rustc', '--target', 'wasm32-wasi', '--emit', 'metadata=-', '-'],
     input: 'fn main() {}',
   },
 ];
