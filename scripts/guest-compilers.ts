@@ -2,6 +2,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 interface Compiler {
   readonly language: string;
@@ -23,7 +25,7 @@ const COMPILERS: readonly Compiler[] = [
     language: 'Rust',
     packages: ['rustc', 'libstd-rust-dev-wasm32', 'lld'],
     // By its path: a Rust of the user's own may come first on the PATH and lack this target.
-    trial: ['/usr/bin/rustc', '--target', 'wasm32-wasi', '--emit', 'metadata=-', '-'],
+    trial: ['/usr/bin/rustc', '--target', 'wasm32-wasi', '--emit', 'metadata', '--out-dir', join(tmpdir(), 'docket-rust-trial'), '-'],
     input: 'fn main() {}',
   },
 ];
