@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 import { buildGuests } from './build-guests.ts';
 import { ensureGuestCompilers } from './guest-compilers.ts';
 import { ROOT, runNode } from './run-command.ts';
@@ -23,6 +24,8 @@ const CHECKS: readonly (readonly [name: string, program: string, ...args: string
 /** No test file may take longer than this. Two run at a time. */
 const FILE_TIMEOUT = 10 * 60_000;
 const CONCURRENCY = 2;
+
+const PROPERTY_SEED = pathToFileURL(join(ROOT, 'test/property-seed.ts')).href;
 
 interface Counts {
   readonly passed: number;
@@ -41,7 +44,7 @@ function runChecks(): Counts {
 
 async function runTests(files: string[]): Promise<Counts> {
   let counts: Counts | undefined;
-  const events = run({ files, cwd: ROOT, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT });
+  const events = run({ files, cwd: ROOT, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT, execArgv: ['--import', PROPERTY_SEED] });
   events.on('test:summary', ({ file, counts: found }) => {
     if (file === undefined)
       counts = {

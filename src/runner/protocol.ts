@@ -1,8 +1,9 @@
 import { DocketError } from '../errors.ts';
-import * as Cid from '../ipld/cid.ts';
+import type { CID } from '../ipld/cid.ts';
+import { fromBytes } from '../ipld/cid-bytes.ts';
 import { decode, encode } from '../ipld/dag-cbor.ts';
-import type { Ipld } from '../ipld/value.ts';
-import type { Failure, FailureCode, Outcome, Usage } from '../receipt/outcome.ts';
+import { failureMap, failureOf } from '../receipt/out.ts';
+import type { Outcome, Usage } from '../receipt/outcome.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { HEADER, MAX_FRAME } from './frames.ts';
@@ -76,7 +77,7 @@ export class Encoder {
   #outcome(outcome: Outcome): void {
     const isOk = outcome.tag === 'ok';
     this.#out.u8(isOk ? 1 : 0);
-    this.#out.bytes(encode(isOk ? outcome.value : failureValue(outcome.failure)));
+    this.#out.bytes(encode(isOk ? outcome.value : failureMap(outcome.failure)));
   }
 
   #small(small: ReadonlyMap<string, Uint8Array>): void {
@@ -94,7 +95,7 @@ export function decodeJob(bytes: Uint8Array): Job {
   const job: Job = {
     id: from.u32(),
     op: from.text(),
-    module: Cid.CID.decode(from.bytes()),
+    module: readCid(from),
     input: decode(from.bytes()),
     limits: { memory: from.f64(), time: from.f64(), output: from.f64(), openFiles: from.f64() },
     grants: from.list(() => from.text()),
@@ -105,7 +106,7 @@ export function decodeJob(bytes: Uint8Array): Job {
   return job;
 }
 
-/** Throws `INTERNAL`, `IPLD_INVALID`. */
+/** A slot process runs code nobody trusts, so all it sends is checked. Throws `INTERNAL`, `IPLD_INVALID`. */
 export function decodeMessage(bytes: Uint8Array): Message {
   const from = new ByteReader(bytes);
   const kind = from.u8();
@@ -119,26 +120,31 @@ export function decodeMessage(bytes: Uint8Array): Message {
     outcome: readOutcome(from),
     usage: readUsage(from),
     small: readSmall(from),
-    written: from.list(() => Cid.CID.decode(from.bytes())),
+    written: from.list(() => readCid(from)),
   };
   from.end();
   return { kind: 'end', end };
 }
 
-function failureValue({ code, message, data }: Failure): Ipld {
-  return data === undefined ? { code, message } : { code, message, data };
+function readCid(from: ByteReader): CID {
+  const cid = fromBytes(from.bytes().slice());
+  if (cid === undefined) throw new DocketError('INTERNAL', 'a message between Docket and a slot process names something by what is no CID');
+  return cid;
 }
 
 function readOutcome(from: ByteReader): Outcome {
   const isOk = from.u8() === 1;
   const value = decode(from.bytes());
-  if (isOk) return { tag: 'ok', value };
-  const { code, message, data } = value as unknown as { code: FailureCode; message: string; data?: Failure['data'] };
-  return { tag: 'error', failure: data === undefined ? { code, message } : { code, message, data } };
+  return isOk ? { tag: 'ok', value } : { tag: 'error', failure: failureOf(value) };
 }
 
 function readUsage(from: ByteReader): Usage {
-  return { wall: from.f64(), cpu: from.f64(), memory: from.f64(), output: from.f64() };
+  const usage = { wall: from.f64(), cpu: from.f64(), memory: from.f64(), output: from.f64() };
+  const { memory, output } = usage;
+  const isUsage = Object.values(usage).every((amount) => Number.isFinite(amount) && amount >= 0);
+  if (!isUsage || !Number.isSafeInteger(memory) || !Number.isSafeInteger(output))
+    throw new DocketError('INTERNAL', 'a slot process sent a use of resources that is no amount');
+  return usage;
 }
 
 function readSmall(from: ByteReader): Map<string, Uint8Array> {
