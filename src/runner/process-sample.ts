@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { processStat } from '../base/process-stat.ts';
 
 /** Processor time in milliseconds and resident bytes of a process. */
 export interface ProcessSample {
@@ -10,15 +10,9 @@ export interface ProcessSample {
 const TICK_MS = 10;
 const PAGE = 4096;
 
-/** Undefined where there is no /proc, or no such process. Format: proc_pid_stat(5). */
+/** Undefined where there is no /proc, or no such process. */
 export function sampleProcess(pid: number): ProcessSample | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
-  // The second field is the command in parentheses and may hold spaces and parentheses itself.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = processStat(pid);
+  if (fields === undefined) return undefined;
   return { cpu: (Number(fields[11]) + Number(fields[12])) * TICK_MS, resident: Number(fields[21]) * PAGE };
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname, uptime } from 'node:os';
+import { processStat } from '../base/process-stat.ts';
 import { systemCode } from '../errors.ts';
 
 /**
@@ -46,16 +46,10 @@ function isAlive(pid: number, moment: number): boolean {
   return found.started <= moment + SLACK_SECONDS || !clocksAgree();
 }
 
-/** State of a process from /proc; undefined where there is none to read (macOS, another user's hidden process). */
+/** Undefined where the system does not tell. */
 function processState(pid: number | 'self'): { readonly ended: boolean; readonly started: number } | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
-  // The second field is the command in parentheses and may itself hold spaces and parentheses.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = processStat(pid);
+  if (fields === undefined) return undefined;
   return { ended: fields[0] === 'Z' || fields[0] === 'X', started: Number(fields[19]) / TICKS_PER_SECOND };
 }
 

@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { GUESTS } from './helpers.ts';
+import { countBy, type Filed, GUESTS } from './helpers.ts';
 
 /** Enough different words for outputs above 4 KiB, which lie in the disk store. */
 const TEXTS = Array.from({ length: 6 }, (_, i) => Array.from({ length: 700 }, (__, j) => `w${'abcdefgh'[j % 8]}${i * 211 + j}`).join(' '));
@@ -47,4 +48,16 @@ export function mixedWorkflow(name: string): string {
     },
     outputs: { sum: { from: 'sum' }, words: { from: 'merge', at: '/stdout' }, files: { from: 'split', at: '/files' } },
   });
+}
+
+/** Checks that each of its tasks has exactly one ok receipt, whenever it was finished. Gives the other receipts. */
+export function besidesOneOkEach(receipts: readonly Filed[]): Filed[] {
+  const isOk = ({ tag }: Filed): boolean => tag === 'ok';
+  const counts = countBy(receipts.filter(isOk), ({ instruction }) => instruction);
+  assert.deepEqual(
+    [...counts.values()],
+    Array.from({ length: SIZE }, () => 1),
+    'one ok receipt for each task',
+  );
+  return receipts.filter((receipt) => !isOk(receipt));
 }
