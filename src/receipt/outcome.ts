@@ -8,7 +8,8 @@ import type { Ipld } from '../ipld/value.ts';
  * | `exit` | non-zero exit status; carries exit, stdout, stderr, files | yes |
  * | `trap` | the guest trapped (unreachable, out of bounds, …) | yes |
  * | `invalid` | the module or its input was refused: bad binary, missing import or export, wrong argument | yes |
- * | `limit/output`, `limit/memory` | a limit the guest can notice was broken | yes |
+ * | `limit/output` | it wrote more than it may | yes |
+ * | `limit/memory` | the module starts with more memory than it may have; one that asks for more later is told no, and ends as it likes | yes |
  * | `limit/stack` | the call stack was exhausted (depends on the compiler tier) | no |
  * | `limit/time`, `limit/host-memory` | the slot's process was killed for it | no |
  * | `lost` | the runner died or its coordinator was killed | no |

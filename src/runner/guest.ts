@@ -1,3 +1,6 @@
+import { formatSize } from '../base/units.ts';
+import type { Failure } from '../receipt/outcome.ts';
+import type { Lent, MemoryPool } from './memory-pool.ts';
 import type { CompiledModule } from './module-cache.ts';
 import { clip, Refusal } from './refusal.ts';
 
@@ -5,25 +8,38 @@ import { clip, Refusal } from './refusal.ts';
 
 const PAGE = 65_536;
 
-export interface Guest {
+export interface Guest extends Disposable {
   readonly compiled: CompiledModule;
   readonly imports: WebAssembly.Imports;
   /** Undefined if the module has none. */
   readonly memory: WebAssembly.Memory | undefined;
+  /** Bytes of memory it may have. */
+  readonly cap: number;
+}
+
+export interface Outfit {
+  /** Bytes of memory it may have. */
+  readonly cap: number;
+  /** The host calls offered, as module → name → function. */
+  readonly functions: WebAssembly.Imports;
+  readonly memories: MemoryPool;
 }
 
 /**
- * Makes the memory, bounded by `cap` bytes, and puts it among `functions`, the host calls offered as module → name → function.
- * Throws `Refusal`: `invalid` for imports that nobody offers, `limit/memory` if the module declares a larger minimum than the cap,
- * `limit/host-memory` if the machine has no room.
+ * Takes a memory of at most `cap` bytes and puts it among the functions; it goes back when the guest is disposed of. Throws `Refusal`:
+ * `invalid` for imports that nobody offers, `limit/memory` if the module declares a larger minimum than the cap, `limit/host-memory` if
+ * the machine has no room.
  */
-export function outfit(compiled: CompiledModule, cap: number, functions: WebAssembly.Imports): Guest {
+export function outfit(compiled: CompiledModule, { cap, functions, memories }: Outfit): Guest {
   const { memoryImport } = compiled;
   refuseMissing(compiled, functions);
-  const memory = makeMemory(compiled, cap);
-  if (memory === undefined || memoryImport === undefined) return { compiled, imports: functions, memory };
+  const lent = takeMemory(compiled, cap, memories);
+  const giveBack = (): void => lent?.[Symbol.dispose]();
+  const memory = lent?.memory;
+  if (memory === undefined || memoryImport === undefined) return { compiled, imports: functions, memory, cap, [Symbol.dispose]: giveBack };
   const { module, name } = memoryImport;
-  return { compiled, imports: { ...functions, [module]: { ...functions[module], [name]: memory } }, memory };
+  const imports = { ...functions, [module]: { ...functions[module], [name]: memory } };
+  return { compiled, imports, memory, cap, [Symbol.dispose]: giveBack };
 }
 
 /** Runs the start function, if there is one: that is guest time. */
@@ -36,7 +52,19 @@ export function memoryOf({ memory }: Guest): number {
   return memory?.buffer.byteLength ?? 0;
 }
 
-function makeMemory({ info }: CompiledModule, cap: number): WebAssembly.Memory | undefined {
+/**
+ * A trap with how near the guest was to its memory limit, if that was near. `memory.grow` tells a guest no and the host nothing, so this is all that can
+ * be said: most programs that get no more memory trap by themselves.
+ */
+export function withMemory(failure: Failure, guest: Guest): Failure {
+  const { cap } = guest;
+  const held = memoryOf(guest);
+  if (failure.code !== 'trap' || held * 2 < cap) return failure;
+  const message = `${failure.message}; it held ${formatSize(held)} of memory, and was allowed ${formatSize(cap)}`;
+  return { ...failure, message, data: { ...failure.data, memory: held, memoryLimit: cap } };
+}
+
+function takeMemory({ info }: CompiledModule, cap: number, memories: MemoryPool): Lent | undefined {
   if (info.memory === undefined) return undefined;
   const { initial, maximum } = info.memory;
   const most = Math.floor(cap / PAGE);
@@ -47,7 +75,7 @@ function makeMemory({ info }: CompiledModule, cap: number): WebAssembly.Memory |
     });
   }
   try {
-    return new WebAssembly.Memory({ initial, maximum: Math.min(most, maximum ?? most) });
+    return memories.take({ initial, maximum: Math.min(most, maximum ?? most) });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new Refusal('limit/host-memory', `this machine has no room for a memory of ${initial * PAGE} bytes: ${error.message}`);
@@ -62,7 +90,7 @@ function refuseMissing({ info, memoryImport }: CompiledModule, functions: WebAss
   if (missing.length === 0) return;
   const names = missing.slice(0, MOST_LISTED).map(({ kind, module, name }) => `${kind} ${clip(`${module}.${name}`)}`);
   const more = missing.length > MOST_LISTED ? ` and ${missing.length - MOST_LISTED} more` : '';
-  throw new Refusal('invalid', `the module imports what is not there: ${names.join(', ')}${more}`, { imports: names });
+  throw new Refusal('invalid', `the module imports what is not there: ${names.join(', ')}${more}`, { part: 'module', imports: names });
 }
 
-const MOST_LISTED = 50;
+const MOST_LISTED = 10;

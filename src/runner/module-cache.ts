@@ -2,9 +2,10 @@ import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import type { ImportName, ModuleInfo } from '../sandbox/module/model.ts';
-import { prepare } from '../sandbox/module/prepare.ts';
+import { compile } from '../sandbox/module/prepare.ts';
 import { importProblems } from '../sandbox/wasi/signatures.ts';
 import { digestHex } from '../store/digest.ts';
+import { CACHED_MODULE_BYTES } from './module-bounds.ts';
 
 export interface CompiledModule {
   readonly module: WebAssembly.Module;
@@ -28,7 +29,7 @@ export class ModuleCache {
   readonly #entries = new Map<string, Entry>();
   #weight = 0;
 
-  constructor(capacity = 64 << 20) {
+  constructor(capacity = CACHED_MODULE_BYTES) {
     this.#capacity = capacity;
   }
 
@@ -41,7 +42,7 @@ export class ModuleCache {
       this.#entries.set(key, found);
       return found;
     }
-    const entry = compile(cid, read(cid));
+    const entry = entryOf(cid, read(cid));
     this.#entries.set(key, entry);
     this.#weight += entry.weight;
     this.#shrink();
@@ -58,13 +59,12 @@ export class ModuleCache {
   }
 }
 
-function compile(cid: CID, bytes: Uint8Array): Entry {
+function entryOf(cid: CID, bytes: Uint8Array): Entry {
   try {
-    const { bytes: prepared, info, memoryImport } = prepare(bytes);
-    const module = new WebAssembly.Module(prepared);
+    const { bytes: prepared, info, memoryImport, module } = compile(bytes);
     return { compiled: { module, info, memoryImport, preview1Problems: importProblems(info.imports) }, weight: prepared.length };
   } catch (error) {
-    if (!isDocketError(error, 'MODULE_INVALID') && !(error instanceof WebAssembly.CompileError)) throw error;
-    return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}` }, weight: REFUSED_WEIGHT };
+    if (!isDocketError(error, 'MODULE_INVALID')) throw error;
+    return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}`, data: { part: 'module' } }, weight: REFUSED_WEIGHT };
   }
 }

@@ -1,6 +1,7 @@
 import type { Outcome, Usage } from '../receipt/outcome.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { Job, JobEnd } from './job.ts';
+import type { MemoryPool } from './memory-pool.ts';
 import type { ModuleCache } from './module-cache.ts';
 
 /** What an op has to work with inside of a slot process. */
@@ -8,6 +9,7 @@ export interface Bench {
   /** Sees the job's small blobs and the disk store. */
   readonly blobs: BlobReader;
   readonly modules: ModuleCache;
+  readonly memories: MemoryPool;
   /** Root of the disk store. */
   readonly storeRoot: string;
 }

@@ -3,6 +3,7 @@ import type { Failure } from '../receipt/outcome.ts';
 import { BlobReader } from '../store/blob-reader.ts';
 import { VerifiedFiles } from '../store/verified-files.ts';
 import type { Job, JobEnd } from './job.ts';
+import { MemoryPool } from './memory-pool.ts';
 import { ModuleCache } from './module-cache.ts';
 import type { Op, Ran } from './op.ts';
 import { OPS } from './ops.ts';
@@ -16,7 +17,10 @@ const RUNNERS: Readonly<Record<string, Op>> = { 'wasi/run': wasiRun, 'wasm/run':
 export class JobRunner {
   readonly #storeRoot: string;
   readonly #modules = new ModuleCache();
+  readonly #memories = new MemoryPool();
   readonly #verified = new VerifiedFiles();
+  /** Where the job before ended; asking twice for each job costs as much as an instance. What reading and writing the pipe takes counts for a job too. */
+  #cpuBefore = process.threadCpuUsage();
 
   constructor(storeRoot: string) {
     this.#storeRoot = storeRoot;
@@ -28,10 +32,12 @@ export class JobRunner {
    */
   run(job: Job): JobEnd {
     // Of this thread: asking for the whole process costs as much as an instance once V8's helpers have many threads.
-    const cpuBefore = process.threadCpuUsage();
     const { outcome, usage, small, written } = this.#attempt(job);
-    const { user, system } = process.threadCpuUsage(cpuBefore);
-    return { id: job.id, outcome, usage: { ...usage, cpu: (user + system) / 1000 }, small, written };
+    const before = this.#cpuBefore;
+    const now = process.threadCpuUsage();
+    this.#cpuBefore = now;
+    const cpu = (now.user + now.system - before.user - before.system) / 1000;
+    return { id: job.id, outcome, usage: { ...usage, cpu }, small, written };
   }
 
   #attempt(job: Job): Ran {
@@ -42,7 +48,7 @@ export class JobRunner {
       const unknown = job.grants.filter((grant) => !traits.grants.includes(grant));
       if (unknown.length > 0) throw new Refusal('invalid', `${job.op} knows no grant ${unknown.join(', ')}`);
       const blobs = new BlobReader(this.#storeRoot, job.small, this.#verified);
-      return op(job, { blobs, modules: this.#modules, storeRoot: this.#storeRoot });
+      return op(job, { blobs, modules: this.#modules, memories: this.#memories, storeRoot: this.#storeRoot });
     } catch (error) {
       return failed(error instanceof Refusal ? error.failure : hostFailure(error));
     }

@@ -4,6 +4,7 @@ import type { Usage } from '../receipt/outcome.ts';
 import type { Job, JobEnd } from './job.ts';
 import { type ProcessSample, sampleProcess } from './process-sample.ts';
 import type { Encoder, Message } from './protocol.ts';
+import { ResidentAllowance } from './resident-allowance.ts';
 import { SlotChild } from './slot-child.ts';
 import type { SlotCommand } from './slot-command.ts';
 
@@ -56,17 +57,13 @@ const GHOST_PATIENCE = 50;
 const WATCH_EVERY = 50;
 const MOST_TIMER = 2 ** 31 - 1;
 
-/** Resident bytes a slot process needs beside what its guest holds: Node and V8 (60 MiB), code, garbage between two collections, and a margin. */
-const OVERHEAD = 256 << 20;
-/** Files a guest writes are in memory up to 1 MiB each; beyond this they had better be fewer and larger, which go to disk. */
-const MOST_OUTPUT_RESIDENT = 1 << 30;
-
 const NOTHING: Usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
 
 export class SlotLine {
   readonly #clock: Clock;
   readonly #encoder: Encoder;
   readonly #child: SlotChild;
+  readonly #allowance: ResidentAllowance;
   readonly #onGone: () => void;
   readonly #line: Place[] = [];
   readonly #gone = deferred<void>();
@@ -81,10 +78,17 @@ export class SlotLine {
 
   constructor(
     command: SlotCommand,
-    options: { readonly clock: Clock; readonly encoder: Encoder; readonly onLog: (text: string) => void; readonly onGone: () => void },
+    options: {
+      readonly storeRoot: string;
+      readonly clock: Clock;
+      readonly encoder: Encoder;
+      readonly onLog: (text: string) => void;
+      readonly onGone: () => void;
+    },
   ) {
     this.#clock = options.clock;
     this.#encoder = options.encoder;
+    this.#allowance = new ResidentAllowance(options.storeRoot);
     this.#onGone = options.onGone;
     this.#child = new SlotChild(command, {
       onMessage: (message) => this.#receive(message),
@@ -190,8 +194,7 @@ export class SlotLine {
       this.#sample = sampleProcess(pid);
       const resident = this.#sample?.resident ?? 0;
       if (resident > this.#peak) this.#peak = resident;
-      const { memory, output } = head.job.limits;
-      const allowed = memory + Math.min(output, MOST_OUTPUT_RESIDENT) + OVERHEAD;
+      const allowed = this.#allowance.of(head.job);
       if (resident > allowed)
         this.#kill('limit/host-memory', `the slot process held ${resident} bytes, more than the ${allowed} the task's limits allow for`);
       else this.#watch();

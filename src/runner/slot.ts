@@ -75,8 +75,9 @@ export class Slot implements AsyncDisposable {
 
   #line(): SlotLine {
     if (this.#current?.isOpen === true) return this.#current;
-    const { clock, onLog, onGone } = this.#options;
+    const { storeRoot, clock, onLog, onGone } = this.#options;
     const line: SlotLine = new SlotLine(this.#command, {
+      storeRoot,
       clock,
       encoder: this.#encoder,
       onLog: onLog ?? (() => undefined),

@@ -1,7 +1,6 @@
 import type { Failure } from '../receipt/outcome.ts';
 import { Budget } from '../sandbox/files/budget.ts';
 import { FileSystem } from '../sandbox/files/file-system.ts';
-import { callable } from '../sandbox/module/signature.ts';
 import { realClock, virtualClock } from '../sandbox/wasi/clock.ts';
 import { Preview1 } from '../sandbox/wasi/preview1.ts';
 import { Exit } from '../sandbox/wasi/process-calls.ts';
@@ -9,12 +8,13 @@ import { realRandom, seededRandom } from '../sandbox/wasi/random.ts';
 import { PREVIEW1 } from '../sandbox/wasi/signatures.ts';
 import * as Tree from '../store/tree.ts';
 import { BlobSink } from './blob-sink.ts';
+import { checkCommand, checkImportTypes } from './check-command.ts';
 import { guestFailure } from './guest-failure.ts';
-import { type Guest, instantiate, memoryOf, outfit } from './guest.ts';
+import { type Guest, instantiate, memoryOf, outfit, withMemory } from './guest.ts';
 import type { Job } from './job.ts';
-import type { CompiledModule } from './module-cache.ts';
+import { MOST_MODULE_BYTES } from './module-bounds.ts';
 import type { Bench, Ran } from './op.ts';
-import { clip, failed, Refusal } from './refusal.ts';
+import { failed } from './refusal.ts';
 import { parseWasiInput } from './wasi-input.ts';
 import { lastWords, resultOf } from './wasi-result.ts';
 
@@ -25,8 +25,8 @@ const PROGRAM = 'program';
  * `wasi/run`: runs a preview 1 command over files of its own. Input `{args, env, stdin, files, outputs, grant}`; gives `{exit, stdout, stderr, files}`
  * if it exits with 0. With another status the same stands in the data of failure `exit`; a trap or a broken limit shows the last of both streams.
  */
-export function run(job: Job, { blobs, modules, storeRoot }: Bench): Ran {
-  const found = modules.get(job.module, (cid) => blobs.readAll(cid));
+export function run(job: Job, { blobs, modules, memories, storeRoot }: Bench): Ran {
+  const found = modules.get(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES));
   if ('failure' in found) return failed(found.failure);
   checkCommand(found.compiled);
   const input = parseWasiInput(job.input, (cid) => Tree.decode(blobs.readAll(cid)));
@@ -44,15 +44,16 @@ export function run(job: Job, { blobs, modules, storeRoot }: Bench): Ran {
     random: job.grants.includes('random') ? realRandom() : seededRandom(job.seed),
     openFiles: job.limits.openFiles,
   });
-  const guest = outfit(found.compiled, job.limits.memory, { [PREVIEW1]: wasi.imports });
-  const { preview1Problems } = found.compiled;
-  if (preview1Problems.length > 0)
-    throw new Refusal('invalid', `the module was built for another preview 1: ${preview1Problems.map(clip).join('; ')}`);
+  using guest = outfit(found.compiled, { cap: job.limits.memory, functions: { [PREVIEW1]: wasi.imports }, memories });
+  checkImportTypes(found.compiled);
   if (guest.memory !== undefined) wasi.bind(guest.memory);
   const began = performance.now();
   const ending = runCommand(guest, wasi);
   const usage = { wall: performance.now() - began, memory: memoryOf(guest), output: budget.peak };
-  if ('failure' in ending) return failed({ ...ending.failure, data: { ...ending.failure.data, ...lastWords(wasi) } }, usage);
+  if ('failure' in ending) {
+    const failure = withMemory(ending.failure, guest);
+    return failed({ ...failure, data: { ...failure.data, ...lastWords(wasi) } }, usage);
+  }
   return finished(ending.exit, { wasi, globs: input.outputs, sink, usage });
 }
 
@@ -92,11 +93,4 @@ function finished(
     if (failure === undefined) throw error;
     return failed({ ...failure, data: lastWords(wasi) }, usage);
   }
-}
-
-function checkCommand({ info }: CompiledModule): void {
-  const found = callable(info, '_start');
-  if ('failure' in found) throw new Refusal('invalid', `not a command: ${found.failure.message}`, found.failure.data);
-  const { params, results } = found.signature;
-  if (params.length + results.length > 0) throw new Refusal('invalid', 'not a command: its "_start" takes or returns values');
 }

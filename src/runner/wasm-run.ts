@@ -1,8 +1,9 @@
 import { type Ipld, type IpldList, isList, isMap } from '../ipld/value.ts';
 import { callable, fromWasmResults, type Signature, toWasmArgs, type WasmNumber } from '../sandbox/module/signature.ts';
 import { guestFailure } from './guest-failure.ts';
-import { type Guest, instantiate, memoryOf, outfit } from './guest.ts';
+import { type Guest, instantiate, memoryOf, outfit, withMemory } from './guest.ts';
 import type { Job } from './job.ts';
+import { MOST_MODULE_BYTES } from './module-bounds.ts';
 import type { Bench, Ran } from './op.ts';
 import { clip, failed, Refusal } from './refusal.ts';
 
@@ -10,13 +11,13 @@ import { clip, failed, Refusal } from './refusal.ts';
  * `wasm/run`: calls one exported function of a core module with numbers. Input `{func, args}`; gives what the function returned. The guest
  * has no imports but its memory.
  */
-export function run(job: Job, { blobs, modules }: Bench): Ran {
-  const found = modules.get(job.module, (cid) => blobs.readAll(cid));
+export function run(job: Job, { blobs, modules, memories }: Bench): Ran {
+  const found = modules.get(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES));
   if ('failure' in found) return failed(found.failure);
   const { func, args } = parse(job.input);
   const { signature } = orRefuse(callable(found.compiled.info, func));
   const numbers = orRefuse(toWasmArgs(signature, args)).args;
-  const guest = outfit(found.compiled, job.limits.memory, {});
+  using guest = outfit(found.compiled, { cap: job.limits.memory, functions: {}, memories });
   return call(guest, func, signature, numbers);
 }
 
@@ -33,7 +34,7 @@ function call(guest: Guest, func: string, signature: Signature, args: readonly W
   } catch (error) {
     const failure = guestFailure(error);
     if (failure === undefined) throw error;
-    return failed(failure, usage());
+    return failed(withMemory(failure, guest), usage());
   }
 }
 

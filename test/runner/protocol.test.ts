@@ -133,9 +133,9 @@ describe('protocol', () => {
   });
 
   test('an end that says what no receipt could say is refused', () => {
-    const end = { id: 1, usage: { wall: 1, cpu: 1, memory: 1, output: 1 }, small: new Map(), written: [] };
-    const sent = (more: object): Uint8Array => body(new Encoder().end({ ...end, outcome: { tag: 'ok', value: null }, ...more }));
-    const failed = (failure: object): object => ({ outcome: { tag: 'error', failure } });
+    const usual = { id: 1, usage: { wall: 1, cpu: 1, memory: 1, output: 1 }, small: new Map(), written: [] };
+    const sent = (more: object): Uint8Array => body(new Encoder().end({ ...usual, outcome: { tag: 'ok', value: null }, ...more }));
+    const failed = (said: object): object => ({ outcome: { tag: 'error', failure: said } });
     assert.throws(
       () => decodeMessage(sent(failed({ code: 'no-such-code', message: 'x' }))),
       (error) => isDocketError(error, 'IPLD_INVALID'),
@@ -146,7 +146,7 @@ describe('protocol', () => {
     );
     for (const wrong of [{ wall: Number.NaN }, { cpu: Infinity }, { memory: -1 }, { output: 0.5 }])
       assert.throws(
-        () => decodeMessage(sent({ usage: { ...end.usage, ...wrong } })),
+        () => decodeMessage(sent({ usage: { ...usual.usage, ...wrong } })),
         (error) => isDocketError(error, 'INTERNAL'),
       );
   });

@@ -14,7 +14,7 @@ async function withScript(
   const log: string[] = [];
   const line = new SlotLine(
     { file: '/bin/sh', args: ['-c', script] },
-    { clock, encoder: new Encoder(), onLog: (text) => log.push(text), onGone: () => log.push('gone') },
+    { storeRoot: '/nowhere', clock, encoder: new Encoder(), onLog: (text) => log.push(text), onGone: () => log.push('gone') },
   );
   try {
     await check(line, log);
@@ -62,7 +62,7 @@ describe('SlotLine', () => {
   test('a process that cannot be started', async () => {
     const line = new SlotLine(
       { file: '/nowhere/sh', args: [] },
-      { clock: systemClock, encoder, onLog: () => undefined, onGone: () => undefined },
+      { storeRoot: '/nowhere', clock: systemClock, encoder, onLog: () => undefined, onGone: () => undefined },
     );
     const end = await line.submit(job, never);
     assert.ok(end.kind === 'lost' && end.message.includes('ENOENT'));

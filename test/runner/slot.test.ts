@@ -13,6 +13,26 @@ const loop = (options: Parameters<typeof call>[3] = {}): ReturnType<typeof call>
 const same = (n: number): ReturnType<typeof call> => call(module, 'same', [n]);
 
 /** Creates files with names of six letters, without end; each costs the host more than it counts in the output. */
+/** A module of 72 bytes for each function, of which the first is exported as `f`. */
+function bulky(functions: number): Uint8Array {
+  const leb = (value: number): number[] => [
+    0x80 | (value & 0x7f),
+    0x80 | ((value >> 7) & 0x7f),
+    0x80 | ((value >> 14) & 0x7f),
+    value >> 21,
+  ];
+  const section = (id: number, contents: Uint8Array): Uint8Array => Buffer.concat([Buffer.from([id, ...leb(contents.length)]), contents]);
+  const body = Buffer.concat([Buffer.from([71, 0]), Buffer.alloc(69, 0x01), Buffer.from([0x0b])]);
+  const count = Buffer.from(leb(functions));
+  return Buffer.concat([
+    Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]),
+    section(1, Buffer.from([1, 0x60, 0, 0])),
+    section(3, Buffer.concat([count, Buffer.alloc(functions)])),
+    section(7, Buffer.from([1, 1, 0x66, 0, 0])),
+    section(10, Buffer.concat([count, Buffer.alloc(functions * body.length, body)])),
+  ]);
+}
+
 const hoarder = wat(`(module
   (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
@@ -133,6 +153,14 @@ describe('Slot', () => {
     const end = await slot.submit(jobOf('wasi/run', hoarder, {}, { limits: { memory: 65_536, output: 2 ** 32 } }), { signal: never });
     assert.deepEqual(summary(end).slice(0, 2), ['lost', 'limit/host-memory']);
     await warm(slot);
+  });
+
+  test('a large module does not count against the limits of its task', async (t) => {
+    const store = await temporaryStore(t);
+    const slot = slotOver(t, store);
+    const { cid } = await store.put(bulky(950_000));
+    const job = { ...call(module, 'f', [], { limits: { memory: 65_536, output: 0 } }), module: cid };
+    assert.deepEqual(summary(await slot.submit(job, { signal: never })), ['ok', null]);
   });
 
   test('big memories of tasks that ended do not count against the next', async (t) => {

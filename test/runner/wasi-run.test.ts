@@ -107,6 +107,16 @@ describe('wasi/run', () => {
     assert.match(message, /^unreachable in function \d+$/);
   });
 
+  test('a trap of a guest that was refused more memory says how near its limit it was', async () => {
+    const hog = command('(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable');
+    const job = jobOf('wasi/run', hog, {}, { limits: { memory: 32 * 65_536 } });
+    const { code, message, data } = await failure(job);
+    assert.equal(code, 'trap');
+    assert.match(message, /^unreachable in function \d+; it held 2 MiB of memory, and was allowed 2 MiB$/);
+    assert.deepEqual([data?.['memory'], data?.['memoryLimit']], [32 * 65_536, 32 * 65_536]);
+    assert.deepEqual(await failure(job), { code, message, data }, 'the same each time');
+  });
+
   test('a guest that catches the end of its task is ended all the same', async () => {
     const catching = command(
       '(try (do (call $exit (i32.const 3))) (catch_all)) (drop (call $write (i32.const 1) (i32.const 64) (i32.const 6)))',
@@ -123,6 +133,22 @@ describe('wasi/run', () => {
       [library.code, library.message],
       ['invalid', 'not a command: the module does not export "_start": it exports "add", "sub"'],
     );
+    const reactor = await failure(jobOf('wasi/run', wat('(module (func (export "_initialize")) (func (export "add")))'), {}));
+    assert.equal(reactor.message, 'not a command, but a library that others call (a reactor: it exports "_initialize" and no "_start")');
+    const many = Array.from({ length: 60 }, (_, i) => `(func (export "f${i}"))`).join('');
+    const crowd = await failure(jobOf('wasi/run', wat(`(module ${many})`), {}));
+    assert.match(crowd.message, /: it exports "f0", (?:"f\d", ){8}"f9" and 50 more$/);
+    for (const [module, name, purpose] of [
+      ['wasi_unstable', 'fd_seek', 'the draft before preview 1'],
+      ['gojs', 'runtime.wasmExit', 'JavaScript, by Go with GOOS=js'],
+      ['wbg', '__wbindgen_throw', 'JavaScript, by wasm-bindgen'],
+    ]) {
+      const foreign = await failure(jobOf('wasi/run', wat(`(module (import "${module}" "${name}" (func)) (func (export "_start")))`), {}));
+      assert.deepEqual(
+        [foreign.code, foreign.message, foreign.data?.['part']],
+        ['invalid', `the module was built for ${purpose}: it imports from ${module}`, 'module'],
+      );
+    }
     const odd = await failure(jobOf('wasi/run', wat('(module (func (export "_start") (param i32)))'), {}));
     assert.deepEqual([odd.code, odd.message], ['invalid', 'not a command: its "_start" takes or returns values']);
     const wanting = await failure(

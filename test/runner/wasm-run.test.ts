@@ -104,6 +104,11 @@ describe('wasm/run', () => {
     assert.deepEqual(end.end.outcome.failure.data, { error: 'BLOB_DAMAGED' });
   });
 
+  test('a trap near the memory limit says so', async () => {
+    const job = jobOf('wasm/run', hostile, { func: 'trap', args: [] }, { limits: { memory: 2 * 65_536 } });
+    await check(job, ['error', 'trap', 'unreachable in "inner"; it held 64 KiB of memory, and was allowed 128 KiB']);
+  });
+
   test('traps are told with the function they happened in, and the slot goes on', async () => {
     await check(call(hostile, 'trap'), ['error', 'trap', 'unreachable in "inner"']);
     await check(call(hostile, 'read', [70_000]), ['error', 'trap', 'memory access out of bounds in function 3']);

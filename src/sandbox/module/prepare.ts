@@ -25,9 +25,24 @@ export interface Prepared {
  * meaning for some of them, none is needed. Throws `MODULE_INVALID`, also if V8 does not accept the module.
  */
 export function prepare(bytes: Uint8Array): Prepared {
+  const prepared = derive(bytes);
+  if (!WebAssembly.validate(prepared.bytes)) throw rejected(bytes);
+  return prepared;
+}
+
+/** `prepare`, and the module compiled. Compiling validates too, so it is not done twice: that took a third of both for a module of 30 MB. */
+export function compile(bytes: Uint8Array): Prepared & { readonly module: WebAssembly.Module } {
+  const prepared = derive(bytes);
+  try {
+    return { ...prepared, module: new WebAssembly.Module(prepared.bytes) };
+  } catch (error) {
+    throw error instanceof WebAssembly.CompileError ? rejected(bytes) : error;
+  }
+}
+
+function derive(bytes: Uint8Array): Prepared {
   const found = scan(bytes);
   const rewritten = rewrite(bytes, found);
-  if (!WebAssembly.validate(rewritten)) throw rejected(bytes);
   const { info } = found;
   if (info.memory === undefined) return { bytes: rewritten, info };
   return { bytes: rewritten, info, memoryImport: info.memory.imported ?? DOCKET_MEMORY };

@@ -22,16 +22,19 @@ interface Refusal {
   readonly failure: Failure;
 }
 
-/** Names listed in a failure; a module may export thousands. */
+/** Names listed in the data of a failure, and those in its message; a module may export thousands. */
 const MOST_LISTED = 50;
+const MOST_NAMED = 10;
 
 /** The signature of the function exported as `func`, exactly. Failure data: `exports`, the functions there are (the first 50, long names cut short). */
 export function callable(info: ModuleInfo, func: string): { readonly signature: Signature } | Refusal {
   const found = info.exports.find((each) => each.name === func);
   if (found === undefined) {
     const names = functionNames(info);
-    const list = names.length === 0 ? 'it exports no function' : `it exports ${names.map((name) => JSON.stringify(name)).join(', ')}`;
-    return invalid(`the module does not export ${JSON.stringify(clip(func))}: ${list}`, { func: clip(func), exports: names });
+    const others = info.exports.filter(({ kind }) => kind === 'function').length - MOST_NAMED;
+    const listed = names.slice(0, MOST_NAMED).map((name) => JSON.stringify(name));
+    const those = names.length === 0 ? 'no function' : `${listed.join(', ')}${others > 0 ? ` and ${others} more` : ''}`;
+    return invalid(`the module does not export ${JSON.stringify(clip(func))}: it exports ${those}`, { func: clip(func), exports: names });
   }
   if (found.kind !== 'function') {
     return invalid(`export ${JSON.stringify(clip(func))} is a ${found.kind}, not a function`, { func, exports: functionNames(info) });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDocketError } from '../../../src/errors.ts';
 import { inspect } from '../../../src/sandbox/module/inspect.ts';
-import { prepare } from '../../../src/sandbox/module/prepare.ts';
+import { compile, prepare } from '../../../src/sandbox/module/prepare.ts';
 import { tableCaps } from '../../../src/sandbox/module/table-caps.ts';
 import { binary, section, text, wat } from './helpers.ts';
 
@@ -73,6 +74,27 @@ test('a module with a memory and nothing else, and one with only custom sections
     );
     functions(prepared.bytes, docket(1, 1));
   }
+});
+
+test('what V8 does not accept is refused in its words, at the byte of the module given', () => {
+  // A memory, so that the rewritten bytes are others; then a body that leaves nothing where an i32 is to be.
+  const wrong = binary(section(1, 1, 0x60, 0, 1, 0x7f), section(3, 1, 0), section(5, 1, 0, 1), section(10, 1, 2, 0, 0x0b));
+  const offset = wrong.length - 1;
+  for (const make of [prepare, compile]) {
+    assert.throws(
+      () => make(wrong),
+      (error) =>
+        isDocketError(error, 'MODULE_INVALID') && error.message.includes(`@+${offset}`) && /expected 1 elements/.test(error.message),
+    );
+  }
+});
+
+test('compiling gives what preparing gives, and the module', () => {
+  const original = wat('(module (memory 1) (func (export "f") (result i32) (memory.size)))');
+  const { module, ...prepared } = compile(original);
+  assert.deepEqual(prepared, prepare(original));
+  const { f } = new WebAssembly.Instance(module, docket(1, 1)).exports as unknown as Functions;
+  assert.equal(f?.(), 1);
 });
 
 test('preparing twice changes nothing more', () => {

@@ -1,0 +1,49 @@
+import { isDocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import { heldSize } from '../store/content-files.ts';
+import { digestHex } from '../store/digest.ts';
+import type { Job } from './job.ts';
+import { CACHED_MODULE_BYTES, MOST_MODULE_BYTES } from './module-bounds.ts';
+
+/** Resident bytes a slot process needs beside what its guest holds: Node and V8 (60 MiB), garbage between two collections, and a margin. */
+const OVERHEAD = 256 << 20;
+/** Files a guest writes are in memory up to 1 MiB each; beyond this they had better be fewer and larger, which go to disk. */
+const MOST_OUTPUT = 1 << 30;
+/** For each byte of a module: it is read, rewritten, and copied and compiled by V8. Measured: 340 MiB for the 59 MB of pandoc while they are made ready. */
+const PER_MODULE_BYTE = 6;
+/** What the cache of a slot process keeps, and one module more. */
+const MOST_MODULES = CACHED_MODULE_BYTES + MOST_MODULE_BYTES;
+
+/** How much one slot process may hold in memory before its task is blamed for it. */
+export class ResidentAllowance {
+  readonly #storeRoot: string;
+  readonly #seen = new Set<string>();
+  #modules = 0;
+
+  constructor(storeRoot: string) {
+    this.#storeRoot = storeRoot;
+  }
+
+  /** In bytes, while `job` runs. What other modules the process has run stays in its cache, and counts too. */
+  of({ limits, module, small }: Job): number {
+    if (Cid.isStored(module) && this.#modules < MOST_MODULES) this.#note(digestHex(module), small);
+    return limits.memory + Math.min(limits.output, MOST_OUTPUT) + OVERHEAD + PER_MODULE_BYTE * this.#modules;
+  }
+
+  #note(hex: string, small: Job['small']): void {
+    if (this.#seen.has(hex)) return;
+    this.#seen.add(hex);
+    const size = small.get(hex)?.length ?? this.#sizeOnDisk(hex);
+    this.#modules = Math.min(MOST_MODULES, this.#modules + size);
+  }
+
+  /** What cannot be looked at counts nothing here: the slot process says what is wrong with it. */
+  #sizeOnDisk(hex: string): number {
+    try {
+      return heldSize(this.#storeRoot, hex) ?? 0;
+    } catch (error) {
+      if (isDocketError(error)) return 0;
+      throw error;
+    }
+  }
+}
