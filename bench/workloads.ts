@@ -16,7 +16,8 @@ export function guest(name: string): Buffer {
 /** An engine on a home of its own, removed with it. */
 export async function openEngine(): Promise<{ readonly engine: Engine } & AsyncDisposable> {
   const home = mkdtempSync(join(tmpdir(), 'docket-bench-'));
-  const engine = await Engine.open({ home, willWrite: true });
+  const engine = await Engine.open({ home });
+  engine.ledger.warm();
   return {
     engine,
     async [Symbol.asyncDispose]() {
@@ -44,11 +45,12 @@ export function chainPlan(numeric: CID, length: number, start: number): Plan {
 function planner(group: string, module: CID): { task(input: Ipld, nnc: string): CID; finish(): Plan } {
   const builder = new PlanBuilder();
   const meta = {};
+  const prf: Task['prf'] = [];
   const rsc = `ipfs://${module}`;
   let count = 0;
   return {
     task(input, nnc) {
-      const task: Task = { run: { rsc, op: 'wasm/run', input, nnc }, cause: null, meta, prf: [] };
+      const task: Task = { run: { rsc, op: 'wasm/run', input, nnc }, cause: null, meta, prf };
       return builder.add({ task, module, label: `${group}[${count++}]`, group });
     },
     finish: () => builder.finish({ name: group }),

@@ -8,6 +8,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { failureMap } from '../receipt/out.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import { OPS } from '../runner/ops.ts';
+import { signAll } from '../scheduler/filed.ts';
 import { Filing } from '../scheduler/filing.ts';
 import { Lookup } from '../scheduler/lookup.ts';
 import { Policies } from '../scheduler/policies.ts';
@@ -38,8 +39,8 @@ export async function crashReceipts(parts: Parts, run: string, begun: readonly S
   });
   if (plan === undefined) return undefined;
   const policies = new Policies(plan, (op) => OPS[op]?.semantics ?? 0);
-  const filing = new Filing(parts.key, new Lookup(plan, policies, parts.ledger, () => false), VERSION);
-  return begun.flatMap(({ index, attempt }) => {
+  const filing = new Filing(parts.key.did, new Lookup(plan, policies, parts.ledger, () => false), VERSION);
+  const filed = begun.flatMap(({ index, attempt }) => {
     const task = plan.tasks[index];
     if (task === undefined) return [];
     const usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
@@ -57,4 +58,5 @@ export async function crashReceipts(parts: Parts, run: string, begun: readonly S
     const result = { status: FAILED, value: failureMap(CRASH.failure), via: 'ran' } as const;
     return [...changes, filing.row(run, index, task, result, { receipt, key: null, attempts: attempt })];
   });
+  return signAll(filed, parts.key);
 }

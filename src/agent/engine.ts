@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { DocketError } from '../errors.ts';
 import type { Key } from '../ipld/identity.ts';
 import * as Home from '../ledger/home.ts';
 import { loadOrCreateIdentity } from '../ledger/identity-file.ts';
@@ -15,9 +16,9 @@ export interface EngineOptions {
   readonly home: string;
   /** Slots commands on this home may use at a time; default: the number of processors. */
   readonly slots?: number;
-  /** Starts the ledger's writing thread while the rest opens. Default: at the first write, which then waits for it. */
-  readonly willWrite?: boolean;
   readonly clock?: Clock;
+  /** The home is only looked at, so one that cannot be written will do; it is left as it is then. Default false. */
+  readonly lookOnly?: boolean;
 }
 
 /**
@@ -25,7 +26,8 @@ export interface EngineOptions {
  */
 export class Engine implements AsyncDisposable {
   readonly paths: Home.Paths;
-  readonly key: Key;
+  /** Whether the home cannot be written; only who asked for looking at it gets such an engine. */
+  readonly isReadOnly: boolean;
   readonly ledger: Ledger;
   readonly store: SplitStore;
   /** Large blobs only; its folders are synced before receipts that rest on them. */
@@ -33,14 +35,17 @@ export class Engine implements AsyncDisposable {
   readonly slots: HomeSlots;
   readonly slotCount: number;
   readonly clock: Clock;
+  readonly #key: Key | undefined;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<Engine, 'paths' | 'key' | 'ledger' | 'store' | 'disk' | 'slots' | 'slotCount' | 'clock'>,
+    parts: Pick<Engine, 'paths' | 'ledger' | 'store' | 'disk' | 'slots' | 'slotCount' | 'clock'>,
+    key: Key | undefined,
     stack: AsyncDisposableStack,
   ) {
     this.paths = parts.paths;
-    this.key = parts.key;
+    this.isReadOnly = key === undefined;
+    this.#key = key;
     this.ledger = parts.ledger;
     this.store = parts.store;
     this.disk = parts.disk;
@@ -54,16 +59,34 @@ export class Engine implements AsyncDisposable {
   static async open(options: EngineOptions): Promise<Engine> {
     const clock = options.clock ?? systemClock;
     const slotCount = options.slots ?? availableParallelism();
+    const isReadOnly = options.lookOnly === true && Home.isReadOnly(options.home);
     await using stack = new AsyncDisposableStack();
-    const paths = await Home.prepare(options.home);
-    const ledger = stack.use(await Ledger.open(paths.ledger));
-    if (options.willWrite === true) ledger.warm();
-    const [key, disk] = await Promise.all([loadOrCreateIdentity(paths.identity), DiskStore.open(paths.store)]);
+    const paths = isReadOnly ? Home.prepareReading(options.home) : await Home.prepare(options.home);
+    const ledger = stack.use(isReadOnly ? Ledger.openReadOnly(paths.ledger) : await Ledger.open(paths.ledger));
+    const identity = isReadOnly ? undefined : loadOrCreateIdentity(paths.identity);
+    const [key, disk] = await Promise.all([identity, DiskStore.open(paths.store)]);
     const store = new SplitStore(ledger.small, disk);
-    const slots = stack.use(new HomeSlots({ locks: paths.locks, store: paths.store, count: slotCount, clock, onGone: () => disk.sweep() }));
-    const engine = new Engine({ paths, key, ledger, store, disk, slots, slotCount, clock }, stack.move());
-    await recover(engine);
+    const slots = stack.use(
+      new HomeSlots({
+        locks: paths.locks,
+        store: paths.store,
+        count: slotCount,
+        clock,
+        // There will be results to write.
+        onStart: () => ledger.warm(),
+        onGone: () => disk.sweep(),
+      }),
+    );
+    const engine = new Engine({ paths, ledger, store, disk, slots, slotCount, clock }, key, stack.move());
+    if (!isReadOnly) await recover(engine);
     return engine;
+  }
+
+  /** Who signs here. Throws `HOME_UNUSABLE` if the home cannot be written: nothing is signed there. */
+  get key(): Key {
+    if (this.#key === undefined)
+      throw new DocketError('HOME_UNUSABLE', `the home ${this.paths.home} cannot be written, so nothing is signed`);
+    return this.#key;
   }
 
   /** Synchronous reading of both halves of the store. */

@@ -8,9 +8,16 @@ const SAMPLES = 8;
 
 /**
  * Expected milliseconds of each task, by the receipts that earlier tasks of its group left. A sample of each group suffices: its tasks run the
- * same module, and those whose inputs changed have no receipt of their own anyway. Undefined where nothing was measured.
+ * same module, and those whose inputs changed have no receipt of their own anyway. Undefined where nothing was measured. Receipts are read when the
+ * first task is asked for.
  */
 export function expectedDurations(ledger: Pick<Ledger, 'receiptsOfInstruction'>, plan: Plan): (task: number) => number | undefined {
+  let means: ReadonlyMap<string, number> | undefined;
+  return (task) => (means ??= meansOf(ledger, plan)).get(plan.tasks[task]!.group);
+}
+
+/** By group. */
+function meansOf(ledger: Pick<Ledger, 'receiptsOfInstruction'>, plan: Plan): Map<string, number> {
   const members = new Map<string, number[]>();
   plan.tasks.forEach(({ group }, i) => {
     const known = members.get(group);
@@ -23,7 +30,7 @@ export function expectedDurations(ledger: Pick<Ledger, 'receiptsOfInstruction'>,
     const walls = tasks.filter((_, i) => i % step === 0).flatMap((task) => measured(ledger, plan, task));
     if (walls.length > 0) means.set(group, walls.reduce((sum, wall) => sum + wall, 0) / walls.length);
   }
-  return (task) => means.get(plan.tasks[task]!.group);
+  return means;
 }
 
 function measured(ledger: Pick<Ledger, 'receiptsOfInstruction'>, plan: Plan, task: number): number[] {

@@ -7,16 +7,17 @@ import * as Key from '../receipt/key.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { decodeAs } from '../receipt/verify.ts';
 import { OPS } from '../runner/ops.ts';
-import { BlobView } from '../scheduler/blob-view.ts';
-import { type Given, resolve } from '../scheduler/inputs.ts';
+import { resolve } from '../scheduler/inputs.ts';
 import { Policies } from '../scheduler/policies.ts';
-import { FAILED, OK } from '../scheduler/state.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
 import { asPromise } from '../workflow/promise.ts';
 import { compareKeys, type Difference } from './compare-keys.ts';
+import { blobsOf } from './blobs-of.ts';
 import type { Engine } from './engine.ts';
+import { givenBy } from './given.ts';
 import { failureText, readReceipt } from './read-receipt.ts';
+import { wasUnneeded } from './was-unneeded.ts';
 
 /** An earlier receipt and what it says; `failure` is `message [code]` if it tells of one. */
 export interface Earlier {
@@ -80,6 +81,8 @@ export function explain(engine: Engine, question: Question): Explanation {
   const row = engine.ledger.runTask(run, index);
   if (row === undefined || row.via === 'unneeded') {
     if (!isOver) return { kind: 'pending' };
+    const rows = new Map([...engine.ledger.runTasks(run)].map((other) => [other.index, other]));
+    if (!wasUnneeded(plan, rows)(index)) return { kind: 'cancelled' };
     return {
       kind: 'unneeded',
       wantedBy: plan.tasks.filter((task) => task.awaits.some((input) => input.task === index)).map((task) => task.label),
@@ -168,17 +171,9 @@ function preimageOf(engine: Engine, { run, plan, index, row }: Subject): Uint8Ar
   if (row.key === null) return undefined;
   const filed = engine.ledger.key(row.key);
   if (filed !== undefined) return filed.preimage;
-  const instructions = new Map(plan.tasks.map(({ instruction }, i) => [instruction.toString(), i]));
-  const given: Given = ({ instruction }) => {
-    const input = instructions.get(instruction.toString());
-    const cid = input === undefined ? undefined : engine.ledger.runTask(run, input)?.receipt;
-    const out = cid == null ? undefined : readReceipt(engine, cid)?.receipt.out;
-    const result = out && ({ status: out[0] === 'error' ? FAILED : OK, value: out[1], via: 'ran' } as const);
-    return { result, label: instruction.toString() };
-  };
   try {
     const { task } = plan.tasks[index]!;
-    const input = resolve(task.run.input, given, blobsOf(engine));
+    const input = resolve(task.run.input, givenBy(engine, run, plan), blobsOf(engine));
     if ('failure' in input) return undefined;
     const key = Key.resolved(task.run, input.value, new Policies(plan, semanticsOf).of(index));
     return Buffer.compare(key.key, row.key) === 0 ? key.preimage : undefined;
@@ -186,11 +181,6 @@ function preimageOf(engine: Engine, { run, plan, index, row }: Subject): Uint8Ar
     // A tree on the way is gone or damaged.
     return undefined;
   }
-}
-
-function blobsOf(engine: Engine): BlobView {
-  const reader = engine.reader();
-  return new BlobView({ small: () => undefined, has: () => true, read: (cid) => reader.readAll(cid) });
 }
 
 function treesOf(engine: Engine): (cid: CID) => IpldMap | undefined {

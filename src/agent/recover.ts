@@ -1,4 +1,5 @@
 import type { Change } from '../ledger/change.ts';
+import { sweepClaims } from '../ledger/claims.ts';
 import { Flight, type Started } from '../ledger/flight.ts';
 import { runsUnderWay } from '../ledger/home.ts';
 import { Lock } from '../ledger/locks.ts';
@@ -24,6 +25,7 @@ const ALL = 1_000_000;
 
 export async function recover(parts: Parts): Promise<void> {
   sweepMarks(parts.paths.locks);
+  sweepClaims(parts.paths.locks);
   // After a power cut neither lock nor journal may be left, only the row.
   const running = parts.ledger.runs({ state: 'running', limit: ALL }).map(({ run }) => run);
   for (const run of new Set([...runsUnderWay(parts.paths), ...running])) {
@@ -42,12 +44,13 @@ async function settle(parts: Parts, run: string): Promise<void> {
   const begun = inFlight(parts, run, Flight.read(journal));
   const receipts = begun.length === 0 ? [] : await issueFor(parts, run, begun);
   const state = row.state === 'running' ? 'interrupted' : row.state;
+  // `docket cancel` holds no lock: what it says meanwhile stays.
   if (state !== row.state || receipts?.length) await parts.ledger.commit([...(receipts ?? []), ended(parts, row, state)]);
   if (receipts !== undefined) Flight.discard(journal);
 }
 
-function ended(parts: Parts, { run, finished }: RunRow, state: RunRow['state']): Change {
-  return { kind: 'run-update', run, state, finished: finished ?? parts.clock.now() };
+function ended(parts: Parts, { run, finished, state: old }: RunRow, state: RunRow['state']): Change {
+  return { kind: 'run-update', run, state, from: [old], finished: finished ?? parts.clock.now() };
 }
 
 /** The attempts begun that have no receipt, each once, in order. */

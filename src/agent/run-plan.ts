@@ -1,13 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { ulid } from 'ulid';
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
+import { Claims } from '../ledger/claims.ts';
 import { Flight } from '../ledger/flight.ts';
 import { Lock } from '../ledger/locks.ts';
+import type { RunRow, RunTaskRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
 import { BlobView, hexOf } from '../scheduler/blob-view.ts';
 import { Coordinator } from '../scheduler/coordinator.ts';
 import type { RunEvent, RunSummary } from '../scheduler/events.ts';
+import { signAll } from '../scheduler/filed.ts';
 import { contentPath } from '../store/paths.ts';
 import type { Plan } from '../workflow/model.ts';
 import { encodePlan } from '../workflow/stored-plan.ts';
@@ -33,28 +37,53 @@ export interface FinishedRun extends RunSummary {
   readonly seconds: number;
 }
 
+/** For ULIDs, which by themselves would load WebCrypto for these 16 bytes. */
+const randomFraction = (): number => randomBytes(1)[0]! / 256;
+
 /** How often a run asks whether somebody cancelled it, in ms. */
 const CANCEL_POLL = 250;
 
 /** Runs a plan as a new run of this home. */
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
-  const run = ulid(engine.clock.now());
+  const run = ulid(engine.clock.now(), randomFraction);
   const stored = await engine.store.put(encodePlan(plan));
   const { slots, force, failFast } = options;
   const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true };
   using lock = own(engine, run);
   const recorded = engine.ledger.commit([
-    { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: kept, created: engine.clock.now() },
+    {
+      kind: 'run',
+      run,
+      name: plan.name,
+      workflow: plan.workflow,
+      plan: stored.cid,
+      options: kept,
+      tasks: plan.tasks.length,
+      created: engine.clock.now(),
+    },
   ]);
-  return await drive(engine, { run, plan, options, lock, begun: new Map(), recorded });
+  return await drive(engine, { run, plan, options, lock, earlier: new Map(), recorded });
 }
 
-/** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. */
+/** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. One that is complete stays as it is. */
 export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   using lock = own(engine, run);
-  const begun = new Map([...engine.ledger.runTasks(run)].map(({ index, attempts }) => [index, attempts]));
+  const row = engine.ledger.run(run);
+  if (row?.state === 'completed') {
+    lock.remove();
+    return asCompleted(row);
+  }
+  const earlier = new Map<number, Earlier>();
+  for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
   const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
-  return await drive(engine, { run, plan, options, lock, begun, recorded });
+  return await drive(engine, { run, plan, options, lock, earlier, recorded });
+}
+
+/** A completed run as it ended. */
+export function asCompleted({ run, workflow, counts, outputs, created, finished }: RunRow): FinishedRun {
+  const tasks = counts ?? { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
+  const seconds = ((finished ?? created) - created) / 1000;
+  return { run, workflow, state: 'completed', tasks, outputs: outputs ?? {}, errors: [], conflicts: 0, seconds };
 }
 
 /** How long (ms) a run waits for another process that puts in order what a killed coordinator left. */
@@ -66,25 +95,32 @@ function own(engine: Engine, run: string): Lock {
   return lock;
 }
 
+/** How a task ended in earlier drives of its run, and how many attempts they began. */
+type Earlier = Pick<RunTaskRow, 'state' | 'attempts'>;
+
 interface Drive {
   readonly run: string;
   readonly plan: Plan;
   readonly options: RunOptions;
   readonly lock: Lock;
-  /** Attempts of each task that earlier drives began. */
-  readonly begun: ReadonlyMap<number, number>;
+  readonly earlier: ReadonlyMap<number, Earlier>;
   /** The commit of the run's row. Look-ups do not wait for it, but nothing is given to a slot before: recovery starts from that row. */
   readonly recorded: Promise<unknown>;
 }
 
-async function drive(engine: Engine, { run, plan, options, lock, begun, recorded }: Drive): Promise<FinishedRun> {
+async function drive(engine: Engine, { run, plan, options, lock, earlier, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const began = clock.monotonic();
+  using claims = new Claims(engine.paths.locks);
   const flight = Flight.open(engine.paths.flight(run));
   const cancelled = new AbortController();
   const signal = options.signal === undefined ? cancelled.signal : AbortSignal.any([options.signal, cancelled.signal]);
-  const stopPolling = pollCancel(engine, run, cancelled);
-  const line = new CommitLine({ settle: (written) => engine.disk.settle(written), commit: (changes) => ledger.commit(changes) });
+  const poll = pollCancel(engine, run, cancelled);
+  const line = new CommitLine({
+    settle: (written) => engine.disk.settle(written),
+    sign: (changes) => signAll(changes, engine.key),
+    commit: (changes) => ledger.commit(changes),
+  });
   let landed = false;
   try {
     const known = recorded.then(() => options.onRun?.(run));
@@ -96,15 +132,17 @@ async function drive(engine: Engine, { run, plan, options, lock, begun, recorded
       memo: ledger,
       commit: (changes, written) => line.commit(changes, written),
       blobs: blobView(engine),
-      signer: engine.key,
+      issuer: engine.key.did,
       slots: { acquire: (stop) => known.then(() => engine.slots.acquire(stop)) },
+      claims,
       size: Math.min(options.slots ?? engine.slotCount, engine.slotCount),
       semantics: (op) => OPS[op]?.semantics ?? 0,
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,
       expected: expectedDurations(ledger, plan),
-      begun: (task) => begun.get(task) ?? 0,
-      flight: (task, attempt, what) => flight[what](task, attempt),
+      begun: (task) => earlier.get(task)?.attempts ?? 0,
+      earlier: (task) => endIn(earlier.get(task)),
+      flight,
       onEvent: options.onEvent ?? (() => {}),
       clock,
       version: VERSION,
@@ -112,13 +150,14 @@ async function drive(engine: Engine, { run, plan, options, lock, begun, recorded
     });
     const summary = await coordinator.run();
     await known;
+    if (poll.failure !== undefined) throw poll.failure.cause;
     await ledger.commit([
       { kind: 'run-update', run, state: summary.state, finished: clock.now(), counts: summary.tasks, outputs: summary.outputs },
     ]);
     landed = true;
     return { ...summary, workflow: plan.workflow, seconds: (clock.monotonic() - began) / 1000 };
   } finally {
-    stopPolling();
+    poll.stop();
     // Left behind on a failure of the ledger: the next start reads from it which tasks were in flight.
     if (landed) flight.remove();
     else flight.close();
@@ -126,16 +165,30 @@ async function drive(engine: Engine, { run, plan, options, lock, begun, recorded
   }
 }
 
-function pollCancel(engine: Engine, run: string, controller: AbortController): () => void {
-  let stop = (): void => {};
-  const poll = (): void => {
-    stop = engine.clock.after(CANCEL_POLL, () => {
-      if (engine.ledger.run(run)?.state === 'cancelled') controller.abort(new DocketError('CANCELLED', `run ${run} was cancelled`));
-      else poll();
+/** Asks from time to time whether the run was cancelled. If that cannot be told any more, the run is stopped as well. */
+function pollCancel(
+  engine: Engine,
+  run: string,
+  controller: AbortController,
+): { stop: () => void; failure: { readonly cause: unknown } | undefined } {
+  const poll = { stop: (): void => {}, failure: undefined as { readonly cause: unknown } | undefined };
+  const again = (): void => {
+    poll.stop = engine.clock.after(CANCEL_POLL, () => {
+      try {
+        if (engine.ledger.run(run)?.state !== 'cancelled') return again();
+        controller.abort(new DocketError('CANCELLED', `run ${run} was cancelled`));
+      } catch (cause) {
+        poll.failure = { cause };
+        controller.abort(cause);
+      }
     });
   };
-  poll();
-  return () => stop();
+  again();
+  return poll;
+}
+
+function endIn(earlier: Earlier | undefined): 'ok' | 'failed' | undefined {
+  return earlier?.state === 'ok' || earlier?.state === 'failed' ? earlier.state : undefined;
 }
 
 function blobView(engine: Engine): BlobView {

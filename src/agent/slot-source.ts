@@ -10,6 +10,8 @@ interface HomeSlotsOptions {
   readonly store: string;
   readonly count: number;
   readonly clock: Clock;
+  /** A slot process is about to start. */
+  readonly onStart: () => void;
   /** A slot process is gone; it may have left temporary files. */
   readonly onGone: () => void;
 }
@@ -61,7 +63,8 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
   /** Imported at the first miss: a cached run needs nothing of it. */
   async #start(index: number): Promise<Slot> {
     const { Slot } = await import('../runner/slot.ts');
-    const { store, clock, onGone } = this.#options;
+    const { store, clock, onStart, onGone } = this.#options;
+    onStart();
     const slot = Slot.start({ storeRoot: store, index, clock, onGone });
     this.#all.add(slot);
     return slot;

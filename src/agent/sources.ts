@@ -1,31 +1,52 @@
 import { dirname, resolve } from 'node:path';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { CID } from '../ipld/cid.ts';
-import { globFiles } from '../store/glob.ts';
+import { globBase, globFiles } from '../store/glob.ts';
 import { type ImportedFile, importFile, importFiles, importFolder } from '../store/import.ts';
-import type { StatIndex } from '../store/stat-index.ts';
 import type { Store } from '../store/store.ts';
 import type { Sources } from '../workflow/sources.ts';
+import type { Engine } from './engine.ts';
+import { checkModule } from './module-check.ts';
+import { Reach } from './reach.ts';
+import { statIndexOf } from './stat-index.ts';
 
 interface LocalSourcesOptions {
-  readonly store: Store;
-  readonly statIndex: StatIndex;
+  /**
+   * Files and folders that may be read beside the folder of the workflow file; patterns stand for the folder they start in. Relative to the
+   * folder of the workflow file. Modules may lie anywhere: they are run, and never shown to a task.
+   */
+  readonly reach?: readonly string[];
   readonly signal?: AbortSignal;
   /** Told how many files were imported so far. */
   readonly onImport?: (files: number) => void;
 }
 
 /** What a workflow file can name on this machine, imported into the store. Relative paths start at the folder of the file. */
-export function localSources(file: string, { store, statIndex, signal, onImport = () => {} }: LocalSourcesOptions): Sources {
+export function localSources(file: string, engine: Engine, { reach = [], signal, onImport = () => {} }: LocalSourcesOptions = {}): Sources {
+  const { store } = engine;
   const root = dirname(resolve(file));
-  const options = { statIndex, ...(signal === undefined ? {} : { signal }) };
+  let reached: Promise<Reach> | undefined;
+  const within = async (path: string): Promise<string> => (await (reached ??= reachOf(root, reach))).resolve(root, path);
+  const options = { statIndex: statIndexOf(engine), ...(signal === undefined ? {} : { signal }) };
   const batch = new ImportBatch(store, options, onImport);
   return {
-    file: (path) => batch.add(resolve(root, path)),
-    directory: async (path, patterns): Promise<CID> => (await importFolder(store, resolve(root, path), { ...options, ...patterns })).cid,
-    glob: (pattern) => globFiles(root, pattern),
+    async module(module) {
+      const cid = typeof module === 'string' ? (await batch.add(resolve(root, module))).cid : module;
+      await checkModule(engine, cid, `module ${module}`);
+      return cid;
+    },
+    file: async (path) => await batch.add(await within(path)),
+    directory: async (path, patterns): Promise<CID> => (await importFolder(store, await within(path), { ...options, ...patterns })).cid,
+    async glob(pattern) {
+      await within(await globBase(pattern));
+      return await globFiles(root, pattern);
+    },
     blob: async (bytes) => (await store.put(bytes)).cid,
   };
+}
+
+async function reachOf(root: string, paths: readonly string[]): Promise<Reach> {
+  return new Reach([root, ...(await Promise.all(paths.map(async (path) => resolve(root, await globBase(path)))))]);
 }
 
 /** Files asked for in one turn of the event loop are imported together: one look into the stat index, one write to the ledger for all. */

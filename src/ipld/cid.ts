@@ -19,7 +19,12 @@ export function ofValue(value: Ipld): CID {
 
 /** As `ofValue`, for a value already encoded. */
 export function ofValueBytes(bytes: Uint8Array): CID {
-  return fromDigest(DAG_CBOR, SHA3_256, sha3(bytes));
+  return ofValueDigest(sha3(bytes));
+}
+
+/** As `ofValue`, for a value already encoded and hashed. */
+export function ofValueDigest(digest: Uint8Array): CID {
+  return fromDigest(DAG_CBOR, SHA3_256, digest);
 }
 
 /** Whether `cid` is what `ofValueBytes` makes of `bytes`. */

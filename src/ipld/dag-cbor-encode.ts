@@ -35,6 +35,13 @@ export function encodePooled(value: Ipld): Uint8Array {
   return writer.bytes.subarray(0, writer.at);
 }
 
+/** What stands before the items of a list of this length, for lists that are written piece by piece. */
+export function encodeListHead(length: number): Uint8Array {
+  const writer: Writer = { bytes: new Uint8Array(9), at: 0 };
+  writeHead(writer, LIST, length);
+  return writer.bytes.subarray(0, writer.at);
+}
+
 function invalid(message: string): DocketError {
   return new DocketError('IPLD_INVALID', message);
 }

@@ -7,7 +7,7 @@ export interface Key {
   /** `did:key:z6Mk…` */
   readonly did: string;
   /** 64 bytes, Ed25519. */
-  readonly sign: (bytes: Uint8Array) => Uint8Array;
+  readonly sign: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
 
 /** The secret a `Key` is made of: 32 random bytes. */

@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { ROW } from './change.ts';
-import { seal } from './seal.ts';
 import { locator } from './locator.ts';
 import type { Sql } from './pack.ts';
+import { ROW } from './row.ts';
+import { seal } from './seal.ts';
 
 /** A result that differs from the one filed first under the same resolved key. All are raw bytes: the key, and CIDs of receipts. */
 export interface ConflictBytes {
@@ -54,7 +54,7 @@ export class Applier {
         this.#sql.run.run(...row.slice(1));
         return undefined;
       case ROW.runUpdate:
-        this.#sql.runUpdate.run(row[2]!, row[3]!, row[4]!, row[5]!, row[6]!, this.#runNumber(row[1] as string));
+        this.#sql.runUpdate.run(row[2]!, row[3]!, row[4]!, row[5]!, row[6]!, this.#runNumber(row[1] as string), row[7]!);
         return undefined;
       case ROW.stat:
         this.#sql.stat.run(...row.slice(1));
@@ -166,9 +166,10 @@ function prepare(db: DatabaseSync) {
     smallDelete: write('DELETE FROM small WHERE place = ? AND digest = ?'),
     stat: write('INSERT OR REPLACE INTO stats (dev, ino, size, mtime, ctime, checked, digest) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     runFind: read('SELECT id FROM runs WHERE run = ?'),
-    run: write(`INSERT INTO runs (run, name, workflow, plan, options, created, state) VALUES (?, ?, ?, ?, ?, ?, 'running')`),
+    run: write(`INSERT INTO runs (run, name, workflow, plan, options, created, counts, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`),
     runUpdate: write(
-      'UPDATE runs SET state = ?, finished = iif(?, ?, finished), counts = coalesce(?, counts), outputs = coalesce(?, outputs) WHERE id = ?',
+      `UPDATE runs SET state = ?1, finished = iif(?2, ?3, finished), counts = coalesce(?4, counts), outputs = coalesce(?5, outputs)
+       WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
     runTask: write(
       `INSERT INTO run_tasks (run, task, label, instruction, state, via, receipt, key, attempts, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -3,6 +3,7 @@ import { encode } from '../ipld/dag-cbor.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { StatRow } from '../store/stat-index.ts';
 import type { Row } from './pack.ts';
+import { ROW } from './row.ts';
 
 /** What can be written to the ledger. All changes given to one `commit` become durable together or not at all. */
 
@@ -87,6 +88,8 @@ export interface RunChange {
   readonly plan: CID | null;
   /** Anything JSON can hold. */
   readonly options: unknown;
+  /** How many it has. */
+  readonly tasks: number;
   readonly created: number;
 }
 
@@ -95,6 +98,8 @@ export interface RunUpdateChange {
   readonly kind: 'run-update';
   readonly run: string;
   readonly state: RunState;
+  /** Nothing is changed unless its state is one of these when it comes to be written. Default: whatever it is. */
+  readonly from?: readonly RunState[];
   readonly finished?: number | null;
   readonly counts?: RunCounts;
   /** Values of the named outputs. */
@@ -133,20 +138,7 @@ export type Change =
   | RunUpdateChange
   | RunTaskChange;
 
-/** First column of a packed row; the others are the values that `apply.ts` binds, in its order. */
-export const ROW = {
-  /** Begins the rows of the next `commit` call. */
-  call: 0,
-  receipt: 1,
-  declared: 2,
-  resolved: 3,
-  small: 4,
-  smallDelete: 5,
-  run: 6,
-  runUpdate: 7,
-  runTask: 8,
-  stat: 9,
-} as const;
+const NO_COUNTS: RunCounts = { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
 
 /** Adds the rows that make `change`. */
 export function addRows(change: Change, add: (row: Row) => void): void {
@@ -181,6 +173,7 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.plan?.bytes ?? null,
         JSON.stringify(change.options ?? null),
         change.created,
+        JSON.stringify({ ...NO_COUNTS, total: change.tasks }),
       ]);
       return;
     case 'run-update':
@@ -192,6 +185,7 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.finished ?? null,
         change.counts === undefined ? null : JSON.stringify(change.counts),
         change.outputs === undefined ? null : encode(change.outputs),
+        change.from === undefined ? null : JSON.stringify(change.from),
       ]);
       return;
     case 'run-task':

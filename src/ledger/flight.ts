@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { DocketError, systemCode } from '../errors.ts';
+import { writeFailure } from './write-failure.ts';
 
 /**
  * Which tasks of a run were given to a runner: one line `<index> <attempt>` each, appended at once and never rewritten; `-<index> <attempt>` takes
@@ -26,7 +27,7 @@ export class Flight {
     try {
       this.#descriptor = openSync(path, 'a', 0o600);
     } catch (cause) {
-      throw failure(path, cause);
+      throw writeFailure(path, cause);
     }
     // Ends a line that a killed writer left unfinished; it must not run into ours.
     this.#append('\n');
@@ -37,13 +38,13 @@ export class Flight {
     return new Flight(path);
   }
 
-  /** To be called before the task is handed over. */
-  started(index: number, attempt: number): void {
-    this.#append(`${index} ${attempt}\n`);
+  /** To be called before the tasks are handed over. One system call for all: each costs as much as the encoding of a small task. */
+  started(attempts: readonly Started[]): void {
+    this.#append(attempts.map(({ index, attempt }) => `${index} ${attempt}\n`).join(''));
   }
 
   /** The task came back before anything of it had run: the attempt counts as not begun. */
-  returned(index: number, attempt: number): void {
+  returned({ index, attempt }: Started): void {
     this.#append(`-${index} ${attempt}\n`);
   }
 
@@ -52,7 +53,7 @@ export class Flight {
     try {
       writeSync(this.#descriptor, text);
     } catch (cause) {
-      throw failure(this.#path, cause);
+      throw writeFailure(this.#path, cause);
     }
   }
 
@@ -98,11 +99,4 @@ export class Flight {
 function takeBack(begun: Started[], { index, attempt }: Started): void {
   const at = begun.findLastIndex((started) => started.index === index && started.attempt === attempt);
   if (at >= 0) begun.splice(at, 1);
-}
-
-function failure(path: string, cause: unknown): DocketError {
-  const code = systemCode(cause);
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new DocketError('STORE_FULL', `${path} cannot be written: the disk is full`, { cause });
-  return new DocketError('HOME_UNUSABLE', `${path} cannot be written: ${(cause as Error).message}`, { cause });
 }

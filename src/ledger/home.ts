@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { makeFolders } from '../base/make-folders.ts';
@@ -18,8 +18,10 @@ export interface Paths {
   readonly ledger: string;
   /** Folder of large blobs. */
   readonly store: string;
-  /** Folder of slot, waiter and run locks. */
+  /** Folder of the locks of slots, waiters, claimants and runs, and of the file of claims. */
   readonly locks: string;
+  /** Folder of marks, one empty file for each module that was decoded and let in; made at the first. */
+  readonly modules: string;
   /** The lock of who drives a run. Throws `RUN_UNKNOWN` if that cannot be a run's id. */
   runLock(run: string): string;
   /** The journal of a run's tasks in flight. */
@@ -51,6 +53,7 @@ export function paths(home: string): Paths {
     ledger: join(home, 'ledger.db'),
     store: join(home, 'store'),
     locks,
+    modules: join(home, 'modules'),
     runLock: (run) => join(locks, `${RUN}${checked(run)}`),
     flight: (run) => join(flights, checked(run)),
   };
@@ -83,15 +86,10 @@ interface PrepareOptions {
 export async function prepare(home: string, { probe }: PrepareOptions = {}): Promise<Paths> {
   const found = paths(resolve(home));
   try {
-    const network = networkFileSystem(found.home, probe);
-    if (network !== undefined) {
-      throw new DocketError('HOME_NETWORK', `${found.home} is on a network file system (${network}), where the ledger would break`, {
-        details: { network },
-      });
-    }
+    refuseNetwork(found.home, probe);
     makeFolders(found.home, 0o700);
     accessSync(found.home, constants.R_OK | constants.W_OK | constants.X_OK);
-    checkFormat(found);
+    settleFormat(found);
     for (const folder of [found.store, found.locks, join(found.home, FLIGHTS)]) makeFolders(folder, 0o700);
   } catch (cause) {
     throw explain(found.home, cause);
@@ -99,14 +97,43 @@ export async function prepare(home: string, { probe }: PrepareOptions = {}): Pro
   return found;
 }
 
-/** The file is written at the first use. Two processes at a time write the same; one that was killed before writing leaves it empty. */
-function checkFormat({ home, format }: Paths): void {
-  const text = readIfPresent(format).trim();
-  if (text === '') {
-    refuseForeign(home);
-    writeDurably(format, `${FORMAT}\n`);
-    return;
+/** Whether there is a home that can be read and not be written. */
+export function isReadOnly(home: string): boolean {
+  const { format, ledger, locks, store } = paths(resolve(home));
+  return existsSync(format) && [resolve(home), ledger, locks, store].some((path) => existsSync(path) && !isWritable(path));
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
+}
+
+/** As `prepare` for a home that is only to be looked at: nothing in it is changed. */
+export function prepareReading(home: string, { probe }: PrepareOptions = {}): Paths {
+  const found = paths(resolve(home));
+  try {
+    refuseNetwork(found.home, probe);
+    accessSync(found.home, constants.R_OK | constants.X_OK);
+    checkFormat(found, readIfPresent(found.format).trim());
+  } catch (cause) {
+    throw explain(found.home, cause);
+  }
+  return found;
+}
+
+/** The file is written at the first use. Two processes at a time write the same; one that was killed before writing leaves it empty. */
+function settleFormat(found: Paths): void {
+  const text = readIfPresent(found.format).trim();
+  if (text !== '') return checkFormat(found, text);
+  refuseForeign(found.home);
+  writeDurably(found.format, `${FORMAT}\n`);
+}
+
+function checkFormat({ home, format }: Paths, text: string): void {
   if (!/^[0-9]{1,9}$/.test(text))
     throw new DocketError('HOME_UNUSABLE', `${format} does not hold a format number: this is no home of Docket, or a damaged one`);
   if (Number(text) > FORMAT) {
@@ -114,6 +141,14 @@ function checkFormat({ home, format }: Paths): void {
       details: { format: Number(text), known: FORMAT },
     });
   }
+}
+
+function refuseNetwork(home: string, probe: FileSystemProbe | undefined): void {
+  const network = networkFileSystem(home, probe);
+  if (network === undefined) return;
+  throw new DocketError('HOME_NETWORK', `${home} is on a network file system (${network}), where the ledger would break`, {
+    details: { network },
+  });
 }
 
 /** Keeps a mistyped --home from filling a folder that serves for something else. */

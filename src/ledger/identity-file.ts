@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, link, open, readdir, rm } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { link, open, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolders } from '../base/make-folders.ts';
 import { DocketError, systemCode } from '../errors.ts';
@@ -26,10 +26,10 @@ const MAX_BYTES = 4096;
 /** Throws `IDENTITY_INVALID` if the file is damaged, no regular file or open to others, `HOME_UNUSABLE` if it cannot be read or made. */
 export async function loadOrCreateIdentity(path: string): Promise<Key> {
   try {
-    const existing = await load(path);
+    const existing = load(path);
     if (existing !== undefined) return existing;
     await create(path);
-    const created = await load(path);
+    const created = load(path);
     if (created !== undefined) return created;
   } catch (cause) {
     if (cause instanceof DocketError) throw cause;
@@ -38,18 +38,30 @@ export async function loadOrCreateIdentity(path: string): Promise<Key> {
   throw new DocketError('HOME_UNUSABLE', `the identity file ${path} is removed as fast as it is made`);
 }
 
-async function load(path: string): Promise<Key | undefined> {
-  let file: FileHandle;
+/** Synchronous: every command waits for it, and a small local file is read sooner than the thread pool is asked. */
+function load(path: string): Key | undefined {
+  let file: number;
   try {
     // Not to wait for a writer if it is a pipe, and not through a link someone else laid.
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     if (systemCode(error) === 'ELOOP') throw invalid(path, 'is a symlink');
     throw error;
   }
-  await using _ = file;
-  const stat = await file.stat();
+  let text: string;
+  try {
+    text = readOwn(path, file);
+  } finally {
+    closeSync(file);
+  }
+  const key = parse(path, text);
+  sweep(path);
+  return key;
+}
+
+function readOwn(path: string, file: number): string {
+  const stat = fstatSync(file);
   if (!stat.isFile()) throw invalid(path, 'is not a regular file');
   if ((stat.mode & 0o077) !== 0) {
     const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');
@@ -60,9 +72,7 @@ async function load(path: string): Promise<Key | undefined> {
     );
   }
   if (stat.size > MAX_BYTES) throw invalid(path, 'is damaged');
-  const key = parse(path, await file.readFile('utf8'));
-  await sweep(path);
-  return key;
+  return readFileSync(file, 'utf8');
 }
 
 function parse(path: string, text: string): Key {
@@ -110,8 +120,8 @@ function ownPrefix(path: string): string {
   return `.${basename(path)}.new-`;
 }
 
-async function sweep(path: string): Promise<void> {
+function sweep(path: string): void {
   const folder = dirname(path);
-  const left = (await readdir(folder)).filter((name) => name.startsWith(ownPrefix(path)));
-  for (const name of left) await rm(join(folder, name), { force: true });
+  const left = readdirSync(folder).filter((name) => name.startsWith(ownPrefix(path)));
+  for (const name of left) rmSync(join(folder, name), { force: true });
 }

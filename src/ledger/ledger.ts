@@ -1,21 +1,27 @@
+import { statSync } from 'node:fs';
 import type { CID } from '../ipld/cid.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
+import * as Audit from './audit.ts';
 import { addRows, type Change, type MemoTable } from './change.ts';
+import { PAGE } from './page.ts';
+import { openReadOnly } from './read-only.ts';
 import { Reading } from './reading.ts';
 import * as Results from './results.ts';
 import * as Runs from './runs.ts';
-import { prepare } from './schema.ts';
+import { openReading } from './schema.ts';
 import { SmallTable } from './small-table.ts';
 import { StatRows } from './stat-rows.ts';
-import { failureOf, toDocketError } from './sqlite-error.ts';
+import { toDocketError } from './sqlite-error.ts';
+import { failureOf } from './sqlite-failure.ts';
 import { Writer } from './writer.ts';
+import { KEPT_PAGES } from './writing.ts';
 
 /**
  * The database of a home: receipts, the keys they are filed under, small blobs, runs. Several processes may have it open.
  *
- * Reads are synchronous, take microseconds and see what was committed before. Writes go through a thread of their own, so that the
- * caller never waits for the disk or for another process. Both throw or reject with `LEDGER_DAMAGED`, `LEDGER_FAILED`, writes also with
+ * Reads are synchronous, take microseconds and see what was committed before. Writes go through a thread of their own but for the first few rows,
+ * so that the caller never waits for another process, and hardly for the disk. Both throw or reject with `LEDGER_DAMAGED`, `LEDGER_FAILED`, writes also with
  * `STORE_FULL` and `STORE_UNWRITABLE`.
  */
 
@@ -35,12 +41,17 @@ export class Ledger implements AsyncDisposable {
   readonly small: SmallTable;
   /** What is known of input files. */
   readonly statTable: StatRows;
+  readonly #path: string;
   readonly #reading: Reading;
   readonly #writer: Writer;
+  /** Of a ledger that cannot be written. */
+  readonly #release: (() => void) | undefined;
 
-  private constructor(reading: Reading, writer: Writer) {
+  private constructor(path: string, reading: Reading, writer: Writer, release?: () => void) {
+    this.#path = path;
     this.#reading = reading;
     this.#writer = writer;
+    this.#release = release;
     const commit = (change: Change): Promise<CommitResult> => this.commit([change]);
     this.small = new SmallTable(reading, commit);
     this.statTable = new StatRows(reading, commit);
@@ -52,15 +63,26 @@ export class Ledger implements AsyncDisposable {
    */
   static async open(path: string, { clock = systemClock, patience }: LedgerOptions = {}): Promise<Ledger> {
     try {
-      prepare(path, clock.now());
-      return new Ledger(new Reading(path), new Writer({ path, ...(patience === undefined ? {} : { patience }) }));
+      const reading = new Reading(path, openReading(path, clock.now()));
+      return new Ledger(path, reading, new Writer({ path, ...(patience === undefined ? {} : { patience }) }));
     } catch (cause) {
       if (cause instanceof DocketError) throw cause;
       throw toDocketError(failureOf(cause), path, 'HOME_UNUSABLE', cause);
     }
   }
 
-  /** Starts the writing thread now, so that the first commit does not wait for it. For those who will write. */
+  /** Opens one where nothing can be written: every `commit` fails. Throws as `open`. */
+  static openReadOnly(path: string): Ledger {
+    try {
+      const { db, release } = openReadOnly(path);
+      return new Ledger(path, new Reading(path, db), new Writer({ path }), release);
+    } catch (cause) {
+      if (cause instanceof DocketError) throw cause;
+      throw toDocketError(failureOf(cause), path, 'HOME_UNUSABLE', cause);
+    }
+  }
+
+  /** Starts the writing thread, so that no commit waits for that. For those who will write more than a few rows. */
   warm(): void {
     this.#writer.warm();
   }
@@ -96,9 +118,24 @@ export class Ledger implements AsyncDisposable {
     return Results.keyRow(this.#reading, key);
   }
 
-  /** The resolved key a receipt is filed under. */
-  keyOfReceipt(cid: CID): Results.KeyRow | undefined {
-    return Results.keyRowOfReceipt(this.#reading, cid);
+  /** Every key a receipt is filed under, damaged ones too. */
+  keysOfReceipt(cid: CID): Audit.FiledKey[] {
+    return Audit.keysOfReceipt(this.#reading, cid);
+  }
+
+  /** Where runs name a receipt, newest run first. Looks through all tasks of all runs. */
+  tasksOfReceipt(cid: CID, limit: number): Audit.TaskPlace[] {
+    return Audit.tasksOfReceipt(this.#reading, cid, limit);
+  }
+
+  /** Every receipt in the order filed; undefined for a row that cannot be read. Read page by page. */
+  allReceipts(): Iterable<{ readonly id: number; readonly row: Results.ReceiptRow | undefined }> {
+    return Audit.receipts(this.#reading);
+  }
+
+  /** Every key of a table, damaged ones too. Read page by page. */
+  allKeys(table: MemoTable): Iterable<Audit.FiledKey> {
+    return Audit.keys(this.#reading, table);
   }
 
   /** Resolved keys to compare one with: first of the same instruction, then of the same label, each newest first. */
@@ -118,6 +155,11 @@ export class Ledger implements AsyncDisposable {
   /** Newest first. */
   runs(filter: Runs.RunFilter): Runs.RunRow[] {
     return Runs.runs(this.#reading, filter);
+  }
+
+  /** The ids of all runs, oldest first, those with damaged rows too. */
+  runIds(): string[] {
+    return Runs.runIds(this.#reading);
   }
 
   /** Runs whose id begins with `prefix`, in any case: newest first, at most `limit`. */
@@ -140,18 +182,26 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** Reads the whole database and says what is wrong with its structure; empty if nothing is. */
-  check(): Promise<readonly string[]> {
-    return this.#writer.check();
+  async check(): Promise<readonly string[]> {
+    return this.#release === undefined ? await this.#writer.check() : this.#reading.check();
   }
 
   /** Waits until everything committed is durable, then closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer.flush();
-    // The writer closes last: only the last connection that may write tidies the log away.
-    this.#reading[Symbol.dispose]();
+    // The writer tidies the log away if it closes last. That syncs the disk twice, and twice more for the log that the next writer begins, which is
+    // much for a command that wrote a few rows: those stay in the log, where they are as durable, until some more have come together.
+    if (this.#logSize() > KEPT_PAGES * PAGE) this.#reading[Symbol.dispose]();
     await this.#writer[Symbol.asyncDispose]();
+    this.#reading[Symbol.dispose]();
+    this.#release?.();
+  }
+
+  #logSize(): number {
+    return statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 }
 
 export type { Change, MemoTable } from './change.ts';
+export type { FiledKey } from './audit.ts';
 export type { MemoRow } from './results.ts';

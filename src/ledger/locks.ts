@@ -1,7 +1,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { DocketError } from '../errors.ts';
-import { isBusy } from './sqlite-error.ts';
+import { isBusy } from './sqlite-failure.ts';
 
 /**
  * Ownership among processes, and among parts of one: an exclusive SQLite lock on an empty file. The kernel frees it when its owner is
@@ -65,6 +65,14 @@ export class Lock implements Disposable {
       if (identityOf(path) === undefined) return false;
       throw new DocketError('HOME_UNUSABLE', `the lock file ${path} cannot be used: ${(error as Error).message}`, { cause: error });
     }
+  }
+
+  /** Removes the file if nobody holds the lock; false if somebody does. */
+  static sweep(path: string): boolean {
+    if (Lock.isHeld(path)) return false;
+    const lock = Lock.tryAcquire(path, { patience: 0 });
+    lock?.remove();
+    return lock !== undefined;
   }
 
   /** Removes the file, then lets go. */

@@ -1,5 +1,6 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { toDocketError, failureOf } from './sqlite-error.ts';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { toDocketError } from './sqlite-error.ts';
+import { failureOf } from './sqlite-failure.ts';
 
 /** How long a read waits, in ms. Only the recovery after a crashed writer makes readers of a write-ahead log wait at all; it takes milliseconds. */
 const PATIENCE = 5_000;
@@ -15,11 +16,11 @@ export class Reading implements Disposable {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** SQLite's errors pass through. */
-  constructor(path: string) {
+  /** Takes over `db`, a connection to `path`. SQLite's errors pass through. */
+  constructor(path: string, db: DatabaseSync) {
     this.#path = path;
-    this.#db = new DatabaseSync(path, { readOnly: true, timeout: PATIENCE });
-    this.#db.exec('PRAGMA cell_size_check = ON');
+    this.#db = db;
+    this.#db.exec(`PRAGMA cell_size_check = ON; PRAGMA busy_timeout = ${PATIENCE}`);
   }
 
   /** The first row, as an array of its columns. Throws `LEDGER_DAMAGED` or `LEDGER_FAILED`. */
@@ -39,10 +40,31 @@ export class Reading implements Disposable {
     }
   }
 
+  /** As `get` for each of these parameters, in one transaction: one for each read costs a third of a look-up. */
+  getEach(sql: string, parameters: readonly (readonly SQLInputValue[])[]): (unknown[] | undefined)[] {
+    const statement = this.#prepare(sql);
+    try {
+      this.#db.exec('BEGIN');
+      const rows = parameters.map((values) => statement.get(...values) as unknown as unknown[] | undefined);
+      this.#db.exec('COMMIT');
+      return rows;
+    } catch (cause) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw toDocketError(failureOf(cause), this.#path, 'HOME_UNUSABLE', cause);
+    }
+  }
+
   /** As `get`, integers as bigints. */
   getExact(sql: string, ...parameters: SQLInputValue[]): unknown[] | undefined {
     this.#prepare(sql).setReadBigInts(true);
     return this.get(sql, ...parameters);
+  }
+
+  /** Reads the whole database and says what is wrong with its structure. */
+  check(): string[] {
+    return this.all('PRAGMA integrity_check')
+      .map(([text]) => String(text))
+      .filter((text) => text !== 'ok');
   }
 
   #prepare(sql: string): StatementSync {
@@ -55,8 +77,9 @@ export class Reading implements Disposable {
     return statement;
   }
 
+  /** A second time does nothing. */
   [Symbol.dispose](): void {
     this.#statements.clear();
-    this.#db.close();
+    if (this.#db.isOpen) this.#db.close();
   }
 }

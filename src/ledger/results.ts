@@ -1,20 +1,20 @@
 import { CID } from '../ipld/cid.ts';
+import { fromBytes } from '../ipld/cid-bytes.ts';
 import type { ConflictBytes } from './apply.ts';
 import type { MemoTable } from './change.ts';
-import { seal } from './seal.ts';
 import { locator } from './locator.ts';
+import { readCid } from './read-cid.ts';
 import type { Reading } from './reading.ts';
+import { seal } from './seal.ts';
 
 /** Reads of receipts and of the keys they are filed under. */
 
 /** What a key leads to. */
-export interface MemoRow {
-  readonly receipt: CID;
-  /** Bytes of that receipt, as filed: not verified here. */
-  readonly bytes: Uint8Array;
-  /** False if the row was damaged: it may name another key's receipt. */
-  readonly isIntact: boolean;
-}
+export type MemoRow =
+  /** The bytes are those of the receipt as filed: not verified here. */
+  | { readonly isIntact: true; readonly receipt: CID; readonly bytes: Uint8Array }
+  /** The row was damaged: it may name another key's receipt. */
+  | { readonly isIntact: false; readonly receipt?: never; readonly bytes?: never };
 
 /** A resolved key with what it was made of. */
 export interface KeyRow {
@@ -50,9 +50,15 @@ const KEY = 'SELECT m.key, m.preimage, r.cid, r.instruction, m.label, r.at FROM 
 
 export function memo(reading: Reading, table: MemoTable, keys: readonly Uint8Array[]): (MemoRow | undefined)[] {
   const sql = `SELECT r.cid, r.bytes, m.seal FROM ${table} m JOIN receipts r ON r.id = m.receipt WHERE m.place = ? AND m.key = ?`;
-  return keys.map((key) => {
-    const row = reading.get(sql, locator(key), key) as [Uint8Array, Uint8Array, Uint8Array] | undefined;
-    return row && { receipt: CID.decode(row[0]), bytes: row[1], isIntact: Buffer.compare(row[2], seal(key, row[0])) === 0 };
+  const rows = reading.getEach(
+    sql,
+    keys.map((key) => [locator(key), key]),
+  ) as ([Uint8Array, Uint8Array, Uint8Array] | undefined)[];
+  return rows.map((row, i) => {
+    if (row === undefined) return undefined;
+    const [cid, bytes, sealed] = row;
+    const found = Buffer.compare(sealed, seal(keys[i]!, cid)) === 0 ? fromBytes(cid) : undefined;
+    return found === undefined ? { isIntact: false } : { isIntact: true, receipt: found, bytes };
   });
 }
 
@@ -69,11 +75,6 @@ export function receiptsOfInstruction(reading: Reading, instruction: CID, limit:
 
 export function keyRow(reading: Reading, key: Uint8Array): KeyRow | undefined {
   const row = reading.get(`${KEY} WHERE m.place = ? AND m.key = ?`, locator(key), key) as KeyColumns | undefined;
-  return row && toKeyRow(row);
-}
-
-export function keyRowOfReceipt(reading: Reading, cid: CID): KeyRow | undefined {
-  const row = reading.get(`${KEY} WHERE r.place = ? AND r.cid = ?`, locator(cid.bytes), cid.bytes) as KeyColumns | undefined;
   return row && toKeyRow(row);
 }
 
@@ -110,9 +111,17 @@ export function toConflict({ key, kept, other }: ConflictBytes): Conflict {
 }
 
 function receiptRow([cid, instruction, invocation, at, bytes]: ReceiptColumns): ReceiptRow {
-  return { cid: CID.decode(cid), instruction: CID.decode(instruction), invocation: CID.decode(invocation), at, bytes };
+  const name = readCid(cid, 'the name of a receipt');
+  return {
+    cid: name,
+    instruction: readCid(instruction, `what the receipt ${name} is filed under as its instruction`),
+    invocation: readCid(invocation, `what the receipt ${name} is filed under as its invocation`),
+    at,
+    bytes,
+  };
 }
 
 function toKeyRow([key, preimage, cid, instruction, label, at]: KeyColumns): KeyRow {
-  return { key, preimage, receipt: CID.decode(cid), instruction: CID.decode(instruction), label, at };
+  const named = readCid(cid, `the name of a receipt of task ${label}`);
+  return { key, preimage, receipt: named, instruction: readCid(instruction, `the instruction of receipt ${named}`), label, at };
 }

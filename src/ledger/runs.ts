@@ -1,7 +1,9 @@
-import { CID } from '../ipld/cid.ts';
+import { isDocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
 import { decode } from '../ipld/dag-cbor.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { RunCounts, RunState, TaskEnd, TaskVia } from './change.ts';
+import { damaged, readCid } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 
 /** Reads of runs and their tasks. */
@@ -16,7 +18,7 @@ export interface RunRow {
   readonly state: RunState;
   readonly created: number;
   readonly finished: number | null;
-  /** Null until the run ended. */
+  /** Of a run that goes on or was cut off only `total` says something. Null if it was made by a Docket that did not know. */
   readonly counts: RunCounts | null;
   readonly outputs: Readonly<Record<string, Ipld>> | null;
 }
@@ -83,16 +85,27 @@ export interface RunFilter {
   readonly before?: string;
 }
 
-/** Newest first. */
+/** Newest first; a run whose row is damaged is left out, or none could be listed any more. */
 export function runs(reading: Reading, { limit, state, before }: RunFilter): RunRow[] {
-  return (
-    reading.all(
-      `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 ORDER BY run DESC LIMIT ?3`,
-      state ?? null,
-      before ?? AFTER_ALL,
-      limit,
-    ) as RunColumns[]
-  ).map(runRow);
+  const rows = reading.all(
+    `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 ORDER BY run DESC LIMIT ?3`,
+    state ?? null,
+    before ?? AFTER_ALL,
+    limit,
+  ) as RunColumns[];
+  return rows.flatMap((row) => {
+    try {
+      return [runRow(row)];
+    } catch (error) {
+      if (isDocketError(error, 'LEDGER_DAMAGED')) return [];
+      throw error;
+    }
+  });
+}
+
+/** The ids of all runs, oldest first, those with damaged rows too. */
+export function runIds(reading: Reading): string[] {
+  return (reading.all('SELECT run FROM runs ORDER BY run') as [string][]).map(([id]) => id);
 }
 
 /** Sorts after every ULID, whose digits end at Z. */
@@ -133,20 +146,39 @@ export function runTally(reading: Reading, id: string): RunTally[] {
 }
 
 function runRow([id, name, workflow, plan, options, state, created, finished, counts, outputs]: RunColumns): RunRow {
+  const of = `of run ${id}`;
   return {
     run: id,
     name,
-    workflow: CID.decode(workflow),
-    plan: plan && CID.decode(plan),
-    options: JSON.parse(options),
+    workflow: readCid(workflow, `the workflow ${of}`),
+    plan: plan && readCid(plan, `the plan ${of}`),
+    options: readJson(options, `options ${of}`),
     state,
     created,
     finished,
-    counts: counts === null ? null : JSON.parse(counts),
-    outputs: outputs && (decode(outputs) as Readonly<Record<string, Ipld>>),
+    counts: counts === null ? null : (readJson(counts, `counts ${of}`) as RunCounts),
+    outputs: outputs && readOutputs(outputs, of),
   };
 }
 
 function taskRow([index, label, instruction, state, via, receipt, key, attempts, cause]: TaskColumns): RunTaskRow {
-  return { index, label, instruction: CID.decode(instruction), state, via, receipt: receipt && CID.decode(receipt), key, attempts, cause };
+  const of = `of task ${label}`;
+  const name = receipt && readCid(receipt, `the receipt ${of}`);
+  return { index, label, instruction: readCid(instruction, `the instruction ${of}`), state, via, receipt: name, key, attempts, cause };
+}
+
+function readJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return damaged(`the ${what} are not JSON`);
+  }
+}
+
+function readOutputs(bytes: Uint8Array, of: string): Readonly<Record<string, Ipld>> {
+  try {
+    return decode(bytes) as Readonly<Record<string, Ipld>>;
+  } catch {
+    return damaged(`the outputs ${of} are not DAG-CBOR`);
+  }
 }

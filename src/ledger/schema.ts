@@ -1,11 +1,13 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { DocketError } from '../errors.ts';
-import { isBusy } from './sqlite-error.ts';
+import { PAGE } from './page.ts';
+import { seal } from './seal.ts';
+import { isBusy } from './sqlite-failure.ts';
 
 /**
- * The tables, as a list of steps: step n leads from format n to format n + 1, and a released step never changes. The format stands in
- * `PRAGMA user_version`, where any version of Docket can read it, and `formats` tells when each step was taken.
+ * The tables, as a list of steps: step n leads from format n to format n + 1, and a released step never changes. Steps may call `seal` (`seal.ts`).
+ * The format stands in `PRAGMA user_version`, where any version of Docket can read it, and `formats` tells when each step was taken.
  *
  * Rows are appended in the order they come and found through indexes over `place`, a number made of the row's name (`locator.ts`);
  * that names are unique is seen to by the writers, which look before they insert. Tables clustered by name were rejected, since each
@@ -22,13 +24,11 @@ const STEPS: readonly string[] = [
   CREATE INDEX receipts_by_cid ON receipts (place);
   CREATE INDEX receipts_by_instruction ON receipts (instruction_place);
 
-  CREATE TABLE declared (
-    id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, seal BLOB NOT NULL
-  ) STRICT;
+  CREATE TABLE declared (id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL) STRICT;
   CREATE INDEX declared_by_key ON declared (place);
   CREATE TABLE resolved (
     id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, out BLOB NOT NULL, label TEXT NOT NULL,
-    preimage BLOB NOT NULL, seal BLOB NOT NULL
+    preimage BLOB NOT NULL
   ) STRICT;
   CREATE INDEX resolved_by_key ON resolved (place);
   CREATE INDEX resolved_by_receipt ON resolved (receipt);
@@ -54,12 +54,33 @@ const STEPS: readonly string[] = [
     key BLOB, attempts INTEGER NOT NULL, cause INTEGER, PRIMARY KEY (run, task)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Keys are tied to their receipts. Those on record get the seal of the receipt they name, so that no result has to be computed again.
+  `
+  CREATE TABLE sealed (
+    id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, seal BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO sealed (id, receipt, place, key, seal)
+    SELECT m.id, m.receipt, m.place, m.key, seal(m.key, r.cid) FROM declared m JOIN receipts r ON r.id = m.receipt ORDER BY m.id;
+  DROP TABLE declared;
+  ALTER TABLE sealed RENAME TO declared;
+  CREATE INDEX declared_by_key ON declared (place);
+
+  CREATE TABLE sealed (
+    id INTEGER PRIMARY KEY, receipt INTEGER NOT NULL, place INTEGER NOT NULL, key BLOB NOT NULL, out BLOB NOT NULL, label TEXT NOT NULL,
+    preimage BLOB NOT NULL, seal BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO sealed (id, receipt, place, key, out, label, preimage, seal)
+    SELECT m.id, m.receipt, m.place, m.key, m.out, m.label, m.preimage, seal(m.key, r.cid)
+    FROM resolved m JOIN receipts r ON r.id = m.receipt ORDER BY m.id;
+  DROP TABLE resolved;
+  ALTER TABLE sealed RENAME TO resolved;
+  CREATE INDEX resolved_by_key ON resolved (place);
+  CREATE INDEX resolved_by_receipt ON resolved (receipt);
+  CREATE INDEX resolved_by_label ON resolved (label);
+  `,
 ];
 
 export const FORMAT = STEPS.length;
-
-/** Bytes of a page of the database and of its log. */
-export const PAGE = 8192;
 
 /** "Dckt", so that a database of something else is not taken for a ledger. */
 const APPLICATION = 0x44636b74;
@@ -68,18 +89,26 @@ const APPLICATION = 0x44636b74;
 const PATIENCE = 15_000;
 
 /**
- * Makes the ledger at `path` one of this format, creating or upgrading it. Throws `HOME_NEWER` before anything is written, and
- * `HOME_UNUSABLE` if the database is not a ledger; SQLite's own errors pass through.
+ * A reading connection to the ledger at `path`, which is created or upgraded to this format if need be. Throws `HOME_NEWER` before anything is
+ * written, and `HOME_UNUSABLE` if the database is not a ledger; SQLite's own errors pass through.
  */
-export function prepare(path: string, now: number): void {
+export function openReading(path: string, now: number): DatabaseSync {
   const file = statSync(path, { throwIfNoEntry: false });
   if (file?.isFile() === false) throw new DocketError('HOME_UNUSABLE', `${path} is no file, so it cannot be a ledger`);
   if (file !== undefined) {
-    using found = new DatabaseSync(path, { readOnly: true, timeout: PATIENCE });
-    if (formatOf(found, path) === FORMAT) return;
+    // Kept, since the first connection to a ledger takes up what is in its log: a second look would do that again.
+    using stack = new DisposableStack();
+    const found = stack.use(new DatabaseSync(path, { readOnly: true, timeout: PATIENCE }));
+    if (formatOf(found, path) === FORMAT) {
+      stack.move();
+      return found;
+    }
   }
-  using made = new DatabaseSync(path, { timeout: PATIENCE, enableForeignKeyConstraints: false });
-  upgrade(made, path, now);
+  {
+    using made = new DatabaseSync(path, { timeout: PATIENCE, enableForeignKeyConstraints: false });
+    upgrade(made, path, now);
+  }
+  return new DatabaseSync(path, { readOnly: true, timeout: PATIENCE });
 }
 
 function upgrade(db: DatabaseSync, path: string, now: number): void {
@@ -103,6 +132,7 @@ function upgrade(db: DatabaseSync, path: string, now: number): void {
         `${path}: the file system cannot hold a ledger, since it has no shared memory for its write-ahead log`,
       );
     }
+    db.function('seal', { deterministic: true }, (key, cid) => seal(key as Uint8Array, cid as Uint8Array));
     for (let format = formatOf(db, path); format < FORMAT; format++) {
       db.exec(STEPS[format]!);
       db.prepare('INSERT INTO formats (format, at) VALUES (?, ?)').run(format + 1, now);
@@ -114,7 +144,8 @@ function upgrade(db: DatabaseSync, path: string, now: number): void {
   }
 }
 
-function formatOf(db: DatabaseSync, path: string): number {
+/** Throws `HOME_NEWER`, and `HOME_UNUSABLE` if it is no ledger. */
+export function formatOf(db: DatabaseSync, path: string): number {
   const format = pragma(db, 'user_version');
   const application = pragma(db, 'application_id');
   const isEmpty = format === 0 && db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;

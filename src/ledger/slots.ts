@@ -76,7 +76,7 @@ export class Slots {
       const theirs = MARK.exec(file)?.[1];
       if (theirs === undefined || file.endsWith(this.#name)) continue;
       const isPoorer = Number(theirs) === 0 || Number(theirs) + 2 <= this.held;
-      if (isPoorer && isAlive(join(this.#folder, file))) return true;
+      if (isPoorer && !Lock.sweep(join(this.#folder, file))) return true;
     }
     return false;
   }
@@ -126,12 +126,5 @@ export class Slots {
 
 /** Removes the marks of waiters that were killed. */
 export function sweepMarks(folder: string): void {
-  for (const file of readdirSync(folder)) if (MARK.test(file)) isAlive(join(folder, file));
-}
-
-/** Removes what a killed waiter left. */
-function isAlive(mark: string): boolean {
-  if (Lock.isHeld(mark)) return true;
-  Lock.tryAcquire(mark, { patience: 0 })?.remove();
-  return false;
+  for (const file of readdirSync(folder)) if (MARK.test(file)) Lock.sweep(join(folder, file));
 }

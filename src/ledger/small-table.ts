@@ -19,11 +19,13 @@ export class SmallTable implements SmallBlobs {
 
   /** The bytes, verified; a damaged row is as good as none, and the next `put` heals it. */
   get(digest: string): Uint8Array | undefined {
-    const name = Buffer.from(digest, 'hex');
-    const row = this.#reading.get('SELECT bytes FROM small WHERE place = ? AND digest = ?', locator(name), name) as
-      | [Uint8Array]
-      | undefined;
-    return row !== undefined && Buffer.compare(sha256(row[0]), name) === 0 ? row[0] : undefined;
+    const bytes = this.#bytes(digest);
+    return bytes !== undefined && isOf(bytes, digest) ? bytes : undefined;
+  }
+
+  isDamaged(digest: string): boolean {
+    const bytes = this.#bytes(digest);
+    return bytes !== undefined && !isOf(bytes, digest);
   }
 
   /** Resolves when they are durable. */
@@ -49,4 +51,15 @@ export class SmallTable implements SmallBlobs {
       after = page[page.length - 1]![0];
     }
   }
+
+  #bytes(digest: string): Uint8Array | undefined {
+    const name = Buffer.from(digest, 'hex');
+    return (
+      this.#reading.get('SELECT bytes FROM small WHERE place = ? AND digest = ?', locator(name), name) as [Uint8Array] | undefined
+    )?.[0];
+  }
+}
+
+function isOf(bytes: Uint8Array, digest: string): boolean {
+  return Buffer.compare(sha256(bytes), Buffer.from(digest, 'hex')) === 0;
 }

@@ -1,9 +1,9 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DocketError, type ErrorCode } from '../errors.ts';
+import { BUSY, primaryCode, type SqliteFailure } from './sqlite-failure.ts';
 
-/** Primary result codes, https://sqlite.org/rescode.html. The extended code's low byte is the primary one. */
-const BUSY = 5;
+/** Primary result codes, https://sqlite.org/rescode.html. */
 const READONLY = 8;
 const IOERR = 10;
 const CORRUPT = 11;
@@ -16,24 +16,6 @@ const NOTADB = 26;
 /** Below this many free bytes an I/O error is taken for a full disk: SQLite reports it so where it grows its shared memory. */
 const SPARE = 256 * 1024;
 
-/** An SQLite error as plain data, which crosses threads. */
-export interface SqliteFailure {
-  readonly message: string;
-  /** Extended result code; undefined if the error is not SQLite's. */
-  readonly errcode: number | undefined;
-}
-
-export function failureOf(error: unknown): SqliteFailure {
-  const { errcode } = error as { errcode?: unknown };
-  return { message: error instanceof Error ? error.message : String(error), errcode: typeof errcode === 'number' ? errcode : undefined };
-}
-
-/** Whether another connection holds what was asked for. */
-export function isBusy(error: unknown): boolean {
-  const { errcode } = failureOf(error);
-  return errcode !== undefined && (errcode & 0xff) === BUSY;
-}
-
 /** `unwritable` is the code for a file that cannot be opened or written: which one depends on how far things had come. */
 export function toDocketError(
   failure: SqliteFailure,
@@ -45,8 +27,8 @@ export function toDocketError(
   return new DocketError(code, `${path}: ${what} (${failure.message})`, { cause, details: { path, errcode: failure.errcode } });
 }
 
-function classify({ errcode }: SqliteFailure, path: string, unwritable: ErrorCode): [ErrorCode, string] {
-  switch (errcode === undefined ? undefined : errcode & 0xff) {
+function classify(failure: SqliteFailure, path: string, unwritable: ErrorCode): [ErrorCode, string] {
+  switch (primaryCode(failure)) {
     case CORRUPT:
       return ['LEDGER_DAMAGED', 'the ledger is damaged'];
     case NOTADB:

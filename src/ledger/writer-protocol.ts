@@ -1,6 +1,6 @@
-import type { ConflictBytes } from './apply.ts';
 import type { Chunk } from './pack.ts';
-import type { SqliteFailure } from './sqlite-error.ts';
+import type { SqliteFailure } from './sqlite-failure.ts';
+import type { Conflicts } from './writing.ts';
 
 /** What the worker is given at its start. */
 export interface WriterData {
@@ -14,12 +14,14 @@ export type Request =
   | { readonly kind: 'batch'; readonly rows: readonly Chunk[] }
   /** Looks through the whole database; answers what is wrong with it. */
   | { readonly kind: 'check' }
-  /** Moves the write-ahead log into the database and ends. */
+  /** Closes the database and ends. */
   | { readonly kind: 'close' };
 
 export type Reply =
-  /** Durable. `call` counts the `ROW.call` rows of the batch from 0. `spent` are its chunks, given back. */
-  | { readonly kind: 'done'; readonly conflicts: readonly (ConflictBytes & { readonly call: number })[]; readonly spent: readonly Chunk[] }
+  /** Durable. `spent` are the chunks of the batch, given back. */
+  | { readonly kind: 'done'; readonly conflicts: Conflicts; readonly spent: readonly Chunk[] }
   | { readonly kind: 'checked'; readonly problems: readonly string[] }
+  /** The database is closed; the thread ends by itself. */
+  | { readonly kind: 'closed' }
   /** The transaction was rolled back. `dangling`: the batch itself was wrong. */
   | { readonly kind: 'failed'; readonly failure: SqliteFailure; readonly dangling: boolean };

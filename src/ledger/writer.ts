@@ -1,26 +1,33 @@
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { deferred, type Deferred } from '../base/deferred.ts';
 import { DocketError } from '../errors.ts';
-import type { ConflictBytes } from './apply.ts';
-import { ROW } from './change.ts';
+import { type ConflictBytes, DanglingRow } from './apply.ts';
 import { ChunkPool, Packer, type Row } from './pack.ts';
+import { ROW } from './row.ts';
 import { toDocketError } from './sqlite-error.ts';
+import { failureOf, isBusy, type SqliteFailure } from './sqlite-failure.ts';
 import type { Reply, Request, WriterData } from './writer-protocol.ts';
+import { type Conflicts, Writing } from './writing.ts';
 
 /**
- * The near end of the writing thread: gathers calls into batches and tells each when it is durable.
+ * Gathers calls into batches, has a thread write them, and tells each when it is durable.
  *
  * Invariants
  * W1. At most one request is with the thread. Calls made meanwhile are packed at once and share the next batch (group commit), so what
  *     the caller changes afterwards does not matter.
  * W2. Calls are written, and settle, in the order in which they were made. A call is never split over two batches.
  * W3. The first failure is final: everything waiting and everything later rejects with it, since later calls may build on lost ones.
- * W4. The thread starts at the first call, and keeps the process alive only while a call waits.
+ * W4. The thread keeps the process alive only while a call waits.
+ * W5. The first few small batches are written right here, unless another process is writing: starting a thread would cost a command whose tasks are
+ *     all cached a third of its time. So the caller waits for the disk a few times, and never for others. Once there is a thread, it alone writes.
  */
 
 /** Bytes of rows after which the next call goes into a batch of its own, so that a transaction does not take seconds. */
 const BATCH_BYTES = 8 * 1024 * 1024;
+/** Batches written without a thread, and the bytes each may have. */
+const BATCHES_HERE = 8;
+const BYTES_HERE = 64 * 1024;
 /** How long the thread waits for other processes to let it write, in ms. */
 const PATIENCE = 60_000;
 
@@ -44,6 +51,8 @@ export class Writer implements AsyncDisposable {
   readonly #queue: (Batch | Deferred<readonly string[]>)[] = [];
   readonly #pool = new ChunkPool();
   #worker: Worker | undefined;
+  #here: Writing | undefined;
+  #batchesHere = BATCHES_HERE;
   /** What the thread is at; the answer goes there. */
   #current: Batch | Deferred<readonly string[]> | undefined;
   #scheduled = false;
@@ -92,7 +101,7 @@ export class Writer implements AsyncDisposable {
     return call.promise;
   }
 
-  /** Starts the thread ahead of the first call, which then does not wait for that. */
+  /** Starts the thread, for who knows that there will be much to write. */
   warm(): void {
     if (this.#refusal !== undefined || this.#worker !== undefined) return;
     this.#worker = this.#start();
@@ -132,6 +141,7 @@ export class Writer implements AsyncDisposable {
       return;
     }
     this.#current = next;
+    if ('packer' in next && this.#writeHere(next)) return this.#next();
     const worker = (this.#worker ??= this.#start());
     worker.ref();
     if ('packer' in next) {
@@ -143,7 +153,43 @@ export class Writer implements AsyncDisposable {
     } else worker.postMessage({ kind: 'check' } satisfies Request);
   }
 
+  /** False if the batch is for the thread. */
+  #writeHere({ packer, calls }: Batch): boolean {
+    if (this.#worker !== undefined || this.#batchesHere === 0 || packer.size > BYTES_HERE) return false;
+    this.#batchesHere--;
+    try {
+      this.#here ??= new Writing(this.#path);
+      this.#here.begin();
+    } catch (error) {
+      if (isBusy(error)) return false;
+      this.#failed(failureOf(error), false);
+      return true;
+    }
+    try {
+      const rows = packer.finish();
+      const conflicts = this.#here.commit(rows);
+      this.#current = undefined;
+      this.#pool.give(rows);
+      settle(calls, conflicts);
+    } catch (error) {
+      this.#failed(failureOf(error), error instanceof DanglingRow);
+    }
+    return true;
+  }
+
+  #closeHere(): void {
+    try {
+      this.#here?.close();
+    } catch {
+      // What was written is durable; at most the log could not be moved, which is tried again by whoever closes the ledger next.
+    }
+    this.#here = undefined;
+  }
+
   #start(): Worker {
+    this.#closeHere();
+    // Asked for and not imported: most commands start no thread, and loading this takes milliseconds.
+    const { Worker } = process.getBuiltinModule('node:worker_threads');
     const worker = new Worker(this.#entry, {
       workerData: { path: this.#path, patience: this.#patience } satisfies WriterData,
       name: 'ledger',
@@ -164,18 +210,19 @@ export class Writer implements AsyncDisposable {
   #answered(reply: Reply): void {
     const current = this.#current;
     if (current === undefined) return;
-    if (reply.kind === 'failed') {
-      const { failure, dangling } = reply;
-      this.#fail(dangling ? new DocketError('INTERNAL', failure.message) : toDocketError(failure, this.#path, 'STORE_UNWRITABLE'));
-      return;
-    }
+    if (reply.kind === 'closed') return;
+    if (reply.kind === 'failed') return this.#failed(reply.failure, reply.dangling);
     this.#current = undefined;
     if (reply.kind === 'checked') (current as Deferred<readonly string[]>).resolve(reply.problems);
     else {
       this.#pool.give(reply.spent);
-      settle(current as Batch, reply.conflicts);
+      settle((current as Batch).calls, reply.conflicts);
     }
     this.#next();
+  }
+
+  #failed(failure: SqliteFailure, dangling: boolean): void {
+    this.#fail(dangling ? new DocketError('INTERNAL', failure.message) : toDocketError(failure, this.#path, 'STORE_UNWRITABLE'));
   }
 
   #fail(failure: DocketError): void {
@@ -189,16 +236,24 @@ export class Writer implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.flush();
+    this.#closeHere();
     const worker = this.#worker;
     if (worker === undefined) return;
-    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const closed = new Promise<void>((resolve) => {
+      worker.on('message', (reply: Reply) => {
+        if (reply.kind === 'closed') resolve();
+      });
+      worker.once('exit', () => resolve());
+    });
     worker.ref();
     worker.postMessage({ kind: 'close' } satisfies Request);
-    await ended;
+    await closed;
+    // What is left of the thread, its heap, goes while the rest of the process does.
+    worker.unref();
   }
 }
 
-function settle({ calls }: Batch, conflicts: readonly (ConflictBytes & { readonly call: number })[]): void {
+function settle(calls: Batch['calls'], conflicts: Conflicts): void {
   if (conflicts.length === 0) {
     for (const call of calls) call.resolve([]);
     return;

@@ -1,5 +1,5 @@
 import { type CID, ofValueBytes } from '../ipld/cid.ts';
-import { encodePooled } from '../ipld/dag-cbor-encode.ts';
+import { encode } from '../ipld/dag-cbor-encode.ts';
 import type { Key } from '../ipld/identity.ts';
 import { seal } from './envelope.ts';
 import { type Receipt, type ReceiptMeta, toIpld } from './model.ts';
@@ -11,19 +11,25 @@ interface IssueOptions {
   readonly invocation: CID;
   readonly outcome: Outcome;
   readonly meta: ReceiptMeta;
-  readonly key: Key;
+  /** DID of the key that will sign. */
+  readonly issuer: string;
 }
 
 export interface Issued {
   readonly cid: CID;
   readonly receipt: Receipt;
-  /** The signed envelope, what is stored and sent. */
-  readonly bytes: Uint8Array;
+  /** The receipt's DAG-CBOR, what is signed. */
+  readonly r: Uint8Array;
 }
 
-/** Makes the signed receipt of an execution. Throws `IPLD_INVALID` if the outcome or the meta holds what IPLD cannot. */
-export function issue({ invocation, outcome, meta, key }: IssueOptions): Issued {
-  const receipt: Receipt = { ran: invocation, out: outOf(outcome), meta, iss: key.did, prf: [] };
-  const r = encodePooled(toIpld(receipt));
-  return { cid: ofValueBytes(r), receipt, bytes: seal({ r, s: key.sign(r) }) };
+/** Makes the receipt of an execution. It has its CID now, and can be signed later. Throws `IPLD_INVALID` if the outcome or the meta holds what IPLD cannot. */
+export function issue({ invocation, outcome, meta, issuer }: IssueOptions): Issued {
+  const receipt: Receipt = { ran: invocation, out: outOf(outcome), meta, iss: issuer, prf: [] };
+  const r = encode(toIpld(receipt));
+  return { cid: ofValueBytes(r), receipt, r };
+}
+
+/** The signed envelope around a receipt's DAG-CBOR: what is stored and sent. */
+export async function sign(r: Uint8Array, key: Key): Promise<Uint8Array> {
+  return seal({ r, s: await key.sign(r) });
 }

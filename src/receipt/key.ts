@@ -35,6 +35,8 @@ export interface Key {
   readonly preimage: Uint8Array;
 }
 
+const LENGTH = 32;
+
 interface Named {
   readonly rsc: string;
   readonly op: string;
@@ -47,9 +49,23 @@ export function resolved(run: Named, input: Ipld, conditions: Conditions): Key {
   return { key: sha3(preimage), preimage };
 }
 
-/** 32 bytes. `awaits` are the declared keys of the tasks awaited, in the order of the plan. */
-export function declared(run: Named, instruction: CID, awaits: readonly Uint8Array[], conditions: Conditions): Uint8Array {
-  return sha3(encodePooled({ ...common(run, conditions), instruction, awaits }));
+/** 32 bytes that stand for the conditions in declared keys; all tasks of a template have the same. */
+export function digestOf({ module, limits, grants, semantics }: Conditions): Uint8Array {
+  const { memory, output, openFiles } = limits;
+  return sha3(encodePooled({ semantics, grants, limits: { memory, output, openFiles }, module: module ?? null }));
+}
+
+/**
+ * 32 bytes. `instruction` is the digest of its CID, `awaits` are the declared keys of the tasks awaited, in the order of the plan, and `conditions` is
+ * what `digestOf` gives. All have one length, so that they need no frame; such a key is made for each task of each run, also of one that
+ * finds everything.
+ */
+export function declared(instruction: Uint8Array, awaits: readonly Uint8Array[], conditions: Uint8Array): Uint8Array {
+  const preimage = new Uint8Array(LENGTH * (2 + awaits.length));
+  preimage.set(conditions);
+  preimage.set(instruction, LENGTH);
+  for (const [i, key] of awaits.entries()) preimage.set(key, LENGTH * (2 + i));
+  return sha3(preimage);
 }
 
 /** Where a deterministic error of the same work is filed, for authors who asked for that: apart, so that it is never taken for a result. */

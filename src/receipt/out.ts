@@ -1,4 +1,6 @@
 import { DocketError } from '../errors.ts';
+import { encodePooled } from '../ipld/dag-cbor-encode.ts';
+import { sha3 } from '../ipld/hash.ts';
 import { isList, isMap, type Ipld, type IpldMap } from '../ipld/value.ts';
 import type { Out } from './model.ts';
 import { FAILURE_CODES, type Failure, type FailureCode, type Outcome } from './outcome.ts';
@@ -11,6 +13,11 @@ export function outOf(outcome: Outcome): Out {
 /** The value under `error`, which an error promise gives. */
 export function failureMap({ code, message, data }: Failure): IpldMap {
   return data === undefined ? { code, message } : { code, message, data };
+}
+
+/** Tells apart what two receipts say came out, whatever else they say. */
+export function digestOf(out: Out): Uint8Array {
+  return sha3(encodePooled(out));
 }
 
 /** Of any `out`, also a foreign one; `just` counts as `ok`. Throws `IPLD_INVALID` if it has another shape or an unknown code. */

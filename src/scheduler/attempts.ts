@@ -11,6 +11,7 @@ import { Pace } from './pace.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { Rests } from './rests.ts';
 import type { RunContext, Steps } from './run-context.ts';
+import { SharedWork } from './shared-work.ts';
 import * as State from './state.ts';
 
 /** What only the attempts need of the coordinator. */
@@ -19,10 +20,20 @@ interface AttemptSteps extends Steps {
   back(task: number, end: SlotEnd, started: number): void;
   /** A task has rested: `rested` is to be called in the next turn. */
   wake(task: number): void;
+  /** It is time to look what other commands do: `poll` is to be called in the next turn. */
+  due(): void;
   /** The run cannot go on. */
   fail(cause: unknown): void;
   /** Inputs of a task whose output is not all there. */
   makersOfMissing(task: number): readonly number[];
+}
+
+/** A task on its way to a slot. */
+interface Boarding {
+  readonly task: number;
+  readonly berth: Berth;
+  readonly module: CID;
+  readonly small: ReadonlyMap<string, Uint8Array>;
 }
 
 const NO_USAGE: Usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
@@ -34,7 +45,8 @@ const NO_USAGE: Usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
  * A1. An attempt is in the journal before its job is given away, and leaves a receipt when it ends.
  * A2. The receipt of an attempt and the task's row with the attempt's number leave in one commit: what the journal has beyond the row is what was
  *     in flight when this process was killed.
- * A3. A task whose runner died twice is tried again alone in its slot, so that what it does to a runner hits nobody else.
+ * A3. What another command of the home does already is not given to a slot (`SharedWork`).
+ * A4. A task whose runner died twice is tried again alone in its slot, so that what it does to a runner hits nobody else.
  */
 export class Attempts {
   readonly #context: RunContext;
@@ -43,6 +55,7 @@ export class Attempts {
   readonly #queue: ReadyQueue;
   readonly #pace: Pace;
   readonly #rests: Rests;
+  readonly #shared: SharedWork;
   readonly #jobs = new Map<number, AbortController>();
   /** How often a task's runner died. */
   readonly #lost = new Map<number, number>();
@@ -54,9 +67,10 @@ export class Attempts {
     this.#context = context;
     this.#crew = crew;
     this.#steps = steps;
-    this.#queue = new ReadyQueue(context.priority);
+    this.#queue = new ReadyQueue(context.priorities);
     this.#pace = new Pace(expected);
     this.#rests = new Rests(clock, (task) => steps.wake(task));
+    this.#shared = new SharedWork(context, steps);
   }
 
   /** Jobs with a slot. */
@@ -81,36 +95,66 @@ export class Attempts {
 
   /** Gives queued tasks to free slots, and asks for more slots while there are tasks for them. */
   dispatch(): void {
-    const { state } = this.#context;
     if (this.#isStopped) return;
     this.#crew.want(this.#queue.size + this.#jobs.size);
-    for (let task = this.#queue.peek(); task !== undefined; task = this.#queue.peek()) {
-      const alone = (this.#lost.get(task) ?? 0) > 1;
-      const berth = this.#crew.berth({ depth: this.#pace.depth(task, state.plan.tasks[task]!.group), alone });
-      if (berth === undefined) return;
-      this.#queue.pop();
-      if (state.status[task] !== State.READY || !this.#launch(task, berth)) berth.cancel();
+    for (let boarding = this.#board(); boarding.length > 0; boarding = this.#board()) {
+      const may = this.#shared.claim(boarding.map(({ task }) => task));
+      const leaving: Boarding[] = [];
+      boarding.forEach((one, i) => {
+        if (may[i] === true) leaving.push(one);
+        else one.berth.cancel();
+      });
+      this.#launch(leaving);
     }
   }
 
-  #launch(task: number, berth: Berth): boolean {
+  /** Queued tasks with a place each, and what their jobs need. */
+  #board(): Boarding[] {
+    const { state } = this.#context;
+    const boarding: Boarding[] = [];
+    for (let task = this.#queue.peek(); task !== undefined; task = this.#queue.peek()) {
+      const alone = (this.#lost.get(task) ?? 0) > 1;
+      const berth = this.#crew.berth({ depth: this.#pace.depth(task, state.plan.tasks[task]!.group), alone });
+      if (berth === undefined) break;
+      this.#queue.pop();
+      const supplies = state.status[task] === State.READY ? this.#supply(task) : undefined;
+      if (supplies === undefined) berth.cancel();
+      else {
+        State.start(state, task);
+        boarding.push({ task, berth, ...supplies });
+      }
+    }
+    return boarding;
+  }
+
+  /** Undefined if something is missing, for want of which the task was sent back. */
+  #supply(task: number): Pick<Boarding, 'module' | 'small'> | undefined {
+    const { state, policies, prepared } = this.#context;
+    const { module } = policies.of(task);
+    const { rsc } = state.plan.tasks[task]!.task.run;
+    const supplies = module === undefined ? { refusal: `there is no module at ${rsc}` } : this.#gather(module, prepared.get(task)!.input);
+    if ('small' in supplies) return { module: module!, small: supplies.small };
+    this.#steps.remake(task, supplies.refusal);
+    return undefined;
+  }
+
+  #launch(leaving: readonly Boarding[]): void {
+    const { options, state } = this.#context;
+    if (leaving.length === 0) return;
+    options.flight.started(leaving.map(({ task }) => ({ index: task, attempt: ++state.attempts[task]! })));
+    for (const one of leaving) this.#submit(one);
+  }
+
+  #submit({ task, berth, module, small }: Boarding): void {
     const { options, state, policies, prepared } = this.#context;
     const { input, key } = prepared.get(task)!;
-    const { limits, grants, module } = policies.of(task);
-    const { op, rsc } = state.plan.tasks[task]!.task.run;
-    const supplies = module === undefined ? { refusal: `there is no module at ${rsc}` } : this.#gather(module, input);
-    if ('refusal' in supplies) {
-      this.#steps.remake(task, supplies.refusal);
-      return false;
-    }
-    State.start(state, task);
-    const attempt = ++state.attempts[task]!;
-    options.flight(task, attempt, 'started');
-    options.onEvent({ kind: 'started', task, attempt });
+    const { limits, grants } = policies.of(task);
+    const { op } = state.plan.tasks[task]!.task.run;
+    options.onEvent({ kind: 'started', task, attempt: state.attempts[task]! });
     const abort = new AbortController();
     this.#jobs.set(task, abort);
     const started = options.clock.now();
-    const job = { id: this.#nextJob++, op, module: module!, input, limits, grants, seed: key.key, small: supplies.small };
+    const job = { id: this.#nextJob++, op, module, input, limits, grants, seed: key.key, small };
     berth.submit(job, abort.signal).then(
       (end) => this.#steps.back(task, end, started),
       (cause: unknown) => {
@@ -118,7 +162,6 @@ export class Attempts {
         this.#steps.fail(cause);
       },
     );
-    return true;
   }
 
   #gather(module: CID, input: Parameters<typeof gather>[1]): Extract<Supplies, { small: unknown }> | { readonly refusal: string } {
@@ -136,7 +179,8 @@ export class Attempts {
     this.#jobs.delete(task);
     switch (end.kind) {
       case 'unstarted':
-        options.flight(task, state.attempts[task]!--, 'returned');
+        options.flight.returned({ index: task, attempt: state.attempts[task]!-- });
+        this.#shared.release(task);
         if (this.#isStopped) return this.#steps.finish(task, { status: State.CANCELLED });
         State.makeReady(state, task);
         this.#queue.push(task);
@@ -170,6 +214,7 @@ export class Attempts {
     if (trouble instanceof DocketError) this.#steps.fail(trouble);
     if (trouble === 'blob' && !this.#isStopped && this.#steps.makersOfMissing(task).length > 0) {
       this.fileRow(task, failed, receipt);
+      this.#shared.release(task);
       return this.#steps.remake(task, failure.message);
     }
     if (!this.#isWorthRepeating(task, failure, trouble)) return this.#steps.finish(task, failed);
@@ -213,12 +258,22 @@ export class Attempts {
     return receipt;
   }
 
-  /** The task's row in the ledger, with how it ended and which attempt that was. */
+  /** The task's row in the ledger, with how it ended and which attempt that was. One that was stopped before it was begun keeps its earlier end. */
   fileRow(index: number, result: State.Settled, receipt?: CID): void {
     const { options, state, prepared, filing, outbox } = this.#context;
+    if (result.status === State.CANCELLED && this.#context.earlier(index) !== undefined) return;
     const key = prepared.get(index)?.key.key ?? null;
     const more = { receipt: receipt ?? null, key, attempts: state.attempts[index]! };
     outbox.file(index, [filing.row(options.run, index, state.plan.tasks[index]!, result, more)]);
+  }
+
+  committed(tasks: readonly number[]): void {
+    this.#shared.committed(tasks);
+  }
+
+  /** Looks what other commands have done of the work that is waited for. */
+  poll(): void {
+    this.#shared.poll();
   }
 
   /** Starts nothing more; what runs is killed. */
@@ -226,6 +281,7 @@ export class Attempts {
     this.#isStopped = true;
     this.#queue.clear();
     this.#rests.cancelAll();
+    this.#shared.stop();
     for (const job of this.#jobs.values()) job.abort();
   }
 }

@@ -1,23 +1,28 @@
 import type { Clock } from '../base/clock.ts';
 import type { CID } from '../ipld/cid.ts';
-import type { Key as SigningKey } from '../ipld/identity.ts';
-import type { Change, CommitResult } from '../ledger/ledger.ts';
+import type { Flight } from '../ledger/flight.ts';
+import type { CommitResult } from '../ledger/ledger.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { BlobView } from './blob-view.ts';
 import type { SlotSource } from './crew.ts';
 import type { RunEvent } from './events.ts';
+import type { Filed } from './filed.ts';
 import type { MemoSource } from './lookup.ts';
+import type { WorkClaims } from './work-claims.ts';
 
 /** What a coordinator needs of the world. */
 export interface CoordinatorOptions {
   readonly run: string;
   readonly plan: Plan;
   readonly memo: MemoSource;
-  /** Files changes durably, after the large blobs they rest on. */
-  readonly commit: (changes: readonly Change[], written: readonly CID[]) => Promise<CommitResult>;
+  /** Signs receipts and files changes durably, after the large blobs they rest on; in the order of the calls. */
+  readonly commit: (changes: readonly Filed[], written: readonly CID[]) => Promise<CommitResult>;
   readonly blobs: BlobView;
-  readonly signer: SigningKey;
+  /** DID of the key that signs. */
+  readonly issuer: string;
   readonly slots: SlotSource;
+  /** What this run and other commands of the home tell each other of the work they do. */
+  readonly claims: WorkClaims;
   /** Slots this run may hold at a time. */
   readonly size: number;
   readonly semantics: (op: string) => number;
@@ -28,8 +33,10 @@ export interface CoordinatorOptions {
   readonly expected: (task: number) => number | undefined;
   /** Attempts of a task that earlier drives of this run began; default none. */
   readonly begun?: (task: number) => number;
-  /** Writes down, before a job is given away, that this attempt is in flight; or that it came back before anything of it had run. */
-  readonly flight: (task: number, attempt: number, what: 'started' | 'returned') => void;
+  /** How a task ended in earlier drives of this run, if it did by itself; default: none did. */
+  readonly earlier?: (task: number) => 'ok' | 'failed' | undefined;
+  /** Written to before jobs are given away. */
+  readonly flight: Pick<Flight, 'started' | 'returned'>;
   readonly onEvent: (event: RunEvent) => void;
   readonly clock: Clock;
   readonly version: string;

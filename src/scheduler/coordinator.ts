@@ -17,11 +17,13 @@ import type { RunContext } from './run-context.ts';
 import { Search } from './search.ts';
 import * as State from './state.ts';
 import { summarize } from './summary.ts';
+import { targetsOf } from './unneeded.ts';
 
 type Message =
   | { readonly kind: 'ended'; readonly task: number; readonly end: SlotEnd; readonly started: number }
   | { readonly kind: 'committed'; readonly tasks: readonly number[]; readonly result: CommitResult }
   | { readonly kind: 'rested'; readonly task: number }
+  | { readonly kind: 'due' }
   | { readonly kind: 'crew' }
   | { readonly kind: 'cancel' }
   | { readonly kind: 'failFast' }
@@ -43,7 +45,9 @@ const ENOUGH = 256;
  *     else within milliseconds (`Outbox`).
  * K3. Pure tasks start on issued receipts; a task with grants starts only when the receipts of all its inputs are committed (`Search`).
  * K4. `run` resolves after every commit has resolved, so nothing leaves before it is durable.
- * K5. Every wait has an end: jobs have time limits in their slot, rests and polls have timers, the crew fails aloud.
+ * K5. While the outbox is full nothing new is looked up or begun, so that a ledger slower than the run does not fill the memory; each
+ *     commit wakes the loop.
+ * K6. Every wait has an end: jobs have time limits in their slot, rests and polls have timers, the crew fails aloud.
  */
 export class Coordinator {
   readonly #context: RunContext;
@@ -76,12 +80,15 @@ export class Coordinator {
       enqueue: (task: number) => this.#attempts.enqueue(task),
       queued: () => this.#attempts.queued,
       remake: (task: number, why: string) => this.#search.remake(task, why),
+      check: (task: number) => this.#search.check(task),
+      recheck: (task: number) => this.#search.recheck(task),
     };
     this.#search = new Search(this.#context, steps);
     this.#attempts = new Attempts(this.#context, this.#crew, {
       ...steps,
       back: (task, end, started) => post({ kind: 'ended', task, end, started }),
       wake: (task) => post({ kind: 'rested', task }),
+      due: () => post({ kind: 'due' }),
       fail,
       makersOfMissing: (task) => this.#search.makersOfMissing(task),
     });
@@ -107,6 +114,8 @@ export class Coordinator {
     return summarize({
       run: options.run,
       state,
+      targets,
+      earlier: this.#context.earlier,
       stopped: this.#stopping,
       conflicts: this.#conflicts,
       given: (awaited) => promises.given(awaited),
@@ -118,7 +127,7 @@ export class Coordinator {
     for (;;) {
       this.#turn();
       if (!this.#search.isWorking && this.#inbox.isEmpty && this.#isOver()) return;
-      if (this.#search.isWorking) setImmediate(() => this.#inbox.nudge());
+      if (this.#search.isWorking && !this.#context.outbox.isFull) setImmediate(() => this.#inbox.nudge());
       await this.#inbox.wait();
     }
   }
@@ -127,8 +136,10 @@ export class Coordinator {
   #turn(): void {
     try {
       for (const message of this.#inbox.take()) this.#receive(message);
-      this.#search.step();
-      if (!this.#search.isWorking || this.#attempts.queued >= ENOUGH) this.#attempts.dispatch();
+      if (!this.#context.outbox.isFull) {
+        this.#search.step();
+        if (!this.#search.isWorking || this.#attempts.queued >= ENOUGH) this.#attempts.dispatch();
+      }
     } catch (cause) {
       if (this.#broken !== undefined) throw cause;
       this.#broken = { cause };
@@ -151,6 +162,8 @@ export class Coordinator {
         return this.#committed(message.tasks, message.result);
       case 'rested':
         return this.#attempts.rested(message.task);
+      case 'due':
+        return this.#attempts.poll();
       case 'crew':
         return this.#context.options.onEvent({ kind: 'slots', held: this.#crew.held });
       case 'cancel':
@@ -166,7 +179,8 @@ export class Coordinator {
   #committed(tasks: readonly number[], { conflicts }: CommitResult): void {
     this.#conflicts += conflicts.length;
     for (const { kept, other } of conflicts) this.#context.options.onEvent({ kind: 'conflict', kept, other });
-    if (tasks.length > 0) this.#search.committed();
+    this.#search.committed(tasks);
+    this.#attempts.committed(tasks);
   }
 
   #finish(task: number, result: State.Result): void {
@@ -208,16 +222,18 @@ function contextOf(options: CoordinatorOptions, outbox: Outbox): RunContext {
   const policies = new Policies(plan, options.semantics);
   const lookup = new Lookup(plan, policies, options.memo, options.forced);
   const promises = new Promises(state);
+  let priorities: Float64Array | undefined;
   return {
     options,
     state,
     policies,
     lookup,
     promises,
-    filing: new Filing(options.signer, lookup, options.version),
+    filing: new Filing(options.issuer, lookup, options.version),
     outbox,
-    targets: new Set([...State.sinks(state), ...promises.tasksOf(plan.outputs)]),
-    priority: longestPath(plan.tasks, (task) => options.expected(task) ?? 1),
+    targets: targetsOf(state, promises),
+    priorities: () => (priorities ??= longestPath(plan.tasks, (task) => options.expected(task) ?? 1)),
+    earlier: (task) => (state.attempts[task] === (begun?.(task) ?? 0) ? options.earlier?.(task) : undefined),
     prepared: new Map(),
   };
 }

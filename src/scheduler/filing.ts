@@ -1,17 +1,15 @@
 import type { CID } from '../ipld/cid.ts';
-import { encodePooled } from '../ipld/dag-cbor-encode.ts';
-import { sha3 } from '../ipld/hash.ts';
-import type { Key as SigningKey } from '../ipld/identity.ts';
 import { float, isMap } from '../ipld/value.ts';
 import type { Change } from '../ledger/change.ts';
 import * as Receipt from '../receipt/issue.ts';
 import type { ReceiptMeta } from '../receipt/model.ts';
-import { outOf } from '../receipt/out.ts';
+import { digestOf, outOf } from '../receipt/out.ts';
 import type { Key } from '../receipt/key.ts';
 import * as MemoKey from '../receipt/key.ts';
 import type { FailureCode, Outcome, Usage } from '../receipt/outcome.ts';
 import type { PlannedTask } from '../workflow/model.ts';
 import { stateName } from './events.ts';
+import type { Filed } from './filed.ts';
 import type { Lookup } from './lookup.ts';
 import type { Policy } from './policies.ts';
 import type { Settled } from './state.ts';
@@ -35,22 +33,23 @@ export interface Ended {
 
 /** Issues receipts, and says what is to be filed in the ledger for each. */
 export class Filing {
-  readonly #signer: SigningKey;
+  readonly #issuer: string;
   readonly #lookup: Lookup;
   readonly #version: string;
 
-  constructor(signer: SigningKey, lookup: Lookup, version: string) {
-    this.#signer = signer;
+  /** `issuer`: DID of the key that will sign. */
+  constructor(issuer: string, lookup: Lookup, version: string) {
+    this.#issuer = issuer;
     this.#lookup = lookup;
     this.#version = version;
   }
 
   /** The receipt of an attempt, and its rows: the receipt always, memo rows if the result may be a hit. */
-  issue(ended: Ended): { readonly receipt: CID; readonly changes: Change[] } {
+  issue(ended: Ended): { readonly receipt: CID; readonly changes: Filed[] } {
     const { task, outcome, key } = ended;
     const { instruction, invocation } = task;
-    const { cid, bytes } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended), key: this.#signer });
-    const changes: Change[] = [{ kind: 'receipt', cid, instruction, invocation, bytes, at: Math.round(ended.started + ended.usage.wall) }];
+    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended), issuer: this.#issuer });
+    const changes: Filed[] = [{ kind: 'unsigned', cid, instruction, invocation, r, at: Math.round(ended.started + ended.usage.wall) }];
     if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
     return { receipt: cid, changes };
   }
@@ -86,7 +85,7 @@ export class Filing {
 
   #memoRows({ index, task, policy, outcome }: Ended, key: Key, receipt: CID): Change[] {
     if (!this.#lookup.isMemoized(index)) return [];
-    const out = digestOf(outcome);
+    const out = digestOf(outOf(outcome));
     const replace = this.#lookup.wasDamaged(key.key) || !policy.pure;
     if (outcome.tag === 'error') {
       if (policy.memo !== 'errors' || !DETERMINISTIC.has(outcome.failure.code)) return [];
@@ -107,7 +106,7 @@ export class Filing {
       instruction: task.instruction,
       ...(policy.module === undefined ? {} : { module: policy.module }),
       ...(key === undefined ? {} : { key: key.key }),
-      agent: this.#signer.did,
+      agent: this.#issuer,
       attempt,
       docket: this.#version,
       grants: [...policy.grants],
@@ -124,9 +123,4 @@ function resolvedRow({ key, preimage }: Key, { label }: PlannedTask, receipt: CI
 
 function declaredRow(key: Uint8Array, receipt: CID, replace: boolean): Change {
   return { kind: 'memo', table: 'declared', key, receipt, replace };
-}
-
-/** Tells apart what two receipts say came out, whatever else they say. */
-function digestOf(outcome: Outcome): Uint8Array {
-  return sha3(encodePooled(outOf(outcome)));
 }

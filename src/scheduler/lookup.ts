@@ -4,7 +4,7 @@ import type { MemoRow, MemoTable } from '../ledger/ledger.ts';
 import * as Key from '../receipt/key.ts';
 import * as Receipt from '../receipt/verify.ts';
 import type { Plan } from '../workflow/model.ts';
-import type { Policies } from './policies.ts';
+import type { Policies, Policy } from './policies.ts';
 import { FAILED, OK, type Result, type Via } from './state.ts';
 
 /** What look-ups need of the ledger. */
@@ -43,7 +43,7 @@ export class Lookup {
     this.#forced = forced;
     this.#clean = new Uint8Array(plan.tasks.length);
     plan.tasks.forEach((task, i) => {
-      const own = task.external.length === 0 && this.#policies.of(i).pure && this.#mayHit(i);
+      const own = task.external.length === 0 && this.#policies.of(i).pure && this.mayHit(i);
       this.#clean[i] = own && task.awaits.every(({ task: input, branch }) => branch === 'await/ok' && this.#clean[input] === 1) ? 1 : 0;
     });
   }
@@ -54,7 +54,8 @@ export class Lookup {
     return memo !== 'never' && (pure || memo === 'always');
   }
 
-  #mayHit(task: number): boolean {
+  /** Whether it may take a result that is known. */
+  mayHit(task: number): boolean {
     return this.isMemoized(task) && !this.#forced(task);
   }
 
@@ -68,10 +69,14 @@ export class Lookup {
   #declare(): Uint8Array {
     const { tasks } = this.#plan;
     const keys = new Uint8Array(tasks.length * KEY_LENGTH);
+    const conditions = new Map<Policy, Uint8Array>();
     tasks.forEach((task, i) => {
       if (this.#clean[i] !== 1) return;
+      const policy = this.#policies.of(i);
+      let known = conditions.get(policy);
+      if (known === undefined) conditions.set(policy, (known = Key.digestOf(policy)));
       const awaits = task.awaits.map((input) => keyAt(keys, input.task));
-      keys.set(Key.declared(task.task.run, task.instruction, awaits, this.#policies.of(i)), i * KEY_LENGTH);
+      keys.set(Key.declared(task.digest, awaits, known), i * KEY_LENGTH);
     });
     return keys;
   }
@@ -93,7 +98,7 @@ export class Lookup {
 
   /** Results of these tasks by resolved key. */
   byResolved(tasks: readonly { readonly task: number; readonly key: Uint8Array }[]): (Hit | undefined)[] {
-    const allowed = tasks.filter(({ task }) => this.#mayHit(task));
+    const allowed = tasks.filter(({ task }) => this.mayHit(task));
     const found = this.#find(
       'resolved',
       allowed.map(({ task }) => task),
@@ -119,7 +124,7 @@ export class Lookup {
 
   /** Whether an earlier row under this key is useless and must be replaced. */
   wasDamaged(key: Uint8Array): boolean {
-    return this.#damaged.has(hex(key));
+    return this.#damaged.size > 0 && this.#damaged.has(hex(key));
   }
 
   #find(table: MemoTable, tasks: readonly number[], keys: readonly Uint8Array[]): Map<number, Hit> {

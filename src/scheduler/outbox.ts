@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { CID } from '../ipld/cid.ts';
-import type { Change, CommitResult } from '../ledger/ledger.ts';
+import type { CommitResult } from '../ledger/ledger.ts';
 import type { BlobView } from './blob-view.ts';
+import type { Filed } from './filed.ts';
 
 interface OutboxOptions {
-  readonly commit: (changes: readonly Change[], written: readonly CID[]) => Promise<CommitResult>;
+  readonly commit: (changes: readonly Filed[], written: readonly CID[]) => Promise<CommitResult>;
   readonly blobs: BlobView;
   readonly onCommit: (tasks: readonly number[], result: CommitResult) => void;
   readonly onFailure: (cause: unknown) => void;
@@ -17,6 +18,8 @@ interface OutboxOptions {
 const LINGER = 20;
 /** Tasks after which a commit leaves all the same. */
 const MANY = 256;
+/** Tasks that may wait to be filed: some megabytes, and more than a second of the shortest. */
+const FULL = 8_192;
 
 /**
  * What a run has issued and not yet filed. Changes gather and leave in one commit, at the latest `LINGER` after the one before.
@@ -29,7 +32,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   /** Commits that hold something of a task, by task. */
   readonly #pending = new Map<number, number>();
-  #changes: Change[] = [];
+  #changes: Filed[] = [];
   #tasks: number[] = [];
   #small = new Map<string, Uint8Array>();
   #written: CID[] = [];
@@ -46,6 +49,11 @@ export class Outbox {
     return this.#commits;
   }
 
+  /** More waits to be filed than should: the ledger is slower than the run. */
+  get isFull(): boolean {
+    return this.#pending.size >= FULL;
+  }
+
   isPending(task: number): boolean {
     return this.#pending.has(task);
   }
@@ -56,7 +64,7 @@ export class Outbox {
     for (const cid of written) this.#written.push(cid);
   }
 
-  file(task: number, changes: readonly Change[]): void {
+  file(task: number, changes: readonly Filed[]): void {
     if (changes.length === 0) return;
     for (const change of changes) this.#changes.push(change);
     this.#tasks.push(task);
@@ -82,7 +90,7 @@ export class Outbox {
     this.#lastLeft = now;
     const small = this.#small;
     const tasks = this.#tasks;
-    const changes: Change[] = small.size === 0 ? this.#changes : [{ kind: 'small', blobs: small }, ...this.#changes];
+    const changes: Filed[] = small.size === 0 ? this.#changes : [{ kind: 'small', blobs: small }, ...this.#changes];
     const written = this.#written;
     this.#changes = [];
     this.#tasks = [];

@@ -23,6 +23,8 @@ export class Policies {
   readonly #semantics: (op: string) => number;
   /** Of tasks without grants: by `meta`, then by op and resource. */
   readonly #shared = new Map<IpldMap, Map<string, Policy>>();
+  /** The one asked for last: the next question is mostly about the same task, or another of its template. */
+  #last: { readonly task: Task; readonly policy: Policy } | undefined;
 
   constructor(plan: Plan, semantics: (op: string) => number) {
     this.#plan = plan;
@@ -33,12 +35,17 @@ export class Policies {
     const { task, module } = this.#plan.tasks[index]!;
     const grants = grantsOf(task);
     if (grants.length > 0) return this.#read(task, module, grants);
+    if (this.#last === undefined || !isAlike(this.#last, task, module)) this.#last = { task, policy: this.#share(task, module) };
+    return this.#last.policy;
+  }
+
+  #share(task: Task, module: CID | undefined): Policy {
     let family = this.#shared.get(task.meta);
     if (family === undefined) this.#shared.set(task.meta, (family = new Map()));
     const name = `${task.run.op} ${task.run.rsc}`;
     const known = family.get(name);
     if (known !== undefined && isSame(known.module, module)) return known;
-    const policy = this.#read(task, module, grants);
+    const policy = this.#read(task, module, []);
     family.set(name, policy);
     return policy;
   }
@@ -56,6 +63,10 @@ export class Policies {
       module,
     };
   }
+}
+
+function isAlike({ task: a, policy }: { readonly task: Task; readonly policy: Policy }, b: Task, module: CID | undefined): boolean {
+  return a === b || (a.meta === b.meta && a.run.op === b.run.op && a.run.rsc === b.run.rsc && isSame(policy.module, module));
 }
 
 function isSame(a: CID | undefined, b: CID | undefined): boolean {

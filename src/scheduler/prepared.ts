@@ -5,4 +5,6 @@ import type { Key } from '../receipt/key.ts';
 export interface Prepared {
   readonly input: Ipld;
   readonly key: Key;
+  /** When it was looked up, as the claims of the home count. */
+  readonly since: number;
 }

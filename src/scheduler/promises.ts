@@ -1,5 +1,6 @@
 import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
+import { DigestTable } from '../workflow/digest-table.ts';
 import type { Awaited, Plan } from '../workflow/model.ts';
 import { visitPromises } from '../workflow/promise.ts';
 import type { Hit, Lookup } from './lookup.ts';
@@ -9,7 +10,7 @@ import type { RunState, Settled } from './state.ts';
 export class Promises {
   readonly #state: RunState;
   /** Made at the first promise: a flat graph of a million tasks has none. */
-  #byInstruction: ReadonlyMap<string, number> | undefined;
+  #instructions: DigestTable | undefined;
   readonly #external = new Map<string, Hit>();
 
   constructor(state: RunState) {
@@ -38,22 +39,24 @@ export class Promises {
   tasksOf(outputs: Plan['outputs']): number[] {
     const found: number[] = [];
     visitPromises(Object.values(outputs), ({ instruction }) => {
-      const task = this.#taskOf(nameOf(instruction));
+      const task = this.#taskOf(instruction);
       if (task !== undefined) found.push(task);
     });
     return found;
   }
 
   given({ instruction }: Awaited): { readonly result: Settled | undefined; readonly label: string } {
-    const name = nameOf(instruction);
-    const task = this.#taskOf(name);
-    if (task === undefined) return { result: this.#external.get(name), label: instruction.toString() };
+    const task = this.#taskOf(instruction);
+    if (task === undefined) return { result: this.#external.get(nameOf(instruction)), label: instruction.toString() };
     return { result: this.#state.results[task], label: this.#state.plan.tasks[task]!.label };
   }
 
-  #taskOf(instruction: string): number | undefined {
-    this.#byInstruction ??= new Map(this.#state.plan.tasks.map((task, i) => [nameOf(task.instruction), i]));
-    return this.#byInstruction.get(instruction);
+  #taskOf({ multihash }: CID): number | undefined {
+    if (this.#instructions === undefined) {
+      this.#instructions = new DigestTable();
+      for (const { digest } of this.#state.plan.tasks) this.#instructions.add(digest);
+    }
+    return this.#instructions.find(multihash.digest);
   }
 }
 

@@ -1,10 +1,12 @@
-/** A binary max-heap of task indices by a priority fixed at the start; equal priorities leave in the order of the plan. */
+/** A binary max-heap of task indices by fixed priorities; equal ones leave in the order of the plan. */
 export class ReadyQueue {
   readonly #heap: number[] = [];
-  readonly #priority: Float64Array;
+  readonly #priorities: () => Float64Array;
+  #priority: Float64Array | undefined;
 
-  constructor(priority: Float64Array) {
-    this.#priority = priority;
+  /** `priorities` is called when two tasks have to be compared: a run that finds everything compares none. */
+  constructor(priorities: () => Float64Array) {
+    this.#priorities = priorities;
   }
 
   get size(): number {
@@ -58,7 +60,8 @@ export class ReadyQueue {
   }
 
   #before(a: number, b: number): boolean {
-    const difference = this.#priority[a]! - this.#priority[b]!;
+    const priority = (this.#priority ??= this.#priorities());
+    const difference = priority[a]! - priority[b]!;
     return difference > 0 || (difference === 0 && a < b);
   }
 }

@@ -8,6 +8,7 @@ import type { Policies } from './policies.ts';
 import type { Prepared } from './prepared.ts';
 import type { Promises } from './promises.ts';
 import type { Effects, Result, RunState } from './state.ts';
+import type { TaskSet } from './task-set.ts';
 
 /** What the parts of one coordinator share. */
 export interface RunContext {
@@ -19,9 +20,11 @@ export interface RunContext {
   readonly filing: Filing;
   readonly outbox: Outbox;
   /** Tasks whose output is wanted itself: sinks and those the named outputs await. */
-  readonly targets: ReadonlySet<number>;
-  /** Longest remaining path of each task: the most urgent runs first. */
-  readonly priority: Float64Array;
+  readonly targets: TaskSet;
+  /** Longest remaining path of each task, computed when first asked for: the most urgent runs first. */
+  readonly priorities: () => Float64Array;
+  /** How a task ended by itself in an earlier drive of this run, if it did and was not begun anew. */
+  readonly earlier: (task: number) => 'ok' | 'failed' | undefined;
   /** What is known of a task between its look-up and its end. */
   readonly prepared: Map<number, Prepared>;
 }
@@ -40,4 +43,8 @@ export interface Steps {
   queued(): number;
   /** Blobs it needs are gone. */
   remake(task: number, why: string): void;
+  /** It is ready once more, to be looked up like others. */
+  check(task: number): void;
+  /** Looks once more for a result that somebody else may have filed; true if there was one, and it is settled by it. */
+  recheck(task: number): boolean;
 }

@@ -23,7 +23,8 @@ const MOST_REMAKES = 3;
  * S2. A hit on a target counts only if its blobs are all there; elsewhere they are missed when a consumer needs them, and made again then.
  * S3. A task with grants is not resolved before the receipts of all its inputs are committed.
  * S4. Ready tasks are named in the order they would run in, and not all ahead of time: the most urgent first.
- * S5. Two tasks with the same resolved key never run at the same time in one run: the second waits for the first and takes its result.
+ * S5. Two tasks with the same resolved key never both run in one run: the second waits for the first, or takes the result that was issued and not
+ *     committed yet. (Other commands on the home: `SharedWork`.)
  */
 export class Search {
   readonly #context: RunContext;
@@ -31,7 +32,7 @@ export class Search {
   readonly #toLook = new Fifo<number>();
   readonly #toCheck: ReadyQueue;
   readonly #twins = new Twins();
-  /** Tasks whose known result is of no use, since its blobs are gone. */
+  /** Tasks whose known result is of use only if its blobs are back. */
   readonly #mustRun = new Set<number>();
   readonly #remakes = new Map<number, number>();
   /** Tasks with grants whose inputs are not committed yet. */
@@ -40,7 +41,7 @@ export class Search {
   constructor(context: RunContext, steps: Steps) {
     this.#context = context;
     this.#steps = steps;
-    this.#toCheck = new ReadyQueue(context.priority);
+    this.#toCheck = new ReadyQueue(context.priorities);
   }
 
   get isWorking(): boolean {
@@ -92,7 +93,7 @@ export class Search {
   }
 
   #isUsable(task: number, value: Ipld): boolean {
-    return !this.#mustRun.has(task) && (!this.#context.targets.has(task) || this.#isWhole(value));
+    return (!this.#mustRun.has(task) && !this.#context.targets.has(task)) || this.#isWhole(value);
   }
 
   /** A damaged tree is as good as a missing one: who made it runs again and puts it back. */
@@ -115,10 +116,25 @@ export class Search {
     const hits = lookup.byResolved(keyed);
     keyed.forEach(({ task, key }, i) => {
       const hit = hits[i];
-      if (hit !== undefined && this.#isUsable(task, hit.value)) this.#take(task, hit);
-      else if (policies.of(task).pure && this.#twins.follow(task, key)) State.start(state, task);
-      else this.#steps.enqueue(task);
+      if (hit !== undefined && this.#isUsable(task, hit.value)) return this.#take(task, hit);
+      const place = policies.of(task).pure ? this.#join(task, key) : 'lead';
+      if (place === 'lead') this.#steps.enqueue(task);
+      else if (place === 'follow') State.start(state, task);
+      else this.#take(task, place);
     });
+  }
+
+  #join(task: number, key: Uint8Array): ReturnType<Twins['join']> {
+    return this.#twins.join(task, key, (hit) => this.#context.lookup.mayHit(task) && this.#isUsable(task, hit.value));
+  }
+
+  /** Looks once more for the result of a task that was about to run; true if there is one, and the task is settled by it. */
+  recheck(task: number): boolean {
+    const { lookup, prepared } = this.#context;
+    const [hit] = lookup.byResolved([{ task, key: prepared.get(task)!.key.key }]);
+    if (hit === undefined || !this.#isUsable(task, hit.value)) return false;
+    this.#take(task, hit);
+    return true;
   }
 
   /** Resolves the inputs of a ready task. False if it cannot go on now: it waits again, is parked, or was refused. */
@@ -140,7 +156,7 @@ export class Search {
         this.#steps.refuse(task, input.failure);
         return false;
       }
-      prepared.set(task, { input: input.value, key: lookup.resolvedKey(task, input.value) });
+      prepared.set(task, { input: input.value, key: lookup.resolvedKey(task, input.value), since: options.claims.now() });
       return true;
     } catch (cause) {
       if (!isBlobTrouble(cause)) throw cause;
@@ -189,8 +205,9 @@ export class Search {
   ended(task: number, result: State.Result, key: Uint8Array | undefined): void {
     this.#mustRun.delete(task);
     if (key === undefined) return;
-    for (const twin of this.#twins.release(task, key)) {
-      if (result.status === State.OK) this.#take(twin, { ...result, via: 'resolved' });
+    const hit = result.status === State.OK ? ({ ...result, via: 'resolved' } as const) : undefined;
+    for (const twin of this.#twins.release(task, key, hit)) {
+      if (hit !== undefined) this.#take(twin, hit);
       else if (result.status === State.CANCELLED) this.#steps.finish(twin, result);
       else this.#again(twin);
     }
@@ -202,9 +219,10 @@ export class Search {
     this.check(task);
   }
 
-  /** Something was committed that parked tasks may have waited for. */
-  committed(): void {
-    const { state } = this.#context;
+  /** The results of these tasks are found by look-ups now, and parked tasks may have waited for them. */
+  committed(tasks: readonly number[]): void {
+    const { state, outbox } = this.#context;
+    for (const task of tasks) if (!outbox.isPending(task)) this.#twins.committed(task);
     for (const task of this.#parked) if (state.status[task] === State.READY) this.check(task);
     this.#parked.clear();
   }

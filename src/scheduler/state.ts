@@ -7,8 +7,8 @@ import type { Branch, Plan } from '../workflow/model.ts';
  * slots or retries: given the same calls they give the same state.
  *
  * Invariants
- * S1. A task moves idle → waiting → ready → running → settled; ready ⇄ running and running → resting → ready on retries;
- *     only `reopen` takes a settled task back to waiting.
+ * S1. A task moves idle → waiting → ready → running → settled; ready ⇄ running, and running → resting → ready on retries and while another command
+ *     does the same work; only `reopen` takes a settled task back to waiting.
  * S2. `missing[i]` of a waiting task counts the awaited tasks that are not settled; at 0 it is ready or skipped at once.
  * S3. A task that nobody demanded stays idle, and its upstream too: work behind a hit is not even looked at.
  * S4. `open` counts demanded tasks that are not settled; the run is over when it is 0.
@@ -53,6 +53,8 @@ export interface RunState {
   readonly offsets: Uint32Array;
   readonly dependents: Uint32Array;
   readonly results: (Settled | undefined)[];
+  /** Of the task that gave something last. */
+  last: Ended | undefined;
   open: number;
 }
 
@@ -74,6 +76,7 @@ export function create(plan: Plan): RunState {
     offsets,
     dependents,
     results: Array.from({ length: size }, () => undefined),
+    last: undefined,
     open: 0,
   };
 }
@@ -139,7 +142,7 @@ function finish(state: RunState, task: number, result: Result, out: Effects): vo
     const [done, how] = next;
     if (isSettled(state, done)) continue;
     state.status[done] = how.status;
-    state.results[done] = 'via' in how ? { status: how.status, value: how.value, via: how.via } : how;
+    state.results[done] = 'via' in how ? kept(state, how) : how;
     state.open--;
     out.settled.push(done);
     for (const dependent of dependentsOf(state, done)) {
@@ -150,6 +153,13 @@ function finish(state: RunState, task: number, result: Result, out: Effects): vo
       if (state.status[dependent] === READY) out.ready.push(dependent);
     }
   }
+}
+
+/** Without the receipt. Tasks that one after the other gave the same share their record: many give nothing but their success. */
+function kept(state: RunState, { status, value, via }: Ended): Settled {
+  const { last } = state;
+  if (last === undefined || last.status !== status || last.value !== value || last.via !== via) state.last = { status, value, via };
+  return state.last!;
 }
 
 /** All inputs are settled: ready, unless one of them took the other branch. */
@@ -184,7 +194,7 @@ export function start(state: RunState, task: number): void {
   state.status[task] = RUNNING;
 }
 
-/** A running task rests before its next attempt. */
+/** A running task rests before its next attempt, or while another command does the same work. */
 export function rest(state: RunState, task: number): void {
   state.status[task] = RESTING;
 }
@@ -208,12 +218,11 @@ export function reopen(state: RunState, task: number, consumer: number): Effects
   return out;
 }
 
-/** Everything that is not settled and not with a slot ends as cancelled. */
+/** Everything that was demanded and is neither settled nor with a slot ends as cancelled. What nobody demanded stays idle. */
 export function cancelPending(state: RunState): Effects {
   const out = effects();
   for (let i = 0; i < state.status.length; i++) {
-    if (state.status[i] === RUNNING || isSettled(state, i)) continue;
-    if (state.status[i] === IDLE) state.open++;
+    if (state.status[i] === IDLE || state.status[i] === RUNNING || isSettled(state, i)) continue;
     state.status[i] = CANCELLED;
     state.results[i] = { status: CANCELLED };
     state.open--;

@@ -3,24 +3,31 @@ import { failureOf } from '../receipt/out.ts';
 import type { BlobView } from './blob-view.ts';
 import type { Counts, RunOutcome, RunSummary, TaskError } from './events.ts';
 import { type Given, resolve } from './inputs.ts';
+import type { RunContext } from './run-context.ts';
 import * as State from './state.ts';
+import type { TaskSet } from './task-set.ts';
+import { unneededTasks } from './unneeded.ts';
 
-/** The state of the run when it is over, counted and with its outputs resolved. */
-export function summarize(run: {
+interface Finished {
   readonly run: string;
   readonly state: State.RunState;
+  readonly targets: TaskSet;
+  readonly earlier: RunContext['earlier'];
   readonly stopped: 'no' | 'cancelled' | 'failed';
   readonly conflicts: number;
   readonly given: Given;
   readonly blobs: BlobView;
-}): RunSummary {
+}
+
+/** The state of the run when it is over, counted and with its outputs resolved. */
+export function summarize(run: Finished): RunSummary {
   const { state, stopped } = run;
   const { outputs, unresolved } = resolveOutputs(run);
-  const errors = [...taskErrors(state), ...unresolved];
+  const errors = [...taskErrors(state), ...(stopped === 'no' || unresolved.length === 0 ? unresolved : [notMade(unresolved.length)])];
   return {
     run: run.run,
     state: outcomeOf(state, stopped, unresolved.length > 0),
-    tasks: count(state),
+    tasks: count(run),
     outputs,
     errors,
     conflicts: run.conflicts,
@@ -40,17 +47,32 @@ function isFine(state: State.RunState, sink: number): boolean {
   return result?.status === State.OK || (result?.status === State.SKIPPED && result.reason === 'branch');
 }
 
-function count(state: State.RunState): Counts {
+/** What was stopped counts as it ended in an earlier drive, if it did. */
+function count({ state, targets, earlier }: Pick<Finished, 'state' | 'targets' | 'earlier'>): Counts {
   const counts = { total: state.status.length, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
+  const stopped = (task: number): keyof Counts => STOPPED[earlier(task) ?? 'not'];
+  const isUnneeded = unneededTasks(state.plan, targets, (task) => endOf(state.results[task]) !== undefined || earlier(task) === 'ok');
   for (let i = 0; i < state.status.length; i++) {
     const result = state.results[i];
-    if (result === undefined) counts.cached++;
-    else if (result.status === State.OK) counts[result.via === 'ran' ? 'ran' : 'cached']++;
-    else if (result.status === State.FAILED) counts.failed++;
-    else if (result.status === State.SKIPPED) counts.skipped++;
-    else counts.cancelled++;
+    counts[endOf(result) ?? (result === undefined && isUnneeded(i) ? 'cached' : stopped(i))]++;
   }
   return counts;
+}
+
+const STOPPED = { ok: 'cached', failed: 'failed', not: 'cancelled' } as const;
+
+/** Undefined if it was not looked at, or stopped. */
+function endOf(result: State.Settled | undefined): 'ran' | 'cached' | 'failed' | 'skipped' | undefined {
+  switch (result?.status) {
+    case State.OK:
+      return result.via === 'ran' ? 'ran' : 'cached';
+    case State.FAILED:
+      return 'failed';
+    case State.SKIPPED:
+      return 'skipped';
+    default:
+      return undefined;
+  }
 }
 
 function taskErrors(state: State.RunState): TaskError[] {
@@ -65,6 +87,12 @@ function taskErrors(state: State.RunState): TaskError[] {
     errors.push({ task: state.plan.tasks[i]!.label, code, message, skipped: behind.get(i) ?? 0 });
   });
   return errors;
+}
+
+/** Of a run that was stopped, that it was says it all. */
+function notMade(outputs: number): TaskError {
+  const message = `${outputs === 1 ? 'one output was' : `${outputs} outputs were`} not made before the run was stopped`;
+  return { task: 'outputs', code: 'output', message, skipped: 0 };
 }
 
 function resolveOutputs({ state, given, blobs }: { state: State.RunState; given: Given; blobs: BlobView }): {

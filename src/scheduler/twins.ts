@@ -1,38 +1,68 @@
+import type { Hit } from './lookup.ts';
+
 /**
- * Tasks of one run that have the same resolved key. The first leads and runs; the others follow: they wait for it and take its result,
- * so that nothing is computed twice at the same time.
+ * Tasks of one run that have the same resolved key. The first leads and runs; the others follow: they wait for it and take its result, so that
+ * nothing is computed twice at the same time. Its result stands for the key until it is committed, which is when look-ups find it.
  */
 export class Twins {
-  readonly #families = new Map<string, { readonly leader: number; readonly followers: number[] }>();
+  readonly #families = new Map<string, Family>();
+  /** Names of families whose leader has ended. */
+  readonly #issued = new Map<number, string>();
 
-  /** True if another task with this key leads already and `task` now follows it; otherwise `task` leads. */
-  follow(task: number, key: Uint8Array): boolean {
+  /**
+   * What a task that is about to run is to do: lead, follow another with this key, which leads already, or take the result that was issued and is
+   * not committed yet, if it may.
+   */
+  join(task: number, key: Uint8Array, mayTake: (hit: Hit) => boolean): 'lead' | 'follow' | Hit {
     const name = nameOf(key);
     const family = this.#families.get(name);
-    if (family === undefined) {
-      this.#families.set(name, { leader: task, followers: [] });
-      return false;
+    if (family?.hit !== undefined && mayTake(family.hit)) return family.hit;
+    if (family === undefined || family.hit !== undefined) this.#families.set(name, { leader: task, followers: [], hit: undefined });
+    else if (family.leader !== task) {
+      family.followers.push(task);
+      return 'follow';
     }
-    if (family.leader === task) return false;
-    family.followers.push(task);
-    return true;
+    return 'lead';
   }
 
-  /** The followers of a leader that ended; none if `task` leads nobody. */
-  release(task: number, key: Uint8Array): readonly number[] {
+  /** The followers of a leader that ended, with this result if it is one; none if `task` leads nobody. */
+  release(task: number, key: Uint8Array, hit?: Hit): readonly number[] {
     const name = nameOf(key);
     const family = this.#families.get(name);
-    if (family?.leader !== task) return [];
-    this.#families.delete(name);
-    return family.followers;
+    if (family?.leader !== task || family.hit !== undefined) return [];
+    const { followers } = family;
+    if (hit === undefined) this.#families.delete(name);
+    else {
+      family.hit = hit;
+      family.followers = [];
+      this.#issued.set(task, name);
+    }
+    return followers;
+  }
+
+  /** What this task gave is found by look-ups now. */
+  committed(task: number): void {
+    const name = this.#issued.get(task);
+    if (name === undefined) return;
+    this.#issued.delete(task);
+    const family = this.#families.get(name);
+    if (family?.leader === task && family.hit !== undefined) this.#families.delete(name);
   }
 
   /** All followers; nobody leads any more. */
   releaseAll(): number[] {
     const all = [...this.#families.values()].flatMap(({ followers }) => followers);
     this.#families.clear();
+    this.#issued.clear();
     return all;
   }
+}
+
+interface Family {
+  readonly leader: number;
+  followers: number[];
+  /** The leader's result, once issued. */
+  hit: Hit | undefined;
 }
 
 function nameOf(key: Uint8Array): string {

@@ -4,14 +4,16 @@ import { CommitLine } from '../../src/agent/commit-line.ts';
 import { deferred } from '../../src/base/deferred.ts';
 import { type CID, ofBlob } from '../../src/ipld/cid.ts';
 import type { Change, CommitResult } from '../../src/ledger/ledger.ts';
+import type { Filed } from '../../src/scheduler/filed.ts';
 
 const change = (name: string): Change[] => [{ kind: 'small-delete', digests: [name] }];
 const nameOf = ([only]: readonly Change[]): string => (only?.kind === 'small-delete' ? [...only.digests].join() : '');
 const cids = (...names: string[]): CID[] => names.map((name) => ofBlob(Buffer.from(name)));
 const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Blobs become durable when the test says so. */
+/** Blobs become durable when the test says so; receipts are signed at once, unless the test says when. */
 class Sinks {
+  sign = async (changes: readonly Filed[]): Promise<readonly Change[]> => changes as readonly Change[];
   readonly settling: ReturnType<typeof deferred<void>>[] = [];
   readonly committed: string[] = [];
   readonly line = new CommitLine({
@@ -20,6 +22,7 @@ class Sinks {
       this.settling.push(settled);
       return settled.promise;
     },
+    sign: (changes) => this.sign(changes),
     commit: async (changes): Promise<CommitResult> => {
       this.committed.push(nameOf(changes));
       return { conflicts: [] };
@@ -47,6 +50,21 @@ test('a commit that waits for its blobs holds up those behind it, and blobs are 
   assert.deepEqual(committed, ['a', 'b', 'c', 'd', 'e']);
   await line.commit(change('f'), []);
   assert.deepEqual(committed.at(-1), 'f');
+});
+
+test('a commit whose receipts take long to sign holds up those behind it, which are signed meanwhile', async () => {
+  const sinks = new Sinks();
+  const signed = deferred<readonly Change[]>();
+  let count = 0;
+  const { sign } = sinks;
+  sinks.sign = (changes) => (count++ === 0 ? signed.promise : sign(changes));
+  const all = [sinks.line.commit(change('a'), []), sinks.line.commit(change('b'), [])];
+  await turns();
+  assert.deepEqual(sinks.committed, []);
+  assert.equal(count, 2);
+  signed.resolve(change('a'));
+  await Promise.all(all);
+  assert.deepEqual(sinks.committed, ['a', 'b']);
 });
 
 test('when blobs cannot be made durable, nothing that came later is committed either', async () => {

@@ -10,7 +10,6 @@ import { ROOT } from '../../scripts/run-command.ts';
 import { Engine } from '../../src/agent/engine.ts';
 import { type FinishedRun, type RunOptions, runPlan } from '../../src/agent/run-plan.ts';
 import { localSources } from '../../src/agent/sources.ts';
-import { statIndexOf } from '../../src/agent/stat-index.ts';
 import { type Ipld, isMap } from '../../src/ipld/value.ts';
 import * as Home from '../../src/ledger/home.ts';
 import { decode } from '../../src/receipt/verify.ts';
@@ -127,28 +126,28 @@ export class Place implements Disposable {
   async runHere(file: string, options: RunOptions = {}): Promise<FinishedRun> {
     await using engine = await Engine.open({ home: this.paths.home, slots: 1 });
     const path = this.at(file);
-    const sources = localSources(path, { store: engine.store, statIndex: statIndexOf(engine) });
+    const sources = localSources(path, engine);
     return await runPlan(engine, await compile(readFileSync(path, 'utf8'), { file: path, inputs: {}, sources }), options);
   }
 
   /** Every receipt, oldest first. Empty if there is no ledger yet. */
   receipts(): Filed[] {
-    return this.#query('SELECT id, cid, instruction, bytes FROM receipts ORDER BY id').map(filed);
+    return this.query('SELECT id, cid, instruction, bytes FROM receipts ORDER BY id').map(filed);
   }
 
   /** Which receipts there are, also such as cannot be decoded. */
   rawReceipts(): { readonly instruction: string }[] {
-    const rows = this.#query('SELECT instruction FROM receipts ORDER BY id');
+    const rows = this.query('SELECT instruction FROM receipts ORDER BY id');
     return rows.map(([instruction]) => ({ instruction: Buffer.from(instruction as Uint8Array).toString('hex') }));
   }
 
   runs(): { readonly run: string; readonly state: string }[] {
-    return this.#query('SELECT run, state FROM runs ORDER BY id').map(([run, state]) => ({ run: run as string, state: state as string }));
+    return this.query('SELECT run, state FROM runs ORDER BY id').map(([run, state]) => ({ run: run as string, state: state as string }));
   }
 
   /** Labels of the tasks that ended, by instruction. */
   labels(): Map<string, string> {
-    const rows = this.#query('SELECT instruction, label FROM run_tasks');
+    const rows = this.query('SELECT instruction, label FROM run_tasks');
     return new Map(rows.map(([instruction, label]) => [Buffer.from(instruction as Uint8Array).toString('hex'), label as string]));
   }
 
@@ -158,7 +157,8 @@ export class Place implements Disposable {
     db.prepare(sql).run(...parameters);
   }
 
-  #query(sql: string): readonly (readonly unknown[])[] {
+  /** Rows of the ledger as arrays; none if there is no ledger yet. */
+  query(sql: string): readonly (readonly unknown[])[] {
     try {
       using db = new DatabaseSync(this.paths.ledger, { readOnly: true, timeout: 5_000 });
       const statement = db.prepare(sql);

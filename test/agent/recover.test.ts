@@ -37,7 +37,16 @@ async function leave(place: Place, plan: Plan, { state, journal, rows = {} }: Le
   await using engine = await Engine.open({ home: place.paths.home });
   const stored = await engine.store.put(encodePlan(plan));
   await engine.ledger.commit([
-    { kind: 'run', run: RUN, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: {}, created: 1 },
+    {
+      kind: 'run',
+      run: RUN,
+      name: plan.name,
+      workflow: plan.workflow,
+      plan: stored.cid,
+      options: {},
+      tasks: plan.tasks.length,
+      created: 1,
+    },
     ...Object.entries(rows).map(([index, attempts]): RunTaskChange => ({
       kind: 'run-task',
       run: RUN,
@@ -54,7 +63,10 @@ async function leave(place: Place, plan: Plan, { state, journal, rows = {} }: Le
     ...(state === undefined ? [] : [{ kind: 'run-update', run: RUN, state } as const]),
   ]);
   const flight = Flight.open(engine.paths.flight(RUN));
-  for (const [index, attempt, back] of journal) flight[back ?? 'started'](index, attempt);
+  for (const [index, attempt, back] of journal) {
+    if (back === undefined) flight.started([{ index, attempt }]);
+    else flight.returned({ index, attempt });
+  }
   flight.close();
 }
 
@@ -166,7 +178,7 @@ test('a home whose interrupted run has lost its plan works, and the receipts are
   using place = new Place();
   const plan = planOf(1);
   await leave(place, plan, { journal: [[0, 1]] });
-  const cid = Cid.ofBlob(encodePlan(plan));
+  const cid = Cid.ofBlob(Buffer.concat(await Array.fromAsync(encodePlan(plan))));
   place.tamper('DELETE FROM small WHERE digest = ?', cid.multihash.digest);
   assert.deepEqual(await recovered(place, plan), { crashes: [], state: 'interrupted' });
   assert.ok(existsSync(place.paths.flight(RUN)));

@@ -10,8 +10,8 @@ test('attempts are read in the order they began, over several openings', () => {
   const path = folder.at('flight');
   assert.deepEqual(Flight.read(path), []);
   const flight = Flight.open(path);
-  flight.started(3, 1);
-  flight.started(999_999, 2);
+  flight.started([{ index: 3, attempt: 1 }]);
+  flight.started([{ index: 999_999, attempt: 2 }]);
   assert.deepEqual(
     Flight.read(path),
     [
@@ -23,7 +23,7 @@ test('attempts are read in the order they began, over several openings', () => {
   flight.close();
   flight.close();
   const again = Flight.open(path);
-  again.started(3, 2);
+  again.started([{ index: 3, attempt: 2 }]);
   assert.deepEqual(Flight.read(path), [
     { index: 3, attempt: 1 },
     { index: 999_999, attempt: 2 },
@@ -38,7 +38,9 @@ test('cut off at any byte it holds a beginning of what was written, and goes on 
   using folder = new Folder();
   const path = folder.at('flight');
   const flight = Flight.open(path);
-  for (let i = 0; i < 12; i++) flight.started(i * 11, i + 1);
+  for (let i = 0; i < 12; i += 3) {
+    flight.started([0, 1, 2].map((j) => ({ index: (i + j) * 11, attempt: i + j + 1 })));
+  }
   flight.close();
   const whole = readFileSync(path);
   const all = Flight.read(path);
@@ -48,7 +50,7 @@ test('cut off at any byte it holds a beginning of what was written, and goes on 
     assert.deepEqual(left, all.slice(0, left.length));
     assert.ok(left.length >= all.length * (size / whole.length) - 2);
     const resumed = Flight.open(path);
-    resumed.started(7, 9);
+    resumed.started([{ index: 7, attempt: 9 }]);
     resumed.close();
     assert.deepEqual(Flight.read(path).at(-1), { index: 7, attempt: 9 });
   }
@@ -87,7 +89,7 @@ test('a place where no journal can be, and one that was closed', () => {
   const flight = Flight.open(folder.at('flight'));
   flight.close();
   assert.throws(
-    () => flight.started(1, 1),
+    () => flight.started([{ index: 1, attempt: 1 }]),
     (error) => isDocketError(error, 'INTERNAL'),
   );
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as Cid from '../../src/ipld/cid.ts';
@@ -21,6 +22,12 @@ export class Folder implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** Has the file of a ledger hold all there is: a short log lies beside it else. Nobody else has it open. */
+export function tidy(path: string): void {
+  using db = new DatabaseSync(path);
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
 }
 
 export function bytes(text: string): Uint8Array {
@@ -73,6 +80,7 @@ export function run(id: string, name = 'a run'): Change {
     workflow: Cid.ofValueBytes(bytes(name)),
     plan: null,
     options: { slots: 2 },
+    tasks: 3,
     created: 1_700_000_000_000,
   };
 }

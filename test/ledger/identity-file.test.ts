@@ -26,7 +26,7 @@ suite('the identity file', () => {
     const bytes = Uint8Array.of(1);
     const again = await loadOrCreateIdentity(path);
     assert.equal(again.did, key.did);
-    assert(verify(key.did, bytes, again.sign(bytes)));
+    assert(verify(key.did, bytes, await again.sign(bytes)));
     assert.deepEqual(await readdir(join(path, '..')), ['identity']);
   });
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isDocketError } from '../../src/errors.ts';
 import * as Cid from '../../src/ipld/cid.ts';
+import type { Change } from '../../src/ledger/change.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { bytes, Folder, hex, key, receipt, resolved, run, runTask, small } from './helpers.ts';
 
@@ -28,7 +29,19 @@ test('receipts and what they are filed under', async () => {
   ]);
   const row = { key: key('task'), preimage: bytes('preimage of task'), receipt: cid, instruction, label: 'task', at };
   assert.deepEqual(ledger.key(key('task')), row);
-  assert.deepEqual(ledger.keyOfReceipt(cid), row);
+  const filed = { receipt: { cid, bytes: bytes('one') }, isIntact: true };
+  const rows = [
+    { ...filed, table: 'declared', key: Uint8Array.from(key('declared')), made: undefined },
+    {
+      ...filed,
+      table: 'resolved',
+      key: Uint8Array.from(key('task')),
+      made: { out: Uint8Array.from(key('x')), label: 'task', preimage: bytes('preimage of task') },
+    },
+  ];
+  assert.deepEqual(ledger.keysOfReceipt(cid), rows);
+  assert.deepEqual([...ledger.allKeys('declared'), ...ledger.allKeys('resolved')], rows);
+  assert.deepEqual([...ledger.allReceipts()], [{ id: 1, row: ledger.receipt(cid) }]);
   assert.equal(ledger.key(key('declared')), undefined);
 });
 
@@ -160,7 +173,8 @@ test('a run from its start to its end', async () => {
   await ledger.commit([{ ...run('01B', 'demo'), plan } as ReturnType<typeof run>, run('01A'), run('02A')]);
   const begun = ledger.run('01B')!;
   assert.equal(begun.state, 'running');
-  assert.deepEqual([begun.plan, begun.options, begun.finished, begun.counts, begun.outputs], [plan, { slots: 2 }, null, null, null]);
+  const none = { total: 3, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
+  assert.deepEqual([begun.plan, begun.options, begun.finished, begun.counts, begun.outputs], [plan, { slots: 2 }, null, none, null]);
   const counts = { total: 3, ran: 1, cached: 1, failed: 0, skipped: 1, cancelled: 0 };
   await ledger.commit([
     receipt('r'),
@@ -187,6 +201,22 @@ test('a run from its start to its end', async () => {
   ]);
   await ledger.commit([{ kind: 'run-update', run: '01B', state: 'running', finished: null }]);
   assert.deepEqual([ledger.run('01B')!.finished, ledger.run('01B')!.counts], [null, counts]);
+});
+
+test('a state that was to change from another stays as it is', async () => {
+  using folder = new Folder();
+  await using ledger = await Ledger.open(folder.at('ledger'));
+  await ledger.commit([run('01A'), run('01B'), { kind: 'run-update', run: '01A', state: 'completed', finished: 5 }]);
+  const cancel = (id: string): Change => ({
+    kind: 'run-update',
+    run: id,
+    state: 'cancelled',
+    from: ['running', 'interrupted'],
+    finished: 9,
+  });
+  await ledger.commit([cancel('01A'), cancel('01B')]);
+  assert.deepEqual([ledger.run('01A')!.state, ledger.run('01A')!.finished], ['completed', 5]);
+  assert.deepEqual([ledger.run('01B')!.state, ledger.run('01B')!.finished], ['cancelled', 9]);
 });
 
 test('finding runs', async () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDocketError } from '../../src/errors.ts';
+import { addRows } from '../../src/ledger/change.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { Writer } from '../../src/ledger/writer.ts';
-import { Folder, key, receipt, resolved, run, runTask } from './helpers.ts';
+import { Folder, key, receipt, resolved, run, runTask, small } from './helpers.ts';
 
 const failed = (error: unknown): boolean => isDocketError(error, 'LEDGER_FAILED');
 
@@ -69,6 +70,7 @@ test('an empty commit resolves, and so does disposing with commits under way', a
 
 test('a thread that dies fails what waits and what comes later, with the cause', async () => {
   await using writer = new Writer({ path: '/nowhere/ledger', entry: new URL('fixtures/dying-thread.ts', import.meta.url) });
+  writer.warm();
   await writer.write((add) => add([1]));
   const waiting = [writer.write((add) => add([2])), writer.check(), writer.write((add) => add([3]))];
   for (const call of await Promise.allSettled(waiting)) {
@@ -85,9 +87,53 @@ test('a thread that dies fails what waits and what comes later, with the cause',
 
 test('so does a thread that leaves', async () => {
   await using writer = new Writer({ path: '/nowhere/ledger', entry: new URL('fixtures/leaving-thread.ts', import.meta.url) });
+  writer.warm();
   await assert.rejects(
     writer.write((add) => add([1])),
     failed,
+  );
+});
+
+/** A writer on a ledger that is there, whose thread leaves at once: what is written was written without it. */
+async function threadless(path: string): Promise<Writer> {
+  await (await Ledger.open(path))[Symbol.asyncDispose]();
+  return new Writer({ path, entry: new URL('fixtures/leaving-thread.ts', import.meta.url) });
+}
+
+test('the first few batches are written without a thread', async () => {
+  using folder = new Folder();
+  const path = folder.at('ledger');
+  const texts = Array.from({ length: 8 }, (_, i) => `receipt ${i}`);
+  {
+    await using writer = await threadless(path);
+    for (const text of texts) await writer.write((add) => addRows(receipt(text), add));
+    await assert.rejects(
+      writer.write((add) => addRows(receipt('one too many'), add)),
+      failed,
+    );
+  }
+  await using ledger = await Ledger.open(path);
+  for (const text of texts) assert.notEqual(ledger.receipt(receipt(text).cid), undefined);
+});
+
+test('a large batch is left to the thread', async () => {
+  using folder = new Folder();
+  await using writer = await threadless(folder.at('ledger'));
+  await assert.rejects(
+    writer.write((add) => addRows(small(...Array.from({ length: 20 }, (_, i) => String(i).padEnd(4_000))), add)),
+    failed,
+  );
+});
+
+test('what fails without a thread fails as it does with one', async () => {
+  using folder = new Folder();
+  const path = folder.at('ledger');
+  await using writer = await threadless(path);
+  const dangling = writer.write((add) => addRows(runTask('no such run', 0), add));
+  await assert.rejects(dangling, (error) => isDocketError(error, 'INTERNAL'));
+  await assert.rejects(
+    writer.write((add) => addRows(receipt('later'), add)),
+    (error) => isDocketError(error, 'INTERNAL'),
   );
 });
 

@@ -1,7 +1,7 @@
 import { ofBlob, ofValue } from '../../src/ipld/cid.ts';
 import { type Key, keyOf } from '../../src/ipld/identity.ts';
 import { float } from '../../src/ipld/value.ts';
-import { issue, type Issued } from '../../src/receipt/issue.ts';
+import { issue, type Issued, sign } from '../../src/receipt/issue.ts';
 import type { ReceiptMeta } from '../../src/receipt/model.ts';
 import type { Outcome } from '../../src/receipt/outcome.ts';
 
@@ -25,6 +25,8 @@ export const meta: ReceiptMeta = {
 
 const ok: Outcome = { tag: 'ok', value: { exit: 0, stdout: ofBlob(Uint8Array.of(1)) } };
 
-export function issued(outcome: Outcome = ok): Issued {
-  return issue({ invocation, outcome, meta, key });
+/** A receipt with its signed bytes. */
+export async function issued(outcome: Outcome = ok): Promise<Issued & { readonly bytes: Uint8Array }> {
+  const made = issue({ invocation, outcome, meta, issuer: key.did });
+  return { ...made, bytes: await sign(made.r, key) };
 }

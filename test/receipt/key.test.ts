@@ -45,13 +45,33 @@ describe('resolved key', () => {
 });
 
 describe('declared key', () => {
-  const base = Key.declared(run, instruction, [], conditions);
+  const { digest } = Cid.ofValue('an instruction').multihash;
+  const own = Key.digestOf(conditions);
+  const base = Key.declared(digest, [], own);
+
+  const changes: Record<string, Key.Conditions> = {
+    'the module': { ...conditions, module: Cid.ofBlob(new Uint8Array(1)) },
+    'the lack of a module': { ...conditions, module: undefined },
+    'the memory cap': { ...conditions, limits: { ...conditions.limits, memory: 131072 } },
+    'the output limit': { ...conditions, limits: { ...conditions.limits, output: 2 } },
+    'the limit of open files': { ...conditions, limits: { ...conditions.limits, openFiles: 5 } },
+    'a grant': { ...conditions, grants: ['clock'] },
+    "the op's semantics": { ...conditions, semantics: 2 },
+  };
+  for (const [what, changed] of Object.entries(changes)) {
+    it(`changes with ${what}`, () => assert.notDeepEqual(Key.declared(digest, [], Key.digestOf(changed)), base));
+  }
+
+  it('changes with the instruction', () => {
+    assert.notDeepEqual(Key.declared(Cid.ofValue('another').multihash.digest, [], own), base);
+  });
 
   it('changes with the declared key of a task it awaits, so that a limit changed upstream shows', () => {
-    const one = Key.declared(run, instruction, [base], conditions);
-    const upstream = Key.declared(run, instruction, [], { ...conditions, limits: { ...conditions.limits, memory: 131072 } });
-    assert.notDeepEqual(Key.declared(run, instruction, [upstream], conditions), one);
+    const one = Key.declared(digest, [base], own);
+    const upstream = Key.declared(digest, [], Key.digestOf(changes['the memory cap']!));
+    assert.notDeepEqual(Key.declared(digest, [upstream], own), one);
     assert.notDeepEqual(one, base);
+    assert.notDeepEqual(Key.declared(digest, [base, upstream], own), Key.declared(digest, [upstream, base], own));
   });
 
   it('is never a resolved key, nor the name of an error', () => {

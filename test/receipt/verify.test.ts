@@ -9,13 +9,13 @@ import { toIpld } from '../../src/receipt/model.ts';
 import { type Check, decode, decodeAs, outAs, verify } from '../../src/receipt/verify.ts';
 import { issued, key } from './helpers.ts';
 
-const sample = issued();
+const sample = await issued();
 const plain = toIpld(sample.receipt);
 
 /** A well-signed envelope around whatever. */
-function signed(value: Ipld, signer = key): Uint8Array {
+async function signed(value: Ipld, signer = key): Promise<Uint8Array> {
   const r = encode(value);
-  return encode({ r: value, s: signer.sign(r) });
+  return encode({ r: value, s: await signer.sign(r) });
 }
 
 function checks(bytes: Uint8Array, expected = sample.cid): Check[] {
@@ -65,7 +65,7 @@ suite('Receipt.verify', () => {
     assert.deepEqual(checks(encode({ r: plain, s: new Uint8Array(64) })), ['signature']);
   });
 
-  test('a good signature does not make a bad receipt good', () => {
+  test('a good signature does not make a bad receipt good', async () => {
     const { meta, ...metaless } = plain;
     const { iss, ...issless } = plain;
     const metaMap = meta as IpldMap;
@@ -89,40 +89,40 @@ suite('Receipt.verify', () => {
       'usage without output': { ...plain, meta: { ...metaMap, usage: { wall: 1, cpu: 1, memory: 1 } } },
     };
     for (const [name, value] of Object.entries(shapes)) {
-      const bytes = signed(value);
+      const bytes = await signed(value);
       assert.deepEqual(checks(bytes, ofValue(value)), ['shape'], name);
       assert.throws(() => decode(bytes), { name: 'DocketError', code: 'IPLD_INVALID' }, name);
       assert.equal(decodeAs(ofValue(value), bytes), undefined, name);
     }
   });
 
-  test('an out of another shape is named', () => {
+  test('an out of another shape is named', async () => {
     for (const out of ['ok', [], ['ok'], ['ok', 1, 2], ['fine', 1], ['error', 1], ['error', { code: 'unheard-of', message: '' }]]) {
       const value = { ...plain, out };
-      assert.deepEqual(checks(signed(value), ofValue(value)), ['outcome']);
+      assert.deepEqual(checks(await signed(value), ofValue(value)), ['outcome']);
     }
   });
 
-  test('an issuer that is no did:key, or another', () => {
+  test('an issuer that is no did:key, or another', async () => {
     for (const iss of ['', 'did:web:example.com', key.did.slice(0, -1), `${key.did}#key`]) {
       const value = { ...plain, iss };
-      assert.deepEqual(checks(signed(value), ofValue(value)), ['issuer']);
+      assert.deepEqual(checks(await signed(value), ofValue(value)), ['issuer']);
     }
     const other = keyOf(new Uint8Array(32).fill(8));
-    assert.deepEqual(checks(signed(plain, other)), ['signature']);
+    assert.deepEqual(checks(await signed(plain, other)), ['signature']);
     const stolen = { ...plain, iss: other.did };
-    assert.deepEqual(checks(signed(stolen), ofValue(stolen)), ['signature']);
+    assert.deepEqual(checks(await signed(stolen), ofValue(stolen)), ['signature']);
   });
 
-  test('several things wrong are all named', () => {
+  test('several things wrong are all named', async () => {
     const value = { ...plain, out: ['fine', 1], iss: 'did:web:example.com' };
-    assert.deepEqual(checks(signed(value)), ['cid', 'outcome', 'issuer']);
+    assert.deepEqual(checks(await signed(value)), ['cid', 'outcome', 'issuer']);
   });
 
-  test('keys that a later version adds to meta are let pass, and kept', () => {
+  test('keys that a later version adds to meta are let pass, and kept', async () => {
     const value = { ...plain, meta: { ...(plain.meta as IpldMap), region: 'north' } };
-    assert.deepEqual(checks(signed(value), ofValue(value)), []);
-    assert.deepEqual(toIpld(decode(signed(value)).receipt), value);
+    assert.deepEqual(checks(await signed(value), ofValue(value)), []);
+    assert.deepEqual(toIpld(decode(await signed(value)).receipt), value);
   });
 
   test('a sound receipt under another CID is not that one', () => {

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { deferred } from '../../src/base/deferred.ts';
 import * as Receipt from '../../src/receipt/verify.ts';
 import type { SlotEnd } from '../../src/runner/slot.ts';
-import type { Change } from '../../src/ledger/ledger.ts';
 import { Bench, type Behavior, ended, gives, nameOf } from './harness.ts';
 import { planOf, type Sketch } from './helpers.ts';
 
@@ -185,7 +184,6 @@ describe('coordinator', () => {
       { name: 'granted', awaits: ['a'], op: 'wasi/run', input: { grant: ['clock'] } },
     ]);
     const held = deferred<void>();
-    const { ledger } = bench;
     await bench.run(
       plan,
       (job, name, signal) => {
@@ -194,10 +192,10 @@ describe('coordinator', () => {
         return one(job, name, signal);
       },
       {
-        commit: async (changes: readonly Change[]) => {
+        commit: async (changes) => {
           // The first commit is the one of `a`; it is held back until the pure task has started.
           if (!order.includes('pure')) await held.promise;
-          const result = await ledger.commit(changes.filter((change) => change.kind !== 'run-task'));
+          const result = await bench.commit(changes);
           order.push('committed');
           return result;
         },
@@ -205,6 +203,32 @@ describe('coordinator', () => {
     );
     assert.ok(order.indexOf('pure') < order.indexOf('committed'));
     assert.ok(order.indexOf('granted') > order.indexOf('committed'));
+  });
+
+  it('gets only so far ahead of a ledger that is slow', async () => {
+    await using bench = await Bench.open();
+    const plan = planOf(wide(10_000));
+    let begun = 0;
+    let filed = 0;
+    let ahead = 0;
+    const nothingBegins = async (): Promise<void> => {
+      for (let seen = -1; seen !== begun;) {
+        seen = begun;
+        for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const result = await bench.run(plan, one, {
+      onEvent: ({ kind }) => {
+        if (kind === 'started') ahead = Math.max(ahead, ++begun - filed);
+      },
+      commit: async (changes) => {
+        await nothingBegins();
+        filed += changes.filter(({ kind }) => kind === 'unsigned').length;
+        return await bench.commit(changes);
+      },
+    });
+    assert.equal(result.tasks.ran, plan.tasks.length);
+    assert.ok(ahead > 1_000 && ahead < 9_000, `${ahead} tasks ahead`);
   });
 
   it('ends with the failure of the ledger, and hangs nowhere', async () => {

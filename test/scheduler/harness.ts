@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../../src/base/clock.ts';
 import { generateSeed, keyOf } from '../../src/ipld/identity.ts';
 import { type Ipld, isMap } from '../../src/ipld/value.ts';
-import { type Change, Ledger } from '../../src/ledger/ledger.ts';
+import { Claims } from '../../src/ledger/claims.ts';
+import { type CommitResult, Ledger } from '../../src/ledger/ledger.ts';
 import type { Outcome } from '../../src/receipt/outcome.ts';
 import type { Job } from '../../src/runner/job.ts';
 import type { SlotEnd } from '../../src/runner/slot.ts';
@@ -14,6 +15,7 @@ import { Coordinator } from '../../src/scheduler/coordinator.ts';
 import type { CoordinatorOptions } from '../../src/scheduler/coordinator-options.ts';
 import type { Lease, SlotSource } from '../../src/scheduler/crew.ts';
 import type { RunEvent, RunSummary } from '../../src/scheduler/events.ts';
+import { type Filed, signAll } from '../../src/scheduler/filed.ts';
 import type { Plan } from '../../src/workflow/model.ts';
 
 /** What a job does here: the ends of a slot, chosen by the test. The function's name is the task's label. */
@@ -85,16 +87,20 @@ export class Bench implements AsyncDisposable {
   readonly ledger: Ledger;
   /** Small blobs that are gone although the ledger would have them. */
   readonly collected = new Set<string>();
+  /** Where runs of this bench, which may go on at the same time, claim their work. */
+  readonly locks: string;
   readonly #dir: string;
-  readonly #signer = keyOf(generateSeed());
+  readonly #key = keyOf(generateSeed());
 
   private constructor(dir: string, ledger: Ledger) {
     this.#dir = dir;
+    this.locks = join(dir, 'locks');
     this.ledger = ledger;
   }
 
   static async open(): Promise<Bench> {
     const dir = await mkdtemp(join(tmpdir(), 'docket-scheduler-'));
+    await mkdir(join(dir, 'locks'));
     return new Bench(dir, await Ledger.open(join(dir, 'ledger.sqlite')));
   }
 
@@ -107,11 +113,12 @@ export class Bench implements AsyncDisposable {
     const slots = new ScriptedSlots(count, behave);
     const events: RunEvent[] = [];
     const { ledger } = this;
+    using claims = new Claims(this.locks);
     const coordinator = new Coordinator({
       run: 'RUN',
       plan,
       memo: ledger,
-      commit: (changes: readonly Change[]) => ledger.commit(changes.filter((change) => change.kind !== 'run-task')),
+      commit: (changes) => this.commit(changes),
       blobs: new BlobView({
         small: (digest) => (this.collected.has(digest) ? undefined : ledger.small.get(digest)),
         has: (cid) => {
@@ -122,14 +129,15 @@ export class Bench implements AsyncDisposable {
         },
         read: (cid) => ledger.small.get(Buffer.from(cid.multihash.digest).toString('hex'))!,
       }),
-      signer: this.#signer,
+      issuer: this.#key.did,
       slots,
+      claims,
       size: count,
       semantics: () => 1,
       forced: () => false,
       failFast: false,
       expected: () => undefined,
-      flight: () => {},
+      flight: { started() {}, returned() {} },
       onEvent: (event) => events.push(event),
       clock: systemClock,
       version: '0',
@@ -138,6 +146,11 @@ export class Bench implements AsyncDisposable {
     });
     const summary = await coordinator.run();
     return { ...summary, started: slots.started, most: slots.most, events };
+  }
+
+  /** The rows of tasks are left out, since there is no run to file them under. */
+  async commit(changes: readonly Filed[]): Promise<CommitResult> {
+    return await this.ledger.commit((await signAll(changes, this.#key)).filter((change) => change.kind !== 'run-task'));
   }
 
   /** Changes the ledger behind its back. */

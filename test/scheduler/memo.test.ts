@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { deferred } from '../../src/base/deferred.ts';
 import * as Cid from '../../src/ipld/cid.ts';
 import type { Ipld } from '../../src/ipld/value.ts';
 import { isMap } from '../../src/ipld/value.ts';
@@ -34,6 +35,26 @@ describe('memo: a hit gives what running would have given', () => {
     const result = await bench.run(plan, (job) => gives(nameOf(job) === 'a' ? 7 : 8)(job), { count: 4 });
     assert.equal(result.started.filter((name) => name === 'x').length, 1);
     assert.equal(result.tasks.ran + result.tasks.cached, 4);
+  });
+
+  it('runs the same work once when a task wants it after it was done and before that is committed', async () => {
+    await using bench = await Bench.open();
+    const plan = planOf([
+      { name: 'a1', input: { func: 'a' } },
+      { name: 'x', awaits: ['a1'], input: { func: 'x' } },
+      { name: 'late', awaits: ['x'] },
+      { name: 'y', awaits: ['late'], input: { func: 'x' } },
+    ]);
+    // Nothing is committed before all is settled; `late` gives what `a1` gave, so that y is the work of x.
+    const settled = deferred<void>();
+    const result = await bench.run(plan, (job) => gives(nameOf(job) === 'x' ? 8 : 7)(job), {
+      commit: (changes) => settled.promise.then(() => bench.commit(changes)),
+      onEvent: (event) => {
+        if (event.kind === 'settled' && event.task === indexOf(plan, 'y')) settled.resolve();
+      },
+    });
+    assert.deepEqual(result.started, ['a', 'x', 'late']);
+    assert.deepEqual(result.tasks, { total: 4, ran: 3, cached: 1, failed: 0, skipped: 0, cancelled: 0 });
   });
 
   it('stops at a step whose output is the same: early cut-off', async () => {

@@ -7,7 +7,7 @@ describe('ready queue', () => {
   it('gives tasks by priority, then in the order of the plan, for any pushes and pops', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 60 }), fc.array(fc.boolean()), (priorities, pops) => {
-        const queue = new ReadyQueue(Float64Array.from(priorities));
+        const queue = new ReadyQueue(() => Float64Array.from(priorities));
         const inside = new Set<number>();
         const best = (): number => [...inside].sort((a, b) => priorities[b]! - priorities[a]! || a - b)[0]!;
         const popOne = (): void => {

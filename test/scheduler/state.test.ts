@@ -81,12 +81,14 @@ describe('run state', () => {
     assert.equal(state.open, 0);
   });
 
-  it('cancels everything that is not with a slot', () => {
-    const plan = planOf([{ name: 'a' }, { name: 'b' }, { name: 'c', awaits: ['a', 'b'] }]);
-    const { state } = demandAll(plan);
+  it('cancels everything that was demanded and is not with a slot', () => {
+    const plan = planOf([{ name: 'a' }, { name: 'b' }, { name: 'c', awaits: ['a', 'b'] }, { name: 'd' }]);
+    const state = State.create(plan);
+    for (const task of [0, 1, 2]) State.demand(state, task);
     State.start(state, 0);
-    State.cancelPending(state);
-    assert.equal(state.open, 1);
+    State.rest(state, 1);
+    assert.deepEqual(State.cancelPending(state).settled, [1, 2]);
+    assert.deepEqual([state.open, state.status[3]], [1, State.IDLE]);
     State.settle(state, 0, { status: State.CANCELLED });
     assert.equal(state.open, 0);
     assert.equal(state.status[2], State.CANCELLED);

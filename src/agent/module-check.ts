@@ -1,0 +1,57 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolders } from '../base/make-folders.ts';
+import { DocketError, isDocketError, systemCode } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import { MOST_MODULE_BYTES } from '../runner/module-bounds.ts';
+import { digestHex } from '../store/digest.ts';
+import type { Engine } from './engine.ts';
+
+/**
+ * Looks into a module before anything is run, so that a broken one is a fault of the file that names it and not of the tasks. An empty file
+ * in the home remembers each that was let in, so that it is decoded once and the decoder is not even loaded afterwards. Nothing is trusted
+ * because of such a mark: a slot process decodes each module anew.
+ *
+ * Throws `MODULE_INVALID`, which calls it `name`, and what the store throws. One that is not in the store is not judged.
+ */
+export async function checkModule({ paths, store }: Pick<Engine, 'paths' | 'store'>, cid: Cid.CID, name: string): Promise<void> {
+  if (!Cid.isStored(cid)) return;
+  const mark = join(paths.modules, digestHex(cid));
+  if (existsSync(mark)) return;
+  let bytes: Uint8Array;
+  try {
+    bytes = await store.read(cid, { limit: MOST_MODULE_BYTES });
+  } catch (error) {
+    if (isDocketError(error, 'BLOB_MISSING')) return;
+    if (isDocketError(error, 'BLOB_TOO_LARGE')) throw invalid(`${name} is too large for a module: ${error.message}`, 'Check the path.');
+    throw error;
+  }
+  const { prepare } = await import('../sandbox/module/prepare.ts');
+  try {
+    prepare(bytes);
+  } catch (error) {
+    if (!isDocketError(error, 'MODULE_INVALID')) throw error;
+    throw invalid(`${name}: ${error.message}`, adviceOn(bytes) ?? error.next, error);
+  }
+  remember(paths.modules, mark);
+}
+
+/** Where the home cannot be written the module is decoded again next time. */
+function remember(folder: string, mark: string): void {
+  try {
+    makeFolders(folder, 0o700);
+    writeFileSync(mark, '', { mode: 0o600 });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}
+
+function adviceOn(bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return 'The file is empty: build it again, or check the path.';
+  const head = Buffer.from(bytes.subarray(0, 4096)).toString('latin1');
+  return /^\s*(;;.*\s*)*\(module\b/.test(head) ? 'This is WebAssembly text: make a binary of it first, as with wat2wasm.' : undefined;
+}
+
+function invalid(message: string, next: string, cause?: DocketError): DocketError {
+  return new DocketError('MODULE_INVALID', message, { next, ...(cause === undefined ? {} : { cause, details: cause.details }) });
+}

@@ -1,0 +1,23 @@
+import type { RunCounts } from '../ledger/change.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { RunRow, RunTally } from '../ledger/runs.ts';
+
+/** How the tasks of a run ended. Of one that goes on or was cut off: so far, by the rows there are; a task that nobody looked at yet has none. */
+export function runCounts(
+  ledger: Pick<Ledger, 'runTally'>,
+  { run, state, counts }: Pick<RunRow, 'run' | 'state' | 'counts'>,
+): RunCounts | null {
+  if (state !== 'running' && state !== 'interrupted') return counts;
+  const sums = { ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
+  let rows = 0;
+  for (const tally of ledger.runTally(run)) {
+    sums[kindOf(tally)] += tally.count;
+    rows += tally.count;
+  }
+  return { total: counts?.total ?? rows, ...sums };
+}
+
+function kindOf({ state, via }: Pick<RunTally, 'state' | 'via'>): keyof Omit<RunCounts, 'total'> {
+  if (state === 'ok') return via === 'ran' ? 'ran' : 'cached';
+  return state;
+}
