@@ -15,7 +15,7 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
   ],
   trap: [
     'The program trapped: `unreachable`, a division by zero, an access outside of its memory.',
-    'It is a fault in the program; the message names the trap.',
+    'It is a fault in the program; the message names the trap. A program that is refused more memory often traps too: if it held at least half of its limit, the message says so.',
     true,
   ],
   invalid: [
@@ -28,7 +28,11 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     'Raise the limit, or let it write less.',
     true,
   ],
-  'limit/memory': ['It wanted more memory than `limits.memory` allows, and gave up.', 'Raise the limit.', true],
+  'limit/memory': [
+    'Its module starts with more memory than `limits.memory` allows. (One that asks for more while it runs is told no: `memory.grow` gives −1. Most programs then trap, or exit with a status of their own.)',
+    'Raise the limit.',
+    true,
+  ],
   'limit/stack': [
     'Its calls nested deeper than the engine can hold. How deep that is depends on how far the code was optimized.',
     'It most likely recurses without end.',

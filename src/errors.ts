@@ -55,7 +55,7 @@ export const ERROR_CODES = {
   INPUT_CHANGED: { summary: 'An input file changed while it was being read.', next: 'Run again when nothing writes to it.' },
   INPUT_UNREADABLE: { summary: 'An input file or folder is missing or cannot be read.', next: 'Check the path and its permissions.' },
   INPUT_ESCAPES: {
-    summary: 'A symlink in an input folder points outside of it.',
+    summary: 'An input lies outside of the folders a workflow may read, or a symlink in an input folder points outside of it.',
     next: 'Remove the link, or name its target as an input of its own.',
   },
   // -- ledger and home

@@ -3,7 +3,7 @@ import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, sep } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
@@ -168,6 +168,37 @@ test('without a Node that can run it, it says what to do', () => {
   assert.deepEqual([status, stdout], [1, '']);
   assert.match(stderr, /needs Node\.js 24 or newer/);
 });
+
+const KINDS = `
+import picomatch from 'picomatch';
+import { CID } from 'multiformats/cid';
+import { sep } from 'node:path';
+import { above, again } from '../above.EXT';
+const { late } = await import('./late.EXT');
+const { default: yaml } = await import('yaml');
+process.stdout.write(JSON.stringify([typeof picomatch, typeof CID.parse, sep, above, again === CID, late, typeof yaml.parse]));
+`;
+
+for (const [where, extension] of [
+  ['src', 'ts'],
+  ['dist', 'js'],
+] as const) {
+  test(`imports of every kind are found from ${where}, each module once`, () => {
+    const root = join(folder, `imports-${where}`);
+    cpSync(join(ROOT, 'bin'), join(root, 'bin'), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+    mkdirSync(join(root, where, 'cli'), { recursive: true });
+    writeFileSync(join(root, 'package.json'), '{"type":"module"}');
+    writeFileSync(join(root, where, 'cli', `main.${extension}`), KINDS.replaceAll('EXT', extension));
+    writeFileSync(join(root, where, 'cli', `late.${extension}`), `export { above as late } from '../above.${extension}';`);
+    writeFileSync(
+      join(root, where, `above.${extension}`),
+      `export { CID as again } from 'multiformats/cid'; export const above = 'above';`,
+    );
+    const { stdout, stderr } = run([process.execPath, join(root, 'bin', 'docket')], []);
+    assert.equal(stdout, JSON.stringify(['function', 'function', sep, 'above', true, 'above', 'function']), stderr);
+  });
+}
 
 test('a published package runs from dist', () => {
   const root = join(folder, 'node_modules', 'docket');

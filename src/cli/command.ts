@@ -48,8 +48,8 @@ export interface Command {
   readonly rest?: boolean;
   /** What to do about a word too many. */
   readonly tooMany?: string;
-  /** Exit status of every failure that is Docket's own or the call's; default: the error's. */
-  readonly failure?: number;
+  /** Exit status of a failure that is Docket's own or the call's; default: the error's. */
+  readonly failure?: (error: unknown) => number;
   /** Gives the exit status. */
   run(call: Call): Promise<number>;
 }

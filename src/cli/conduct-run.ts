@@ -1,8 +1,9 @@
 import type { Engine } from '../agent/engine.ts';
-import type { FinishedRun, RunOptions } from '../agent/run-plan.ts';
+import { type FinishedRun, resumeRun, type RunOptions, runPlan } from '../agent/run-plan.ts';
 import type { RunOutcome } from '../scheduler/events.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Call, OptionSpecs } from './command.ts';
+import { deliverWhole } from './healing.ts';
 import { prepareOut, writeOutputs } from './outputs.ts';
 import { counted, countsLine, errorLines, jsonable, jsonLine, printable, secondsText } from './present.ts';
 import { printOutputs } from './print-outputs.ts';
@@ -17,18 +18,73 @@ export const RUN_OPTIONS = {
 
 const STATUS: Readonly<Record<RunOutcome, number>> = { completed: 0, failed: 1, cancelled: 130 };
 
-/** Drives a run to its end: progress on stderr, the outcome on stdout, outputs in `--out`. Gives the exit status. */
-export async function conductRun(
-  call: Call,
-  engine: Engine,
-  plan: Plan,
-  start: (hooks: Pick<RunOptions, 'onEvent' | 'onRun' | 'signal'>) => Promise<FinishedRun>,
-): Promise<number> {
-  const { stdout, stderr } = call.streams;
+type Start = (hooks: Pick<RunOptions, 'onEvent' | 'onRun' | 'signal'>) => Promise<FinishedRun>;
+
+interface Conduct {
+  readonly plan: Plan;
+  /** Of the run, as asked for. */
+  readonly slots?: number | undefined;
+  readonly start: Start;
+  /** Imports the inputs of the plan once more, from the files they came from; gives the plan made of them now. Default: they are not to be had. */
+  readonly importAgain?: () => Promise<Plan>;
+}
+
+/**
+ * Drives a run to its end: progress on stderr, the outcome on stdout, outputs in `--out`. Inputs that turn out damaged are imported again and the run
+ * goes on; outputs that do are made again by another run. Gives the exit status.
+ */
+export async function conductRun(call: Call, engine: Engine, conduct: Conduct): Promise<number> {
   const out = call.value('out');
   // Before the work, which may take hours.
   if (out !== undefined) await prepareOut(out);
-  const finished = await watched(call, engine, plan, start);
+  const { plan, slots, start } = conduct;
+  const first = await watched(call, engine, plan, start);
+  const finished = (await mended(call, engine, conduct, first)) ?? first;
+  return await deliver(call, engine, { plan: async () => plan, slots, finished });
+}
+
+/** The run taken up again, if it failed for want of inputs that can be had once more. */
+async function mended(call: Call, engine: Engine, conduct: Conduct, { state, run, errors }: FinishedRun): Promise<FinishedRun | undefined> {
+  const { plan, importAgain, slots } = conduct;
+  const mayBeBlobs = state === 'failed' && errors.some(({ code }) => code === 'invalid' || code === 'lost');
+  if (!mayBeBlobs || importAgain === undefined) return undefined;
+  const { missingInputs } = await import('../agent/missing-inputs.ts');
+  const missing = await missingInputs(engine, plan);
+  if (missing.length === 0) return undefined;
+  const again = await importAgain();
+  // A file that changed meanwhile makes another workflow; that one is for the next run.
+  if (!again.workflow.equals(plan.workflow) || (await missingInputs(engine, plan)).length === missing.length) return undefined;
+  call.streams.stderr.write(
+    `docket: ${counted(missing.length, 'input')} had been damaged and ${missing.length === 1 ? 'was' : 'were'} read again: the run goes on\n`,
+  );
+  return await watched(call, engine, plan, (hooks) =>
+    resumeRun(engine, run, plan, { ...(slots === undefined ? {} : { slots }), ...hooks }),
+  );
+}
+
+interface Delivery extends Pick<Conduct, 'slots'> {
+  readonly finished: FinishedRun;
+  readonly plan: () => Promise<Plan>;
+}
+
+/** Tells how a run ended, and puts its outputs where the call wants them. Gives the exit status. */
+export async function deliver(call: Call, engine: Engine, { plan, slots, finished }: Delivery): Promise<number> {
+  let current = finished;
+  return await deliverWhole(
+    () => deliverOnce(call, engine, current),
+    async ({ message }) => {
+      call.streams.stderr.write(`docket: ${printable(message)}; it is made again\n`);
+      const whole = await plan();
+      current = await watched(call, engine, whole, (hooks) =>
+        runPlan(engine, whole, { ...(slots === undefined ? {} : { slots }), ...hooks }),
+      );
+    },
+  );
+}
+
+async function deliverOnce(call: Call, engine: Engine, finished: FinishedRun): Promise<number> {
+  const { stdout, stderr } = call.streams;
+  const out = call.value('out');
   const { run, workflow, state, tasks, errors, seconds } = finished;
   stderr.write(summaryText(finished));
   if (out !== undefined && state !== 'cancelled') {
@@ -42,15 +98,18 @@ export async function conductRun(
   return STATUS[state];
 }
 
-async function watched(call: Call, engine: Engine, plan: Plan, start: Parameters<typeof conductRun>[3]): Promise<FinishedRun> {
+async function watched(call: Call, engine: Engine, plan: Plan, start: Start): Promise<FinishedRun> {
   const progress = progressFor(plan, call, () => engine.clock.monotonic());
+  const stopping = (): void => progress.stopping();
+  call.signal.addEventListener('abort', stopping);
   try {
     return await start({
       onEvent: (event) => progress.event(event),
-      onRun: (run) => call.streams.stderr.write(`run ${run}: ${printable(plan.name)}, ${counted(plan.tasks.length, 'task')}\n`),
+      onRun: (run) => progress.tell(`run ${run}: ${printable(plan.name)}, ${counted(plan.tasks.length, 'task')}`),
       signal: call.signal,
     });
   } finally {
+    call.signal.removeEventListener('abort', stopping);
     progress.stop();
   }
 }

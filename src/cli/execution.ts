@@ -1,10 +1,13 @@
+import { createReadStream, statSync } from 'node:fs';
 import type { Engine } from '../agent/engine.ts';
 import type { Execution } from '../agent/exec-plan.ts';
+import { checkModule } from '../agent/module-check.ts';
 import { statIndexOf } from '../agent/stat-index.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
-import { importFile, importFolder } from '../store/import.ts';
+import { importFile, importFolder, type ImportOptions } from '../store/import.ts';
+import { inputFailure } from '../store/input-file.ts';
 import { type Limits, toMeta } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
 import { didYouMean } from '../workflow/suggest.ts';
@@ -38,7 +41,7 @@ export function parseExecCall(call: Call): ExecCall {
   return { module, dirs: parseDirs(call), env: pairs(call, 'env'), stdin: call.value('stdin'), grants: parseGrants(call), limits };
 }
 
-/** Imports the files it names. Throws as `importFile` and `importFolder`. */
+/** Imports the files it names. Throws as `importFile` and `importFolder`, and `MODULE_INVALID`. */
 export async function importExecution(
   call: Call,
   engine: Engine,
@@ -48,7 +51,7 @@ export async function importExecution(
   const files: Record<string, CID> = {};
   for (const { host, guest } of dirs) files[guest] = (await importFolder(engine.store, host, options)).cid;
   return {
-    module: (await importFile(engine.store, module, options)).cid,
+    module: await importModule(engine, module, options),
     args: call.rest ?? [],
     env,
     stdin: await importStdin(call, engine, stdin, options),
@@ -59,15 +62,39 @@ export async function importExecution(
   };
 }
 
-async function importStdin(
-  call: Call,
-  engine: Engine,
-  file: string | undefined,
-  options: Parameters<typeof importFile>[2],
-): Promise<Ipld | undefined> {
+async function importModule(engine: Engine, path: string, options: ImportOptions): Promise<CID> {
+  const { cid } = await importFile(engine.store, path, options);
+  await checkModule(engine, cid, path);
+  return cid;
+}
+
+/** Other names of our stdin, which cannot be opened anew where it is a socket. */
+const STDIN = new Set(['-', '/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']);
+
+/** Whether all it names can be read a second time. */
+export function canImportAgain({ stdin }: ExecCall): boolean {
+  return stdin === undefined || (!STDIN.has(stdin) && !isStream(stdin));
+}
+
+async function importStdin(call: Call, engine: Engine, file: string | undefined, options: ImportOptions): Promise<Ipld | undefined> {
   if (file === undefined) return undefined;
-  if (file !== '-') return (await importFile(engine.store, file, options)).cid;
-  return (await engine.store.put(call.streams.stdin as AsyncIterable<Uint8Array>, { signal: call.signal })).cid;
+  if (!STDIN.has(file) && !isStream(file)) return (await importFile(engine.store, file, options)).cid;
+  const source = STDIN.has(file) ? (call.streams.stdin as AsyncIterable<Uint8Array>) : createReadStream(file);
+  try {
+    return (await engine.store.put(source, { signal: call.signal })).cid;
+  } catch (error) {
+    throw inputFailure(error, file);
+  }
+}
+
+/** A pipe, as of `<(command)`, or a device. False also if it cannot be known: reading will say why. */
+function isStream(path: string): boolean {
+  try {
+    const stats = statSync(path);
+    return stats.isFIFO() || stats.isCharacterDevice();
+  } catch {
+    return false;
+  }
 }
 
 function parseDirs(call: Call): Mount[] {

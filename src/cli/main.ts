@@ -2,7 +2,6 @@ import { DocketError, isDocketError } from '../errors.ts';
 import { didYouMean } from '../workflow/suggest.ts';
 import { type Command, helpText, type Streams } from './command.ts';
 import { parse } from './parse.ts';
-import { reportError } from './report-error.ts';
 
 /** Every command, imported only when called: `docket --version` must not load a workflow compiler. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
@@ -31,7 +30,6 @@ function stopSignal(): AbortSignal {
   const stop = (signal: keyof typeof STOPS): void => {
     if (controller.signal.aborted) process.exit(STOPS[signal]);
     controller.abort(new DocketError('CANCELLED', `stopped by ${signal}`, { details: { signal }, next: '' }));
-    if (streams.stderr.isTTY) streams.stderr.write('\nstopping; once more to kill\n');
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   return controller.signal;
@@ -80,8 +78,8 @@ async function call(name: string, args: readonly string[]): Promise<number> {
     }
     return statusAfter(await command.run({ ...parsed, streams, signal, env: process.env }), signal);
   } catch (error) {
-    const status = failed(error, args);
-    return status === CANCELLED ? statusAfter(status, signal) : (command.failure ?? status);
+    const status = await failed(error, args);
+    return status === CANCELLED ? statusAfter(status, signal) : (command.failure?.(error) ?? status);
   }
 }
 
@@ -100,8 +98,9 @@ async function main(args: readonly string[]): Promise<number> {
   return call(first, others);
 }
 
-/** Reports a failure and gives the exit status it stands for. */
-function failed(error: unknown, args: readonly string[]): number {
+/** Reports a failure and gives the exit status it stands for. How errors are printed is loaded only now. */
+async function failed(error: unknown, args: readonly string[]): Promise<number> {
+  const { reportError } = await import('./report-error.ts');
   const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   reportError(error, streams, { json: own.includes('--json') });
   return isDocketError(error) ? error.exit : 70;
@@ -109,16 +108,24 @@ function failed(error: unknown, args: readonly string[]): number {
 
 /** A reader that went away (`docket runs | head`) ends us quietly, as it ends other programs: what is finished is filed. */
 streams.stdout.on('error', (cause: NodeJS.ErrnoException) => {
-  if (cause.code !== 'EPIPE')
-    reportError(new DocketError('OUTPUT_UNWRITABLE', `cannot write to stdout: ${cause.message}`, { next: '' }), streams, { json: false });
-  process.exit(cause.code === 'EPIPE' ? STOPS.SIGPIPE : 1);
+  if (cause.code === 'EPIPE') process.exit(STOPS.SIGPIPE);
+  const error = new DocketError('OUTPUT_UNWRITABLE', `cannot write to stdout: ${cause.message}`, { next: '' });
+  void failed(error, []).then(() => process.exit(1));
 });
 /** Nobody reads what we tell; that is no reason to stop working. */
 streams.stderr.on('error', () => {});
+
+/** Waits until whoever reads it has taken what was written: pipes take it at once on Linux only. */
+async function taken(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}
 
 const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
 } catch (error) {
-  process.exitCode = failed(error, args);
+  process.exitCode = await failed(error, args);
 }
+await Promise.all([taken(streams.stdout), taken(streams.stderr)]);
+// A process that runs out takes its heap down piece by piece, which takes milliseconds.
+process.exit();

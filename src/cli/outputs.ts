@@ -7,7 +7,6 @@ import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
-import { exportBlob, exportTree } from '../store/export.ts';
 import type { Store } from '../store/store.ts';
 
 /** Makes the folder of `--out`, or throws `OUTPUT_UNWRITABLE`: to be called before the work whose outputs go there. */
@@ -41,6 +40,8 @@ async function attempt(path: string, work: () => Promise<void>): Promise<void> {
 }
 
 async function write(store: Store, value: Ipld, path: string): Promise<void> {
+  // Loaded only here: most runs write no files.
+  const { exportBlob, exportTree } = await import('../store/export.ts');
   const file = fileEntry(value);
   if (file !== undefined) await exportBlob(store, file.cid, path, { replace: true, executable: file.executable });
   else if (isLink(value) && Cid.isTree(value)) await exportTree(store, value, path, { replace: true });

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { DocketError } from '../errors.ts';
 import { didYouMean } from '../workflow/suggest.ts';
 import { type Call, type Command, COMMON_OPTIONS, type OptionSpec, type OptionSpecs } from './command.ts';
@@ -64,6 +63,8 @@ function tokensOf(args: readonly string[], specs: OptionSpecs): readonly Token[]
     option,
     { type: type === 'flag' ? ('boolean' as const) : ('string' as const), ...(short === undefined ? {} : { short }) },
   ]);
+  // Asked for and not imported: importing node:util evaluates every lazy part of it, which takes as long as all the rest of parsing.
+  const { parseArgs } = process.getBuiltinModule('node:util');
   return parseArgs({ args: [...args], strict: false, allowPositionals: true, tokens: true, options: Object.fromEntries(options) }).tokens;
 }
 

@@ -35,7 +35,8 @@ function problemText({ code, message, place, next = ERROR_CODES[code].next, caus
   return `${lines(what)} [${code}]\n${more}${next === '' ? '' : `  ${lines(next)}\n`}`;
 }
 
-function documentOf({ code, message, place, next = ERROR_CODES[code].next }: Reported): Record<string, unknown> {
+/** An error as it stands in JSON documents. */
+export function documentOf({ code, message, place, next = ERROR_CODES[code].next }: Reported): Record<string, unknown> {
   return { code, message, place: place ?? null, next };
 }
 
@@ -46,6 +47,6 @@ function lines(text: string): string {
 
 /** What the system says of a failed call helps a reader; a library's own wording does not, nor that a file is missing once more. */
 function tellsMore(cause: unknown, message: string): cause is Error {
-  const code = systemCode(cause);
-  return cause instanceof Error && code !== undefined && code !== 'ENOENT' && !isDocketError(cause) && !message.includes(cause.message);
+  if (!(cause instanceof Error) || typeof (cause as { syscall?: unknown }).syscall !== 'string') return false;
+  return systemCode(cause) !== 'ENOENT' && !message.includes(cause.message);
 }

@@ -44,8 +44,7 @@ export async function exportTree(store: Store, cid: CID, dir: string, options: E
   const tree = await Tree.read(store, cid);
   const entries = Object.entries(tree);
   for (const [path, entry] of entries) {
-    if ('link' in entry && !staysInside(tree, path))
-      throw unwritable(join(dir, path), `the link leads out of the folder, to ${entry.link}`);
+    if ('link' in entry && !staysInside(tree, path)) throw leadsOut(cid, join(dir, path), entry.link);
     // Before anything is written, so that a clash leaves no half of the tree behind.
     if (options.replace !== true && !('directory' in entry) && exists(join(dir, path))) throw unwritable(join(dir, path), 'it exists');
   }
@@ -162,6 +161,13 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
     if (error instanceof DocketError || code === undefined || typeof (error as { syscall?: unknown }).syscall !== 'string') throw error;
     throw unwritable(path, code, error);
   }
+}
+
+function leadsOut(tree: CID, path: string, target: string): DocketError {
+  return new DocketError('OUTPUT_UNWRITABLE', `cannot write ${path}: the link leads out of the folder, to ${target}`, {
+    next: `Nothing was written. \`docket store ls ${tree}\` lists the files, \`docket store get CID PATH\` takes one of them out.`,
+    details: { path, target },
+  });
 }
 
 function unwritable(path: string, why: string, cause?: unknown): DocketError {

@@ -1,12 +1,14 @@
 import { readdirSync, statSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import picomatch from 'picomatch';
 import { systemCode } from '../errors.ts';
 import { inputFailure } from './input-file.ts';
 
 /** Folders read between two turns of the loop. */
 const PER_TURN = 64;
+const SCAN = { unescape: true, nonegate: true };
+/** A pattern without any of these is a plain path. */
+const MAGIC = /[*?[\]{}()!+@|\\]/;
 /** Whether a pattern asks for a name that begins with a dot. */
 const NAMES_DOTS = /(^|[/{(,|[\\])\./;
 
@@ -16,8 +18,12 @@ const NAMES_DOTS = /(^|[/{(,|[\\])\./;
  * not entered, links to files count as files. Nothing matches: an empty list. `INPUT_UNREADABLE` for a folder that cannot be read.
  */
 export async function globFiles(root: string, pattern: string): Promise<string[]> {
-  const { base, glob } = picomatch.scan(pattern, { unescape: true, nonegate: true });
-  const start = pattern.startsWith('/') ? base || '/' : join(root, base);
+  // Only now: most commands have no pattern to match.
+  const { default: picomatch } = await import('picomatch');
+  const scanned = picomatch.scan(pattern, SCAN);
+  const { glob } = scanned;
+  const base = baseOf(pattern, scanned.base);
+  const start = pattern.startsWith('/') ? base : join(root, base);
   if (glob === '') return isFile(start) ? [base] : [];
   const matches = picomatch(glob, { nonegate: true });
   const withDots = NAMES_DOTS.test(glob);
@@ -37,6 +43,17 @@ export async function globFiles(root: string, pattern: string): Promise<string[]
     }
   }
   return found.sort();
+}
+
+/** The path up to the first part of `pattern` that has wildcards: all that matches lies there. */
+export async function globBase(pattern: string): Promise<string> {
+  if (!MAGIC.test(pattern)) return pattern;
+  const { default: picomatch } = await import('picomatch');
+  return baseOf(pattern, picomatch.scan(pattern, SCAN).base);
+}
+
+function baseOf(pattern: string, base: string): string {
+  return base === '' && pattern.startsWith('/') ? '/' : base;
 }
 
 function list(folder: string): Dirent[] {

@@ -32,8 +32,13 @@ export async function readIn(store: Store, path: string, stats: BigIntStats, sig
 export function inputFailure(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (error instanceof DocketError || code === undefined || typeof (error as { syscall?: unknown }).syscall !== 'string') return error;
-  const why = code === 'ENOENT' ? (path.includes('\uFFFD') ? 'its name is not valid UTF-8' : 'there is none') : code;
-  return new DocketError('INPUT_UNREADABLE', `cannot read ${path}: ${why}`, { cause: error, details: { path } });
+  return new DocketError('INPUT_UNREADABLE', `cannot read ${path}: ${reason(code, path)}`, { cause: error, details: { path } });
+}
+
+function reason(code: string, path: string): string {
+  if (code === 'ENOTDIR') return 'a file stands where a folder is needed';
+  if (code !== 'ENOENT') return code;
+  return path.includes('\uFFFD') ? 'its name is not valid UTF-8' : 'there is none';
 }
 
 class InputFile {

@@ -1,6 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import picomatch from 'picomatch';
 import { DocketError } from '../errors.ts';
 import { inputFailure } from './input-file.ts';
 
@@ -26,8 +25,8 @@ export interface FolderContents {
  * costs ten times the stat itself. `INPUT_UNREADABLE`, also for devices, pipes and sockets, which are never opened.
  */
 export async function walkFolder(root: string, filter: FolderFilter, signal?: AbortSignal): Promise<FolderContents> {
-  const included = filter.include === undefined ? (): boolean => true : picomatch([...filter.include], { dot: true });
-  const excluded = picomatch([...(filter.exclude ?? [])], { dot: true });
+  const included = filter.include === undefined ? (): boolean => true : await matcher(filter.include);
+  const excluded = filter.exclude === undefined ? (): boolean => false : await matcher(filter.exclude);
   const files: { path: string; stats: BigIntStats }[] = [];
   const links: { path: string; target: string }[] = [];
   const empty: string[] = [];
@@ -56,6 +55,12 @@ export async function walkFolder(root: string, filter: FolderFilter, signal?: Ab
 export function notAFile(path: string, stats: BigIntStats): DocketError {
   const kind = stats.isDirectory() ? 'a folder' : stats.isFIFO() ? 'a named pipe' : stats.isSocket() ? 'a socket' : 'a device';
   return new DocketError('INPUT_UNREADABLE', `${path} is ${kind}, not a file`, { details: { path } });
+}
+
+/** Loaded only here: most commands have no pattern to match. */
+async function matcher(globs: readonly string[]): Promise<(path: string) => boolean> {
+  const { default: picomatch } = await import('picomatch');
+  return picomatch([...globs], { dot: true });
 }
 
 function list(folder: string): string[] {

@@ -1,11 +1,8 @@
-import { isDocketError } from '../errors.ts';
+import { DocketError, isDocketError } from '../errors.ts';
 import { decodeWithPlaces, type Placed } from '../ipld/dag-json.ts';
 import { isList, isMap } from '../ipld/value.ts';
-import { compileHomestar } from './homestar.ts';
 import type { Plan } from './model.ts';
 import type { Sources } from './sources.ts';
-import { compileYaml } from './yaml/compile.ts';
-import { parse } from './yaml/source.ts';
 
 export interface CompileOptions {
   /** Name of the file, for the places of errors; its extension helps to tell the format. */
@@ -25,7 +22,9 @@ export interface CompileOptions {
 export async function compile(text: string, { file, inputs, sources }: CompileOptions): Promise<Plan> {
   const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
   const json = readJson(source, file);
-  if (json !== undefined) return compileHomestar(json, { file, inputs, sources });
+  // Only the one that is wanted is loaded: the library that reads YAML takes longer for that than most workflows take to compile.
+  if (json !== undefined) return (await import('./homestar.ts')).compileHomestar(json, { file, inputs, sources });
+  const [{ parse }, { compileYaml }] = await Promise.all([import('./yaml/source.ts'), import('./yaml/compile.ts')]);
   return compileYaml(parse(source, file), inputs, sources, { file, line: 1, column: 1 });
 }
 
@@ -38,7 +37,7 @@ function readJson(text: string, file: string): Placed | undefined {
     const isOwn = isMap(placed.value) && 'tasks' in placed.value && !isList(placed.value['tasks']);
     return isOwn || (!isNamedJson && !isMap(placed.value)) ? undefined : placed;
   } catch (error) {
-    if (isNamedJson && isDocketError(error)) throw error;
-    return undefined;
+    if (!isNamedJson || !isDocketError(error)) return undefined;
+    throw new DocketError('WORKFLOW_SYNTAX', error.message, { cause: error, ...(error.place === undefined ? {} : { place: error.place }) });
   }
 }

@@ -11,16 +11,15 @@ export interface Edges {
 
 const NO_EDGES: Edges = { awaits: [], external: [] };
 
-/** Edges from the promises in an input; `tasks` maps `keyOf` an instruction to its task. */
-export function edgesOf(input: Ipld, tasks: ReadonlyMap<string, number>): Edges {
+/** Edges from the promises in an input; `taskOf` tells which task has an instruction. */
+export function edgesOf(input: Ipld, taskOf: (instruction: CID) => number | undefined): Edges {
   let found: { readonly awaits: PlannedTask['awaits'][number][]; readonly external: Awaited[]; readonly seen: Set<string> } | undefined;
   visitPromises(input, (awaited) => {
     found ??= { awaits: [], external: [], seen: new Set() };
-    const key = keyOf(awaited.instruction);
-    const task = tasks.get(key);
-    const edge = `${awaited.branch}${key}`;
-    if (task === undefined) found.external.push(awaited);
-    else if (!found.seen.has(edge)) found.awaits.push({ task, branch: awaited.branch });
+    const task = taskOf(awaited.instruction);
+    if (task === undefined) return void found.external.push(awaited);
+    const edge = `${awaited.branch} ${task}`;
+    if (!found.seen.has(edge)) found.awaits.push({ task, branch: awaited.branch });
     found.seen.add(edge);
   });
   return found === undefined ? NO_EDGES : { awaits: found.awaits, external: found.external };
@@ -46,9 +45,4 @@ export function sort(edges: readonly Edges[]): number[] {
     }
   }
   return order;
-}
-
-/** A digest as a text of 32 one-byte characters: a third of the price of printing the CID. */
-export function keyOf(cid: CID): string {
-  return String.fromCharCode.apply(null, cid.multihash.digest as unknown as number[]);
 }

@@ -79,13 +79,14 @@ function readInstruction(run: IpldMap, at: Path, fail: Fail): Instruction {
 
 async function resolveModules(tasks: readonly Task[], sources: Sources, place: (task: number) => Place): Promise<Draft[]> {
   const imports = new Imports(sources);
-  tasks.forEach(({ run }, i) => {
-    if (Resource.isLocal(run.rsc)) imports.wantFile(Resource.localPath(run.rsc), () => place(i));
+  tasks.forEach(({ run: { rsc } }, i) => {
+    const module = Resource.isLocal(rsc) ? Resource.localPath(rsc) : Resource.cidOf(rsc);
+    if (module !== undefined) imports.wantModule(module, () => place(i));
   });
   await imports.load();
   return tasks.map((task, i) => {
     const { rsc, op, input } = task.run;
-    const module: CID | undefined = Resource.isLocal(rsc) ? imports.file(Resource.localPath(rsc)) : Resource.cidOf(rsc);
+    const module: CID | undefined = Resource.isLocal(rsc) ? imports.module(Resource.localPath(rsc)) : Resource.cidOf(rsc);
     const func = isMap(input) && op === 'wasm/run' ? input['func'] : undefined;
     return { task, module, label: String(i), group: typeof func === 'string' ? func : op };
   });

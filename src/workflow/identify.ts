@@ -1,6 +1,6 @@
-import { type CID, ofValue, ofValueBytes } from '../ipld/cid.ts';
-import { encode } from '../ipld/dag-cbor.ts';
-import { encodePooled } from '../ipld/dag-cbor-encode.ts';
+import { type CID, ofValue, ofValueDigest } from '../ipld/cid.ts';
+import { encodeListHead, encodePooled } from '../ipld/dag-cbor-encode.ts';
+import { sha3OfParts } from '../ipld/hash.ts';
 import type { Instruction, Task } from './model.ts';
 
 /**
@@ -28,10 +28,9 @@ const RUN = Uint8Array.from([0x63, ...ascii('run')]);
 const META = Uint8Array.from([0x64, ...ascii('meta')]);
 const CAUSE = Uint8Array.from([0x65, ...ascii('cause')]);
 const WORKFLOW = Uint8Array.from([0xa1, 0x65, ...ascii('tasks')]);
-const LIST = 0x80;
 
 const CHUNK = 2 ** 20;
-const EMPTY_LIST = Uint8Array.of(LIST);
+const EMPTY_LIST = encodeListHead(0);
 const NULL = Uint8Array.of(0xf6);
 
 /** Names the tasks of one workflow, then the workflow. */
@@ -61,15 +60,7 @@ export class WorkflowNamer {
 
   /** CID of `{tasks}` with the tasks added, in that order. */
   workflow(): CID {
-    const header = encode(this.#count).map((byte, i) => (i === 0 ? byte | LIST : byte));
-    const parts = [WORKFLOW, header, ...this.#full, this.#chunk.subarray(0, this.#used)];
-    const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return ofValueBytes(whole);
+    return ofValueDigest(sha3OfParts([WORKFLOW, encodeListHead(this.#count), ...this.#full, this.#chunk.subarray(0, this.#used)]));
   }
 
   #write(bytes: Uint8Array): void {

@@ -36,6 +36,8 @@ export interface Awaited {
 export interface PlannedTask {
   readonly task: Task;
   readonly instruction: CID;
+  /** 32 bytes, that of `instruction`: cheaper where no CID is needed. */
+  readonly digest: Uint8Array;
   /** CID of `{task}`, which receipts name in `ran`. */
   readonly invocation: CID;
   /**

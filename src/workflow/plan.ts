@@ -1,8 +1,9 @@
 import { DocketError, type Place } from '../errors.ts';
-import { type CID, ofValueBytes } from '../ipld/cid.ts';
+import { type CID, ofValueBytes, ofValueDigest } from '../ipld/cid.ts';
 import { encode } from '../ipld/dag-cbor.ts';
 import type { Ipld, IpldMap } from '../ipld/value.ts';
-import { type Edges, edgesOf, keyOf, sort } from './graph.ts';
+import { DigestTable } from './digest-table.ts';
+import { type Edges, edgesOf, sort } from './graph.ts';
 import { invocationOf, WorkflowNamer } from './identify.ts';
 import type { Awaited, Plan, PlannedTask, Task } from './model.ts';
 
@@ -40,12 +41,6 @@ export function build(drafts: readonly Draft[], options: PlanOptions & BuilderOp
   return builder.finish(options);
 }
 
-interface Node {
-  readonly draft: Draft;
-  readonly instruction: CID;
-  aliases: string[] | undefined;
-}
-
 /**
  * Takes tasks one by one and puts them in topological order: each after those it awaits, otherwise in the order given. A draft that
  * awaits an instruction of another draft depends on it wherever it stands; instructions of nobody are external.
@@ -53,8 +48,10 @@ interface Node {
 export class PlanBuilder {
   readonly #duplicates: 'share' | 'refuse';
   readonly #namer = new WorkflowNamer();
-  readonly #nodes: Node[] = [];
-  readonly #byInstruction = new Map<string, number>();
+  /** In the order given, their edges still open. */
+  readonly #tasks: Planned[] = [];
+  /** Of their instructions. */
+  readonly #digests = new DigestTable();
   readonly #metas = new Map<IpldMap, Uint8Array>();
 
   constructor({ duplicates = 'share' }: BuilderOptions = {}) {
@@ -66,39 +63,39 @@ export class PlanBuilder {
     const { task } = draft;
     const run = this.#namer.encode(task.run);
     const instruction = ofValueBytes(run);
-    const key = keyOf(instruction);
-    const twin = this.#byInstruction.get(key);
-    if (twin !== undefined) {
-      this.#share(this.#nodes[twin]!, draft, place);
-      return this.#nodes[twin]!.instruction;
+    const { position, isNew } = this.#digests.add(instruction.multihash.digest);
+    if (!isNew) {
+      this.#share(this.#tasks[position]!, draft, place);
+      return instruction;
     }
     this.#namer.add(run, task, this.#metaOf(task));
-    this.#byInstruction.set(key, this.#nodes.length);
-    this.#nodes.push({ draft, instruction, aliases: draft.aliases === undefined ? undefined : [...draft.aliases] });
+    this.#tasks.push(new Planned(draft, this.#digests, position));
     return instruction;
   }
 
+  /** The builder is of no more use. */
   finish({ name, outputs = {}, groups = [] }: PlanOptions = {}): Plan {
     const workflow = this.#namer.workflow();
-    const edges = this.#nodes.map(({ draft }) => edgesOf(draft.task.run.input, this.#byInstruction));
+    const edges = this.#tasks.map(({ task }) => edgesOf(task.run.input, ({ multihash }) => this.#digests.find(multihash.digest)));
     const order = sort(edges);
     const positions = new Int32Array(order.length);
-    order.forEach((node, position) => (positions[node] = position));
-    const tasks = order.map((index) => new Planned(this.#nodes[index]!, edges[index]!, positions));
+    order.forEach((index, position) => (positions[index] = position));
+    const tasks = order.map((index) => this.#tasks[index]!.connect(edges[index]!, positions));
+    this.#digests.freeze();
     return { name: name ?? workflow.toString(), workflow, tasks, groups: countGroups(tasks, groups), outputs };
   }
 
-  #share(first: Node, { task, label }: Draft, place: (() => Place) | undefined): void {
+  #share(first: Planned, { task, label }: Draft, place: (() => Place) | undefined): void {
     const where = place === undefined ? {} : { place: place() };
-    const details = { tasks: [first.draft.label, label], instruction: first.instruction.toString() };
+    const details = { tasks: [first.label, label], instruction: first.instruction.toString() };
     if (this.#duplicates === 'refuse') {
       throw new DocketError('WORKFLOW_DUPLICATE', 'workflow cannot contain duplicate tasks: use a nonce (nnc field) to ensure uniqueness', {
         ...where,
         details,
       });
     }
-    if (!invocationOf(first.draft.task).equals(invocationOf(task))) {
-      const message = `"${label}" is the same instruction as "${first.draft.label}" with other limits, retry or memo`;
+    if (!first.invocation.equals(invocationOf(task))) {
+      const message = `"${label}" is the same instruction as "${first.label}" with other limits, retry or memo`;
       throw new DocketError('WORKFLOW_DUPLICATE', message, {
         ...where,
         details,
@@ -116,26 +113,44 @@ export class PlanBuilder {
   }
 }
 
-/** The invocation is worked out when asked for: a cached task never is, and a CID is as large as all the rest. */
+const NONE: readonly never[] = [];
+
+/** Both CIDs are made when asked for: each is as large as all the rest, and a cached task is never asked for its invocation. */
 class Planned implements PlannedTask {
   readonly task: Task;
-  readonly instruction: CID;
   readonly module: CID | undefined;
   readonly label: string;
-  readonly aliases?: readonly string[];
+  aliases?: string[];
   readonly group: string;
-  readonly awaits: PlannedTask['awaits'];
-  readonly external: readonly Awaited[];
+  awaits: PlannedTask['awaits'] = NONE;
+  external: readonly Awaited[] = NONE;
+  readonly #digests: DigestTable;
+  readonly #index: number;
 
-  constructor({ draft, instruction, aliases }: Node, { awaits, external }: Edges, positions: Int32Array) {
-    this.task = draft.task;
-    this.instruction = instruction;
-    this.module = draft.module;
-    this.label = draft.label;
-    if (aliases !== undefined) this.aliases = aliases;
-    this.group = draft.group;
-    this.awaits = awaits.length === 0 ? awaits : awaits.map(({ task, branch }) => ({ task: positions[task]!, branch }));
-    this.external = external;
+  /** `digests` holds the digest of the instruction at `index`. */
+  constructor({ task, module, label, aliases, group }: Draft, digests: DigestTable, index: number) {
+    this.task = task;
+    this.module = module;
+    this.label = label;
+    if (aliases !== undefined) this.aliases = [...aliases];
+    this.group = group;
+    this.#digests = digests;
+    this.#index = index;
+  }
+
+  /** `positions` tells where the tasks it awaits came to stand. */
+  connect({ awaits, external }: Edges, positions: Int32Array): this {
+    if (awaits.length > 0) this.awaits = awaits.map(({ task, branch }) => ({ task: positions[task]!, branch }));
+    if (external.length > 0) this.external = external;
+    return this;
+  }
+
+  get instruction(): CID {
+    return ofValueDigest(this.digest);
+  }
+
+  get digest(): Uint8Array {
+    return this.#digests.at(this.#index);
   }
 
   get invocation(): CID {

@@ -1,12 +1,17 @@
 import { mapConcurrent } from '../base/limit-concurrency.ts';
-import { DocketError, isDocketError, type Place } from '../errors.ts';
+import { DocketError, type ErrorCode, isDocketError, type Place } from '../errors.ts';
 import { type CID, ofBlob } from '../ipld/cid.ts';
 
 /**
  * What compiling needs of the world; owned here, implemented above. Paths are relative to the workflow file's folder, or absolute.
- * Failures are `DocketError`s that name the path; the place in the workflow file is added here.
+ * Failures are `DocketError`s that name the path; to those about what is imported the place in the workflow file is added here.
  */
 export interface Sources {
+  /**
+   * Imports a module, or finds it in the store, and looks into it: `MODULE_INVALID` if it could never run. One that is named by its CID and is not
+   * there is not judged.
+   */
+  module(module: string | CID): Promise<CID>;
   /** Imports a file into the store. */
   file(path: string): Promise<{ readonly cid: CID; readonly size: number; readonly executable: boolean }>;
   /** Imports a folder; the CID of its tree. Patterns are globs relative to the folder. */
@@ -38,12 +43,20 @@ const CONCURRENCY = 256;
  */
 export class Imports {
   readonly #sources: Sources;
+  readonly #modules = new Map<string, Want>();
   readonly #files = new Map<string, Want>();
   readonly #folders = new Map<string, Want>();
   readonly #large = new Map<string, Uint8Array>();
 
   constructor(sources: Sources) {
     this.#sources = sources;
+  }
+
+  /** By path or CID. */
+  wantModule(module: string | CID, place: () => Place): void {
+    const key = typeof module === 'string' ? module : `ipfs://${module}`;
+    if (this.#modules.has(key)) return;
+    this.#modules.set(key, { load: () => this.#sources.module(module), place, cid: undefined });
   }
 
   wantFile(path: string, place: () => Place): void {
@@ -60,13 +73,17 @@ export class Imports {
 
   /** Imports everything wanted; a failure carries the place that asked first. */
   async load(): Promise<void> {
-    await mapConcurrent([...this.#files.values(), ...this.#folders.values()], CONCURRENCY, async (want) => {
+    await mapConcurrent([...this.#modules.values(), ...this.#files.values(), ...this.#folders.values()], CONCURRENCY, async (want) => {
       try {
         want.cid = await want.load();
       } catch (error) {
         throw withPlace(error, want.place());
       }
     });
+  }
+
+  module(path: string): CID {
+    return this.#modules.get(path)?.cid ?? neverWanted(path);
   }
 
   file(path: string): CID {
@@ -89,9 +106,22 @@ export class Imports {
   }
 }
 
-/** The same error with the place in the workflow file that asked for it, unless it has one. */
+/** What is wrong with the very thing the workflow names. Of other trouble, as a full disk, its line in the file is not the place. */
+const ABOUT_INPUTS: ReadonlySet<ErrorCode> = new Set([
+  'INPUT_CHANGED',
+  'INPUT_ESCAPES',
+  'INPUT_UNREADABLE',
+  'MODULE_INVALID',
+  'TREE_INVALID',
+  'CID_INVALID',
+  'BLOB_DAMAGED',
+  'BLOB_MISSING',
+  'BLOB_TOO_LARGE',
+]);
+
+/** An error about an input with the place in the workflow file that asked for it, unless it has one. Other errors as they are. */
 export function withPlace(error: unknown, place: Place): unknown {
-  if (!isDocketError(error) || error.place !== undefined) return error;
+  if (!isDocketError(error) || error.place !== undefined || !ABOUT_INPUTS.has(error.code)) return error;
   return new DocketError(error.code, error.message, { cause: error, place, next: error.next, details: error.details });
 }
 

@@ -1,7 +1,8 @@
 import { DocketError } from '../errors.ts';
 import { decode, encode } from '../ipld/dag-cbor.ts';
+import { encodeListHead } from '../ipld/dag-cbor-encode.ts';
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
-import type { Plan, Task } from './model.ts';
+import type { Plan, PlannedTask, Task } from './model.ts';
 import { build, type Draft } from './plan.ts';
 
 /**
@@ -9,26 +10,32 @@ import { build, type Draft } from './plan.ts';
  * and building the plan anew checks them. `meta` is stored once for all tasks that share it.
  */
 const FORMAT = 1;
+const MAP_OF_SEVEN = 0xa7;
 
-export function encodePlan({ name, workflow, tasks, groups, outputs }: Plan): Uint8Array {
+/** Tasks in a piece. */
+const BATCH = 256;
+
+/** Piece by piece, so that the bytes of a million tasks are never in memory at once. */
+export async function* encodePlan({ name, workflow, tasks, groups, outputs }: Plan): AsyncGenerator<Uint8Array> {
   const metas = new Map<IpldMap, number>();
-  const rows = tasks.map(({ task, module, label, group, aliases }): Ipld => {
-    const { run, cause, meta, prf } = task;
-    if (!metas.has(meta)) metas.set(meta, metas.size);
+  for (const { task } of tasks) if (!metas.has(task.meta)) metas.set(task.meta, metas.size);
+  const row = ({ task: { run, cause, meta, prf }, module, label, group, aliases }: PlannedTask): Ipld => {
     return [label, group, module ?? null, metas.get(meta)!, cause, prf, run.rsc, run.op, run.input, run.nnc, aliases ?? []];
-  });
-  return encode({
-    format: FORMAT,
-    name,
-    workflow,
-    metas: [...metas.keys()],
-    groups: groups.map((group) => group.name),
-    tasks: rows,
-    outputs,
-  });
+  };
+  // One map in the order DAG-CBOR wants, encoded as two that are cut where the tasks stand.
+  const before = encode({ name, metas: [...metas.keys()], tasks: [] });
+  const after = encode({ format: FORMAT, groups: groups.map((group) => group.name), outputs, workflow });
+  before[0] = MAP_OF_SEVEN;
+  yield before.subarray(0, -1);
+  yield encodeListHead(tasks.length);
+  for (let from = 0; from < tasks.length; from += BATCH) {
+    const rows = tasks.slice(from, from + BATCH).map(row);
+    yield encode(rows).subarray(encodeListHead(rows.length).length);
+  }
+  yield after.subarray(1);
 }
 
-/** Throws `IPLD_INVALID` for bytes that are not DAG-CBOR, `WORKFLOW_INVALID` for others `encodePlan` did not write. */
+/** Takes the whole of it. Throws `IPLD_INVALID` for bytes that are not DAG-CBOR, `WORKFLOW_INVALID` for others `encodePlan` did not write. */
 export function decodePlan(bytes: Uint8Array): Plan {
   const stored = decode(bytes);
   if (!isMap(stored) || stored['format'] !== FORMAT) throw damaged();

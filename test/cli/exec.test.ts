@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mapConcurrent } from '../../src/base/limit-concurrency.ts';
-import { ECHO, OVERWRITE, PRINT_ENV, RANDOM } from './guests.ts';
+import { ECHO, LINK_OUT, LONG_TEXT, OVERWRITE, PRINT_ENV, RANDOM } from './guests.ts';
 import { bytesOf, type Ended, type Failure, guest, Place } from './helpers.ts';
 
 /** `docket exec`: the guest's streams and exit status are ours. The calls of a test share a home. */
@@ -11,7 +12,14 @@ let place: Place;
 
 before(() => {
   place = new Place();
-  for (const [name, module] of Object.entries({ env: PRINT_ENV, echo: ECHO, random: RANDOM, overwrite: OVERWRITE }))
+  for (const [name, module] of Object.entries({
+    env: PRINT_ENV,
+    echo: ECHO,
+    random: RANDOM,
+    overwrite: OVERWRITE,
+    link: LINK_OUT,
+    long: LONG_TEXT,
+  }))
     place.write(`${name}.wasm`, module);
 });
 after(() => place[Symbol.dispose]());
@@ -130,4 +138,85 @@ test('a link out of a folder is refused', async () => {
   const { status, stderr } = await exec(guest('noop'), '--dir', 'leaky');
   assert.equal(status, 125);
   assert.match(stderr, /leaky\/host.*INPUT_ESCAPES/);
+});
+
+test('a link that leaves --out: what was said comes first, then which link it is; a failure of the guest’s own stays its exit status', async () => {
+  const fine = await exec('link.wasm', '--out', 'linked');
+  assert.deepEqual([fine.status, fine.stdout], [125, 'said\n']);
+  assert.match(
+    fine.stderr,
+    /^docket: cannot write linked\/away: the link leads out of the folder, to \.\.\/\.\.\/elsewhere \[OUTPUT_UNWRITABLE\]\n {2}.*store ls bafy/,
+  );
+  assert.deepEqual(readdirSync(place.at('linked')), []);
+  const [, tree] = /store ls (\w+)/.exec(fine.stderr)!;
+  assert.match(await place.out('store', 'ls', tree!), /away → \.\.\/\.\.\/elsewhere/);
+
+  const failed = await exec('link.wasm', '--out', 'linked', '--', 'fail');
+  assert.deepEqual([failed.status, failed.stdout], [3, 'said\n']);
+  assert.match(failed.stderr, /away.*OUTPUT_UNWRITABLE/);
+  const { exit, error, out } = await place.json<{ exit: number; error: { code: string }; out: unknown[] }>(
+    'exec',
+    'link.wasm',
+    '--out',
+    'linked',
+  );
+  assert.deepEqual([exit, error.code, out[0]], [0, 'OUTPUT_UNWRITABLE', 'ok']);
+});
+
+test('a module that cannot be run is named by its path, with what to do', async () => {
+  place.write('empty.wasm', '');
+  place.write('text.wasm', 'hello');
+  place.write('text-format.wasm', ';; mine\n(module (func))');
+  place.write('cut.wasm', readFileSync(guest('count-words')).subarray(0, 200));
+  mkdirSync(place.at('folder.wasm'));
+  place.write('no-start.wasm', readFileSync(guest('no-start')));
+  place.write('missing-import.wasm', readFileSync(guest('missing-import')));
+  const wrong: readonly (readonly [status: number, path: string, said: RegExp])[] = [
+    [125, './nothing.wasm', /cannot read \.\/nothing\.wasm: there is none \[INPUT_UNREADABLE\]\n {2}Check the path/],
+    [125, 'folder.wasm', /folder\.wasm is a folder/],
+    [126, 'empty.wasm', /empty\.wasm: .*\[MODULE_INVALID\]\n {2}The file is empty/],
+    [126, 'text.wasm', /text\.wasm: not valid WebAssembly: the first four bytes .*\[MODULE_INVALID\]\n {2}\S/],
+    [126, 'text-format.wasm', /text-format\.wasm: .*\[MODULE_INVALID\]\n {2}.*wat2wasm/],
+    [126, 'cut.wasm', /cut\.wasm: not valid WebAssembly: .*at byte \d+ \[MODULE_INVALID\]/],
+    [126, 'no-start.wasm', /no-start\.wasm: .*does not export "_start".* \[invalid\]\n {2}.*preview 1 command/],
+    [126, 'missing-import.wasm', /missing-import\.wasm: .*nobody_offers_this \[invalid\]\n {2}.*preview 1 command/],
+  ];
+  await mapConcurrent(wrong, 4, async ([status, path, said]) => {
+    for (let times = 0; times < 2; times++) {
+      const ended = await exec(path);
+      assert.deepEqual([ended.status, ended.stdout], [status, ''], path);
+      assert.match(ended.stderr, said);
+    }
+  });
+});
+
+test('an input that cannot be given is told as that, and nothing is said of the module', async () => {
+  place.write('in/sub/a.txt', 'a');
+  place.write('plain.txt', 'a');
+  const file = await exec('echo.wasm', '--dir', 'plain.txt');
+  assert.equal(file.status, 125);
+  assert.match(file.stderr, /^docket: cannot read plain\.txt: a file stands where a folder is needed \[INPUT_UNREADABLE\]\n/);
+  const twice = await exec('echo.wasm', '--dir', 'in::/data', '--dir', 'in::/data/sub');
+  assert.deepEqual([twice.status, twice.stderr], [125, 'docket: "data/sub" is mounted twice [invalid]\n']);
+});
+
+test('stdin may be a pipe or a device by its path', async () => {
+  const piped = await place.docket(['exec', 'echo.wasm', '--stdin', '/dev/stdin'], { stdin: 'a text\n' });
+  assert.deepEqual(piped, { status: 3, stdout: 'a text\n', stderr: 'done\n' });
+  assert.equal((await exec('echo.wasm', '--stdin', '/dev/null')).stdout, '');
+  assert.match((await exec('echo.wasm', '--stdin', place.folder)).stderr, /is a folder/);
+});
+
+test('an output found damaged is made again by the same command', async () => {
+  const text = 'x'.repeat(100_000);
+  assert.equal((await exec('long.wasm')).stdout, text);
+  const [blob] = readdirSync(place.at('home', 'store', 'content-v2'), { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && statSync(join(entry.parentPath, entry.name)).size === text.length,
+  );
+  const path = join(blob!.parentPath, blob!.name);
+  writeFileSync(path, 'y'.repeat(text.length));
+  const healed = await exec('long.wasm');
+  assert.deepEqual([healed.status, healed.stdout], [0, text]);
+  assert.match(healed.stderr, /do not match it; it is made again\n$/);
+  assert.equal(readFileSync(path, 'utf8'), text);
 });

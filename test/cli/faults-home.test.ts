@@ -4,7 +4,10 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
+import { mapConcurrent } from '../../src/base/limit-concurrency.ts';
+import { FORMAT } from '../../src/ledger/schema.ts';
 import { countBy, Place, wat } from '../agent/helpers.ts';
+import { tidy } from '../ledger/helpers.ts';
 
 /** Homes on disks that are full, cannot be written, or are of the wrong kind. */
 
@@ -85,20 +88,75 @@ test('a full disk ends the run with STORE_FULL; with space again it goes on, and
   assert.equal((await place.docket('store', 'verify')).status, 0);
 });
 
-test('a read-only home is refused by name, and nothing in it changes', async (t) => {
-  using place = new Place();
-  place.write('write.wasm', WRITE);
-  assert.equal((await place.docket('exec', './write.wasm', '--', '1000')).status, 0);
-  using bound = mount(place.paths.home, '--bind', place.paths.home);
-  if (bound === undefined) return t.skip(NO_MOUNT);
-  assert.equal(spawnSync('mount', ['-o', 'remount,ro,bind', place.paths.home]).status, 0);
-  for (const args of [['exec', './write.wasm', '--', '1001'], ['runs']]) {
-    const { status, stderr } = await place.docket(...args);
-    assert.notEqual(status, 0);
-    assert.match(stderr, /HOME_UNUSABLE/);
-    assert.match(stderr, /read-only/);
-    assert.ok(stderr.includes(place.paths.home));
+/** Makes the home read-only for this user until disposed of; undefined where that cannot be done. */
+function readOnly({ paths: { home } }: Place): Disposable | undefined {
+  if (process.getuid!() === 0) {
+    const bound = mount(home, '--bind', home);
+    return bound === undefined || spawnSync('mount', ['-o', 'remount,ro,bind', home]).status === 0 ? bound : undefined;
   }
+  spawnSync('chmod', ['-R', 'a-w', home]);
+  return { [Symbol.dispose]: () => void spawnSync('chmod', ['-R', 'u+w', home]) };
+}
+
+/** What a home may hold beside the ledger when its last command has ended, or when it was copied. */
+const LOGS: Readonly<Record<string, (place: Place) => void>> = {
+  'with a log': () => {},
+  'without a log': (place) => tidy(place.paths.ledger),
+  'with a log and without shared memory': (place) => rmSync(`${place.paths.ledger}-shm`, { force: true }),
+};
+
+for (const [what, prepare] of Object.entries(LOGS)) {
+  test(`a read-only home ${what} can be looked at; what would write is refused by name, and nothing in it changes`, async (t) => {
+    using place = new Place();
+    place.write('write.wasm', WRITE);
+    const { status, stdout } = await place.docket('exec', './write.wasm', '--json', '--', '1000');
+    assert.equal(status, 0);
+    const { receipt, out } = JSON.parse(stdout) as { receipt: string; out: [string, { files: { '/': string } }] };
+    const tree = out[1].files['/'];
+    prepare(place);
+    using bound = readOnly(place);
+    if (bound === undefined) return t.skip(NO_MOUNT);
+    const everything = (): string[] => readdirSync(place.paths.home, { recursive: true }).map(String).toSorted();
+    const untouched = everything();
+    const first = [['runs'], ['show', 'last'], ['store', 'cat', tree]];
+    const others = [
+      ['logs', 'last', 'exec'],
+      ['why', 'last', 'exec'],
+      ['show', receipt],
+      ['receipt', 'show', receipt],
+      ['receipt', 'verify', receipt],
+      ['store', 'ls'],
+      ['store', 'ls', tree],
+      ['store', 'stat', tree],
+      ['store', 'get', tree, place.at('files')],
+      ['store', 'verify'],
+    ];
+    // They all open the home in the same way.
+    await mapConcurrent(what === 'with a log' ? [...first, ...others] : first, 4, async (args) => {
+      const ended = await place.docket(...args);
+      assert.deepEqual([ended.status, ended.stderr.includes('[')], [0, false], `${args.join(' ')}\n${ended.stderr}`);
+    });
+    for (const args of [
+      ['exec', './write.wasm', '--', '1001'],
+      ['store', 'put', 'write.wasm'],
+    ]) {
+      const refused = await place.docket(...args);
+      assert.notEqual(refused.status, 0);
+      assert.match(refused.stderr, /HOME_UNUSABLE/);
+      assert.match(refused.stderr, /read-only|no permission to write/);
+      assert.ok(refused.stderr.includes(place.paths.home));
+    }
+    assert.deepEqual(everything(), untouched);
+  });
+}
+
+test('a read-only home that is newer, or none, is refused by name too', async (t) => {
+  using place = new Place();
+  assert.equal((await place.docket('runs')).status, 0);
+  writeFileSync(place.paths.format, '99\n');
+  using bound = readOnly(place);
+  if (bound === undefined) return t.skip(NO_MOUNT);
+  assert.match((await place.docket('runs')).stderr, /HOME_NEWER/);
 });
 
 test('a home of a newer version, of another kind, or that is a file is refused before anything in it changes', async () => {
@@ -118,7 +176,7 @@ test('a home of a newer version, of another kind, or that is a file is refused b
   writeFileSync(place.paths.format, '1\n');
   place.tamper('PRAGMA user_version = 99');
   await refused('HOME_NEWER');
-  place.tamper('PRAGMA user_version = 1');
+  place.tamper(`PRAGMA user_version = ${FORMAT}`);
   assert.equal((await place.docket('runs')).status, 0);
   rmSync(place.paths.format);
   await refused('HOME_UNUSABLE');

@@ -17,6 +17,7 @@ function stuck(): string {
       endless: { module: join(GUESTS, 'loop.wasm'), limits: { time: '60s' } },
       after: { module: join(GUESTS, 'noop.wasm'), files: { x: { from: 'endless', at: '/stdout' } } },
     },
+    outputs: { one: { from: 'endless' }, two: { from: 'after' }, three: { from: 'after', at: '/stdout' } },
   });
 }
 
@@ -52,7 +53,12 @@ test('Ctrl-C and SIGTERM end a run in order: what ran gets its receipt, and the 
     const slots = await whenStuck(place, docket);
     const { status, stdout, stderr } = await docket.kill(signal);
     assert.equal(status, exit, stderr);
-    const { state, tasks } = JSON.parse(stdout) as Report;
+    const { state, tasks, errors } = JSON.parse(stdout) as Report;
+    assert.deepEqual(
+      errors.map(({ task, message }) => [task, message]),
+      [['outputs', '3 outputs were not made before the run was stopped']],
+    );
+    assert.match(stderr, /^stopping: 1 task is being ended; once more kills$/m);
     assert.deepEqual([state, tasks.cached + tasks.ran, tasks.cancelled], ['cancelled', 30, 2]);
     assert.deepEqual(outcomes(place), { ok: 30, cancelled: i + 1 });
     await assertOrderly(place, slots);

@@ -69,3 +69,13 @@ export const LONG_TEXT = compile(
   WRITE,
   `(memory.fill (i32.const 65536) (i32.const 120) (i32.const 100000)) ${write(1, '(i32.const 65536)', '(i32.const 100000)')}`,
 );
+
+/** Says `said`, leaves a link `away` to `../../elsewhere`, and exits with 3 if it was given an argument. */
+export const LINK_OUT = compile(
+  `${WRITE}${wasi('path_symlink', 'i32 i32 i32 i32 i32')}${wasi('args_sizes_get', 'i32 i32')}${wasi('proc_exit', 'i32', '')}
+   (data (i32.const 64) "said\\0A../../elsewhereaway")`,
+  `${write(1, '(i32.const 64)', '(i32.const 5)')}
+   (drop (call $path_symlink (i32.const 69) (i32.const 15) (i32.const 3) (i32.const 84) (i32.const 4)))
+   (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
+   (if (i32.gt_u (i32.load (i32.const 0)) (i32.const 1)) (then (call $proc_exit (i32.const 3))))`,
+);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Size, pictureRows, rowsTaken } from '../../src/cli/progress/picture.ts';
+import { progressFor } from '../../src/cli/progress/progress.ts';
 import { Rate } from '../../src/cli/progress/rate.ts';
 import { done, Tally } from '../../src/cli/progress/tally.ts';
 import { cellsOf } from '../../src/cli/text-width.ts';
@@ -28,16 +29,18 @@ const settled = (task: number, via: 'ran' | 'declared' | null = 'ran', state: 'o
 
 test('a group counts what runs and how its tasks ended', () => {
   const tally = new Tally(planOf([{ group: 'a' }, { group: 'a' }, { group: 'a' }, { group: 'b', awaits: [0] }]));
+  tally.add({ kind: 'slots', held: 2 });
   for (const task of [0, 1, 2]) tally.add({ kind: 'started', task, attempt: 1 });
-  assert.equal(tally.running, 3);
+  assert.equal(tally.running, 2, 'no more than there are slots: the third is in line');
+  assert.deepEqual([...tally.runningByGroup().values()], [2]);
   tally.add({ kind: 'retrying', task: 2, after: 5, message: '' });
   tally.add(settled(0, 'ran', 'failed'));
   tally.add(settled(1));
   tally.add(settled(3, null, 'skipped'));
-  tally.add({ kind: 'slots', held: 2 });
+  assert.equal(tally.running, 0);
   const [a, b] = tally.groups;
-  assert.deepEqual(a, { name: 'a', size: 3, running: 0, ran: 1, cached: 0, failed: 1, skipped: 0 });
-  assert.deepEqual(b, { name: 'b', size: 1, running: 0, ran: 0, cached: 0, failed: 0, skipped: 1 });
+  assert.deepEqual(a, { name: 'a', size: 3, ran: 1, cached: 0, failed: 1, skipped: 0 });
+  assert.deepEqual(b, { name: 'b', size: 1, ran: 0, cached: 0, failed: 0, skipped: 1 });
   assert.deepEqual([tally.settled, tally.total, tally.held], [3, 4, 2]);
 });
 
@@ -113,15 +116,16 @@ const SIZE: Size = { width: 80, height: 24 };
 
 test('the picture has a bar for each group, and a line for all', () => {
   const tally = new Tally(planOf([{ group: 'count' }, { group: 'count' }, { group: 'top', awaits: [0, 1] }]));
+  tally.add({ kind: 'slots', held: 1 });
   tally.add({ kind: 'started', task: 0, attempt: 1 });
   tally.add(settled(1));
   assert.deepEqual(pictureRows(tally, 0.05, SIZE), [
     `count ${'█'.repeat(12)}${'░'.repeat(12)} 1/2  1 running, 1 ran`,
     `top   ${'░'.repeat(24)} 0/1`,
-    '1/3 tasks, 0.1/s, 0:40 left',
+    '1/3 tasks, 0.1/s, 0:40 left, 1 slot',
   ]);
-  tally.add({ kind: 'slots', held: 1 });
-  assert.equal(pictureRows(tally, 0, SIZE).at(-1), '1/3 tasks, 0.0/s, 1 slot');
+  tally.add({ kind: 'slots', held: 0 });
+  assert.equal(pictureRows(tally, 0, SIZE).at(-1), '1/3 tasks, 0.0/s');
   assert.match(pictureRows(tally, 2 / 7_200, SIZE).at(-1)!, /, 2:00:00 left/);
 });
 
@@ -142,4 +146,89 @@ test('the picture fits whatever terminal there is, and shows the groups that are
 
 test('rows are counted as the terminal wraps them', () => {
   assert.deepEqual([rowsTaken([], 10), rowsTaken(['', 'x'.repeat(10)], 10), rowsTaken(['x'.repeat(11), '日本語'], 5)], [0, 2, 5]);
+});
+
+/** A terminal that keeps what is on its screen: knows what the live picture sends, and no more. */
+class Screen {
+  readonly isTTY = true;
+  readonly columns: number;
+  readonly rows = 20;
+  #lines: string[] = [''];
+  #row = 0;
+  #column = 0;
+
+  constructor(columns = 60) {
+    this.columns = columns;
+  }
+
+  write(text: string): boolean {
+    for (const [piece, up] of text.replaceAll('\u001B', '\u241B').matchAll(/\u241B\[(\d+)A|\u241B\[[KJ]|[^]/g)) {
+      if (up !== undefined) this.#row = Math.max(0, this.#row - Number(up));
+      else if (piece === '\u241B[K') this.#set(this.#line.slice(0, this.#column));
+      else if (piece === '\u241B[J') {
+        this.#set(this.#line.slice(0, this.#column));
+        this.#lines.length = this.#row + 1;
+      } else if (piece === '\r') this.#column = 0;
+      else if (piece === '\n') {
+        this.#row++;
+        this.#column = 0;
+        if (this.#row === this.#lines.length) this.#lines.push('');
+      } else {
+        this.#set(this.#line.slice(0, this.#column) + piece + this.#line.slice(this.#column + 1));
+        this.#column++;
+      }
+    }
+    return true;
+  }
+
+  get shown(): string[] {
+    return this.#lines.map((line) => line.trimEnd());
+  }
+
+  get #line(): string {
+    return this.#lines[this.#row]!;
+  }
+
+  #set(line: string): void {
+    this.#lines[this.#row] = line;
+  }
+}
+
+test('lines that are told stand above the picture, whole, also when the run is told to end', () => {
+  const screen = new Screen();
+  let now = 0;
+  const streams = { stderr: screen } as unknown as Parameters<typeof progressFor>[1]['streams'];
+  const progress = progressFor(
+    planOf([{ group: 'count' }, { group: 'count' }, { group: 'top', awaits: [0, 1] }]),
+    { streams, env: {} },
+    () => now,
+  );
+  progress.tell('run 01X: three tasks');
+  assert.deepEqual(screen.shown, ['run 01X: three tasks', ''], 'no picture yet');
+  progress.event({ kind: 'slots', held: 2 });
+  for (const task of [0, 1]) progress.event({ kind: 'started', task, attempt: 1 });
+  now = 1_000;
+  progress.event({ ...settled(0, 'ran', 'failed') });
+  assert.match(screen.shown.join('\n'), /^run 01X: three tasks\nfailed 0\ncount .*1 running, 1 failed\ntop .*\n1\/3 tasks.*\n$/);
+  // The terminal itself echoes this where the cursor stands.
+  screen.write('^C');
+  progress.stopping();
+  assert.match(
+    screen.shown.join('\n'),
+    /^run 01X: three tasks\nfailed 0\nstopping: 1 task is being ended; once more kills\ncount .*\ntop .*\n1\/3 tasks.*\n$/,
+  );
+  progress.event({ ...settled(1, null, 'skipped') });
+  progress.stop();
+  assert.deepEqual(screen.shown, ['run 01X: three tasks', 'failed 0', 'stopping: 1 task is being ended; once more kills', '']);
+});
+
+test('a terminal that does not say how wide it is gets a picture all the same', () => {
+  const screen = new Screen(0);
+  const streams = { stderr: screen } as unknown as Parameters<typeof progressFor>[1]['streams'];
+  const progress = progressFor(planOf([{ group: 'count' }]), { streams, env: {} }, () => 0);
+  progress.event({ kind: 'slots', held: 1 });
+  progress.event({ kind: 'started', task: 0, attempt: 1 });
+  progress.event(settled(0, 'ran', 'failed'));
+  assert.match(screen.shown.join('\n'), /^failed 0\ncount █+ 1\/1 {2}1 failed\n1\/1 tasks/);
+  progress.stop();
 });

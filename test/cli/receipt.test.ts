@@ -61,7 +61,7 @@ test('a sound receipt is sound with all it rests on', async () => {
   assert.deepEqual([verdict.good, bad(verdict)], [true, []]);
   assert.ok(
     verdict.checks.some(({ what }) => what.startsWith('input bafk')) &&
-      verdict.checks.some(({ what }) => what === 'key: hash of its preimage'),
+      verdict.checks.some(({ what }) => what.startsWith('key: its seal, what it was made of')),
   );
   assert.match(await place.out('receipt', 'verify', receipt), /^good {4}receipt: CID, form and signature\n[^]*the receipt is sound\n$/);
 });
@@ -112,5 +112,7 @@ test('a flipped bit is found and named, wherever it is', async () => {
   const preimage = find('SELECT preimage AS found FROM resolved').slice();
   preimage[10]! ^= 1;
   tamper('UPDATE resolved SET preimage = ?', preimage);
-  assert.deepEqual(bad(await place.json<Verdict>('receipt', 'verify', receipt)), ['key']);
+  const damaged = await place.json<Verdict>('receipt', 'verify', receipt);
+  assert.deepEqual(bad(damaged), ['key: its seal, what it was made of, and the digest of the output']);
+  assert.match(damaged.checks.find(({ state }) => state === 'bad')!.message!, /does not hash to it/);
 });

@@ -182,15 +182,21 @@ test('a workflow comes from stdin, with paths relative to the current folder', a
 test('a file that is not there or is wrong is told with its place, everything at once', async () => {
   place.write('wrong.yaml', 'docket: 1\nfoo: 1\ntasks:\n  a: { modul: x }\n');
   place.write('broken.yaml', 'tasks: [}');
+  place.write('broken.json', '{ "tasks": [ { "run": ');
+  place.write('tabs.yaml', 'tasks:\n\ta: 1\n');
+  place.write('empty.yaml', '');
   place.write('latin1.yaml', Uint8Array.of(0x23, 0xe4, 0x0a));
   place.write('\u001B[31mred\nname.yaml', 'tasks: 3');
   const wrong: readonly (readonly [status: number, code: string, said: RegExp, ...args: string[]])[] = [
     [2, 'WORKFLOW_INVALID', /^docket: wrong\.yaml:2:1: .*"foo"[^]*wrong\.yaml:4:.*did you mean "module"[^]*3 problems\n$/, 'wrong.yaml'],
     [2, 'WORKFLOW_SYNTAX', /^docket: broken\.yaml:1:\d+: /, 'broken.yaml'],
-    [2, 'WORKFLOW_SYNTAX', /^docket: latin1\.yaml: .*UTF-8/, 'latin1.yaml'],
+    [2, 'WORKFLOW_SYNTAX', /^docket: latin1\.yaml:1:2: .*UTF-8/, 'latin1.yaml'],
+    [2, 'WORKFLOW_SYNTAX', /^docket: broken\.json:1:23: expected a value, found the end/, 'broken.json'],
+    [2, 'WORKFLOW_SYNTAX', /^docket: tabs\.yaml:2:1: .*Tabs[^]*spaces/, 'tabs.yaml'],
+    [2, 'WORKFLOW_SYNTAX', /^docket: empty\.yaml:1:1: .*empty/, 'empty.yaml'],
     [2, 'WORKFLOW_INVALID', /^docket: \\u001b\[31mred\\nname\.yaml:1:/, '\u001B[31mred\nname.yaml'],
     [1, 'INPUT_UNREADABLE', /^docket: cannot read the workflow missing\.yaml: /, 'missing.yaml'],
-    [1, 'INPUT_UNREADABLE', /^docket: cannot read the workflow \.: /, '.'],
+    [1, 'INPUT_UNREADABLE', /^docket: cannot read the workflow \.: it is a folder/, '.'],
     [2, 'WORKFLOW_INPUT', /"tip".*/, 'good.yaml', '--input', 'tip=1'],
     [2, 'WORKFLOW_INPUT', /top/, 'good.yaml', '--input', 'top=many'],
     [2, 'USAGE', /--input top is given twice/, 'good.yaml', '--input', 'top=1', '--input', 'top=2'],
@@ -201,6 +207,39 @@ test('a file that is not there or is wrong is told with its place, everything at
     assert.deepEqual([ended.status, (JSON.parse(ended.stdout) as Failure).error.code], [status, code], args.join(' '));
   });
   assert.equal((await place.json<Failure>('run', 'wrong.yaml')).error.problems?.length, 3);
+});
+
+test('a workflow may read its own folder, the one docket was started in, and what --input points at; nothing else', async () => {
+  place.write('secret.txt', 'a secret');
+  place.write('project/flows/own.txt', 'own');
+  place.write('project/data.txt', 'data');
+  const workflow = (path: string): string =>
+    `inputs:\n  path: { default: ${path} }\ntasks:\n  a:\n    module: ${guest('count-words')}\n    stdin: { file: "\${inputs.path}" }\n`;
+  const run = (...args: string[]): ReturnType<Place['docket']> => place.docket(['run', ...args], { cwd: place.at('project') });
+  for (const [path, status] of [
+    ['own.txt', 0],
+    ['../data.txt', 0],
+    ['../../secret.txt', 1],
+    [place.at('secret.txt'), 1],
+  ] as const) {
+    place.write('project/flows/w.yaml', workflow(path));
+    const ended = await run('flows/w.yaml');
+    assert.equal(ended.status, status, ended.stderr);
+    if (status === 1)
+      assert.match(ended.stderr, /^docket: flows\/w\.yaml:6:20: .*secret\.txt lies outside .*\[INPUT_ESCAPES\]\n {2}.*--input/);
+  }
+  assert.equal((await run('flows/w.yaml', '--input', 'path=../../secret.txt')).status, 0);
+  assert.match((await run('flows/w.yaml', '--input', 'path=../../nothing.txt')).stderr, /there is none/);
+});
+
+test('a broken module is refused with its place, and nothing is run', async () => {
+  place.write('broken.wasm', 'text');
+  place.write('module.yaml', `tasks:\n  fine: { module: ${guest('count-words')}, stdin: "never run" }\n  bad: { module: broken.wasm }\n`);
+  for (let times = 0; times < 2; times++) {
+    const { status, stderr, stdout } = await place.docket(['run', 'module.yaml']);
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(stderr, /^docket: module\.yaml:3:18: module broken\.wasm: not valid WebAssembly.*\[MODULE_INVALID\]\n/);
+  }
 });
 
 test('an unknown home is made, an unusable one is refused by name', async () => {

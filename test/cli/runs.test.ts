@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { ECHO, LONG_TEXT } from './guests.ts';
 import { type Failure, guest, Place, type Report } from './helpers.ts';
@@ -167,6 +168,8 @@ async function startSlow(
 test('a run is cancelled from outside, told of, and taken up again without its file', async () => {
   const slow = await startSlow();
   assert.equal((await place.json<Failure>('resume', slow.run)).error.code, 'RUN_BUSY');
+  const [listed] = (await place.json<{ runs: { state: string; tasks: unknown }[] }>('runs', '--limit', '1')).runs;
+  assert.deepEqual(listed, { ...listed, state: 'running', tasks: { total: 3, ran: 2, cached: 0, failed: 0, skipped: 0, cancelled: 0 } });
   assert.match(await place.out('why', slow.run, 'slow'), /^slow has not ended in this run, and the run has not either\.\n$/);
   assert.equal(await place.out('cancel', slow.run), `run ${slow.run} is cancelled\n`);
   assert.deepEqual(await slow.ended, [130, null]);
@@ -182,6 +185,36 @@ test('a run is cancelled from outside, told of, and taken up again without its f
     'what was finished is not run again',
   );
   place.write('slow.yaml', SLOW);
+});
+
+test('a run that is complete is not taken up: it is said to be, and gives its outputs once more', async () => {
+  place.write(
+    'done.yaml',
+    `tasks: { count: { module: ${guest('count-words')}, stdin: "a b a" } }\noutputs: { out: { from: count, at: /stdout } }`,
+  );
+  const { run, ...first } = await place.json<Report>('run', 'done.yaml');
+  const shown = await place.json<Shown>('show', run);
+  const { status, stdout, stderr } = await place.docket(['resume', run, '--out', 'again']);
+  assert.deepEqual([status, stdout], [0, '']);
+  assert.match(stderr, /^run [0-9A-Z]{26} is complete, nothing is left to do; it ended so:\ncompleted in .* 1 ran.*\n1 output in again\n$/);
+  assert.equal(readFileSync(place.at('again', 'out'), 'utf8'), 'a\t2\nb\t1\n');
+  const { seconds, ...again } = await place.json<Report>('resume', run);
+  assert.ok(seconds > 0);
+  assert.deepEqual({ ...again, seconds: first.seconds }, { run, ...first });
+  assert.deepEqual(await place.json<Shown>('show', run), shown, 'its tasks stay on record as they were');
+});
+
+test('a run that failed is taken up as often as wanted, and what it was to run anew is run once', async () => {
+  place.write(
+    'forced.yaml',
+    `tasks: { good: { module: ${guest('count-words')}, stdin: "forced" }, bad: { module: echo.wasm, nonce: forced } }`,
+  );
+  const { run, tasks } = await place.json<Report>('run', 'forced.yaml', '--force');
+  assert.deepEqual([tasks.ran, tasks.failed], [1, 1]);
+  for (const _ of [1, 2]) {
+    const again = await place.json<Report>('resume', run);
+    assert.deepEqual([again.state, again.tasks.ran, again.tasks.cached, again.tasks.failed], ['failed', 0, 1, 1]);
+  }
 });
 
 test('a signal ends a run in order, with a status that names it; resuming goes on with what it was started with', async () => {

@@ -122,7 +122,13 @@ test('a large blob passes through whole, a reader may go away, and damage is fou
   )!;
   truncateSync(join(file.parentPath, file.name), 1_000_000);
   const damaged = await place.docket(['store', 'verify', '--json']);
-  assert.deepEqual([damaged.status, (JSON.parse(damaged.stdout) as { damaged: string[] }).damaged], [1, [cid]]);
+  const { checked, damaged: found } = JSON.parse(damaged.stdout) as {
+    checked: Record<string, number>;
+    damaged: { kind: string; name: string; next: string }[];
+  };
+  assert.deepEqual([damaged.status, found.map(({ kind, name }) => [kind, name])], [1, [['blob', cid]]]);
+  assert.match(found[0]!.next, /set aside/);
+  assert.deepEqual(Object.keys(checked), ['blobs', 'receipts', 'keys', 'runs', 'tasks']);
   assert.equal((await place.out('store', 'put', 'large')).trim(), cid);
   const sound = await place.docket(['store', 'verify', cid, EMPTY]);
   assert.deepEqual([sound.status, sound.stderr], [0, '2 blobs checked, 0 damaged\n']);

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,6 +51,11 @@ export class MemorySmallBlobs implements SmallBlobs {
 
   async delete(hexes: Iterable<string>): Promise<void> {
     for (const hex of hexes) this.blobs.delete(hex);
+  }
+
+  isDamaged(hex: string): boolean {
+    const bytes = this.blobs.get(hex);
+    return bytes !== undefined && hash('sha256', bytes) !== hex;
   }
 
   *list(): Generator<{ digest: string; size: number }> {

@@ -3,6 +3,7 @@ import { DocketError, isDocketError, type Place } from '../../src/errors.ts';
 import * as Cid from '../../src/ipld/cid.ts';
 import { compile } from '../../src/workflow/compile.ts';
 import type { Plan, PlannedTask } from '../../src/workflow/model.ts';
+import { encodePlan } from '../../src/workflow/stored-plan.ts';
 import type { Problem } from '../../src/workflow/problems.ts';
 import type { Sources } from '../../src/workflow/sources.ts';
 
@@ -17,6 +18,10 @@ export class MemorySources implements Sources {
 
   constructor(globs: Readonly<Record<string, readonly string[]>> = {}) {
     this.#globs = globs;
+  }
+
+  async module(module: string | Cid.CID): Promise<Cid.CID> {
+    return typeof module === 'string' ? (await this.file(module)).cid : module;
   }
 
   async file(path: string): Promise<{ cid: Cid.CID; size: number; executable: boolean }> {
@@ -92,4 +97,9 @@ export function labelsOf(plan: Plan): string[] {
 /** Labels of the tasks that `label` awaits. */
 export function awaitsOf(plan: Plan, label: string): string[] {
   return taskOf(plan, label).awaits.map(({ task }) => plan.tasks[task]!.label);
+}
+
+/** The stored form, whole. */
+export async function encoded(plan: Plan): Promise<Uint8Array> {
+  return Uint8Array.from(Buffer.concat(await Array.fromAsync(encodePlan(plan))));
 }

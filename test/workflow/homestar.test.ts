@@ -144,7 +144,12 @@ test('a promise inside of the data is one, with a pointer too', async () => {
 
 describe('refused, with its place', () => {
   const cases: readonly (readonly [string, string, RegExp, string])[] = [
-    ['{', 'IPLD_INVALID', /./, '1:2'],
+    ['{', 'WORKFLOW_SYNTAX', /expected a key/, '1:2'],
+    ['{ "tasks": [ { "run": ', 'WORKFLOW_SYNTAX', /found the end of the text/, '1:23'],
+    ['{ "tasks": [\r\n {"run": 1, "run": 2} ] }', 'WORKFLOW_SYNTAX', /the key "run" stands twice/, '2:13'],
+    ['{ "tasks": [ 1e999 ] }', 'WORKFLOW_SYNTAX', /too large/, '1:14'],
+    ['{ "tasks": [ { "/": "x" } ] }', 'WORKFLOW_SYNTAX', /"x" is not a CID/, '1:14'],
+    [`{ "tasks": ${'['.repeat(100_000)}`, 'WORKFLOW_SYNTAX', /nest more than 512 deep/, '1:525'],
     ['[]', 'WORKFLOW_INVALID', /must be a map/, '1:1'],
     ['{}', 'WORKFLOW_INVALID', /^no tasks field set$/, '1:1'],
     ['{ "tasks": [] }', 'WORKFLOW_INVALID', /empty/, '1:3'],

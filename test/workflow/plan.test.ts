@@ -7,8 +7,8 @@ import type { Ipld, IpldMap } from '../../src/ipld/value.ts';
 import { identify, invocationOf } from '../../src/workflow/identify.ts';
 import type { Task } from '../../src/workflow/model.ts';
 import { build, type Draft } from '../../src/workflow/plan.ts';
-import { decodePlan, encodePlan } from '../../src/workflow/stored-plan.ts';
-import { awaitsOf, labelsOf, taskOf } from './helpers.ts';
+import { decodePlan } from '../../src/workflow/stored-plan.ts';
+import { awaitsOf, encoded, labelsOf, taskOf } from './helpers.ts';
 
 const module = ofBlob(Uint8Array.of(0));
 
@@ -109,9 +109,9 @@ const graphs = fc.array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, ma
   ),
 );
 
-test('every order of the same tasks gives a valid plan, and storing it changes nothing', () => {
-  fc.assert(
-    fc.property(graphs, ([rows, order]) => {
+test('every order of the same tasks gives a valid plan, and storing it changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(graphs, async ([rows, order]) => {
       const drafts: Draft[] = [];
       rows.forEach((needs, i) =>
         drafts.push(draft(`t${i}`, [i, ...needs.filter(() => i > 0).map((need) => ({ 'await/ok': name(drafts[need % i]!) }))])),
@@ -126,7 +126,7 @@ test('every order of the same tasks gives a valid plan, and storing it changes n
         const wanted = i === 0 ? [] : [...new Set(needs.map((need) => `t${need % i}`))];
         assert.deepEqual(awaitsOf(plan, `t${i}`).toSorted(), wanted.toSorted());
       });
-      const again = decodePlan(encodePlan(plan));
+      const again = decodePlan(await encoded(plan));
       assert.deepEqual(labelsOf(again), labelsOf(plan));
       assert.deepEqual(
         again.tasks.map(({ awaits }) => awaits),
@@ -144,16 +144,16 @@ test('every order of the same tasks gives a valid plan, and storing it changes n
   );
 });
 
-test('a stored plan keeps aliases, and modules that are not known', () => {
+test('a stored plan keeps aliases, and modules that are not known', async () => {
   const plan = build([draft('a', [1]), draft('b', [1]), { ...draft('c', [2]), module: undefined }]);
-  const again = decodePlan(encodePlan(plan));
+  const again = decodePlan(await encoded(plan));
   assert.deepEqual(again.tasks[0]!.aliases, ['b']);
   assert.equal(again.tasks[1]!.module, undefined);
   assert.equal(again.tasks[0]!.module?.toString(), module.toString());
 });
 
-test('a damaged stored plan is refused', () => {
-  const bytes = encodePlan(build([draft('a', [1])]));
+test('a damaged stored plan is refused', async () => {
+  const bytes = await encoded(build([draft('a', [1])]));
   for (let at = 0; at < bytes.length; at += 7) {
     const damaged = bytes.slice();
     damaged[at]! ^= 0x20;

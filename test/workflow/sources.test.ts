@@ -53,6 +53,15 @@ test('a failure with a place of its own keeps it', async () => {
   await assert.rejects(imports.load(), { code: 'INPUT_ESCAPES', place: own });
 });
 
+test('trouble of the store or the home has no place in the workflow file', async () => {
+  for (const code of ['STORE_FULL', 'STORE_UNWRITABLE', 'HOME_UNUSABLE', 'LEDGER_FAILED', 'CANCELLED'] as const) {
+    const error = new DocketError(code, 'not the file');
+    const imports = new Imports(Object.assign(new MemorySources(), { directory: () => Promise.reject(error) }));
+    imports.wantFolder({ path: 'd' }, place(1));
+    await assert.rejects(imports.load(), (thrown) => thrown === error);
+  }
+});
+
 test('large values are stored once', async () => {
   const sources = new MemorySources();
   const imports = new Imports(sources);

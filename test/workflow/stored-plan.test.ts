@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as Cid from '../../src/ipld/cid.ts';
-import { encode } from '../../src/ipld/dag-cbor.ts';
+import { decode, encode } from '../../src/ipld/dag-cbor.ts';
 import { build } from '../../src/workflow/plan.ts';
 import { identify } from '../../src/workflow/identify.ts';
 import type { Task } from '../../src/workflow/model.ts';
-import { decodePlan, encodePlan } from '../../src/workflow/stored-plan.ts';
+import { decodePlan } from '../../src/workflow/stored-plan.ts';
+import { encoded } from './helpers.ts';
 
 const module = Cid.ofBlob(new TextEncoder().encode('module'));
 const task = (input: Task['run']['input']): Task => ({
@@ -33,9 +34,28 @@ describe('stored plan', () => {
     { name: 'test', outputs: { out: { 'await/ok': awaited } } },
   );
 
-  it('gives back the plan it was made of', () => {
-    assert.deepEqual(decodePlan(encodePlan(plan)), plan);
+  it('gives back the plan it was made of', async () => {
+    const again = decodePlan(await encoded(plan));
+    assert.deepEqual(again, plan);
+    assert.deepEqual(
+      again.tasks.map(({ instruction }) => instruction.toString()),
+      plan.tasks.map(({ instruction }) => instruction.toString()),
+    );
     assert.equal(plan.tasks.find(({ label }) => label === 'second')?.external.length, 1);
+  });
+
+  it('is canonical DAG-CBOR, however many tasks there are', async () => {
+    for (const count of [0, 1, 23, 24, 255, 256, 257, 600]) {
+      const drafts = Array.from({ length: count }, (_, i) => ({
+        task: task({ func: 'f', args: [i] }),
+        module,
+        label: `t${i}`,
+        group: 't',
+      }));
+      const bytes = await encoded(build(drafts, { name: 'many' }));
+      assert.deepEqual(encode(decode(bytes)), bytes);
+      assert.equal(decodePlan(bytes).tasks.length, count);
+    }
   });
 
   it('refuses other bytes', () => {

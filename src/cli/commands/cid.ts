@@ -1,8 +1,9 @@
 import { ofValue } from '../../ipld/cid.ts';
 import type { Command } from '../command.ts';
-import { compileFile, INPUT_OPTION, readWorkflow } from '../compile-file.ts';
+import { compileFile } from '../compile-file.ts';
 import { openEngine } from '../open-engine.ts';
 import { jsonLine, table } from '../present.ts';
+import { INPUT_OPTION, readWorkflow } from '../read-workflow.ts';
 
 export const command: Command = {
   summary: 'Print the CIDs of a workflow, its tasks and their instructions.',

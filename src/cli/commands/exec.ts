@@ -2,19 +2,25 @@ import { basename } from 'node:path';
 import type { Engine } from '../../agent/engine.ts';
 import { type Execution, execPlan } from '../../agent/exec-plan.ts';
 import { failureText, readReceipt } from '../../agent/read-receipt.ts';
-import { runPlan } from '../../agent/run-plan.ts';
-import { DocketError } from '../../errors.ts';
+import { type FinishedRun, runPlan } from '../../agent/run-plan.ts';
+import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
-import { isLink, isMap } from '../../ipld/value.ts';
+import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
 import type { Outcome } from '../../receipt/outcome.ts';
 import { exportTree } from '../../store/export.ts';
 import * as Tree from '../../store/tree.ts';
+import type { Plan } from '../../workflow/model.ts';
 import type { Call, Command } from '../command.ts';
-import { importExecution, parseExecCall } from '../execution.ts';
+import { canImportAgain, type ExecCall, importExecution, parseExecCall } from '../execution.ts';
+import { deliverWhole } from '../healing.ts';
 import { openEngine } from '../open-engine.ts';
 import { prepareOut } from '../outputs.ts';
 import { jsonable, jsonLine, printable } from '../present.ts';
+import { documentOf, reportError } from '../report-error.ts';
 import { writeValue } from '../write-value.ts';
+
+const DOCKET_FAILED = 125;
+const CANNOT_RUN = 126;
 
 export const command: Command = {
   summary: 'Run one WebAssembly module as one receipted task.',
@@ -22,7 +28,7 @@ export const command: Command = {
   words: [1, 1],
   tooMany: 'Arguments of the program stand after `--`: docket exec MODULE.wasm -- ARGS',
   rest: true,
-  failure: 125,
+  failure: (error) => (isDocketError(error, 'MODULE_INVALID') ? CANNOT_RUN : DOCKET_FAILED),
   options: {
     dir: {
       type: 'value',
@@ -42,11 +48,11 @@ export const command: Command = {
   },
   help: `
 The module must be a WASI preview 1 command. It sees what it is given and nothing else: no network, clock, randomness, environment or files.
-The same module with the same inputs is not run twice: its output comes from the receipt. Without ::GUEST a folder stands at its own path
-below the guest's root: --dir data/in as /data/in.
+The same module with the same inputs is not run twice: its output comes from the receipt. What it prints is shown when it has ended.
+Without ::GUEST a folder stands at its own path below the guest's root: --dir data/in as /data/in. There is no /tmp unless one is given: --dir EMPTY::/tmp.
 
-Exit status: the guest's own (1 if its last eight bits are 0); 124 if it ran out of time, 125 if Docket failed or the command line is wrong,
-126 if the module cannot be run, 130 if stopped by Ctrl-C, 134 if it trapped or broke another limit.
+Exit status: the guest's own (1 if its last eight bits are 0); 124 if it ran out of time, 125 if Docket failed or the command line is wrong, 126 if the
+module cannot be run, 130 if stopped by Ctrl-C, 134 if it trapped or broke another limit. If the guest ended well and --out cannot be written: 125.
 
 Examples:
   docket exec hello.wasm -- world
@@ -55,35 +61,108 @@ Examples:
     const words = parseExecCall(call);
     const out = call.value('out');
     if (out !== undefined) await prepareOut(out);
-    await using engine = await openEngine(call, { willWrite: true });
+    await using engine = await openEngine(call);
     const execution = await importExecution(call, engine, words);
     const plan = execPlan(basename(words.module), execution);
-    const { run } = await runPlan(engine, plan, { force: call.flag('force') ? 'all' : [], signal: call.signal });
-    return await deliver(call, engine, execution, run);
+    const run = (force: 'all' | []): Promise<FinishedRun> => watched(call, () => runPlan(engine, plan, { force, signal: call.signal }));
+    let last = await run(call.flag('force') ? 'all' : []);
+    if (last.state === 'failed' && canImportAgain(words) && (await lacksInputs(engine, plan))) {
+      await importExecution(call, engine, words);
+      call.streams.stderr.write('docket: an input had been damaged and was read again\n');
+      last = await run([]);
+    }
+    const said = new Set<string>();
+    return await deliverWhole(
+      () => deliver({ call, engine, execution, words, run: last.run, said }),
+      async ({ message }) => {
+        call.streams.stderr.write(`docket: ${printable(message)}; it is made again\n`);
+        last = await run([]);
+      },
+    );
   },
 };
 
+async function lacksInputs(engine: Engine, plan: Plan): Promise<boolean> {
+  const { missingInputs } = await import('../../agent/missing-inputs.ts');
+  return (await missingInputs(engine, plan)).length > 0;
+}
+
+/** Says on a terminal that a Ctrl-C was heard. Elsewhere stderr is the guest's. */
+async function watched(call: Call, work: () => Promise<FinishedRun>): Promise<FinishedRun> {
+  const { stderr } = call.streams;
+  const stopping = (): void => void (stderr.isTTY && stderr.write('\nstopping; once more kills\n'));
+  call.signal.addEventListener('abort', stopping);
+  try {
+    return await work();
+  } finally {
+    call.signal.removeEventListener('abort', stopping);
+  }
+}
+
+interface Delivery {
+  readonly call: Call;
+  readonly engine: Engine;
+  readonly execution: Execution;
+  readonly words: ExecCall;
+  readonly run: string;
+  /** What was printed already, before something else turned out damaged. */
+  readonly said: Set<string>;
+}
+
 /** Puts what came out where the caller wants it, and gives the guest's exit status. */
-async function deliver(call: Call, engine: Engine, execution: Execution, run: string): Promise<number> {
-  const { stdout, stderr } = call.streams;
+async function deliver(delivery: Delivery): Promise<number> {
+  const { call, engine, run } = delivery;
   const cid = engine.ledger.runTask(run, 0)?.receipt;
   const read = cid == null ? undefined : readReceipt(engine, cid);
   if (cid == null || read === undefined) throw new DocketError('CANCELLED', `run ${run} was cancelled`);
   const { outcome, receipt } = read;
   const result = outcome.tag === 'ok' ? outcome.value : outcome.failure.data;
-  const { files, stdout: written, stderr: told } = isMap(result) ? result : {};
-  const exit = exitStatus(outcome);
+  const { files, stdout, stderr } = isMap(result) ? result : {};
   const json = call.flag('json');
   // Before the files: those a guest left may not be writable here, which must not hide what it said.
-  if (!json) {
-    await writeValue(engine, written, stdout);
-    await writeValue(engine, told, stderr);
-    if (outcome.tag === 'error' && outcome.failure.code !== 'exit') stderr.write(`docket: ${printable(failureText(outcome) ?? '')}\n`);
+  if (!json) await say(delivery, outcome, { stdout, stderr });
+  const trouble = isLink(files) ? await writeFiles(delivery, files) : undefined;
+  const exit = exitStatus(outcome);
+  if (json) {
+    const error = trouble === undefined ? {} : { error: documentOf(trouble) };
+    call.streams.stdout.write(jsonLine({ run, receipt: cid.toString(), exit, out: jsonable(receipt.out), ...error }));
   }
+  if (trouble === undefined) return exit;
+  reportError(trouble, call.streams, { json: false });
+  return exit === 0 ? DOCKET_FAILED : exit;
+}
+
+async function say(
+  { call: { streams }, engine, words, said }: Delivery,
+  outcome: Outcome,
+  written: Record<'stdout' | 'stderr', Ipld | undefined>,
+) {
+  for (const stream of ['stdout', 'stderr'] as const) {
+    if (!said.has(stream)) await writeValue(engine, written[stream], streams[stream]);
+    said.add(stream);
+  }
+  if (outcome.tag === 'ok' || outcome.failure.code === 'exit') return;
+  const unfit = isUnfit(outcome);
+  streams.stderr.write(`docket: ${printable(`${unfit ? `${words.module}: ` : ''}${failureText(outcome)}`)}\n`);
+  if (unfit) streams.stderr.write(`  A module must be a WASI preview 1 command: build it for wasm32-wasip1, with a main function.\n`);
+}
+
+/** Writes what the guest made or changed to --out; gives what kept it from that. */
+async function writeFiles({ call, engine, execution }: Delivery, files: Cid.CID): Promise<DocketError | undefined> {
   const out = call.value('out');
-  if (out !== undefined && isLink(files)) await writeChanges(engine, execution, files, out);
-  if (json) stdout.write(jsonLine({ run, receipt: cid.toString(), exit, out: jsonable(receipt.out) }));
-  return exit;
+  if (out === undefined) return undefined;
+  try {
+    await writeChanges(engine, execution, files, out);
+    return undefined;
+  } catch (error) {
+    if (isDocketError(error, 'OUTPUT_UNWRITABLE')) return error;
+    throw error;
+  }
+}
+
+/** The module is at fault, not what it was to be given. */
+function isUnfit(outcome: Outcome): boolean {
+  return outcome.tag === 'error' && outcome.failure.code === 'invalid' && outcome.failure.data?.['part'] === 'module';
 }
 
 function exitStatus(outcome: Outcome): number {
@@ -98,7 +177,7 @@ function exitStatus(outcome: Outcome): number {
     case 'lost':
       return 125;
     case 'invalid':
-      return 126;
+      return isUnfit(outcome) ? CANNOT_RUN : DOCKET_FAILED;
     case 'cancelled':
       return 130;
     default:

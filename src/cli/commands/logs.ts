@@ -21,7 +21,7 @@ RUN is the id of a run, the beginning of one, or \`last\`. With TASK: its stdout
 that wrote anything or failed, under a heading. A cached task shows what it wrote when it ran. Of a task that was stopped its last words are kept.
 With --json a stream is a text; one that is no text or longer than 1 MiB stands there as DAG-JSON: its bytes, or a link to its blob.`,
   async run(call) {
-    await using engine = await openEngine(call);
+    await using engine = await openEngine(call, { lookOnly: true });
     const { run } = findRun(engine, call.words[0]!);
     const task = call.words[1];
     await (task === undefined ? allLogs(call, engine, run) : taskLogs(call, engine, run, findTask(await planOf(engine, run), task)));

@@ -1,14 +1,15 @@
 import { planOf } from '../../agent/plan-of.ts';
-import { resumeRun, type RunOptions } from '../../agent/run-plan.ts';
+import { asCompleted, resumeRun, type RunOptions } from '../../agent/run-plan.ts';
 import type { Engine } from '../../agent/engine.ts';
 import { DocketError } from '../../errors.ts';
 import type { RunRow } from '../../ledger/runs.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Command } from '../command.ts';
-import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
+import { conductRun, deliver, RUN_OPTIONS } from '../conduct-run.ts';
 import { findRun, wasForced } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
 import { count } from '../option-values.ts';
+import { prepareOut } from '../outputs.ts';
 
 export const command: Command = {
   summary: 'Take up a run that failed, was cancelled or was cut off; finished tasks are not run again.',
@@ -17,28 +18,36 @@ export const command: Command = {
   options: RUN_OPTIONS,
   help: `
 RUN is the id of a run, the beginning of one, or \`last\`. The workflow file is not needed: the run goes on with what it was started with, its --force
-for tasks that did not finish yet included. Exit status as of \`docket run\`.`,
+for tasks that did not finish yet included. Of a run that is complete the outputs are given once more. Exit status as of \`docket run\`.`,
   async run(call) {
-    const slots = count(call, 'slots');
-    await using engine = await openEngine(call, { willWrite: true, ...(slots === undefined ? {} : { slots }) });
+    const asked = count(call, 'slots');
+    await using engine = await openEngine(call, asked === undefined ? {} : { slots: asked });
     const row = findRun(engine, call.words[0]!);
     const { run, state } = row;
+    const { failFast, slots: before } = row.options as { readonly failFast?: unknown; readonly slots?: unknown };
+    const slots = asked ?? (typeof before === 'number' ? before : undefined);
+    if (state === 'completed') {
+      const out = call.value('out');
+      if (out !== undefined) await prepareOut(out);
+      call.streams.stderr.write(`run ${run} is complete, nothing is left to do; it ended so:\n`);
+      return await deliver(call, engine, { plan: () => planOf(engine, run), slots, finished: asCompleted(row) });
+    }
     if (state === 'running') throw new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
     const plan = await planOf(engine, run);
-    const { failFast } = row.options as { failFast?: unknown };
     const options: RunOptions = {
       force: stillForced(engine, row, plan),
       failFast: call.flag('fail-fast') || failFast === true,
       ...(slots === undefined ? {} : { slots }),
     };
-    return await conductRun(call, engine, plan, (hooks) => resumeRun(engine, run, plan, { ...options, ...hooks }));
+    return await conductRun(call, engine, { plan, slots, start: (hooks) => resumeRun(engine, run, plan, { ...options, ...hooks }) });
   },
 };
 
 /** Labels of the tasks whose run was asked for and has not come yet. */
 function stillForced(engine: Engine, row: RunRow, plan: Plan): string[] {
   const ran = new Set(
-    [...engine.ledger.runTasks(row.run)].filter(({ state, via }) => state === 'ok' && via === 'ran').map(({ index }) => index),
+    // Later drives find it by its key, which is what the row then says; attempts it has only if it was run in this run.
+    [...engine.ledger.runTasks(row.run)].filter(({ state, attempts }) => state === 'ok' && attempts > 0).map(({ index }) => index),
   );
   return plan.tasks.filter((task, i) => wasForced(row, task) && !ran.has(i)).map((task) => task.label);
 }

@@ -1,12 +1,13 @@
-import { runPlan } from '../../agent/run-plan.ts';
+import { type FinishedRun, type RunOptions, runPlan } from '../../agent/run-plan.ts';
 import { DocketError } from '../../errors.ts';
 import type { Plan } from '../../workflow/model.ts';
 import { didYouMean } from '../../workflow/suggest.ts';
 import type { Call, Command } from '../command.ts';
-import { compileFile, INPUT_OPTION, readWorkflow } from '../compile-file.ts';
+import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
 import { openEngine } from '../open-engine.ts';
 import { count } from '../option-values.ts';
+import { INPUT_OPTION, readWorkflow } from '../read-workflow.ts';
 
 export const command: Command = {
   summary: 'Run a workflow; what was computed before is taken from its receipts.',
@@ -22,7 +23,8 @@ export const command: Command = {
 FILE is a workflow in YAML (docs/workflow.md describes it) or Homestar's JSON; - reads it from stdin, with paths relative to the current folder.
 Results go to stdout, everything else to stderr. Without --out a single text output is printed as it is.
 
-Exit status: 0 if every output is there, 1 if not, 2 if the workflow or the command line is wrong, 130 if stopped by Ctrl-C.
+Exit status: 0 if every output is there, 1 if not, 2 if the workflow or the command line is wrong, 130 if stopped by Ctrl-C (143 by
+SIGTERM, 129 by a hang-up).
 
 Examples:
   docket run workflow.yaml
@@ -31,14 +33,15 @@ Examples:
   async run(call) {
     const slots = count(call, 'slots');
     const workflow = await readWorkflow(call);
-    await using engine = await openEngine(call, { willWrite: true, ...(slots === undefined ? {} : { slots }) });
+    await using engine = await openEngine(call, slots === undefined ? {} : { slots });
     const plan = await compileFile(call, engine, workflow);
     const options = {
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
       failFast: call.flag('fail-fast'),
       ...(slots === undefined ? {} : { slots }),
     };
-    return await conductRun(call, engine, plan, (hooks) => runPlan(engine, plan, { ...options, ...hooks }));
+    const start = (hooks: RunOptions): Promise<FinishedRun> => runPlan(engine, plan, { ...options, ...hooks });
+    return await conductRun(call, engine, { plan, slots, start, importAgain: () => compileFile(call, engine, workflow) });
   },
 };
 

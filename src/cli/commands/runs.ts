@@ -1,3 +1,4 @@
+import { runCounts } from '../../agent/run-counts.ts';
 import type { Command } from '../command.ts';
 import { openEngine } from '../open-engine.ts';
 import { count } from '../option-values.ts';
@@ -10,8 +11,8 @@ export const command: Command = {
   options: { limit: { type: 'value', value: 'N', help: 'how many at most (default 20)' } },
   async run(call) {
     const limit = count(call, 'limit') ?? 20;
-    await using engine = await openEngine(call);
-    const runs = engine.ledger.runs({ limit });
+    await using engine = await openEngine(call, { lookOnly: true });
+    const runs = engine.ledger.runs({ limit }).map((row) => ({ ...row, counts: runCounts(engine.ledger, row) }));
     if (call.flag('json')) {
       const rows = runs.map(({ run, name, workflow, state, created, finished, counts }) => ({
         run,

@@ -1,6 +1,8 @@
 import { planOf } from '../../agent/plan-of.ts';
 import type { Engine } from '../../agent/engine.ts';
 import { failureText, readReceipt } from '../../agent/read-receipt.ts';
+import { runCounts } from '../../agent/run-counts.ts';
+import { wasUnneeded } from '../../agent/was-unneeded.ts';
 import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import type { RunRow, RunTaskRow } from '../../ledger/runs.ts';
@@ -22,7 +24,7 @@ export const command: Command = {
   help: `
 RUN is the id of a run, the beginning of one, or \`last\`. A CID may be one of a receipt, an instruction, a blob or a tree.`,
   async run(call) {
-    await using engine = await openEngine(call);
+    await using engine = await openEngine(call, { lookOnly: true });
     const word = call.words[0]!;
     return await (/^b[a-z2-7]{50,}$/.test(word) ? showCid(call, engine, Cid.parse(word)) : showRun(call, engine, findRun(engine, word)));
   },
@@ -45,6 +47,7 @@ const SHOWN = 50;
 async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number> {
   const plan = await planIfThere(engine, run.run);
   const tasks = listTasks(engine, run, plan);
+  const counts = runCounts(engine.ledger, run);
   const { stdout } = call.streams;
   const outputs = run.outputs ?? {};
   if (call.flag('json')) {
@@ -56,7 +59,7 @@ async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number>
         state: run.state,
         created: new Date(run.created).toISOString(),
         finished: run.finished === null ? null : new Date(run.finished).toISOString(),
-        counts: run.counts,
+        counts,
         tasks,
         outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, jsonable(value)])),
       }),
@@ -67,7 +70,7 @@ async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number>
     `run       ${run.run}\nworkflow  ${printable(run.name)}\ncid       ${run.workflow}\nstate     ${run.state}\nstarted   ${new Date(run.created).toISOString()}\n`,
   );
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
-  if (run.counts !== null) stdout.write(`tasks     ${countsLine(run.counts)}\n`);
+  if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
   const failed = tasks.filter((task) => task.state === 'failed');
   const others = tasks.filter((task) => task.state !== 'failed');
   const shown = call.flag('all') ? [...failed, ...others] : [...failed, ...others].slice(0, SHOWN);
@@ -91,16 +94,17 @@ function listTasks(engine: Engine, run: RunRow, plan: Plan | undefined): Listed[
   const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
   if (plan === undefined) return [...rows.values()].map((row) => listed(engine, row));
   const isOver = run.state !== 'running' && run.state !== 'interrupted';
+  const isUnneeded = isOver && rows.size < plan.tasks.length ? wasUnneeded(plan, rows) : () => false;
   return plan.tasks.map((task, index) => {
     const row = rows.get(index);
     if (row !== undefined) return listed(engine, row);
-    const state = isOver ? 'cached' : 'pending';
+    const state = isUnneeded(index) ? 'cached' : isOver ? 'cancelled' : 'pending';
     return {
       index,
       label: task.label,
       instruction: task.instruction.toString(),
       state,
-      via: isOver ? 'unneeded' : null,
+      via: state === 'cached' ? 'unneeded' : null,
       attempts: 0,
       receipt: null,
       error: null,

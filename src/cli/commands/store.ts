@@ -4,6 +4,7 @@ import type { Call, Command } from '../command.ts';
 import { openEngine } from '../open-engine.ts';
 import * as Blobs from '../store/blobs.ts';
 import * as Files from '../store/files.ts';
+import { verify } from '../store/verify.ts';
 
 interface Verb {
   /** Words after the verb, as in the help. */
@@ -20,7 +21,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   cat: { usage: 'CID', words: [1, 1], act: Blobs.cat },
   ls: { usage: '[TREE]', words: [0, 1], act: Blobs.ls },
   stat: { usage: 'CID', words: [1, 1], act: Blobs.stat },
-  verify: { usage: '[CID…]', words: [0, ANY], act: Blobs.verify },
+  verify: { usage: '[CID…]', words: [0, ANY], act: verify },
 };
 
 export const command: Command = {
@@ -34,7 +35,8 @@ get CID PATH   write a blob to a file, or into a folder that is there, or a tree
 cat CID        print a blob
 ls [TREE]      list a tree, or every blob of the store
 stat CID       kind and size
-verify [CID…]  read every byte and check it, of these blobs or of the whole store; damaged ones are set aside
+verify [CID…]  read every byte of these blobs, or of all of them and of the ledger: its structure, every receipt with its signature, the seals of
+               keys, the rows of runs; what is damaged is named, with what becomes of it
 
 Exit status of verify: 0 if all is good, 1 if not.`,
   async run(call) {
@@ -46,7 +48,7 @@ Exit status of verify: 0 if all is good, 1 if not.`,
     if (words.length < fewest || words.length > most) throw call.usage(`wrong number of words: docket store ${name} ${verb.usage}`);
     if (call.flag('force') && name !== 'get') throw call.usage('--force goes with get');
     if (call.flag('json') && name === 'cat') throw call.usage('cat prints the blob itself, which is no JSON document');
-    await using engine = await openEngine(call);
+    await using engine = await openEngine(call, { lookOnly: name !== 'put' });
     return await verb.act(call, engine, words);
   },
 };

@@ -15,7 +15,7 @@ export const command: Command = {
 RUN is the id of a run, the beginning of one, or \`last\`. TASK is a label such as \`top\` or \`count[docs/a.md]\` (\`docket show RUN\` lists them).
 A task is run if no earlier result has its key: the hash of module, arguments, inputs, limits and grants. What changed is named field by field.`,
   async run(call) {
-    await using engine = await openEngine(call);
+    await using engine = await openEngine(call, { lookOnly: true });
     const [runWord, taskWord] = call.words;
     const row = findRun(engine, runWord!);
     const plan = await planOf(engine, row.run);

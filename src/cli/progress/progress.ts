@@ -2,7 +2,7 @@ import { formatDuration } from '../../base/units.ts';
 import type { RunEvent } from '../../scheduler/events.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Call } from '../command.ts';
-import { printable } from '../present.ts';
+import { counted, printable } from '../present.ts';
 import { pictureRows, rowsTaken } from './picture.ts';
 import { Rate } from './rate.ts';
 import { Tally } from './tally.ts';
@@ -10,6 +10,10 @@ import { Tally } from './tally.ts';
 /** Shows a run on stderr while it goes on: a live picture on a terminal, plain lines elsewhere. */
 export interface Progress {
   event(event: RunEvent): void;
+  /** A line of its own, which stays. */
+  tell(line: string): void;
+  /** The run was told to end. */
+  stopping(): void;
   /** Removes the live picture; nothing is shown afterwards. */
   stop(): void;
 }
@@ -33,17 +37,19 @@ function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () 
   const tell = teller(plan);
   let shown: readonly string[] = [];
   const toTop = (): string => {
-    const up = rowsTaken(shown, out.columns ?? 80);
+    const up = rowsTaken(shown, out.columns || 80);
     return up > 0 ? `\r\u001B[${up}A` : '';
   };
   /** `told` stays above the picture. */
   const draw = (...told: string[]): void => {
     rate.note(now(), tally.settled);
-    const rows = pictureRows(tally, rate.perSecond, { width: out.columns ?? 80, height: out.rows ?? 24 });
+    const rows = pictureRows(tally, rate.perSecond, { width: out.columns || 80, height: out.rows || 24 });
     const lines = [...told, ...rows].map((line) => `${line}\u001B[K\n`);
     out.write(`${toTop()}${lines.join('')}\u001B[J`);
     shown = rows;
   };
+  /** Not before there is a picture: a run that is found whole never shows one. */
+  const say = (line: string): void => void (shown.length > 0 ? draw(line) : out.write(`${line}\n`));
   rate.note(now(), 0);
   const timer = setInterval(draw, REDRAW_MS);
   timer.unref();
@@ -53,6 +59,8 @@ function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () 
       const line = tell(event);
       if (line !== undefined) draw(line);
     },
+    tell: say,
+    stopping: () => say(stoppingText(tally)),
     stop() {
       clearInterval(timer);
       if (shown.length > 0) out.write(`${toTop()}\u001B[J`);
@@ -79,8 +87,15 @@ function plainLines(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () =
       const line = tell(event);
       if (line !== undefined) out.write(`${line}\n`);
     },
+    tell: (line) => void out.write(`${line}\n`),
+    stopping: () => void out.write(`${stoppingText(tally)}\n`),
     stop: () => clearInterval(timer),
   };
+}
+
+function stoppingText({ running }: Tally): string {
+  const what = running === 0 ? '' : `: ${counted(running, 'task')} ${running === 1 ? 'is' : 'are'} being ended`;
+  return `stopping${what}; once more kills`;
 }
 
 /** What is worth a line of its own. */

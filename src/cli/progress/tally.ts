@@ -6,7 +6,6 @@ import { visitPromises } from '../../workflow/promise.ts';
 export interface GroupTally {
   readonly name: string;
   readonly size: number;
-  running: number;
   ran: number;
   cached: number;
   failed: number;
@@ -23,7 +22,8 @@ export class Tally {
   readonly groups: readonly GroupTally[];
   readonly #plan: Plan;
   readonly #groupOf: readonly GroupTally[];
-  readonly #running = new Set<number>();
+  /** Tasks with a slot, in the order they got it. */
+  readonly #started = new Set<number>();
   /** How each task ended so far; a task whose blobs are gone may be run once more and end again. */
   readonly #ends: (End | undefined)[];
   /** How many tasks and outputs that have not ended want each task's result. */
@@ -35,7 +35,7 @@ export class Tally {
 
   constructor(plan: Plan) {
     const groups = new Map<string, GroupTally>();
-    for (const { name, size } of plan.groups) groups.set(name, { name, size, running: 0, ran: 0, cached: 0, failed: 0, skipped: 0 });
+    for (const { name, size } of plan.groups) groups.set(name, { name, size, ran: 0, cached: 0, failed: 0, skipped: 0 });
     this.groups = [...groups.values()];
     this.#plan = plan;
     this.#groupOf = plan.tasks.map((task) => groups.get(task.group)!);
@@ -48,34 +48,40 @@ export class Tally {
     return this.#groupOf.length;
   }
 
+  /** Tasks that run: a slot runs one at a time, and others may be in its line. */
   get running(): number {
-    return this.#running.size;
+    return Math.min(this.#started.size, this.held);
+  }
+
+  /** The same for each group that has any. Those that got their slot first are taken to be the ones that run. */
+  runningByGroup(): ReadonlyMap<GroupTally, number> {
+    const counts = new Map<GroupTally, number>();
+    for (const task of this.#started.keys().take(this.running)) {
+      const group = this.#groupOf[task]!;
+      counts.set(group, (counts.get(group) ?? 0) + 1);
+    }
+    return counts;
   }
 
   add(event: RunEvent): void {
     switch (event.kind) {
       case 'started':
         this.#end(event.task, undefined);
-        this.#running.add(event.task);
-        this.#groupOf[event.task]!.running++;
+        this.#started.add(event.task);
         return;
       case 'retrying':
-        this.#stopped(event.task);
+        this.#started.delete(event.task);
         return;
       case 'slots':
         this.held = event.held;
         return;
       case 'settled': {
         const { task, state, via } = event;
-        this.#stopped(task);
+        this.#started.delete(task);
         this.#end(task, state === 'ok' ? (via === 'ran' ? 'ran' : 'cached') : state === 'failed' ? 'failed' : 'skipped');
         this.#satisfy(task);
       }
     }
-  }
-
-  #stopped(task: number): void {
-    if (this.#running.delete(task)) this.#groupOf[task]!.running--;
   }
 
   #end(task: number, end: End | undefined): void {
@@ -94,7 +100,7 @@ export class Tally {
       if (this.#satisfied[next] === 1) continue;
       this.#satisfied[next] = 1;
       for (const input of this.#plan.tasks[next]!.awaits) {
-        if (--this.#wanted[input.task]! > 0 || this.#ends[input.task] !== undefined || this.#running.has(input.task)) continue;
+        if (--this.#wanted[input.task]! > 0 || this.#ends[input.task] !== undefined || this.#started.has(input.task)) continue;
         this.#end(input.task, 'cached');
         pending.push(input.task);
       }

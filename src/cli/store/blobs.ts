@@ -1,13 +1,13 @@
 import type { Engine } from '../../agent/engine.ts';
 import { formatSize } from '../../base/units.ts';
-import { DocketError, isDocketError } from '../../errors.ts';
+import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import * as Tree from '../../store/tree.ts';
 import type { Call } from '../command.ts';
 import { counted, jsonLine, jsonList, printable } from '../present.ts';
 import { writePiece, writeValue } from '../write-value.ts';
 
-/** `docket store cat`, `ls`, `stat` and `verify`: looking at blobs and trees. */
+/** `docket store cat`, `ls` and `stat`: looking at blobs and trees. */
 
 /** The blob or tree a word names. Throws `CID_INVALID`. */
 export function storedCid(word: string): Cid.CID {
@@ -83,36 +83,4 @@ export async function stat(call: Call, engine: Engine, [word]: readonly string[]
   else
     stdout.write(`tree  ${counted(files.length, 'file')} of ${counted(total!, 'byte')}, itself ${counted(found.size, 'byte')}  ${sri}\n`);
   return 0;
-}
-
-export async function verify(call: Call, engine: Engine, words: readonly string[]): Promise<number> {
-  const { stdout, stderr } = call.streams;
-  const named = words.map(storedCid);
-  let checked = 0;
-  const damaged: string[] = [];
-  for await (const { cid, ok } of named.length > 0 ? verifyThese(engine, named) : engine.store.verify({ signal: call.signal })) {
-    checked++;
-    if (ok) continue;
-    damaged.push(cid.toString());
-    if (!call.flag('json')) stdout.write(`damaged  ${cid}\n`);
-  }
-  if (call.flag('json')) stdout.write(jsonLine({ checked, damaged }));
-  stderr.write(
-    `${counted(checked, 'blob')} checked, ${damaged.length} damaged${damaged.length > 0 ? ' and set aside; what made them can be run again' : ''}\n`,
-  );
-  return damaged.length === 0 ? 0 : 1;
-}
-
-async function* verifyThese(engine: Engine, cids: readonly Cid.CID[]): AsyncGenerator<{ readonly cid: Cid.CID; readonly ok: boolean }> {
-  for (const cid of cids) yield { cid, ok: await isGood(engine, cid) };
-}
-
-async function isGood(engine: Engine, cid: Cid.CID): Promise<boolean> {
-  try {
-    for await (const chunk of engine.store.get(cid)) void chunk;
-    return true;
-  } catch (error) {
-    if (isDocketError(error, 'BLOB_DAMAGED')) return false;
-    throw error;
-  }
 }

@@ -47,7 +47,7 @@ export async function get(call: Call, engine: Engine, [word, path]: readonly str
   try {
     await (Cid.isTree(cid) ? exportTree : exportBlob)(engine.store, cid, target, options);
   } catch (error) {
-    if (!isDocketError(error, 'OUTPUT_UNWRITABLE')) throw error;
+    if (!isDocketError(error, 'OUTPUT_UNWRITABLE') || 'target' in error.details) throw error;
     const next = 'The folder must be there and writable; files that exist are replaced only with --force.';
     throw new DocketError(error.code, error.message, { cause: error.cause, next });
   }

@@ -7,7 +7,7 @@ import { type Imports, type Sources, withPlace } from '../sources.ts';
 import { contentsOf, familiesOf, isEach, relationOf } from './link.ts';
 import { inputMaker } from './make-input.ts';
 import { folderOf, fromMaker, moduleMaker } from './make-value.ts';
-import { dataMaker, type Fail, type Frame, textOf, type World } from './maker.ts';
+import { cidOf, dataMaker, type Fail, type Frame, textOf, type World } from './maker.ts';
 import type { TaskSpec, WorkflowFile } from './model.ts';
 import type { Source } from './source.ts';
 
@@ -100,7 +100,8 @@ function wantImports({ order, inputs, source, imports }: Context, cells: Readonl
     const { module } = spec;
     for (const cell of cells.get(spec.name)!) {
       const names = { ...cell, inputs };
-      if (module.kind === 'path') imports.wantFile(textOf(module.text, names, fail), () => source.place(module.text.at));
+      const named = module.kind === 'path' ? textOf(module.text, names, fail) : cidOf(module.text, names, fail);
+      imports.wantModule(named, () => source.place(module.text.at));
       for (const content of wanted) {
         const place = () => source.place(content.path.at);
         if (content.kind === 'file') imports.wantFile(textOf(content.path, names, fail), place);

@@ -17,7 +17,7 @@ export function moduleMaker(
   { imports, fail }: World,
 ): Maker<{ readonly cid: CID; readonly rsc: string }> {
   return maker(isConstant(text), (frame) => {
-    const cid = kind === 'cid' ? cidOf(text, frame, fail) : imports.file(textOf(text, frame, fail));
+    const cid = kind === 'cid' ? cidOf(text, frame, fail) : imports.module(textOf(text, frame, fail));
     return { cid, rsc: `ipfs://${cid}` };
   });
 }

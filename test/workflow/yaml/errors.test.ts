@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { DocketError } from '../../../src/errors.ts';
 import { at, errorOf, MemorySources, problemsOf } from '../helpers.ts';
 
 /** What is wrong, in a file whose line 3 begins with four spaces in a task `t`. */
@@ -139,7 +140,7 @@ test('a missing module is reported where it is named', async () => {
 
 test('a failing glob is reported where it stands', async () => {
   const sources = Object.assign(new MemorySources(), {
-    glob: () => errorOf('tasks: {}').then((error) => Promise.reject(Object.assign(error, { place: undefined }))),
+    glob: () => Promise.reject(new DocketError('INPUT_UNREADABLE', 'no permission')),
   });
   const error = await errorOf('tasks:\n  t: { module: m, each: { glob: "**" } }', { sources });
   assert.equal(at(error.place!), '2:33');
