@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import wabt from 'wabt';
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import * as Cid from '../../src/ipld/cid.ts';
 import type { Ipld } from '../../src/ipld/value.ts';
 import type { Job } from '../../src/runner/job.ts';
@@ -38,10 +38,35 @@ export async function temporaryStore(t: TestContext): Promise<DiskStore> {
 }
 
 /** A slot over `store` that is disposed of when the test ends. */
-export function slotOver(t: TestContext, store: DiskStore): Slot {
-  const slot = Slot.start({ storeRoot: store.root, index: 0, clock: systemClock });
+export function slotOver(t: TestContext, store: DiskStore, clock: Clock = systemClock): Slot {
+  const slot = Slot.start({ storeRoot: store.root, index: 0, clock });
   t.after(() => slot[Symbol.asyncDispose]());
   return slot;
+}
+
+/** Time that stands still until it is moved on. */
+export class HandClock implements Clock {
+  #moment = 0;
+  readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>();
+
+  now(): number {
+    return this.#moment;
+  }
+
+  monotonic(): number {
+    return this.#moment;
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = { due: this.#moment + ms, callback };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  advance(ms: number): void {
+    this.#moment += ms;
+    for (const timer of [...this.#timers]) if (timer.due <= this.#moment && this.#timers.delete(timer)) timer.callback();
+  }
 }
 
 let nextId = 1;
