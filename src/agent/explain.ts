@@ -2,7 +2,7 @@ import type { CID } from '../ipld/cid.ts';
 import { decode } from '../ipld/dag-cbor.ts';
 import { type Ipld, type IpldMap, isList, isMap } from '../ipld/value.ts';
 import type { KeyRow } from '../ledger/results.ts';
-import type { RunTaskRow } from '../ledger/runs.ts';
+import type { RunTaskRow } from '../ledger/change.ts';
 import * as Key from '../receipt/key.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { decodeAs } from '../receipt/verify.ts';

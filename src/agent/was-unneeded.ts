@@ -1,4 +1,4 @@
-import type { RunTaskRow } from '../ledger/runs.ts';
+import type { RunTaskRow } from '../ledger/change.ts';
 import * as State from '../scheduler/state.ts';
 import { targetsOf, unneededTasks } from '../scheduler/unneeded.ts';
 import type { Plan } from '../workflow/model.ts';

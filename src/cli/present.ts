@@ -1,7 +1,8 @@
 import { formatDuration } from '../base/units.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { Counts, TaskError } from '../scheduler/events.ts';
+import type { RunCounts } from '../ledger/change.ts';
+import type { TaskError } from '../scheduler/events.ts';
 import { cellsOf, pad } from './text-width.ts';
 
 /** An IPLD value as plain JSON data, in DAG-JSON's notation, for documents printed with `--json`. */
@@ -51,7 +52,7 @@ export function counted(count: number, noun: string): string {
 }
 
 /** `12 tasks: 4 ran, 8 cached, 0 failed`; skipped and cancelled only if there are any. */
-export function countsLine(tasks: Counts): string {
+export function countsLine(tasks: RunCounts): string {
   const parts = [`${tasks.ran} ran`, `${tasks.cached} cached`, `${tasks.failed} failed`];
   if (tasks.skipped > 0) parts.push(`${tasks.skipped} skipped`);
   if (tasks.cancelled > 0) parts.push(`${tasks.cancelled} cancelled`);

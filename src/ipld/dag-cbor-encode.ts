@@ -25,14 +25,20 @@ interface Writer {
 }
 
 export function encode(value: Ipld): Uint8Array {
-  return encodePooled(value).slice();
+  const { bytes, at } = written(value);
+  return bytes.slice(0, at);
 }
 
 /** As `encode`, in memory that must not leave the caller: for hashing or copying on the spot. */
 export function encodePooled(value: Ipld): Uint8Array {
+  const { bytes, at } = written(value);
+  return bytes.subarray(0, at);
+}
+
+function written(value: Ipld): Writer {
   const writer: Writer = { bytes: allocate(512), at: 0 };
   write(writer, value, 0);
-  return writer.bytes.subarray(0, writer.at);
+  return writer;
 }
 
 /** What stands before the items of a list of this length, for lists that are written piece by piece. */

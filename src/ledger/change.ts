@@ -70,7 +70,9 @@ export type RunState = 'running' | 'completed' | 'failed' | 'cancelled' | 'inter
 
 export interface RunCounts {
   readonly total: number;
+  /** Settled `ok` by running. */
   readonly ran: number;
+  /** Found by a key, or not looked at because everything that wanted it was found. */
   readonly cached: number;
   readonly failed: number;
   readonly skipped: number;
@@ -109,10 +111,8 @@ export interface RunUpdateChange {
 export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
 export type TaskVia = 'ran' | 'declared' | 'resolved' | 'unneeded';
 
-/** How a task of a run ended; the last one given stays. */
-export interface RunTaskChange {
-  readonly kind: 'run-task';
-  readonly run: string;
+/** How a task of a run ended. */
+export interface RunTaskRow {
   /** Position in the plan. */
   readonly index: number;
   readonly label: string;
@@ -125,6 +125,12 @@ export interface RunTaskChange {
   readonly attempts: number;
   /** Index of the task because of whose end this one was skipped. */
   readonly cause: number | null;
+}
+
+/** The last one given of a task stays. */
+export interface RunTaskChange extends RunTaskRow {
+  readonly kind: 'run-task';
+  readonly run: string;
 }
 
 export type Change =

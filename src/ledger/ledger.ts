@@ -3,7 +3,7 @@ import type { CID } from '../ipld/cid.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import * as Audit from './audit.ts';
-import { addRows, type Change, type MemoTable } from './change.ts';
+import { addRows, type Change, type MemoTable, type RunTaskRow } from './change.ts';
 import { PAGE } from './page.ts';
 import { openReadOnly } from './read-only.ts';
 import { Reading } from './reading.ts';
@@ -168,11 +168,11 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** The tasks of a run that ended, in the order of the plan. Read page by page, so rows that come meanwhile may be among them. */
-  runTasks(id: string): Iterable<Runs.RunTaskRow> {
+  runTasks(id: string): Iterable<RunTaskRow> {
     return Runs.runTasks(this.#reading, id);
   }
 
-  runTask(id: string, index: number): Runs.RunTaskRow | undefined {
+  runTask(id: string, index: number): RunTaskRow | undefined {
     return Runs.runTask(this.#reading, id, index);
   }
 

@@ -2,7 +2,7 @@ import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { decode } from '../ipld/dag-cbor.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { RunCounts, RunState, TaskEnd, TaskVia } from './change.ts';
+import type { RunCounts, RunState, RunTaskRow, TaskEnd, TaskVia } from './change.ts';
 import { damaged, readCid } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 
@@ -21,18 +21,6 @@ export interface RunRow {
   /** Of a run that goes on or was cut off only `total` says something. Null if it was made by a Docket that did not know. */
   readonly counts: RunCounts | null;
   readonly outputs: Readonly<Record<string, Ipld>> | null;
-}
-
-export interface RunTaskRow {
-  readonly index: number;
-  readonly label: string;
-  readonly instruction: CID;
-  readonly state: TaskEnd;
-  readonly via: TaskVia | null;
-  readonly receipt: CID | null;
-  readonly key: Uint8Array | null;
-  readonly attempts: number;
-  readonly cause: number | null;
 }
 
 /** How many tasks ended in the same way. */

@@ -1,5 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
+import type { RunCounts } from '../ledger/change.ts';
 import { CANCELLED, FAILED, OK, type Result, SKIPPED, type Via } from './state.ts';
 
 /** What a run tells while it goes on. Tasks are named by their index in the plan. */
@@ -22,17 +23,6 @@ export function stateName(status: Result['status']): TaskState {
 
 export type RunOutcome = 'completed' | 'failed' | 'cancelled';
 
-export interface Counts {
-  readonly total: number;
-  /** Settled `ok` by running. */
-  readonly ran: number;
-  /** Found by a key, or not looked at because everything that wanted it was found. */
-  readonly cached: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly cancelled: number;
-}
-
 export interface TaskError {
   readonly task: string;
   readonly code: string;
@@ -45,7 +35,7 @@ export interface TaskError {
 export interface RunSummary {
   readonly run: string;
   readonly state: RunOutcome;
-  readonly tasks: Counts;
+  readonly tasks: RunCounts;
   /** Values of the named outputs that are there. */
   readonly outputs: Readonly<Record<string, Ipld>>;
   readonly errors: readonly TaskError[];

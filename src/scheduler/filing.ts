@@ -48,7 +48,7 @@ export class Filing {
   issue(ended: Ended): { readonly receipt: CID; readonly changes: Filed[] } {
     const { task, outcome, key } = ended;
     const { instruction, invocation } = task;
-    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended), issuer: this.#issuer });
+    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer });
     const changes: Filed[] = [{ kind: 'unsigned', cid, instruction, invocation, r, at: Math.round(ended.started + ended.usage.wall) }];
     if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
     return { receipt: cid, changes };
@@ -97,13 +97,13 @@ export class Filing {
     return rows;
   }
 
-  #meta({ task, policy, usage, started, attempt, key }: Ended): ReceiptMeta {
+  #meta({ task, policy, usage, started, attempt, key }: Ended, instruction: CID): ReceiptMeta {
     const { run } = task.task;
     const func = run.op === 'wasm/run' && isMap(run.input) ? run.input.func : undefined;
     return {
       // Homestar's receipts carry the function's name here; other ops have none, so theirs carry the op.
       op: typeof func === 'string' ? func : run.op,
-      instruction: task.instruction,
+      instruction,
       ...(policy.module === undefined ? {} : { module: policy.module }),
       ...(key === undefined ? {} : { key: key.key }),
       agent: this.#issuer,

@@ -1,7 +1,8 @@
 import type { Ipld } from '../ipld/value.ts';
+import type { RunCounts } from '../ledger/change.ts';
 import { failureOf } from '../receipt/out.ts';
 import type { BlobView } from './blob-view.ts';
-import type { Counts, RunOutcome, RunSummary, TaskError } from './events.ts';
+import type { RunOutcome, RunSummary, TaskError } from './events.ts';
 import { type Given, resolve } from './inputs.ts';
 import type { RunContext } from './run-context.ts';
 import * as State from './state.ts';
@@ -48,9 +49,9 @@ function isFine(state: State.RunState, sink: number): boolean {
 }
 
 /** What was stopped counts as it ended in an earlier drive, if it did. */
-function count({ state, targets, earlier }: Pick<Finished, 'state' | 'targets' | 'earlier'>): Counts {
+function count({ state, targets, earlier }: Pick<Finished, 'state' | 'targets' | 'earlier'>): RunCounts {
   const counts = { total: state.status.length, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
-  const stopped = (task: number): keyof Counts => STOPPED[earlier(task) ?? 'not'];
+  const stopped = (task: number): keyof RunCounts => STOPPED[earlier(task) ?? 'not'];
   const isUnneeded = unneededTasks(state.plan, targets, (task) => endOf(state.results[task]) !== undefined || earlier(task) === 'ok');
   for (let i = 0; i < state.status.length; i++) {
     const result = state.results[i];

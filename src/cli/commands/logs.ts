@@ -3,7 +3,7 @@ import type { Engine } from '../../agent/engine.ts';
 import { failureText, readReceipt } from '../../agent/read-receipt.ts';
 import { DocketError } from '../../errors.ts';
 import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
-import type { RunTaskRow } from '../../ledger/runs.ts';
+import type { RunTaskRow } from '../../ledger/change.ts';
 import type { Call, Command } from '../command.ts';
 import { findRun, findTask } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
