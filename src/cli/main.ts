@@ -106,12 +106,23 @@ async function failed(error: unknown, args: readonly string[]): Promise<number> 
   return isDocketError(error) ? error.exit : 70;
 }
 
-/** A reader that went away (`docket runs | head`) ends us quietly, as it ends other programs: what is finished is filed. */
-streams.stdout.on('error', (cause: NodeJS.ErrnoException) => {
-  if (cause.code === 'EPIPE') process.exit(STOPS.SIGPIPE);
-  const error = new DocketError('OUTPUT_UNWRITABLE', `cannot write to stdout: ${cause.message}`, { next: '' });
-  void failed(error, []).then(() => process.exit(1));
-});
+/**
+ * A reader that went away (`docket runs | head`) ends us quietly, as it ends other programs: what is finished is filed. Whatever else keeps stdout from
+ * being written (a full disk) is told, and ends us too; the result waits for that, since a failed write is heard of a turn later.
+ */
+function watchStdout(): () => Promise<void> {
+  let ending: Promise<void> | undefined;
+  streams.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EPIPE') process.exit(STOPS.SIGPIPE);
+    const error = new DocketError('OUTPUT_UNWRITABLE', `cannot write to stdout: ${cause.message}`, { next: '' });
+    ending ??= failed(error, []).then(() => process.exit(1));
+  });
+  return async () => {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await ending;
+  };
+}
+
 /** Nobody reads what we tell; that is no reason to stop working. */
 streams.stderr.on('error', () => {});
 
@@ -120,6 +131,7 @@ async function taken(stream: NodeJS.WriteStream): Promise<void> {
   if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));
 }
 
+const stdoutHeard = watchStdout();
 const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
@@ -127,5 +139,6 @@ try {
   process.exitCode = await failed(error, args);
 }
 await Promise.all([taken(streams.stdout), taken(streams.stderr)]);
+await stdoutHeard();
 // A process that runs out takes its heap down piece by piece, which takes milliseconds.
 process.exit();

@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { ROOT } from '../../scripts/run-command.ts';
 import { Place } from './helpers.ts';
 
 /** `docket store`: files, folders and stdin in and out, whatever they are called and however large. */
@@ -102,6 +116,24 @@ test('what is not there, not a CID, or cannot be read is told', async () => {
     }),
   );
 });
+
+test(
+  'what cannot be written to stdout is told, and is no success',
+  { skip: !existsSync('/dev/full') && 'there is no /dev/full' },
+  async () => {
+    const cid = (await place.docket(['store', 'put', '-'], { stdin: Buffer.from('some text') })).stdout.trim();
+    for (const args of [['runs', '--json'], ['store', 'stat', cid], ['store', 'cat', cid], ['help', 'run'], ['--version']]) {
+      const full = openSync('/dev/full', 'w');
+      const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'bin/docket'), ...args], {
+        stdio: ['ignore', full, 'pipe'],
+        env: { ...process.env, DOCKET_HOME: place.home },
+        encoding: 'utf8',
+      });
+      closeSync(full);
+      assert.deepEqual([args, status, /OUTPUT_UNWRITABLE/.test(stderr)], [args, 1, true], stderr);
+    }
+  },
+);
 
 test('a large blob passes through whole, a reader may go away, and damage is found and healed', async () => {
   const bytes = randomBytes(3 << 20);

@@ -131,6 +131,22 @@ describe('wasm/run', () => {
     assert.equal(end.end.usage.memory, 10 * 65_536);
   });
 
+  test('a guest finds nothing in its memory of the one before, however that ended', async () => {
+    const marking = wat(`(module
+      (memory 1)
+      (data (i32.const 8) "\\2a")
+      (func (export "mark") (param i32) (result i32)
+        (i32.add (i32.load (local.get 0)) (i32.load (i32.const 65532)))
+        (i32.store (local.get 0) (i32.const 1))
+        (i32.store (i32.const 65532) (i32.const 1)))
+      (func (export "trap") (i32.store (i32.const 4) (i32.const 1)) unreachable))`);
+    await check(call(marking, 'mark', [4]), ['ok', 0]);
+    await check(call(marking, 'mark', [8]), ['ok', 42]);
+    await check(call(marking, 'mark', [8]), ['ok', 42]);
+    await check(call(marking, 'trap'), ['error', 'trap', 'unreachable in function 1']);
+    await check(call(marking, 'mark', [4]), ['ok', 0]);
+  });
+
   test('a maximum of its own that is lower than the limit holds', async () => {
     const modest = wat('(module (memory 1 2) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))');
     await check(call(modest, 'grow', [1]), ['ok', 1]);
