@@ -1,7 +1,7 @@
 import type { CID } from '../ipld/cid.ts';
+import { fromBytes } from '../ipld/cid-bytes.ts';
 import type { MemoTable } from './change.ts';
 import { locator } from './locator.ts';
-import { tryCid } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 import type { ReceiptRow } from './results.ts';
 import { seal } from './seal.ts';
@@ -58,7 +58,7 @@ const KEYS = {
 export function* receipts(reading: Reading): Generator<{ readonly id: number; readonly row: ReceiptRow | undefined }> {
   const sql = `SELECT id, cid, instruction, invocation, at, bytes FROM receipts WHERE id > ? ORDER BY id LIMIT ${PAGE}`;
   for (const [id, cid, instruction, invocation, at, bytes] of paged<ReceiptColumns>(reading, sql)) {
-    const [read, of, ran] = [cid, instruction, invocation].map(tryCid);
+    const [read, of, ran] = [cid, instruction, invocation].map(fromBytes);
     yield { id, row: read && of && ran && { cid: read, instruction: of, invocation: ran, at, bytes } };
   }
 }
@@ -95,7 +95,7 @@ function* paged<Row extends readonly [number, ...unknown[]]>(reading: Reading, s
 }
 
 function filedKey(table: MemoTable, [, key, sealed, cidBytes, bytes, out, label, preimage]: Columns): FiledKey {
-  const cid = cidBytes === null ? undefined : tryCid(cidBytes);
+  const cid = cidBytes === null ? undefined : fromBytes(cidBytes);
   return {
     table,
     key,

@@ -1,17 +1,10 @@
-import { CID } from '../ipld/cid.ts';
+import type { CID } from '../ipld/cid.ts';
+import { fromBytes } from '../ipld/cid-bytes.ts';
 import { DocketError } from '../errors.ts';
 
-/** The CID in a column. `what` says of which row it is which. Throws `LEDGER_DAMAGED`. */
+/** The CID in a column, which it takes over. `what` says of which row it is which. Throws `LEDGER_DAMAGED`. */
 export function readCid(bytes: Uint8Array, what: string): CID {
-  return tryCid(bytes) ?? damaged(`${what} is no CID`);
-}
-
-export function tryCid(bytes: Uint8Array): CID | undefined {
-  try {
-    return CID.decode(bytes);
-  } catch {
-    return undefined;
-  }
+  return fromBytes(bytes) ?? damaged(`${what} is no CID`);
 }
 
 /** A row that cannot be read does not make the rest of the ledger useless, as damage to its structure does. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { integrityProblems } from './integrity.ts';
 import { toDocketError } from './sqlite-error.ts';
 import { failureOf } from './sqlite-failure.ts';
 
@@ -62,9 +63,11 @@ export class Reading implements Disposable {
 
   /** Reads the whole database and says what is wrong with its structure. */
   check(): string[] {
-    return this.all('PRAGMA integrity_check')
-      .map(([text]) => String(text))
-      .filter((text) => text !== 'ok');
+    try {
+      return integrityProblems(this.#db);
+    } catch (cause) {
+      throw toDocketError(failureOf(cause), this.#path, 'HOME_UNUSABLE', cause);
+    }
   }
 
   #prepare(sql: string): StatementSync {

@@ -1,4 +1,4 @@
-import { CID } from '../ipld/cid.ts';
+import type { CID } from '../ipld/cid.ts';
 import { fromBytes } from '../ipld/cid-bytes.ts';
 import type { ConflictBytes } from './apply.ts';
 import type { MemoTable } from './change.ts';
@@ -107,7 +107,7 @@ export function conflicts(reading: Reading, limit: number): Conflict[] {
 }
 
 export function toConflict({ key, kept, other }: ConflictBytes): Conflict {
-  return { key, kept: CID.decode(kept), other: CID.decode(other) };
+  return { key, kept: readCid(kept, 'a receipt kept in a conflict'), other: readCid(other, 'the other receipt of a conflict') };
 }
 
 function receiptRow([cid, instruction, invocation, at, bytes]: ReceiptColumns): ReceiptRow {

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Applier, type ConflictBytes } from './apply.ts';
+import { integrityProblems } from './integrity.ts';
 import { type Chunk, unpack } from './pack.ts';
 import { PAGE } from './page.ts';
 import { ROW } from './row.ts';
@@ -67,8 +68,7 @@ export class Writing {
 
   /** What is wrong with the structure of the database. */
   check(): string[] {
-    const rows = this.#db.prepare('PRAGMA integrity_check').all();
-    return rows.map((row) => String(row.integrity_check)).filter((text) => text !== 'ok');
+    return integrityProblems(this.#db);
   }
 
   /** Moves the log into the database if it has become long; waits for others if it has become very long. */

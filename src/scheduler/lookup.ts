@@ -4,6 +4,7 @@ import type { MemoRow, MemoTable } from '../ledger/ledger.ts';
 import * as Key from '../receipt/key.ts';
 import * as Receipt from '../receipt/verify.ts';
 import type { Plan } from '../workflow/model.ts';
+import { nameOfBytes } from './name-of-bytes.ts';
 import type { Policies, Policy } from './policies.ts';
 import { FAILED, OK, type Result, type Via } from './state.ts';
 
@@ -124,7 +125,7 @@ export class Lookup {
 
   /** Whether an earlier row under this key is useless and must be replaced. */
   wasDamaged(key: Uint8Array): boolean {
-    return this.#damaged.size > 0 && this.#damaged.has(hex(key));
+    return this.#damaged.size > 0 && this.#damaged.has(nameOfBytes(key));
   }
 
   #find(table: MemoTable, tasks: readonly number[], keys: readonly Uint8Array[]): Map<number, Hit> {
@@ -133,7 +134,7 @@ export class Lookup {
     this.#memo.memo(table, keys).forEach((row, i) => {
       if (row === undefined) return;
       const hit = row.isIntact ? readHit(row.receipt, row.bytes, table) : undefined;
-      if (hit === undefined) this.#damaged.add(hex(keys[i]!));
+      if (hit === undefined) this.#damaged.add(nameOfBytes(keys[i]!));
       else found.set(tasks[i]!, hit);
     });
     return found;
@@ -151,8 +152,4 @@ const KEY_LENGTH = 32;
 
 function keyAt(keys: Uint8Array, index: number): Uint8Array {
   return keys.subarray(index * KEY_LENGTH, (index + 1) * KEY_LENGTH);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
 }

@@ -4,6 +4,7 @@ import { DigestTable } from '../workflow/digest-table.ts';
 import type { Awaited, Plan } from '../workflow/model.ts';
 import { visitPromises } from '../workflow/promise.ts';
 import type { Hit, Lookup } from './lookup.ts';
+import { nameOfBytes } from './name-of-bytes.ts';
 import type { RunState, Settled } from './state.ts';
 
 /** What the promises of a run stand for: results of its own tasks, or of instructions of earlier runs. */
@@ -21,7 +22,7 @@ export class Promises {
   findExternal(plan: Plan, lookup: Lookup): void {
     for (const { external, label } of plan.tasks) {
       for (const { instruction } of external) {
-        const name = nameOf(instruction);
+        const name = nameOfBytes(instruction.multihash.digest);
         if (this.#external.has(name)) continue;
         const hit = lookup.newest(instruction);
         if (hit === undefined) {
@@ -47,7 +48,7 @@ export class Promises {
 
   given({ instruction }: Awaited): { readonly result: Settled | undefined; readonly label: string } {
     const task = this.#taskOf(instruction);
-    if (task === undefined) return { result: this.#external.get(nameOf(instruction)), label: instruction.toString() };
+    if (task === undefined) return { result: this.#external.get(nameOfBytes(instruction.multihash.digest)), label: instruction.toString() };
     return { result: this.#state.results[task], label: this.#state.plan.tasks[task]!.label };
   }
 
@@ -58,8 +59,4 @@ export class Promises {
     }
     return this.#instructions.find(multihash.digest);
   }
-}
-
-function nameOf(cid: CID): string {
-  return Buffer.from(cid.multihash.digest).toString('latin1');
 }

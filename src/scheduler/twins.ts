@@ -1,4 +1,5 @@
 import type { Hit } from './lookup.ts';
+import { nameOfBytes } from './name-of-bytes.ts';
 
 /**
  * Tasks of one run that have the same resolved key. The first leads and runs; the others follow: they wait for it and take its result, so that
@@ -14,7 +15,7 @@ export class Twins {
    * not committed yet, if it may.
    */
   join(task: number, key: Uint8Array, mayTake: (hit: Hit) => boolean): 'lead' | 'follow' | Hit {
-    const name = nameOf(key);
+    const name = nameOfBytes(key);
     const family = this.#families.get(name);
     if (family?.hit !== undefined && mayTake(family.hit)) return family.hit;
     if (family === undefined || family.hit !== undefined) this.#families.set(name, { leader: task, followers: [], hit: undefined });
@@ -27,7 +28,7 @@ export class Twins {
 
   /** The followers of a leader that ended, with this result if it is one; none if `task` leads nobody. */
   release(task: number, key: Uint8Array, hit?: Hit): readonly number[] {
-    const name = nameOf(key);
+    const name = nameOfBytes(key);
     const family = this.#families.get(name);
     if (family?.leader !== task || family.hit !== undefined) return [];
     const { followers } = family;
@@ -63,8 +64,4 @@ interface Family {
   followers: number[];
   /** The leader's result, once issued. */
   hit: Hit | undefined;
-}
-
-function nameOf(key: Uint8Array): string {
-  return Buffer.from(key).toString('latin1');
 }
