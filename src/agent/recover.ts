@@ -1,5 +1,5 @@
 import type { Change } from '../ledger/change.ts';
-import { sweepClaims } from '../ledger/claims.ts';
+import { sweepClaims } from '../ledger/claim-files.ts';
 import { Flight, type Started } from '../ledger/flight.ts';
 import { runsUnderWay } from '../ledger/home.ts';
 import { Lock } from '../ledger/locks.ts';

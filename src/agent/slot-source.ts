@@ -42,7 +42,7 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
     const slot = this.#idle.pop() ?? (await this.#start(right.index));
     return {
       slot,
-      someoneWaits: () => this.#rights.othersWait(),
+      someoneWaits: () => right.isWanted(),
       release: async () => {
         this.#idle.push(slot);
         right.release();

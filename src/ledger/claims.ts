@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readdirSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import * as Files from './claim-files.ts';
 import { type ClaimRecord, decodeRecords, encodeRecords, nameOf, RECORD_BYTES, TAG_BYTES } from './claim-record.ts';
 import { ClaimTable } from './claim-table.ts';
 import { Lock } from './locks.ts';
@@ -13,16 +14,12 @@ import { writeFailure } from './write-failure.ts';
  * Invariants
  * C1. What is appended has one order, the same for all. Of the claims of a piece of work that were not let go of, the first whose claimant lives
  *     holds. Who claims reads on past the own claim before believing it.
- * C2. A claimant lives as long as its lock `claimant-<tag>` is held: the work of a killed one is free without anybody's doing.
+ * C2. A claimant lives as long as its lock `claimant-<tag>` is held and its process does not stand still: the work of one that was killed or
+ *     suspended is free without anybody's doing.
  * C3. Results are filed before work is let go of. So who found none, and then gets the work without `hasChanged` since, has missed none.
  * C4. A file that grew large is replaced by one with the claims of those who live. The others notice that theirs has lost its name, go over
  *     to the new one, and claim there what they find missing.
  */
-
-const FILE = 'claims';
-const REPLACING = 'replacing-claims';
-const CLAIMANT = /^claimant-[0-9a-f]+$/;
-const REPLACEMENT = /^claims-([0-9a-f]+)$/;
 
 /** Bytes after which the file is replaced. */
 const LARGE = 1024 * 1024;
@@ -62,7 +59,7 @@ export class Claims implements Disposable {
   /** `folder` is that of the home's locks. Nothing is made there before the first use. */
   constructor(folder: string, { large = LARGE }: ClaimsOptions = {}) {
     this.#folder = folder;
-    this.#file = join(folder, FILE);
+    this.#file = join(folder, Files.CLAIMS);
     this.#large = this.#limit = large;
   }
 
@@ -129,9 +126,9 @@ export class Claims implements Disposable {
 
   #join(): Membership {
     for (;;) {
-      const lock = Lock.tryAcquire(lockOf(this.#folder, this.#tag));
+      const lock = Lock.tryAcquire(Files.lockOf(this.#folder, this.#tag));
       // Nobody else wants it, but who sweeps may hold it for a moment.
-      if (lock !== undefined) return { lock, descriptor: open(this.#file), offset: 0, appended: 0 };
+      if (lock !== undefined) return { lock, descriptor: Files.open(this.#file), offset: 0, appended: 0 };
     }
   }
 
@@ -141,7 +138,7 @@ export class Claims implements Disposable {
 
   #append(membership: Membership, kind: ClaimRecord['kind'], names: readonly string[]): void {
     if (names.length === 0) return;
-    write(membership.descriptor, encodeRecords(this.#records(kind, names)));
+    Files.append(membership.descriptor, encodeRecords(this.#records(kind, names)));
     membership.appended += names.length * RECORD_BYTES;
   }
 
@@ -203,7 +200,7 @@ export class Claims implements Disposable {
   /** The file has lost its name, or what it held: goes on with the one that has it. */
   #goOver(membership: Membership): void {
     closeSync(membership.descriptor);
-    membership.descriptor = open(this.#file);
+    membership.descriptor = Files.open(this.#file);
     membership.offset = 0;
     this.#others.clear();
     const own = this.#readOn(membership, fstatSync(membership.descriptor).size);
@@ -218,22 +215,22 @@ export class Claims implements Disposable {
 
   /** Puts a file in the place of this one that holds what is claimed now, and nothing else. */
   #replace(membership: Membership): void {
-    const gate = Lock.tryAcquire(join(this.#folder, REPLACING), { patience: 0 });
+    const gate = Lock.tryAcquire(join(this.#folder, Files.REPLACING), { patience: 0 });
     // Somebody else is at it.
     if (gate === undefined) return;
     try {
       const { descriptor: old } = membership;
       this.#read(membership);
       if (membership.descriptor !== old) return;
-      const made = join(this.#folder, `${FILE}-${hexOf(this.#tag)}`);
+      const made = Files.replacementBy(this.#folder, this.#tag);
       rmSync(made, { force: true });
-      const descriptor = open(made);
+      const descriptor = Files.open(made);
       try {
         const held = [...this.#held].filter((name) => !this.#lost.has(name));
-        write(descriptor, encodeRecords([...this.#records('claim', held), ...this.#others.list(this.#census())]));
+        Files.append(descriptor, encodeRecords([...this.#records('claim', held), ...this.#others.list(this.#census())]));
         renameSync(made, this.#file);
         // What is appended to the old one from now on is noticed by who does it; what came just before the renaming is not.
-        write(descriptor, readFrom(old, membership.offset));
+        Files.append(descriptor, Files.readFrom(old, membership.offset));
       } finally {
         closeSync(descriptor);
       }
@@ -249,7 +246,7 @@ export class Claims implements Disposable {
     const known = new Map<string, boolean>();
     return (tag) => {
       let lives = known.get(tag);
-      if (lives === undefined) known.set(tag, (lives = Lock.isHeld(lockOf(this.#folder, tag))));
+      if (lives === undefined) known.set(tag, (lives = Files.isActive(Files.lockOf(this.#folder, tag))));
       return lives;
     };
   }
@@ -260,41 +257,6 @@ export class Claims implements Disposable {
     closeSync(this.#membership.descriptor);
     this.#membership.lock.remove();
     this.#membership = undefined;
-    sweepClaims(this.#folder);
+    Files.sweepClaims(this.#folder);
   }
-}
-
-/** Removes what killed claimants left, and the file if nobody who lives uses it. */
-export function sweepClaims(folder: string): void {
-  const files = readdirSync(folder);
-  let isUsed = false;
-  for (const file of files) {
-    if (CLAIMANT.test(file) && !Lock.sweep(join(folder, file))) isUsed = true;
-    const maker = REPLACEMENT.exec(file)?.[1];
-    if (maker !== undefined && !Lock.isHeld(join(folder, `claimant-${maker}`))) rmSync(join(folder, file), { force: true });
-  }
-  if (files.includes(REPLACING)) Lock.sweep(join(folder, REPLACING));
-  if (!isUsed && files.includes(FILE)) rmSync(join(folder, FILE), { force: true });
-}
-
-function lockOf(folder: string, tag: string): string {
-  return join(folder, `claimant-${hexOf(tag)}`);
-}
-
-function hexOf(tag: string): string {
-  return Buffer.from(tag, 'latin1').toString('hex');
-}
-
-function open(path: string): number {
-  return openSync(path, 'a+', 0o600);
-}
-
-function write(descriptor: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
-}
-
-function readFrom(descriptor: number, offset: number): Buffer {
-  const bytes = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - offset));
-  const count = bytes.length === 0 ? 0 : readSync(descriptor, bytes, 0, bytes.length, offset);
-  return bytes.subarray(0, count - (count % RECORD_BYTES));
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { deferred, type Deferred } from '../base/deferred.ts';
 import { Lock } from './locks.ts';
+import { isSuspended } from './suspended.ts';
 
 /**
  * The slots of a home, shared by all commands on it: slot n is the lock `slot-<n>`, so a killed command's slots are free at once.
@@ -13,16 +14,22 @@ import { Lock } from './locks.ts';
  *     learn that others wait, and whether it would be fair to give way.
  * P2. A waiter's lock file is removed by itself, or after its death by whoever next looks.
  * P3. Waiting is polling by timer; no lock is ever waited for in this thread.
+ * P4. A holder that stands still (Ctrl-Z, SIGSTOP) keeps its lock, and stops nobody: whoever has waited for a while gets a stand-in for that
+ *     slot, `slot-<n>+`, and gives it back when the holder goes on. Until then there may be one task too many.
  */
 
 /** Bounds of the time between two tries, in ms. */
 const WAIT = { first: 2, last: 25 };
 const MARK = /^waiting-([0-9]+)-/;
+/** Time between two looks whether holders stand still, in ms. */
+const LOOK = 500;
 
 /** The right to run one task at a time. */
 export interface HeldSlot {
-  /** From 0; no other holder of this home has the same. */
+  /** From 0; no other holder of this home that is not suspended has the same. */
   readonly index: number;
+  /** Whether it would be fair to give it back. */
+  isWanted(): boolean;
   release(): void;
 }
 
@@ -32,10 +39,12 @@ export class Slots {
   readonly #count: number;
   readonly #clock: Clock;
   readonly #name = randomUUID();
-  readonly #held = new Map<number, Lock>();
+  /** By the path of the lock. */
+  readonly #held = new Map<string, Lock>();
   readonly #waiting: Deferred<HeldSlot>[] = [];
   #mark: { readonly held: number; readonly lock: Lock } | undefined;
   #stopPolling: (() => void) | undefined;
+  #nextLook = 0;
 
   /** `folder` holds the locks; slots 0 … `count` - 1 are asked for, so commands with unlike counts share the lower ones. */
   constructor(folder: string, count: number, clock: Clock) {
@@ -60,6 +69,7 @@ export class Slots {
       waiter.reject(signal.reason);
       this.#settle();
     };
+    if (this.#waiting.length === 0) this.#nextLook = this.#clock.monotonic() + LOOK;
     this.#waiting.push(waiter);
     signal.addEventListener('abort', abandon, { once: true });
     if (this.#stopPolling === undefined) this.#poll(WAIT.first);
@@ -70,13 +80,14 @@ export class Slots {
     }
   }
 
-  /** Whether it would be fair to give a slot back: another command waits that has none, or at least two fewer. */
+  /** Whether another command waits that has no slot, or at least two fewer. One that is suspended could take none. */
   othersWait(): boolean {
     for (const file of readdirSync(this.#folder)) {
       const theirs = MARK.exec(file)?.[1];
       if (theirs === undefined || file.endsWith(this.#name)) continue;
       const isPoorer = Number(theirs) === 0 || Number(theirs) + 2 <= this.held;
-      if (isPoorer && !Lock.sweep(join(this.#folder, file))) return true;
+      const mark = join(this.#folder, file);
+      if (isPoorer && !Lock.sweep(mark) && !isSuspended(mark)) return true;
     }
     return false;
   }
@@ -84,7 +95,8 @@ export class Slots {
   #poll(wait: number): void {
     this.#stopPolling = undefined;
     try {
-      for (let index = 0; index < this.#count && this.#waiting.length > 0; index++) this.#try(index);
+      for (let index = 0; index < this.#count; index++) this.#try(this.#slot(index), index);
+      this.#standIn();
       this.#settle();
     } catch (error) {
       for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
@@ -93,17 +105,34 @@ export class Slots {
     this.#stopPolling = this.#clock.after(wait, () => this.#poll(Math.min(wait * 2, WAIT.last)));
   }
 
-  #try(index: number): void {
-    if (this.#held.has(index)) return;
-    const lock = Lock.tryAcquire(join(this.#folder, `slot-${index}`), { patience: 0 });
-    if (lock === undefined) return;
-    this.#held.set(index, lock);
-    this.#waiting.shift()!.resolve({ index, release: () => this.#release(index, lock) });
+  /** Takes the place of holders that stand still. */
+  #standIn(): void {
+    if (this.#waiting.length === 0 || this.#clock.monotonic() < this.#nextLook) return;
+    this.#nextLook = this.#clock.monotonic() + LOOK;
+    for (let index = 0; index < this.#count; index++) {
+      // A stand-in can be made to stand still as well.
+      for (let held = this.#slot(index); !this.#held.has(held) && isSuspended(held); held = standInFor(held)) {
+        const suspended = held;
+        this.#try(standInFor(held), index, () => !isSuspended(suspended));
+      }
+    }
   }
 
-  #release(index: number, lock: Lock): void {
-    if (this.#held.get(index) !== lock) return;
-    this.#held.delete(index);
+  #slot(index: number): string {
+    return join(this.#folder, `slot-${index}`);
+  }
+
+  #try(path: string, index: number, isOver = (): boolean => false): void {
+    if (this.#waiting.length === 0 || this.#held.has(path)) return;
+    const lock = Lock.tryAcquire(path, { patience: 0 });
+    if (lock === undefined) return;
+    this.#held.set(path, lock);
+    this.#waiting.shift()!.resolve({ index, isWanted: () => isOver() || this.othersWait(), release: () => this.#release(path, lock) });
+  }
+
+  #release(path: string, lock: Lock): void {
+    if (this.#held.get(path) !== lock) return;
+    this.#held.delete(path);
     lock[Symbol.dispose]();
     this.#settle();
   }
@@ -122,6 +151,10 @@ export class Slots {
     const lock = Lock.tryAcquire(join(this.#folder, `waiting-${this.held}-${this.#name}`));
     if (lock !== undefined) this.#mark = { held: this.held, lock };
   }
+}
+
+function standInFor(slot: string): string {
+  return `${slot}+`;
 }
 
 /** Removes the marks of waiters that were killed. */

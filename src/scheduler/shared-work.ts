@@ -28,8 +28,8 @@ const SLACK = 2_000;
  * H1. Pure work whose result can be found is claimed before it is given to a slot, and let go of when its end is committed; a task that is tried
  *     again keeps it, one that has to wait for its inputs again does not.
  * H2. A task that waits for others holds neither claim nor slot, so nobody waits in a circle.
- * H3. Every wait ends: the work is let go of, its holder dies, or the task's own time limit is over, with some slack. Then the holder is taken for
- *     frozen and the task is run here too, which costs time and harms nothing.
+ * H3. Every wait ends: the work is let go of, its holder dies, or the task's own time limit is over, with some slack (only where it
+ *     cannot be seen that a holder stands still). Then the task is run here too, which costs time and harms nothing.
  * H4. Work is run only if no result of it was found after it was claimed, or before and nobody let go of it in between.
  */
 export class SharedWork {

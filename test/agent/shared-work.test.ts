@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
@@ -114,18 +114,23 @@ test('who waits for a command that is killed does its work', async () => {
   assert.deepEqual(place.leftovers(), []);
 });
 
-test('who waits for a command that is frozen does its work when the time limit of the task has passed', async () => {
-  using place = new Place();
-  const file = place.write('quick.yaml', single('noop.wasm', { time: '100ms' }));
-  const key = await keyOf(file);
-  await place.docket('runs');
-  await using frozen = new Child('claim.ts', place.paths.locks, key);
-  await frozen.expect('ours');
-  frozen.process.kill('SIGSTOP');
-  const waiter = place.start('run', file, '--json');
-  await untilItWaits(place, waiter);
-  assert.deepEqual((await waiter.report()).tasks.ran, 1);
-});
+test(
+  'a command that stands still keeps nobody from its work or its slots',
+  { skip: !existsSync('/proc/locks') && 'there is no /proc' },
+  async () => {
+    using place = new Place();
+    const file = place.write('endless.yaml', single('loop.wasm', { time: '10min' }));
+    const frozen = place.start('run', file, '--slots', '1');
+    await frozen.until(() => [...place.journals().values()].some((lines) => lines.length > 0));
+    process.kill(frozen.child.pid!, 'SIGSTOP');
+    const waiter = place.start('run', file, '--slots', '1');
+    await waiter.until(() => [...place.journals().values()].filter((lines) => lines.length > 0).length === 2);
+    assert.equal((await waiter.kill('SIGINT')).status, 130);
+    process.kill(frozen.child.pid!, 'SIGCONT');
+    assert.equal((await frozen.kill('SIGINT')).status, 130);
+    assert.deepEqual(place.leftovers(), []);
+  },
+);
 
 test('who waits takes the result of who was faster, and waits for nobody once stopped', async () => {
   using place = new Place();

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isDocketError } from '../../src/errors.ts';
-import { Claims, sweepClaims } from '../../src/ledger/claims.ts';
+import { sweepClaims } from '../../src/ledger/claim-files.ts';
+import { Claims } from '../../src/ledger/claims.ts';
 import { assertExclusive, Child, Folder, key } from './helpers.ts';
 
 const [a, b, c] = [key('a'), key('b'), key('c')];

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createInterface } from 'node:readline';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { processStat } from '../../src/base/process-stat.ts';
 import * as Cid from '../../src/ipld/cid.ts';
 import { sha256, sha3 } from '../../src/ipld/hash.ts';
 import type { Change } from '../../src/ledger/change.ts';
@@ -127,6 +129,18 @@ export class Child implements AsyncDisposable {
   /** Tells it to go on. */
   say(text: string): void {
     this.process.stdin!.write(`${text}\n`);
+  }
+
+  /** SIGSTOP; resolves when it stands still. */
+  async suspend(): Promise<void> {
+    this.process.kill('SIGSTOP');
+    while (processStat(this.process.pid!)?.[0] !== 'T') await nextTurn();
+  }
+
+  /** SIGCONT; resolves when it runs again. */
+  async goOn(): Promise<void> {
+    this.process.kill('SIGCONT');
+    while (processStat(this.process.pid!)?.[0] === 'T') await nextTurn();
   }
 
   /** SIGKILL; resolves when it is gone. */

@@ -1,37 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { Clock } from '../../src/base/clock.ts';
 import { Lock } from '../../src/ledger/locks.ts';
 import { Slots } from '../../src/ledger/slots.ts';
+import { HandClock } from '../hand-clock.ts';
 import { assertExclusive, Child, Folder } from './helpers.ts';
-
-/** Timers fire when told. */
-class HandClock implements Clock {
-  readonly timers = new Set<() => void>();
-
-  now(): number {
-    return 0;
-  }
-
-  monotonic(): number {
-    return 0;
-  }
-
-  after(_ms: number, callback: () => void): () => void {
-    this.timers.add(callback);
-    return () => this.timers.delete(callback);
-  }
-
-  /** Fires what is set now, then lets promises settle. */
-  async tick(): Promise<void> {
-    for (const timer of [...this.timers]) {
-      this.timers.delete(timer);
-      timer();
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 const never = new AbortController().signal;
 const marks = (folder: Folder): string[] => readdirSync(folder.path).filter((name) => name.startsWith('waiting-'));
@@ -147,6 +120,49 @@ test('the slot of a killed process is free', async () => {
   await holder.kill();
   await clock.tick();
   assert.equal((await waiting).index, 0);
+});
+
+test(
+  'a holder that stands still is stood in for until it goes on',
+  { skip: !existsSync('/proc/locks') && 'there is no /proc' },
+  async () => {
+    using folder = new Folder();
+    const clock = new HandClock();
+    await using holder = new Child('hold-lock.ts', folder.at('slot-0'));
+    await holder.expect('held');
+    const slots = new Slots(folder.path, 1, clock);
+    const waiting = slots.acquire(never);
+    clock.advance(10_000);
+    await clock.tick();
+    assert.equal(slots.held, 0, 'the holder is at work');
+    await holder.suspend();
+    clock.advance(10_000);
+    await clock.tick();
+    const stand = await waiting;
+    assert.deepEqual([stand.index, stand.isWanted()], [0, false]);
+    const other = new Slots(folder.path, 1, clock).acquire(never);
+    clock.advance(10_000);
+    assert.equal(stand.isWanted(), true, 'there is one stand-in for a slot');
+    stand.release();
+    clock.advance(10_000);
+    const next = await other;
+    assert.equal(next.isWanted(), false);
+    await holder.goOn();
+    assert.equal(next.isWanted(), true);
+    next.release();
+    await holder.kill();
+  },
+);
+
+test('a waiter that stands still is not given way to', { skip: !existsSync('/proc/locks') && 'there is no /proc' }, async () => {
+  using folder = new Folder();
+  const slots = new Slots(folder.path, 1, new HandClock());
+  const held = await slots.acquire(never);
+  await using waiter = new Child('hold-lock.ts', folder.at('waiting-0-somebody'));
+  await waiter.expect('held');
+  assert.equal(held.isWanted(), true);
+  await waiter.suspend();
+  assert.equal(held.isWanted(), false);
 });
 
 test('processes that share slots never have one together, and all get their turns', async () => {

@@ -44,31 +44,6 @@ export function slotOver(t: TestContext, store: DiskStore, clock: Clock = system
   return slot;
 }
 
-/** Time that stands still until it is moved on. */
-export class HandClock implements Clock {
-  #moment = 0;
-  readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>();
-
-  now(): number {
-    return this.#moment;
-  }
-
-  monotonic(): number {
-    return this.#moment;
-  }
-
-  after(ms: number, callback: () => void): () => void {
-    const timer = { due: this.#moment + ms, callback };
-    this.#timers.add(timer);
-    return () => void this.#timers.delete(timer);
-  }
-
-  advance(ms: number): void {
-    this.#moment += ms;
-    for (const timer of [...this.#timers]) if (timer.due <= this.#moment && this.#timers.delete(timer)) timer.callback();
-  }
-}
-
 let nextId = 1;
 
 /** A job whose module travels with it. `blobs` travel with it too. */

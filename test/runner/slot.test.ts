@@ -3,7 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { isDocketError } from '../../src/errors.ts';
-import { call, groupMembers, HandClock, isAlive, jobOf, never, slotOver, summary, temporaryStore, until, warm, wat } from './helpers.ts';
+import { HandClock } from '../hand-clock.ts';
+import { call, groupMembers, isAlive, jobOf, never, slotOver, summary, temporaryStore, until, warm, wat } from './helpers.ts';
 
 const module = wat(`(module
   (func (export "loop") (loop br 0))
