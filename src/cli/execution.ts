@@ -1,4 +1,3 @@
-import { createReadStream, statSync } from 'node:fs';
 import type { Engine } from '../agent/engine.ts';
 import type { Execution } from '../agent/exec-plan.ts';
 import { checkModule } from '../agent/module-check.ts';
@@ -12,6 +11,7 @@ import { type Limits, toMeta } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
 import { didYouMean } from '../workflow/suggest.ts';
 import type { Call } from './command.ts';
+import { isStream, openStream } from './open-stream.ts';
 import { measured, pairs } from './option-values.ts';
 
 /** The words and options of `docket exec`, checked before anything is opened. */
@@ -79,22 +79,17 @@ export function canImportAgain({ stdin }: ExecCall): boolean {
 async function importStdin(call: Call, engine: Engine, file: string | undefined, options: ImportOptions): Promise<Ipld | undefined> {
   if (file === undefined) return undefined;
   if (!STDIN.has(file) && !isStream(file)) return (await importFile(engine.store, file, options)).cid;
-  const source = STDIN.has(file) ? (call.streams.stdin as AsyncIterable<Uint8Array>) : createReadStream(file);
   try {
-    return (await engine.store.put(source, { signal: call.signal })).cid;
+    if (STDIN.has(file)) return await putStream(engine, call.streams.stdin as AsyncIterable<Uint8Array>, options);
+    await using source = openStream(file);
+    return await putStream(engine, source, options);
   } catch (error) {
     throw inputFailure(error, file);
   }
 }
 
-/** A pipe, as of `<(command)`, or a device. False also if it cannot be known: reading will say why. */
-function isStream(path: string): boolean {
-  try {
-    const stats = statSync(path);
-    return stats.isFIFO() || stats.isCharacterDevice();
-  } catch {
-    return false;
-  }
+async function putStream({ store }: Engine, source: AsyncIterable<Uint8Array>, { signal }: ImportOptions): Promise<CID> {
+  return (await store.put(source, signal === undefined ? {} : { signal })).cid;
 }
 
 function parseDirs(call: Call): Mount[] {

@@ -1,6 +1,7 @@
 import { DocketError, isDocketError } from '../errors.ts';
 import { didYouMean } from '../workflow/suggest.ts';
 import { type Command, helpText, type Streams } from './command.ts';
+import { isUnderNohup } from './hang-up.ts';
 import { parse } from './parse.ts';
 
 /** Every command, imported only when called: `docket --version` must not load a workflow compiler. */
@@ -24,14 +25,19 @@ const streams: Streams = process;
 const STOPS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGPIPE: 141 } as const;
 const CANCELLED = STOPS.SIGINT;
 
-/** The first Ctrl-C, SIGTERM or hang-up ends the command in order; a second one kills. */
+/** The first Ctrl-C, SIGTERM or hang-up ends the command in order; a second one kills. Under nohup a hang-up does neither. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = (signal: keyof typeof STOPS): void => {
-    if (controller.signal.aborted) process.exit(STOPS[signal]);
+    if (controller.signal.aborted) {
+      // Not `process.exit`, which waits for threads, and one of them may be the reason.
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    }
     controller.abort(new DocketError('CANCELLED', `stopped by ${signal}`, { details: { signal }, next: '' }));
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, signal === 'SIGHUP' && isUnderNohup() ? () => {} : stop);
   return controller.signal;
 }
 

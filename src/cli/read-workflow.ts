@@ -1,9 +1,10 @@
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { formatSize } from '../base/units.ts';
 import { DocketError, isDocketError, systemCode } from '../errors.ts';
 import { abortable } from '../store/abortable.ts';
 import { decodeText } from '../workflow/decode-text.ts';
 import type { Call, OptionSpecs } from './command.ts';
+import { openStream } from './open-stream.ts';
 import { pairs } from './option-values.ts';
 
 /** Of a workflow file, so that a wrong path does not fill the memory. */
@@ -33,7 +34,7 @@ async function readBytes(file: string, { streams, signal }: Call): Promise<Uint8
   let size = 0;
   try {
     if (file !== '-' && isShort(file)) return readFileSync(file);
-    const source = file === '-' ? (streams.stdin as AsyncIterable<Uint8Array>) : createReadStream(file);
+    const source = file === '-' ? (streams.stdin as AsyncIterable<Uint8Array>) : openStream(file);
     for await (const chunk of abortable(source, signal)) {
       chunks.push(chunk);
       size += chunk.length;

@@ -8,7 +8,7 @@ import { ROOT } from '../../scripts/run-command.ts';
 
 /** The real program, as a shell sees it, on homes of its own. */
 
-const MAIN = join(ROOT, 'src', 'cli', 'main.ts');
+export const MAIN = join(ROOT, 'src', 'cli', 'main.ts');
 
 /** The path of a compiled guest. */
 export function guest(name: string): string {
