@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { DocketError } from '../errors.ts';
+import { DocketError, isDocketError } from '../errors.ts';
 import type { Key } from '../ipld/identity.ts';
 import * as Home from '../ledger/home.ts';
 import { loadOrCreateIdentity } from '../ledger/identity-file.ts';
@@ -17,7 +17,7 @@ export interface EngineOptions {
   /** Slots commands on this home may use at a time; default: the number of processors. */
   readonly slots?: number;
   readonly clock?: Clock;
-  /** The home is only looked at, so one that cannot be written will do; it is left as it is then. Default false. */
+  /** The home is only looked at, so one that cannot be written, or is on a full disk, will do; it is left as it is then. Default false. */
   readonly lookOnly?: boolean;
 }
 
@@ -57,9 +57,20 @@ export class Engine implements AsyncDisposable {
 
   /** Opens a home and gives the tasks that died with their coordinator their receipts. Throws `HOME_…`, `LEDGER_…`, `IDENTITY_INVALID`. */
   static async open(options: EngineOptions): Promise<Engine> {
+    if (options.lookOnly !== true) return await Engine.#open(options, { isReadOnly: false });
+    const isReadOnly = Home.isReadOnly(options.home);
+    try {
+      return await Engine.#open(options, { isReadOnly });
+    } catch (error) {
+      // SQLite needs space even for reading, but can do without.
+      if (isReadOnly || !isDocketError(error, 'STORE_FULL')) throw error;
+      return await Engine.#open(options, { isReadOnly: true });
+    }
+  }
+
+  static async #open(options: EngineOptions, { isReadOnly }: Pick<Engine, 'isReadOnly'>): Promise<Engine> {
     const clock = options.clock ?? systemClock;
     const slotCount = options.slots ?? availableParallelism();
-    const isReadOnly = options.lookOnly === true && Home.isReadOnly(options.home);
     await using stack = new AsyncDisposableStack();
     const paths = isReadOnly ? Home.prepareReading(options.home) : await Home.prepare(options.home);
     const ledger = stack.use(isReadOnly ? Ledger.openReadOnly(paths.ledger) : await Ledger.open(paths.ledger));

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -12,6 +12,9 @@ export interface ReadOnlyDatabase {
   /** To be called when `db` is closed. */
   readonly release: () => void;
 }
+
+/** Bytes of the shared memory's first piece. A disk that was full may have left less, which SQLite would try to make whole. */
+const SHARED_MEMORY = 32 * 1024;
 
 const nothing = (): void => {};
 
@@ -35,8 +38,8 @@ export function openReadOnly(path: string): ReadOnlyDatabase {
 }
 
 function open(path: string): ReadOnlyDatabase {
-  if (existsSync(`${path}-shm`)) return { db: new DatabaseSync(path, { readOnly: true }), release: nothing };
-  if ((statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) {
+  if (sizeOf(`${path}-shm`) >= SHARED_MEMORY) return { db: new DatabaseSync(path, { readOnly: true }), release: nothing };
+  if (sizeOf(`${path}-wal`) === 0) {
     const url = pathToFileURL(path);
     url.searchParams.set('immutable', '1');
     return { db: new DatabaseSync(url, { readOnly: true }), release: nothing };
@@ -51,4 +54,9 @@ function open(path: string): ReadOnlyDatabase {
     release();
     throw error;
   }
+}
+
+/** 0 also if there is no such file. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

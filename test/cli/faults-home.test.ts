@@ -71,6 +71,15 @@ test('a full disk ends the run with STORE_FULL; with space again it goes on, and
   assert.equal(again.status, 1);
   assert.match(again.stderr, /STORE_FULL/);
 
+  // Without its shared memory, for which there is no space now, SQLite cannot open the ledger as usual.
+  rmSync(`${place.paths.ledger}-shm`, { force: true });
+  fill(place.paths.home);
+  for (const words of [['runs'], ['show', 'last'], ['store', 'ls']]) {
+    const looked = await place.docket(...words);
+    assert.equal(looked.status, 0, `${words.join(' ')}: ${looked.stderr}`);
+  }
+  rmSync(join(place.paths.home, FILLING));
+
   assert.equal(spawnSync('mount', ['-o', 'remount,size=64m', place.paths.home]).status, 0);
   const report = await place.run('write.yaml');
   assert.equal(report.state, 'completed');
@@ -87,6 +96,13 @@ test('a full disk ends the run with STORE_FULL; with space again it goes on, and
   assert.deepEqual(place.leftovers(), []);
   assert.equal((await place.docket('store', 'verify')).status, 0);
 });
+
+const FILLING = 'filling';
+
+/** Leaves no space on the disk of a folder. */
+function fill(folder: string): void {
+  assert.equal(spawnSync('dd', ['if=/dev/zero', `of=${join(folder, FILLING)}`, 'bs=4k']).status, 1, 'the disk is full');
+}
 
 /** Makes the home read-only for this user until disposed of; undefined where that cannot be done. */
 function readOnly({ paths: { home } }: Place): Disposable | undefined {
