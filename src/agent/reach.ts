@@ -22,7 +22,8 @@ export class Reach {
     const whole = resolve(from, path);
     const real = this.#real(whole);
     if (this.#roots.some((root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))) return whole;
-    throw new DocketError('INPUT_ESCAPES', `${path} lies outside of the folders that this workflow may read: it is ${real}`, {
+    const leads = real === path ? '' : `: it is ${real}`;
+    throw new DocketError('INPUT_ESCAPES', `${path} lies outside of the folders that this workflow may read${leads}`, {
       next: 'Start docket in a folder that holds it, or make the path an input of the workflow and give it with --input.',
       details: { path: real },
     });

@@ -1,13 +1,19 @@
 import type { Engine } from '../agent/engine.ts';
 import { localSources } from '../agent/sources.ts';
+import { formatSize } from '../base/units.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Call } from './command.ts';
+import { printable } from './present.ts';
 import type { WorkflowText } from './read-workflow.ts';
+
+/** Characters of a workflow that takes a second or more to compile, so that somebody may wonder. */
+const LARGE = 2 ** 20;
 
 /** Compiles a workflow; the files it names are imported, which a terminal is told about if it takes a while. */
 export async function compileFile(call: Call, engine: Engine, { file, text, inputs }: WorkflowText): Promise<Plan> {
   const { stderr } = call.streams;
+  if (text.length >= LARGE) stderr.write(`reading ${printable(file)}: ${formatSize(text.length)}\n`);
   let told = false;
   const onImport = (files: number): void => {
     if (!stderr.isTTY) return;

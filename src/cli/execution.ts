@@ -3,6 +3,7 @@ import type { Execution } from '../agent/exec-plan.ts';
 import { checkModule } from '../agent/module-check.ts';
 import { statIndexOf } from '../agent/stat-index.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
+import { DocketError, isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
 import { importFile, importFolder, type ImportOptions } from '../store/import.ts';
@@ -37,7 +38,6 @@ export function parseExecCall(call: Call): ExecCall {
     throw call.usage(`"${module}" is no path of a module`, `A path holds a slash or ends in .wasm: try ./${module}`);
   }
   const limits = parseLimits(call);
-  toMeta(limits);
   return { module, dirs: parseDirs(call), env: pairs(call, 'env'), stdin: call.value('stdin'), grants: parseGrants(call), limits };
 }
 
@@ -126,7 +126,18 @@ function parseLimits(call: Call): Partial<Limits> {
     output: measured(call, 'output', parseSize, '16MiB'),
     openFiles: measured(call, 'open-files', parseCount, '64'),
   };
-  return Object.fromEntries(Object.entries(limits).filter(([, amount]) => amount !== undefined));
+  const given = Object.fromEntries(Object.entries(limits).filter(([, amount]) => amount !== undefined));
+  try {
+    toMeta(given);
+    return given;
+  } catch (error) {
+    if (!isDocketError(error, 'LIMIT_REFUSED')) throw error;
+    const option = error.details['limit'] === 'openFiles' ? 'open-files' : String(error.details['limit']);
+    throw new DocketError('LIMIT_REFUSED', `--${option} ${call.value(option)} is out of range`, {
+      next: error.next,
+      details: error.details,
+    });
+  }
 }
 
 function parseCount(text: string): number | undefined {

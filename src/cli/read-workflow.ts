@@ -44,7 +44,14 @@ async function readBytes(file: string, { streams, signal }: Call): Promise<Uint8
   } catch (cause) {
     if (isDocketError(cause)) throw cause;
     const code = systemCode(cause);
-    const why = code === 'ENOENT' ? 'there is none' : code === 'EISDIR' ? 'it is a folder' : (cause as Error).message;
+    const why =
+      code === 'ENOENT'
+        ? 'there is none'
+        : code === 'EISDIR'
+          ? 'it is a folder'
+          : code === 'EACCES'
+            ? 'no permission'
+            : (cause as Error).message;
     const next = code === 'EISDIR' ? { next: 'Name the workflow file in it.' } : {};
     throw new DocketError('INPUT_UNREADABLE', `cannot read the workflow ${file}: ${why}`, next);
   }

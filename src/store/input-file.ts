@@ -37,6 +37,7 @@ export function inputFailure(error: unknown, path: string): unknown {
 
 function reason(code: string, path: string): string {
   if (code === 'ENOTDIR') return 'a file stands where a folder is needed';
+  if (code === 'EACCES' || code === 'EPERM') return 'no permission';
   if (code !== 'ENOENT') return code;
   return path.includes('\uFFFD') ? 'its name is not valid UTF-8' : 'there is none';
 }

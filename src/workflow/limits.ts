@@ -108,7 +108,8 @@ function requireNoFuel(value: Ipld): void {
 function inRange(name: string, value: Ipld, { min, max, format }: Range): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
   const range = `${format(min)} to ${format(max)}`;
-  throw new DocketError('LIMIT_REFUSED', `"${name}" must be a whole number from ${min} to ${max} (${range})`, {
+  const plain = `${min} to ${max}`;
+  throw new DocketError('LIMIT_REFUSED', `"${name}" must be a whole number from ${plain}${plain === range ? '' : ` (${range})`}`, {
     next: `Give a value in the range ${range}, or leave it out.`,
     details: { limit: name, min, max },
   });

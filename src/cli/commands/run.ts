@@ -23,8 +23,11 @@ export const command: Command = {
 FILE is a workflow in YAML (docs/workflow.md describes it) or Homestar's JSON; - reads it from stdin, with paths relative to the current folder.
 Results go to stdout, everything else to stderr. Without --out a single text output is printed as it is.
 
-Exit status: 0 if every output is there, 1 if not, 2 if the workflow or the command line is wrong, 130 if stopped by Ctrl-C (143 by
-SIGTERM, 129 by a hang-up).
+With --json one document stands on stdout: {run, workflow, state, tasks: {total, ran, cached, failed, skipped, cancelled}, outputs, errors, seconds}, or
+{error: {code, message, next, place, …}} if there was no run. docs/errors.md explains the codes.
+
+Exit status: 0 if every output is there, 1 if not or if a file cannot be read, 2 if the workflow or the command line is wrong, 130 if stopped by
+Ctrl-C (143 by SIGTERM, 129 by a hang-up).
 
 Examples:
   docket run workflow.yaml

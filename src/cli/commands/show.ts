@@ -75,9 +75,10 @@ async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number>
   const failed = tasks.filter((task) => task.state === 'failed');
   const others = tasks.filter((task) => task.state !== 'failed');
   const shown = call.flag('all') ? [...failed, ...others] : [...failed, ...others].slice(0, SHOWN);
-  stdout.write(
-    `\n${table([['TASK', 'STATE', 'HOW', 'RECEIPT'], ...shown.map((task) => [task.label, task.state, howText(task), task.receipt ?? ''])])}`,
-  );
+  if (shown.length > 0)
+    stdout.write(
+      `\n${table([['TASK', 'STATE', 'HOW', 'RECEIPT'], ...shown.map((task) => [task.label, task.state, howText(task), task.receipt ?? ''])])}`,
+    );
   if (shown.length < tasks.length) stdout.write(`… and ${tasks.length - shown.length} more (--all lists them)\n`);
   for (const task of failed.slice(0, SHOWN)) stdout.write(`\n${printable(`${task.label} failed: ${task.error}`)}\n`);
   const named = outputLines(outputs);

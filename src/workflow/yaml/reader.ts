@@ -90,7 +90,7 @@ export class Reader {
 
 function describe(node: Node): string {
   if (node.kind !== 'scalar') return `a ${node.kind}`;
-  if (node.value === null) return 'empty';
+  if (node.value === null) return 'nothing (null)';
   if (typeof node.value === 'string') return node.value.length > 40 ? 'text' : `"${node.value}"`;
   return node.source === '' ? String(node.value) : node.source;
 }
