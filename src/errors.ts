@@ -101,6 +101,21 @@ export const ERROR_CODES = {
     summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.',
     next: 'Run the awaited instruction first, or add it to the workflow.',
   },
+  // -- named modules
+  MANIFEST_INVALID: {
+    summary: 'A manifest is not well-formed TOML, or breaks a rule of the format.',
+    next: 'Mend the manifest; docs/manifest.md describes the format.',
+    exit: 2,
+  },
+  MANIFEST_EXISTS: {
+    summary: 'A version of a named module is there already, with other content.',
+    next: 'A version stays as it is once it has its module: give this one a new version.',
+  },
+  MANIFEST_UNKNOWN: { summary: 'There is no module of this name and version.', next: '`docket manifest ls` lists them.' },
+  PERMISSION_DENIED: {
+    summary: 'A module asks for a permission that it was not given.',
+    next: 'Give it with --grant if you trust the module.',
+  },
   // -- tasks refused before they run
   OP_UNKNOWN: { summary: 'The op of a task is not known here.', next: 'Known ops: wasi/run, wasm/run.', exit: 2 },
   LIMIT_REFUSED: {

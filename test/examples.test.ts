@@ -36,7 +36,13 @@ function runExample(name: string, ...args: string[]): Report {
 }
 
 test('there is a test for each example', () => {
-  assert.deepEqual(readdirSync(join(ROOT, 'examples')).toSorted(), ['01-word-count', '02-numbers', '03-files-and-limits', 'README.md']);
+  assert.deepEqual(readdirSync(join(ROOT, 'examples')).toSorted(), [
+    '01-word-count',
+    '02-numbers',
+    '03-files-and-limits',
+    '04-named-module',
+    'README.md',
+  ]);
 });
 
 test('01-word-count gives the true counts, and a second run computes nothing', () => {
@@ -87,4 +93,13 @@ test('a module runs without a workflow file', () => {
   );
   const text = readFileSync(join(ROOT, 'examples/03-files-and-limits/texts/docket.md'), 'utf8');
   assert.equal(stdout, Words.sortedLines(Words.countWords(text)), stderr);
+});
+
+test('04-named-module counts what it is given, by its name', () => {
+  const pushed = docket('manifest', 'push', 'examples/04-named-module/count-words.toml');
+  assert.equal(pushed.stdout, 'org.example.count-words@1.0.0\n', pushed.stderr);
+  const { status, stdout, stderr } = docket('exec', 'org.example.count-words', 'README.md');
+  assert.equal(status, 0, stderr);
+  const counts = Words.countWords(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+  assert.equal(stdout.split('\n').length - 1, counts.size);
 });

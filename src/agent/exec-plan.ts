@@ -7,6 +7,8 @@ import { build } from '../workflow/plan.ts';
 
 /** One module as one task. */
 export interface Execution {
+  /** For people: the file of the module, or its name and version. */
+  readonly name: string;
   readonly module: Cid.CID;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -23,8 +25,8 @@ export interface Execution {
 const ALL_FILES = ['**', '**/.*', '**/.*/**'];
 
 /** The plan of an `exec`: one task, named for its module. Throws `LIMIT_REFUSED`. */
-export function execPlan(name: string, execution: Execution): Plan {
-  const { module, args, env, stdin, files, keepFiles, grants, limits } = execution;
+export function execPlan(execution: Execution): Plan {
+  const { name, module, args, env, stdin, files, keepFiles, grants, limits } = execution;
   const input: IpldMap = {
     ...(args.length === 0 ? {} : { args: [...args] }),
     ...(Object.keys(env).length === 0 ? {} : { env }),

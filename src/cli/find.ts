@@ -2,7 +2,7 @@ import type { Engine } from '../agent/engine.ts';
 import { DocketError } from '../errors.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';
-import { didYouMean, listNames } from '../workflow/suggest.ts';
+import { didYouMean, listNames } from '../base/suggest.ts';
 
 /** The run a word stands for: its id, the beginning of one, or `last`. Throws `RUN_UNKNOWN`. */
 export function findRun(engine: Engine, word: string): RunRow {

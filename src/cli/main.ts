@@ -1,5 +1,5 @@
 import { DocketError, isDocketError } from '../errors.ts';
-import { didYouMean } from '../workflow/suggest.ts';
+import { didYouMean } from '../base/suggest.ts';
 import { type Command, helpText, type Streams } from './command.ts';
 import { isUnderNohup } from './hang-up.ts';
 import { parse } from './parse.ts';
@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   cid: () => import('./commands/cid.ts'),
   receipt: () => import('./commands/receipt.ts'),
   store: () => import('./commands/store.ts'),
+  manifest: () => import('./commands/manifest.ts'),
 };
 
 const streams: Streams = process;

@@ -1,5 +1,5 @@
 import { DocketError } from '../errors.ts';
-import { didYouMean } from '../workflow/suggest.ts';
+import { didYouMean } from '../base/suggest.ts';
 import { type Call, type Command, COMMON_OPTIONS, type OptionSpec, type OptionSpecs } from './command.ts';
 
 type Parsed = Pick<Call, 'words' | 'rest' | 'flag' | 'value' | 'values' | 'usage'>;

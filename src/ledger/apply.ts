@@ -59,6 +59,15 @@ export class Applier {
       case ROW.stat:
         this.#sql.stat.run(...row.slice(1));
         return undefined;
+      case ROW.manifest:
+        this.#sql.manifest.run(...row.slice(1));
+        return undefined;
+      case ROW.manifestModule:
+        this.#sql.manifestModule.run(...row.slice(1));
+        return undefined;
+      case ROW.manifestRemove:
+        this.#sql.manifestRemove.run(...row.slice(1));
+        return undefined;
       case ROW.runTask:
         return this.#fileTask(row);
       default:
@@ -165,6 +174,14 @@ function prepare(db: DatabaseSync) {
     smallHeal: write('UPDATE small SET bytes = ? WHERE id = ?'),
     smallDelete: write('DELETE FROM small WHERE place = ? AND digest = ?'),
     stat: write('INSERT OR REPLACE INTO stats (dev, ino, size, mtime, ctime, checked, digest) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    manifest: write(
+      `INSERT INTO manifests (name, version, shown, manifest, at) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (name, version) DO UPDATE SET
+         shown = excluded.shown, manifest = excluded.manifest, at = iif(module IS NULL, excluded.at, at), removed = 0
+       WHERE module IS NULL OR manifest = excluded.manifest`,
+    ),
+    manifestModule: write('UPDATE manifests SET module = ?1 WHERE name = ?2 AND version = ?3 AND manifest = ?4 AND module IS NULL'),
+    manifestRemove: write('UPDATE manifests SET removed = 1 WHERE name = ? AND version = ?'),
     runFind: read('SELECT id FROM runs WHERE run = ?'),
     run: write(`INSERT INTO runs (run, name, workflow, plan, options, created, counts, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`),
     runUpdate: write(

@@ -133,6 +133,36 @@ export interface RunTaskChange extends RunTaskRow {
   readonly run: string;
 }
 
+/** Names a manifest. One that has a module is never replaced: read back what is there. */
+export interface ManifestChange {
+  readonly kind: 'manifest';
+  /** As it is looked up, and as it is shown. */
+  readonly name: string;
+  readonly shown: string;
+  /** Spelled out, as `1.0.0`. */
+  readonly version: string;
+  /** The blob of its text. */
+  readonly manifest: CID;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Gives a manifest its module, unless it has one or is another one by now: read back what is there. */
+export interface ManifestModuleChange {
+  readonly kind: 'manifest-module';
+  readonly name: string;
+  readonly version: string;
+  readonly manifest: CID;
+  readonly module: CID;
+}
+
+/** Hides a version. Its row stays, since the version may come back only as it was: naming the same manifest again brings it. */
+export interface ManifestRemoveChange {
+  readonly kind: 'manifest-remove';
+  readonly name: string;
+  readonly version: string;
+}
+
 export type Change =
   | ReceiptChange
   | DeclaredChange
@@ -142,7 +172,10 @@ export type Change =
   | StatChange
   | RunChange
   | RunUpdateChange
-  | RunTaskChange;
+  | RunTaskChange
+  | ManifestChange
+  | ManifestModuleChange
+  | ManifestRemoveChange;
 
 const NO_COUNTS: RunCounts = { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
 
@@ -169,6 +202,15 @@ export function addRows(change: Change, add: (row: Row) => void): void {
       for (const { dev, ino, size, mtimeNs, ctimeNs, checkedAt, digest } of change.rows) {
         add([ROW.stat, dev, ino, size, mtimeNs, ctimeNs, Math.floor(checkedAt), Buffer.from(digest, 'hex')]);
       }
+      return;
+    case 'manifest':
+      add([ROW.manifest, change.name, change.version, change.shown, change.manifest.bytes, change.at]);
+      return;
+    case 'manifest-module':
+      add([ROW.manifestModule, change.module.bytes, change.name, change.version, change.manifest.bytes]);
+      return;
+    case 'manifest-remove':
+      add([ROW.manifestRemove, change.name, change.version]);
       return;
     case 'run':
       add([

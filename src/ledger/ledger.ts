@@ -4,6 +4,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import * as Audit from './audit.ts';
 import { addRows, type Change, type MemoTable, type RunTaskRow } from './change.ts';
+import * as Manifests from './manifests.ts';
 import { PAGE } from './page.ts';
 import { openReadOnly } from './read-only.ts';
 import { Reading } from './reading.ts';
@@ -146,6 +147,16 @@ export class Ledger implements AsyncDisposable {
   /** Newest first. */
   conflicts(limit: number): Results.Conflict[] {
     return Results.conflicts(this.#reading, limit);
+  }
+
+  /** Named modules that were not removed: all, or all versions of one name as it is looked up; by name and in the order they were named. */
+  manifests(name?: string): Manifests.ManifestRow[] {
+    return Manifests.manifests(this.#reading, name);
+  }
+
+  /** Of a version that was removed too. */
+  manifest(name: string, version: string): Manifests.ManifestRow | undefined {
+    return Manifests.manifest(this.#reading, name, version);
   }
 
   run(id: string): Runs.RunRow | undefined {

@@ -14,4 +14,7 @@ export const ROW = {
   runUpdate: 7,
   runTask: 8,
   stat: 9,
+  manifest: 10,
+  manifestModule: 11,
+  manifestRemove: 12,
 } as const;

@@ -78,6 +78,13 @@ const STEPS: readonly string[] = [
   CREATE INDEX resolved_by_receipt ON resolved (receipt);
   CREATE INDEX resolved_by_label ON resolved (label);
   `,
+  // Named modules. There are few, so they need no places.
+  `
+  CREATE TABLE manifests (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, shown TEXT NOT NULL, manifest BLOB NOT NULL, module BLOB, at INTEGER NOT NULL,
+    removed INTEGER NOT NULL DEFAULT 0, UNIQUE (name, version)
+  ) STRICT;
+  `,
 ];
 
 export const FORMAT = STEPS.length;

@@ -4,7 +4,7 @@ import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
 import { findClash, listedPaths, pathProblem } from './guest-path.ts';
 import { GRANTS } from './policy.ts';
 import { asPromise } from './promise.ts';
-import { didYouMean, listNames } from './suggest.ts';
+import { didYouMean, listNames } from '../base/suggest.ts';
 
 /**
  * The shape of an instruction's `input` for each op, checked for workflows that were not compiled from the YAML format. A promise may

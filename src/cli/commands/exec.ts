@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import type { Engine } from '../../agent/engine.ts';
 import { type Execution, execPlan } from '../../agent/exec-plan.ts';
 import { failureText, readReceipt } from '../../agent/read-receipt.ts';
@@ -11,7 +10,8 @@ import { exportTree } from '../../store/export.ts';
 import * as Tree from '../../store/tree.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Call, Command } from '../command.ts';
-import { canImportAgain, type ExecCall, importExecution, parseExecCall } from '../execution.ts';
+import { type ExecCall, parseExecCall } from '../exec-call.ts';
+import { canImportAgain, importExecution } from '../execution.ts';
 import { deliverWhole } from '../healing.ts';
 import { openEngine } from '../open-engine.ts';
 import { prepareOut } from '../outputs.ts';
@@ -24,8 +24,8 @@ const CANNOT_RUN = 126;
 
 export const command: Command = {
   summary: 'Run one WebAssembly module as one receipted task.',
-  usage: 'MODULE.wasm [--dir HOST[::GUEST]]… [--env K=V]… [--stdin FILE] [--out DIR] [-- ARGS]',
-  words: [1, 1],
+  usage: 'MODULE.wasm|NAME[@VERSION] [STDIN_FILE] [--dir HOST[::GUEST]]… [--env K=V]… [--stdin FILE] [--out DIR] [-- ARGS]',
+  words: [1, 2],
   tooMany: 'Arguments of the program stand after `--`: docket exec MODULE.wasm -- ARGS',
   rest: true,
   failure: (error) => (isDocketError(error, 'MODULE_INVALID') ? CANNOT_RUN : DOCKET_FAILED),
@@ -47,6 +47,9 @@ export const command: Command = {
     force: { type: 'flag', help: 'run it even if there is a result' },
   },
   help: `
+A word that holds a / or ends in .wasm is the path of a module; any other is the name of one (\`docket manifest push\` gives names), whose manifest says
+what the call does not: arguments, variables, limits. A named module reads STDIN_FILE, or else what is piped to us.
+
 The module must be a WASI preview 1 command. It sees what it is given and nothing else: no network, clock, randomness, environment or files.
 The same module with the same inputs is not run twice: its output comes from the receipt. What it prints is shown when it has ended.
 Without ::GUEST a folder stands at its own path below the guest's root: --dir data/in as /data/in. There is no /tmp unless one is given: --dir EMPTY::/tmp.
@@ -56,14 +59,15 @@ module cannot be run, 130 if stopped by Ctrl-C, 134 if it trapped or broke anoth
 
 Examples:
   docket exec hello.wasm -- world
-  docket exec convert.wasm --dir photos::/in --out result -- /in/a.png /out.png`,
+  docket exec convert.wasm --dir photos::/in --out result -- /in/a.png /out.png
+  cat letter.txt | docket exec sh.serval.loudify@1`,
   async run(call) {
-    const words = parseExecCall(call);
+    const words = await parseExecCall(call);
     const out = call.value('out');
     if (out !== undefined) await prepareOut(out);
     await using engine = await openEngine(call);
     const execution = await importExecution(call, engine, words);
-    const plan = execPlan(basename(words.module), execution);
+    const plan = execPlan(execution);
     const run = (force: 'all' | []): Promise<FinishedRun> => watched(call, () => runPlan(engine, plan, { force, signal: call.signal }));
     let last = await run(call.flag('force') ? 'all' : []);
     if (last.state === 'failed' && canImportAgain(words) && (await lacksInputs(engine, plan))) {

@@ -5,7 +5,7 @@ import * as Cid from '../../ipld/cid.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
 import { toIpld } from '../../receipt/model.ts';
 import * as Receipt from '../../receipt/verify.ts';
-import { didYouMean } from '../../workflow/suggest.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { openEngine } from '../open-engine.ts';
 import { jsonLine, printable } from '../present.ts';

@@ -1,7 +1,7 @@
 import { type FinishedRun, type RunOptions, runPlan } from '../../agent/run-plan.ts';
 import { DocketError } from '../../errors.ts';
 import type { Plan } from '../../workflow/model.ts';
-import { didYouMean } from '../../workflow/suggest.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';

@@ -1,5 +1,5 @@
 import type { Engine } from '../../agent/engine.ts';
-import { didYouMean } from '../../workflow/suggest.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { openEngine } from '../open-engine.ts';
 import * as Blobs from '../store/blobs.ts';

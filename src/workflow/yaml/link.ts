@@ -1,6 +1,6 @@
 import type { Argument, Content, FromContent, TaskSpec, WorkflowFile } from './model.ts';
 import type { Reader } from './reader.ts';
-import { didYouMean, listNames } from '../suggest.ts';
+import { didYouMean, listNames } from '../../base/suggest.ts';
 import { plainText } from './template.ts';
 
 /** Whether a task is made once per item. */

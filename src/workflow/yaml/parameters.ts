@@ -1,6 +1,6 @@
 import { DocketError, type Place } from '../../errors.ts';
 import { float, integer, type Ipld } from '../../ipld/value.ts';
-import { didYouMean } from '../suggest.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import type { Parameter } from './model.ts';
 
 /** Values for all inputs: those given, else their defaults. Throws `WORKFLOW_INPUT`, which lists the inputs. */

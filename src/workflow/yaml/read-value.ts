@@ -1,6 +1,6 @@
 import { base64 } from 'multiformats/bases/base64';
 import type { Branch } from '../model.ts';
-import { didYouMean } from '../suggest.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import type { Argument, Content, Data, FromContent } from './model.ts';
 import type { Reader } from './reader.ts';
 import type { MapNode, Node } from './source.ts';

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { float, integer, type Ipld } from '../../ipld/value.ts';
 import type { Problems } from '../problems.ts';
-import { didYouMean, listNames } from '../suggest.ts';
+import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { ListNode, MapNode, Node, ScalarNode, Source } from './source.ts';
 
 /**

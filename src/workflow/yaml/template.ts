@@ -1,5 +1,5 @@
 import { Float, type Ipld, isMap } from '../../ipld/value.ts';
-import { didYouMean, listNames } from '../suggest.ts';
+import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { Ref, Template } from './model.ts';
 import type { Reader } from './reader.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { didYouMean, listNames } from '../../src/workflow/suggest.ts';
+import { didYouMean, listNames } from '../../src/base/suggest.ts';
 
 test('the nearest name is suggested, none that is far', () => {
   const known = ['module', 'memo', 'args', 'files'];

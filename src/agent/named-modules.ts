@@ -1,0 +1,116 @@
+import { DocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import type { ManifestRow } from '../ledger/manifests.ts';
+import type { Manifest } from '../manifest/model.ts';
+import { nameKey, shownName } from '../manifest/name.ts';
+import { parse } from '../manifest/parse.ts';
+import type { Reference } from '../manifest/reference.ts';
+import { stringify } from '../manifest/stringify.ts';
+import { canonicalVersion, chooseVersion, newestFirst } from '../manifest/version.ts';
+import { didYouMean, listNames } from '../base/suggest.ts';
+import { toMeta } from '../workflow/limits.ts';
+import type { Engine } from './engine.ts';
+import { checkModule } from './module-check.ts';
+
+/** Modules by name. A version, once it has its module, stays as it is for good; which one a bare name means moves with the newest. */
+
+/** A manifest that has its module. */
+export interface NamedModule extends ManifestRow {
+  readonly module: Cid.CID;
+}
+
+/** Names a manifest and, if given, its module. The same again changes nothing. Throws `MANIFEST_EXISTS`, `LIMIT_REFUSED`, `MODULE_INVALID`. */
+export async function push(engine: Engine, manifest: Manifest, module?: Cid.CID): Promise<ManifestRow> {
+  toMeta(manifest.limits);
+  const shown = shownName(manifest.namespace, manifest.name);
+  const name = nameKey(shown);
+  const version = canonicalVersion(manifest.version)!;
+  if (module !== undefined) await checkModule(engine, module, manifest.binary);
+  const before = engine.ledger.manifest(name, version);
+  const text = await engine.store.put(Buffer.from(stringify(manifest)));
+  // Looked at before, lest a push that fails bring back a version that was removed.
+  if (before?.module != null && module !== undefined && !before.module.equals(module)) throw exists(before, 'the module');
+  await engine.ledger.commit([
+    { kind: 'manifest', name, shown, version, manifest: text.cid, at: engine.clock.now() },
+    ...(module === undefined ? [] : [{ kind: 'manifest-module', name, version, manifest: text.cid, module } as const]),
+  ]);
+  const row = engine.ledger.manifest(name, version)!;
+  if (!row.manifest.equals(text.cid)) throw exists(row, 'the manifest');
+  if (module !== undefined && row.module?.equals(module) !== true) throw exists(row, 'the module');
+  return row;
+}
+
+/** The version a reference means, among those that have their module. Throws `MANIFEST_UNKNOWN`. */
+export function find(engine: Engine, { name, key, selector }: Reference): NamedModule {
+  const rows = versionsOf(engine, key);
+  const found =
+    selector.kind === 'digest'
+      ? rows.find(({ manifest, module }) => [manifest, module].some((cid) => Cid.toSri(cid) === selector.sri))
+      : byVersion(rows, selector.kind === 'version' ? selector.version : undefined);
+  if (found !== undefined) return found;
+  const what = selector.kind === 'latest' ? 'a version' : selector.kind === 'digest' ? selector.sri : `version "${selector.version}"`;
+  throw unknown(engine, name, key, what);
+}
+
+/** Every version of a name that has its module, the newest first; none if there is no such name. */
+export function versionsOf(engine: Engine, key: string): NamedModule[] {
+  const rows = engine.ledger.manifests(key).filter(isWhole);
+  return newestFirst(rows.map(({ version }) => version)).map((version) => rows.find((row) => row.version === version)!);
+}
+
+/** The newest version of every name. */
+export function list(engine: Engine): { readonly latest: NamedModule; readonly versions: number }[] {
+  const names = new Set(engine.ledger.manifests().map(({ name }) => name));
+  return [...names].flatMap((name) => {
+    const rows = versionsOf(engine, name);
+    const latest = byVersion(rows, undefined);
+    return latest === undefined ? [] : [{ latest, versions: rows.length }];
+  });
+}
+
+/** Its text as kept, and what that says. Throws what `Store.read` throws. */
+export async function read(
+  engine: Engine,
+  { manifest, shown }: ManifestRow,
+): Promise<{ readonly text: string; readonly manifest: Manifest }> {
+  const text = Buffer.from(await engine.store.read(manifest)).toString();
+  return { text, manifest: parse(text, `${shown}.toml`) };
+}
+
+/** Takes a name away: of one version, or of all there are. Its blobs stay, and the version can come back only as it was. Throws `MANIFEST_UNKNOWN`. */
+export async function remove(engine: Engine, { name, key, selector }: Reference): Promise<string[]> {
+  const all = engine.ledger.manifests(key);
+  const rows = selector.kind === 'version' ? all.filter(({ version }) => version === canonicalVersion(selector.version)) : all;
+  if (rows.length === 0) throw unknown(engine, name, key, selector.kind === 'version' ? `version "${selector.version}"` : 'a version');
+  await engine.ledger.commit(rows.map(({ version }) => ({ kind: 'manifest-remove', name: key, version }) as const));
+  return rows.map(({ version }) => version);
+}
+
+function byVersion(rows: readonly NamedModule[], selector: string | undefined): NamedModule | undefined {
+  const version = chooseVersion(
+    rows.map((row) => row.version),
+    selector,
+  );
+  return rows.find((row) => row.version === version);
+}
+
+function isWhole(row: ManifestRow): row is NamedModule {
+  return row.module !== null;
+}
+
+function exists({ shown, version, isRemoved }: ManifestRow, what: string): DocketError {
+  return new DocketError('MANIFEST_EXISTS', `${shown}@${version} ${isRemoved ? 'was' : 'is'} there already, and ${what} differs`);
+}
+
+function unknown(engine: Engine, name: string, key: string, what: string): DocketError {
+  const rows = engine.ledger.manifests();
+  const own = rows.filter((row) => row.name === key);
+  if (own.length === 0) {
+    const names = [...new Set(rows.map(({ shown }) => shown))];
+    return new DocketError('MANIFEST_UNKNOWN', `there is no module named "${name}"${didYouMean(name, names)}`, { details: { name } });
+  }
+  const waiting =
+    own.some(({ version, module }) => module === null && what.includes(`"${version}"`)) || own.every((row) => row.module === null);
+  const why = waiting ? ': its module was not sent yet' : `; there are: ${listNames(own.map(({ version }) => version))}`;
+  return new DocketError('MANIFEST_UNKNOWN', `${own[0]!.shown} has not ${what}${why}`, { details: { name } });
+}

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Engine } from '../../agent/engine.ts';
+import * as Modules from '../../agent/named-modules.ts';
+import { statIndexOf } from '../../agent/stat-index.ts';
+import { didYouMean } from '../../base/suggest.ts';
+import * as Cid from '../../ipld/cid.ts';
+import { parse } from '../../manifest/parse.ts';
+import { permissionText } from '../../manifest/permission.ts';
+import { parseReference } from '../../manifest/reference.ts';
+import { importFile } from '../../store/import.ts';
+import { inputFailure } from '../../store/input-file.ts';
+import type { Call, Command } from '../command.ts';
+import { openEngine } from '../open-engine.ts';
+import { counted, jsonLine, printable, table } from '../present.ts';
+import { fit } from '../text-width.ts';
+
+interface Verb {
+  readonly usage: string;
+  readonly words: number;
+  readonly looksOnly: boolean;
+  readonly act: (call: Call, engine: Engine, word: string) => number | Promise<number>;
+}
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  push: { usage: 'FILE', words: 1, looksOnly: false, act: push },
+  ls: { usage: '', words: 0, looksOnly: true, act: ls },
+  show: { usage: 'NAME[@VERSION]', words: 1, looksOnly: true, act: show },
+  versions: { usage: 'NAME', words: 1, looksOnly: true, act: versions },
+  rm: { usage: 'NAME@VERSION', words: 1, looksOnly: false, act: rm },
+};
+
+export const command: Command = {
+  summary: 'Give WebAssembly modules names and versions, so that they can be run by name.',
+  usage: 'push FILE | ls | show NAME[@VERSION] | versions NAME | rm NAME@VERSION',
+  words: [1, 2],
+  options: { all: { type: 'flag', help: 'rm: every version of the name' } },
+  help: `
+push FILE            read a manifest (TOML; docs/manifest.md describes it), store its module, and name it; the same again changes nothing
+ls                   the newest version of every name
+show NAME[@VERSION]  the manifest as it is kept
+versions NAME        every version, the newest first
+rm NAME@VERSION      take the name away from this version; its blobs stay
+
+VERSION is 1, 1.2 or 1.2.3 (the newest that begins so), latest, or the sha256-… of the module or the manifest. A version never changes once it has its
+module. \`docket exec NAME\` runs the newest.
+
+Example:
+  docket manifest push loudify.toml && echo hello | docket exec sh.serval.loudify`,
+  async run(call) {
+    const [name, word] = call.words;
+    const verb = Object.hasOwn(VERBS, name!) ? VERBS[name!] : undefined;
+    const names = Object.keys(VERBS);
+    if (verb === undefined) throw call.usage(`takes ${names.join(', ')}, not "${name}"${didYouMean(name!, names)}`);
+    if (call.words.length !== verb.words + 1) throw call.usage(`wrong number of words: docket manifest ${name} ${verb.usage}`.trimEnd());
+    if (call.flag('all') && name !== 'rm') throw call.usage('--all goes with rm');
+    await using engine = await openEngine(call, { lookOnly: verb.looksOnly });
+    return await verb.act(call, engine, word ?? '');
+  },
+};
+
+async function push(call: Call, engine: Engine, file: string): Promise<number> {
+  const manifest = parse(readManifest(file), file);
+  const options = { statIndex: statIndexOf(engine), signal: call.signal };
+  const module = await importFile(engine.store, resolve(dirname(file), manifest.binary), options);
+  const row = await Modules.push(engine, manifest, module.cid);
+  const { stdout, stderr } = call.streams;
+  if (call.flag('json')) stdout.write(jsonLine(document({ ...row, module: module.cid })));
+  else {
+    stdout.write(`${row.shown}@${row.version}\n`);
+    stderr.write(`manifest ${Cid.toSri(row.manifest)}\nmodule   ${Cid.toSri(module.cid)}\nrun it: docket exec ${row.shown}\n`);
+  }
+  return 0;
+}
+
+function readManifest(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw inputFailure(error, file);
+  }
+}
+
+async function ls(call: Call, engine: Engine): Promise<number> {
+  const { stdout, stderr } = call.streams;
+  const rows = Modules.list(engine);
+  if (call.flag('json')) {
+    stdout.write(jsonLine({ modules: rows.map(({ latest, versions: count }) => ({ ...document(latest), versions: count })) }));
+    return 0;
+  }
+  if (rows.length === 0) {
+    stderr.write(`no named modules yet in ${engine.paths.home}; name one: docket manifest push FILE\n`);
+    return 0;
+  }
+  const lines = await Promise.all(
+    rows.map(async ({ latest, versions: count }) => {
+      const { manifest } = await Modules.read(engine, latest);
+      return [latest.shown, latest.version, String(count), fit(manifest.description, 60)];
+    }),
+  );
+  stdout.write(table([['NAME', 'LATEST', 'VERSIONS', 'DESCRIPTION'], ...lines]));
+  return 0;
+}
+
+async function show(call: Call, engine: Engine, word: string): Promise<number> {
+  const row = Modules.find(engine, parseReference(word));
+  const { text, manifest } = await Modules.read(engine, row);
+  const permissions = manifest.permissions.map(permissionText);
+  call.streams.stdout.write(call.flag('json') ? jsonLine({ ...manifest, permissions, ...document(row) }) : text);
+  return 0;
+}
+
+function versions(call: Call, engine: Engine, word: string): number {
+  const reference = parseReference(word);
+  if (reference.selector.kind !== 'latest') throw call.usage('versions takes a name alone');
+  // For the error, if there is none.
+  Modules.find(engine, reference);
+  const rows = Modules.versionsOf(engine, reference.key);
+  const { stdout } = call.streams;
+  if (call.flag('json')) stdout.write(jsonLine({ versions: rows.map(document) }));
+  else {
+    const lines = rows.map(({ version, module, at }) => [
+      version,
+      new Date(at).toISOString().slice(0, 19).replace('T', ' '),
+      Cid.toSri(module),
+    ]);
+    stdout.write(table([['VERSION', 'NAMED (UTC)', 'MODULE'], ...lines]));
+  }
+  return 0;
+}
+
+async function rm(call: Call, engine: Engine, word: string): Promise<number> {
+  const reference = parseReference(word);
+  const isAll = call.flag('all');
+  if (isAll && reference.selector.kind !== 'latest') throw call.usage('--all takes a name alone');
+  if (!isAll && reference.selector.kind !== 'version')
+    throw call.usage(`say which version: docket manifest rm ${reference.name}@1.2.3`, '--all takes every version of the name away.');
+  const removed = await Modules.remove(engine, reference);
+  const { stdout } = call.streams;
+  if (call.flag('json')) stdout.write(jsonLine({ name: reference.name, removed }));
+  else stdout.write(`${printable(reference.name)}: ${counted(removed.length, 'version')} removed\n`);
+  return 0;
+}
+
+function document({ shown, version, manifest, module, at }: Modules.NamedModule): Record<string, unknown> {
+  return {
+    name: shown,
+    version,
+    manifest: { cid: manifest.toString(), sri: Cid.toSri(manifest) },
+    module: { cid: module.toString(), sri: Cid.toSri(module) },
+    named: new Date(at).toISOString(),
+  };
+}
