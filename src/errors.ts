@@ -4,11 +4,12 @@
  * How a *task* ended is data in its receipt, see `receipt/outcome.ts`; it never travels as an exception.
  */
 
-/** `summary` says what it means, `next` what a user does about it. `exit` is the CLI's exit status, default 1. */
+/** `summary` says what it means, `next` what a user does about it. `exit` is the CLI's exit status, default 1; `http` that of a reply, default 500. */
 interface ErrorEntry {
   readonly summary: string;
   readonly next: string;
   readonly exit?: number;
+  readonly http?: number;
 }
 
 export const ERROR_CODES = {
@@ -16,10 +17,12 @@ export const ERROR_CODES = {
   IPLD_INVALID: {
     summary: 'A value is not valid IPLD, DAG-CBOR or DAG-JSON.',
     next: 'Look at the position named in the message; the bytes or the text are malformed.',
+    http: 400,
   },
   CID_INVALID: {
     summary: 'A text is not a CID, or a CID of a kind that does not fit here.',
     next: 'Check the CID; `docket show CID` prints the ones Docket knows.',
+    http: 400,
   },
   IDENTITY_INVALID: {
     summary: 'The identity file of this home is damaged or readable by others.',
@@ -29,6 +32,7 @@ export const ERROR_CODES = {
   BLOB_MISSING: {
     summary: 'A blob is not in the store.',
     next: 'Put it there with `docket store put`, or run the task that makes it again.',
+    http: 404,
   },
   BLOB_DAMAGED: {
     summary: 'The bytes of a blob do not match its CID.',
@@ -37,8 +41,13 @@ export const ERROR_CODES = {
   BLOB_MISMATCH: {
     summary: 'The bytes given do not have the CID they were announced with.',
     next: 'Send the right bytes, or leave the CID out.',
+    http: 422,
   },
-  STORE_FULL: { summary: 'The disk that holds the store is full.', next: 'Free some space and run again; finished work is kept.' },
+  STORE_FULL: {
+    summary: 'The disk that holds the store is full.',
+    next: 'Free some space and run again; finished work is kept.',
+    http: 507,
+  },
   STORE_UNWRITABLE: {
     summary: 'The store cannot be written.',
     next: 'Check owner and permissions of the home folder, or name another with --home.',
@@ -47,16 +56,22 @@ export const ERROR_CODES = {
     summary: 'The store cannot be read.',
     next: 'Check owner and permissions of the home folder, and the disk it lies on.',
   },
-  BLOB_TOO_LARGE: { summary: 'A blob is larger than may be taken into memory here.', next: 'Stream it instead: `docket store cat CID`.' },
+  BLOB_TOO_LARGE: {
+    summary: 'A blob is larger than may be taken into memory here.',
+    next: 'Stream it instead: `docket store cat CID`.',
+    http: 413,
+  },
   TREE_INVALID: {
     summary: 'A tree holds a path or an entry that is not allowed.',
     next: 'Paths in a tree are relative, without empty, `.` or `..` parts.',
+    http: 422,
   },
   INPUT_CHANGED: { summary: 'An input file changed while it was being read.', next: 'Run again when nothing writes to it.' },
   INPUT_UNREADABLE: { summary: 'An input file or folder is missing or cannot be read.', next: 'Check the path and its permissions.' },
   INPUT_ESCAPES: {
     summary: 'An input lies outside of the folders a workflow may read, or a symlink in an input folder points outside of it.',
     next: 'Remove the link, or name its target as an input of its own.',
+    http: 422,
   },
   // -- ledger and home
   HOME_UNUSABLE: { summary: 'The home folder cannot be used.', next: 'Name another with --home or DOCKET_HOME.' },
@@ -70,71 +85,127 @@ export const ERROR_CODES = {
     summary: 'The ledger could not be read or written.',
     next: 'Free disk space and check permissions of the home folder, then run again.',
   },
-  RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.' },
-  RUN_BUSY: { summary: 'Another process drives this run.', next: 'Wait for it, or `docket cancel RUN`.' },
-  TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.' },
-  RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.' },
+  RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.', http: 404 },
+  RUN_BUSY: { summary: 'Another process drives this run.', next: 'Wait for it, or `docket cancel RUN`.', http: 409 },
+  TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.', http: 404 },
+  RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.', http: 404 },
   // -- workflow
   WORKFLOW_SYNTAX: {
     summary: 'The workflow file is not well-formed YAML or JSON.',
     next: 'Mend the file at the line and column named.',
     exit: 2,
+    http: 422,
   },
   WORKFLOW_INVALID: {
     summary: 'The workflow file breaks a rule of the format.',
     next: 'Mend the file at the line and column named; docs/workflow.md describes the format.',
     exit: 2,
+    http: 422,
   },
-  WORKFLOW_CYCLE: { summary: 'Tasks wait for each other in a circle.', next: 'Break the circle the message spells out.', exit: 2 },
-  WORKFLOW_DUPLICATE: { summary: 'Two tasks are the same instruction.', next: 'Use a nonce (nnc field) to make them differ.', exit: 2 },
+  WORKFLOW_CYCLE: {
+    summary: 'Tasks wait for each other in a circle.',
+    next: 'Break the circle the message spells out.',
+    exit: 2,
+    http: 422,
+  },
+  WORKFLOW_DUPLICATE: {
+    summary: 'Two tasks are the same instruction.',
+    next: 'Use a nonce (nnc field) to make them differ.',
+    exit: 2,
+    http: 422,
+  },
   WORKFLOW_INPUT: {
     summary: 'An --input is unknown, missing or of the wrong kind.',
     next: 'The message lists the inputs of the workflow.',
     exit: 2,
+    http: 422,
   },
   WORKFLOW_TOO_LARGE: {
     summary: 'The workflow has more tasks than this way of giving it can hold.',
     next: 'Use `each`, or the API.',
     exit: 2,
+    http: 413,
   },
   PROMISE_UNRESOLVED: {
     summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.',
     next: 'Run the awaited instruction first, or add it to the workflow.',
+    http: 422,
   },
   // -- named modules
   MANIFEST_INVALID: {
     summary: 'A manifest is not well-formed TOML, or breaks a rule of the format.',
     next: 'Mend the manifest; docs/manifest.md describes the format.',
     exit: 2,
+    http: 400,
   },
   MANIFEST_EXISTS: {
     summary: 'A version of a named module is there already, with other content.',
     next: 'A version stays as it is once it has its module: give this one a new version.',
+    http: 409,
   },
-  MANIFEST_UNKNOWN: { summary: 'There is no module of this name and version.', next: '`docket manifest ls` lists them.' },
+  MANIFEST_UNKNOWN: { summary: 'There is no module of this name and version.', next: '`docket manifest ls` lists them.', http: 404 },
   PERMISSION_DENIED: {
     summary: 'A module asks for a permission that it was not given.',
     next: 'Give it with --grant if you trust the module.',
+    http: 403,
   },
   // -- tasks refused before they run
-  OP_UNKNOWN: { summary: 'The op of a task is not known here.', next: 'Known ops: wasi/run, wasm/run.', exit: 2 },
+  OP_UNKNOWN: { summary: 'The op of a task is not known here.', next: 'Known ops: wasi/run, wasm/run.', exit: 2, http: 422 },
   LIMIT_REFUSED: {
     summary: 'A limit cannot be enforced, so it is not accepted.',
     next: 'Leave the limit out, or give a value in the range named.',
     exit: 2,
+    http: 422,
   },
   MODULE_INVALID: {
     summary: 'The module is not valid WebAssembly or uses a feature that is refused.',
     next: 'Rebuild it for plain WebAssembly 2.0 with preview 1.',
     exit: 2,
+    http: 422,
   },
+  // -- agent
+  AGENT_BUSY: { summary: 'The home has an agent already.', next: 'Use that one, or stop it, or name another home with --home.' },
+  LISTEN_FAILED: { summary: 'The agent cannot listen where it was told to.', next: 'Name another address with --listen.' },
+  // -- HTTP
+  REQUEST_INVALID: {
+    summary: 'A request breaks a rule of the API.',
+    next: 'The description of the API at /docs says what it takes.',
+    http: 400,
+  },
+  UNAUTHORIZED: {
+    summary: 'A request brought no token, or one that is not known.',
+    next: 'Send `Authorization: Bearer TOKEN`; the token is in the file `token` of the home of the agent.',
+    http: 401,
+  },
+  FORBIDDEN: {
+    summary: 'A token does not give this right, or the request came by a way that is refused.',
+    next: 'Use a token with the scope named.',
+    http: 403,
+  },
+  ROUTE_UNKNOWN: { summary: 'There is nothing at this path.', next: 'See the description of the API at /docs.', http: 404 },
+  METHOD_UNKNOWN: {
+    summary: 'What is at this path does not know the method.',
+    next: 'The reply names those it knows under `allow`.',
+    http: 405,
+  },
+  BODY_TOO_LARGE: {
+    summary: 'The body of a request is larger than this agent takes.',
+    next: 'Send less, or start the agent with a larger limit.',
+    http: 413,
+  },
+  JOB_FAILED: {
+    summary: 'A job ended without an exit status: it trapped, or broke a limit.',
+    next: 'Its receipt says more: `docket receipt show CID`.',
+    http: 400,
+  },
+  RANGE_INVALID: { summary: 'A range of bytes lies outside of the blob.', next: 'Ask for less: the reply names the size.', http: 416 },
   // -- command line
-  USAGE: { summary: 'The command line is wrong.', next: 'See `docket help`.', exit: 2 },
+  USAGE: { summary: 'The command line is wrong.', next: 'See `docket help`.', exit: 2, http: 400 },
   OUTPUT_UNWRITABLE: {
     summary: 'An output cannot be written where it was asked for.',
     next: 'Check --out: the folder must be writable and the names must not clash.',
   },
-  CANCELLED: { summary: 'The run was cancelled.', next: '`docket resume RUN` goes on where it stopped.', exit: 130 },
+  CANCELLED: { summary: 'The run was cancelled.', next: '`docket resume RUN` goes on where it stopped.', exit: 130, http: 409 },
   INTERNAL: { summary: 'Docket broke one of its own rules.', next: 'Please report it with the message and the stack.' },
 } as const satisfies Record<string, ErrorEntry>;
 
@@ -169,6 +240,12 @@ export class DocketError extends Error {
     this.place = options.place;
     this.next = options.next ?? ERROR_CODES[code].next;
     this.details = options.details ?? {};
+  }
+
+  /** Status of a reply that tells it. */
+  get http(): number {
+    const entry: ErrorEntry = ERROR_CODES[this.code];
+    return entry.http ?? 500;
   }
 
   /** Exit status a command ends with. */

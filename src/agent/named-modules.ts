@@ -31,13 +31,26 @@ export async function push(engine: Engine, manifest: Manifest, module?: Cid.CID)
   // Looked at before, lest a push that fails bring back a version that was removed.
   if (before?.module != null && module !== undefined && !before.module.equals(module)) throw exists(before, 'the module');
   await engine.ledger.commit([
-    { kind: 'manifest', name, shown, version, manifest: text.cid, at: engine.clock.now() },
+    { kind: 'manifest', name, shown, version, written: manifest.version, manifest: text.cid, at: engine.clock.now() },
     ...(module === undefined ? [] : [{ kind: 'manifest-module', name, version, manifest: text.cid, module } as const]),
   ]);
   const row = engine.ledger.manifest(name, version)!;
   if (!row.manifest.equals(text.cid)) throw exists(row, 'the manifest');
   if (module !== undefined && row.module?.equals(module) !== true) throw exists(row, 'the module');
   return row;
+}
+
+/** Gives a named manifest its module. Throws `MANIFEST_UNKNOWN`, `MANIFEST_EXISTS` if it has another, `MODULE_INVALID`. */
+export async function attach(engine: Engine, name: string, version: string, module: Cid.CID): Promise<NamedModule> {
+  const key = nameKey(name);
+  const canonical = canonicalVersion(version);
+  const before = canonical === undefined ? undefined : engine.ledger.manifest(key, canonical);
+  if (before === undefined || before.isRemoved) throw unknown(engine, name, key, `version "${version}"`);
+  await checkModule(engine, module, `the module of ${before.shown}`);
+  await engine.ledger.commit([{ kind: 'manifest-module', name: key, version: before.version, manifest: before.manifest, module }]);
+  const row = engine.ledger.manifest(key, before.version);
+  if (row?.module == null || !row.module.equals(module)) throw exists(row ?? before, 'the module');
+  return { ...row, module: row.module };
 }
 
 /** The version a reference means, among those that have their module. Throws `MANIFEST_UNKNOWN`. */
@@ -50,6 +63,17 @@ export function find(engine: Engine, { name, key, selector }: Reference): NamedM
   if (found !== undefined) return found;
   const what = selector.kind === 'latest' ? 'a version' : selector.kind === 'digest' ? selector.sri : `version "${selector.version}"`;
   throw unknown(engine, name, key, what);
+}
+
+/** As `find`, but a version whose module was not sent yet will do if there is no other. Throws `MANIFEST_UNKNOWN`. */
+export function findManifest(engine: Engine, reference: Reference): ManifestRow {
+  const { name, key, selector } = reference;
+  const rows = engine.ledger.manifests(key);
+  const meant = selector.kind === 'version' ? rows.filter(({ version }) => version === canonicalVersion(selector.version)) : rows;
+  const waiting = meant.findLast(({ module }) => module === null);
+  if (waiting !== undefined && !meant.some(isWhole)) return waiting;
+  if (selector.kind !== 'version' || rows.some(isWhole)) return find(engine, reference);
+  throw unknown(engine, name, key, `version "${selector.version}"`);
 }
 
 /** Every version of a name that has its module, the newest first; none if there is no such name. */

@@ -109,7 +109,7 @@ async function watched(call: Call, engine: Engine, plan: Plan, start: Start): Pr
       signal: call.signal,
     });
     // What the user waited for: a large workflow may take longer to read and compile than to run from the cache.
-    return { ...finished, seconds: performance.now() / 1000 };
+    return { ...finished, seconds: process.uptime() };
   } finally {
     call.signal.removeEventListener('abort', stopping);
     progress.stop();

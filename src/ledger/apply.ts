@@ -175,9 +175,9 @@ function prepare(db: DatabaseSync) {
     smallDelete: write('DELETE FROM small WHERE place = ? AND digest = ?'),
     stat: write('INSERT OR REPLACE INTO stats (dev, ino, size, mtime, ctime, checked, digest) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     manifest: write(
-      `INSERT INTO manifests (name, version, shown, manifest, at) VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO manifests (name, version, shown, written, manifest, at) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (name, version) DO UPDATE SET
-         shown = excluded.shown, manifest = excluded.manifest, at = iif(module IS NULL, excluded.at, at), removed = 0
+         shown = excluded.shown, written = excluded.written, manifest = excluded.manifest, at = iif(module IS NULL, excluded.at, at), removed = 0
        WHERE module IS NULL OR manifest = excluded.manifest`,
     ),
     manifestModule: write('UPDATE manifests SET module = ?1 WHERE name = ?2 AND version = ?3 AND manifest = ?4 AND module IS NULL'),

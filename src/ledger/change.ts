@@ -139,8 +139,9 @@ export interface ManifestChange {
   /** As it is looked up, and as it is shown. */
   readonly name: string;
   readonly shown: string;
-  /** Spelled out, as `1.0.0`. */
+  /** Spelled out, as `1.0.0`, and as the manifest has it. */
   readonly version: string;
+  readonly written: string;
   /** The blob of its text. */
   readonly manifest: CID;
   /** Milliseconds since the epoch. */
@@ -204,7 +205,7 @@ export function addRows(change: Change, add: (row: Row) => void): void {
       }
       return;
     case 'manifest':
-      add([ROW.manifest, change.name, change.version, change.shown, change.manifest.bytes, change.at]);
+      add([ROW.manifest, change.name, change.version, change.shown, change.written, change.manifest.bytes, change.at]);
       return;
     case 'manifest-module':
       add([ROW.manifestModule, change.module.bytes, change.name, change.version, change.manifest.bytes]);

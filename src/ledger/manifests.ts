@@ -8,8 +8,9 @@ export interface ManifestRow {
   /** As it is looked up, and as it is shown. */
   readonly name: string;
   readonly shown: string;
-  /** Spelled out, as `1.0.0`. */
+  /** Spelled out, as `1.0.0`, and as the manifest has it. */
   readonly version: string;
+  readonly written: string;
   /** The blob of its text. */
   readonly manifest: CID;
   /** Null as long as it was not sent. */
@@ -19,9 +20,18 @@ export interface ManifestRow {
   readonly at: number;
 }
 
-type Columns = [name: string, version: string, shown: string, manifest: Uint8Array, module: Uint8Array | null, at: number, removed: number];
+type Columns = [
+  name: string,
+  version: string,
+  shown: string,
+  written: string,
+  manifest: Uint8Array,
+  module: Uint8Array | null,
+  at: number,
+  removed: number,
+];
 
-const ROWS = 'SELECT name, version, shown, manifest, module, at, removed FROM manifests';
+const ROWS = 'SELECT name, version, shown, written, manifest, module, at, removed FROM manifests';
 
 /** All that were not removed, or all such versions of one name, by name and in the order they were named. */
 export function manifests(reading: Reading, name?: string): ManifestRow[] {
@@ -34,12 +44,13 @@ export function manifest(reading: Reading, name: string, version: string): Manif
   return row && toRow(row);
 }
 
-function toRow([name, version, shown, cid, module, at, removed]: Columns): ManifestRow {
+function toRow([name, version, shown, written, cid, module, at, removed]: Columns): ManifestRow {
   const of = `of manifest ${shown}@${version}`;
   return {
     name,
     version,
     shown,
+    written,
     manifest: readCid(cid, `the text ${of}`),
     module: module && readCid(module, `the module ${of}`),
     isRemoved: removed !== 0,

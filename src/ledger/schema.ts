@@ -81,7 +81,7 @@ const STEPS: readonly string[] = [
   // Named modules. There are few, so they need no places.
   `
   CREATE TABLE manifests (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, shown TEXT NOT NULL, manifest BLOB NOT NULL, module BLOB, at INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, shown TEXT NOT NULL, written TEXT NOT NULL, manifest BLOB NOT NULL, module BLOB, at INTEGER NOT NULL,
     removed INTEGER NOT NULL DEFAULT 0, UNIQUE (name, version)
   ) STRICT;
   `,

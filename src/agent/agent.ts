@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import { Access } from '../api/access.ts';
+import { createApp } from '../api/app.ts';
+import type { Scope } from '../api/route.ts';
+import { routesOf } from '../api/routes.ts';
+import { DocketError, systemCode } from '../errors.ts';
+import { Lock } from '../ledger/locks.ts';
+import type { Permission } from '../manifest/model.ts';
+import { Engine } from './engine.ts';
+import { servicesOf } from './services.ts';
+import { loadOrCreateToken } from './token-file.ts';
+
+/**
+ * The daemon: an engine and a door to it.
+ *
+ * Invariants
+ * A1. A home has at most one agent: it holds the lock `agent` as long as it lives.
+ * A2. The address file appears when requests are answered and goes when they are not any more; one that a killed agent left counts only while the
+ *     lock is held.
+ * A3. Stopping takes no new requests, waits for those under way, then closes their connections, which aborts what they asked for, and waits for that;
+ *     the engine goes last.
+ */
+
+export interface AgentOptions {
+  readonly home: string;
+  readonly slots?: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 8100, or any that is free if that is taken. */
+  readonly port?: number;
+  /** What may be done without a token. Default nothing. */
+  readonly anonymous?: readonly Scope[];
+  /** What modules may be given if they ask. Default nothing. */
+  readonly policy?: readonly Permission[];
+  /** Names it is called by beside its address. */
+  readonly names?: readonly string[];
+}
+
+const DEFAULT_PORT = 8100;
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** Bounds that keep one caller from taking the agent from the others. */
+const HEADERS = { bytes: 16 * 1024, ms: 10_000 };
+const CONNECTIONS = 20_000;
+const KEEP_ALIVE = 30_000;
+/** Time between two looks whether the last requests have ended, in ms. */
+const LOOK = 20;
+
+/** Where a running agent of a home is found, and its token. */
+export interface AgentAddress {
+  readonly url: string;
+  readonly pid: number;
+}
+
+export class Agent implements AsyncDisposable {
+  readonly url: string;
+  readonly token: string;
+  readonly engine: Engine;
+  readonly #server: Server;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(parts: Pick<Agent, 'url' | 'token' | 'engine'>, server: Server, stack: AsyncDisposableStack) {
+    this.url = parts.url;
+    this.token = parts.token;
+    this.engine = parts.engine;
+    this.#server = server;
+    this.#stack = stack;
+  }
+
+  /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`. */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [] } = options;
+    refuseOpenDoor(host);
+    await using stack = new AsyncDisposableStack();
+    const engine = stack.use(await Engine.open({ home, ...(slots === undefined ? {} : { slots }) }));
+    const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
+    if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
+    stack.defer(() => lock.remove());
+    const token = loadOrCreateToken(join(engine.paths.home, 'token'));
+    const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
+    const app = createApp(routesOf(servicesOf(engine, { policy })), new Access({ token, anonymous: new Set(anonymous), hosts }));
+    const underWay = new Set<Promise<void>>();
+    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    const server = createServer(
+      { maxHeaderSize: HEADERS.bytes, headersTimeout: HEADERS.ms, keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0 },
+      (request, reply) => {
+        const answered = listener(request, reply).finally(() => underWay.delete(answered));
+        underWay.add(answered);
+      },
+    );
+    stack.defer(() => Promise.allSettled(underWay).then(() => {}));
+    server.maxConnections = CONNECTIONS;
+    const bound = await listen(server, host, port);
+    stack.defer(() => closed(server));
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+    const file = join(engine.paths.home, 'agent.json');
+    writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
+    stack.defer(() => rmSync(file, { force: true }));
+    return new Agent({ url, token, engine }, server, stack.move());
+  }
+
+  /** Takes no more requests; resolves when those under way have ended, or after `ms`. */
+  async drain(ms: number): Promise<void> {
+    const { clock } = this.engine;
+    const deadline = clock.monotonic() + ms;
+    const server = { isClosed: false };
+    this.#server.close(() => (server.isClosed = true));
+    // A connection whose reply was sent would stay for the next request.
+    for (; !server.isClosed && clock.monotonic() < deadline; await new Promise<void>((resolve) => clock.after(LOOK, resolve)))
+      this.#server.closeIdleConnections();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** A token in clear text is no protection on a network. */
+function refuseOpenDoor(host: string): void {
+  if (LOOPBACK.has(host)) return;
+  throw new DocketError('LISTEN_FAILED', `the agent does not listen on ${host}: its requests would cross the network in clear text`, {
+    next: 'Listen on 127.0.0.1, behind a proxy that speaks TLS.',
+  });
+}
+
+async function listen(server: Server, host: string, port: number | undefined): Promise<number> {
+  for (const candidate of port === undefined ? [DEFAULT_PORT, 0] : [port]) {
+    try {
+      server.listen(candidate, host);
+      await once(server, 'listening');
+      return (server.address() as AddressInfo).port;
+    } catch (cause) {
+      if (systemCode(cause) === 'EADDRINUSE' && port === undefined && candidate !== 0) continue;
+      throw new DocketError('LISTEN_FAILED', `cannot listen on ${host}:${candidate}: ${(cause as Error).message}`, { cause });
+    }
+  }
+  throw new DocketError('LISTEN_FAILED', `cannot listen on ${host}`);
+}
+
+async function closed(server: Server): Promise<void> {
+  const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await isClosed;
+}

@@ -1,0 +1,43 @@
+import { DocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import type { Store } from '../store/store.ts';
+import { parseRange } from './range.ts';
+import type { ApiRequest, Reply } from './route.ts';
+
+/** A blob never changes, so a copy is good for as long as anybody keeps it. */
+const FOR_EVER = 'private, max-age=31536000, immutable';
+
+/**
+ * A blob, or the part of it that is asked for. Where its bytes turn out damaged that is told instead, since they are verified before the first is sent. Throws
+ * `BLOB_MISSING`, `BLOB_DAMAGED`, `RANGE_INVALID`.
+ */
+export async function blobReply(store: Store, cid: Cid.CID, { header, signal }: ApiRequest): Promise<Reply> {
+  const found = await store.stat(cid);
+  if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+  const etag = `"${cid}"`;
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'accept-ranges': 'bytes',
+    'cache-control': FOR_EVER,
+    etag,
+    'docket-integrity': Cid.toSri(cid),
+    'content-security-policy': 'sandbox',
+  };
+  if (matches(header('if-none-match'), etag)) return { status: 304, headers };
+  const range = header('if-range') === undefined || header('if-range') === etag ? parseRange(header('range'), found.size) : undefined;
+  const { start, end } = range ?? { start: 0, end: found.size };
+  const open = (): AsyncIterable<Uint8Array> => store.get(cid, { start, end, signal });
+  return {
+    status: range === undefined ? 200 : 206,
+    headers: {
+      ...headers,
+      'content-length': String(end - start),
+      ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${found.size}` }),
+    },
+    body: open,
+  };
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  return header !== undefined && (header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));
+}

@@ -1,0 +1,51 @@
+import { DocketError } from '../errors.ts';
+
+/** The bytes of a body, no more than `limit`. Throws `BODY_TOO_LARGE`, at once if the sender says how many will come. */
+export function limited(
+  source: AsyncIterable<Uint8Array>,
+  limit: number | undefined,
+  announced: string | undefined,
+): AsyncIterable<Uint8Array> {
+  if (limit === undefined) return source;
+  if (Number(announced) > limit) throw tooLarge(limit);
+  return counted(source, limit);
+}
+
+async function* counted(source: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge(limit);
+    yield chunk;
+  }
+}
+
+/** All of them. */
+export async function whole(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Throws `REQUEST_INVALID` for bytes that are no text in UTF-8. */
+export function asText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new DocketError('REQUEST_INVALID', 'the body is no text in UTF-8');
+  }
+}
+
+/** Throws `REQUEST_INVALID`. */
+export function asJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(asText(bytes));
+  } catch (cause) {
+    if (cause instanceof DocketError) throw cause;
+    throw new DocketError('REQUEST_INVALID', `the body is not JSON: ${(cause as Error).message}`);
+  }
+}
+
+function tooLarge(limit: number): DocketError {
+  return new DocketError('BODY_TOO_LARGE', `the body has more than ${limit} bytes`, { details: { limit } });
+}

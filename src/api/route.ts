@@ -1,0 +1,71 @@
+import type { z } from 'zod';
+
+/** What a caller may do: look, run, change names and blobs, or everything. */
+export type Scope = 'read' | 'run' | 'write' | 'admin';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What a handler is given; all of it is checked. */
+export interface ApiRequest<Params = unknown, Query = unknown, Json = unknown> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly json: Json;
+  /** The body of a route that takes bytes. Throws `BODY_TOO_LARGE` on the way. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly header: (name: string) => string | undefined;
+  /** Aborted when the caller goes away or the agent stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream is opened only if somebody wants the bytes. */
+  readonly body?: string | Uint8Array | (() => AsyncIterable<Uint8Array>);
+}
+
+type ReplySpec = { readonly description: string } & (
+  | { readonly schema?: z.ZodType }
+  | { readonly mediaType: 'application/octet-stream' | 'text/plain' | 'application/toml' | 'text/html' }
+);
+
+/** One operation of the API, as data: what checks requests and what describes them are the same. */
+export interface Route {
+  readonly method: Method;
+  /** `:name` parts, and `*` at the end for the rest of the path, slashes included; that is the param `rest`. */
+  readonly path: string;
+  readonly summary: string;
+  /** The group it stands in. */
+  readonly tag: string;
+  /** Undefined for what anybody may ask. */
+  readonly scope?: Scope;
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly json?: z.ZodType;
+  /** Bytes in the body, at most so many; undefined for those of any number. */
+  readonly bytes?: { readonly mediaType: string; readonly limit?: number };
+  readonly replies: Readonly<Record<number, ReplySpec>>;
+  readonly handle: (request: ApiRequest) => Promise<Reply> | Reply;
+}
+
+type Out<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+/** A route whose handler knows the types its schemas give. */
+export function route<P extends z.ZodType | undefined, Q extends z.ZodType | undefined, J extends z.ZodType | undefined>(
+  spec: Omit<Route, 'params' | 'query' | 'json' | 'handle'> & {
+    readonly params?: P;
+    readonly query?: Q;
+    readonly json?: J;
+    readonly handle: (request: ApiRequest<Out<P>, Out<Q>, Out<J>>) => Promise<Reply> | Reply;
+  },
+): Route {
+  return spec as unknown as Route;
+}
+
+export function json(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(value) };
+}
+
+export function text(value: string, status = 200): Reply {
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: value };
+}

@@ -1,0 +1,58 @@
+import { json, route, type Route, text } from '../route.ts';
+import type { Services } from '../services.ts';
+
+/** Whether the agent lives, and what it did: Serval's paths, and those of container hosts. */
+export function monitorRoutes({ status, jobs }: Services): Route[] {
+  const history = (): unknown =>
+    jobs.list(100).map(({ run, name, state, created, finished }) => ({ id: run, name, state, created, finished }));
+  return [
+    route({
+      method: 'GET',
+      path: '/monitor/ping',
+      summary: 'Says pong.',
+      tag: 'monitor',
+      replies: { 200: { description: 'pong', mediaType: 'text/plain' } },
+      handle: () => text('pong'),
+    }),
+    route({
+      method: 'GET',
+      path: '/healthz',
+      summary: 'Whether the agent lives.',
+      tag: 'monitor',
+      replies: { 200: { description: 'It does.', mediaType: 'text/plain' } },
+      handle: () => text('ok'),
+    }),
+    route({
+      method: 'GET',
+      path: '/monitor/status',
+      summary: 'Who this agent is, and its latest jobs.',
+      tag: 'monitor',
+      scope: 'read',
+      replies: { 200: { description: 'The state of the agent.' } },
+      handle: () => {
+        const { did, version, started, slots } = status();
+        const latest = jobs.list(100);
+        return json({
+          instance_id: did,
+          version,
+          started: new Date(started).toISOString(),
+          slots,
+          extensions: {},
+          storage: { location: 'local' },
+          jobs: Object.fromEntries(latest.map(({ run, name, state }) => [run, { id: run, manifest: name, state }])),
+          total: latest.length,
+          errors: latest.filter(({ state }) => state === 'failed').length,
+        });
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/monitor/history',
+      summary: 'The latest jobs.',
+      tag: 'monitor',
+      scope: 'read',
+      replies: { 200: { description: 'The newest first.' } },
+      handle: () => json(history()),
+    }),
+  ];
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import * as Cid from '../../ipld/cid.ts';
+import { blobReply } from '../blob-replies.ts';
+import { asText, whole } from '../request-body.ts';
+import { json, type Reply, route, type Route, text } from '../route.ts';
+import { ModuleReference, Sri } from '../schemas.ts';
+import type { Services } from '../services.ts';
+
+/** Serval's storage: manifests, their modules, and blobs by Subresource Integrity. */
+
+const MOST_MANIFEST = 256 * 1024;
+/** As Serval has it. */
+const MOST_BYTES = 100 * 2 ** 20;
+
+const Name = z.object({ name: ModuleReference });
+const Executable = z.object({ name: ModuleReference, version: z.string().min(1).max(100) });
+const Address = z.object({ rest: Sri });
+const BYTES = { mediaType: 'application/octet-stream', limit: MOST_BYTES } as const;
+const INTEGRITY = { description: 'Its Subresource Integrity.', mediaType: 'text/plain' } as const;
+
+export function storageRoutes(services: Services): Route[] {
+  return [...manifestRoutes(services), ...executableRoutes(services), ...dataRoutes(services)];
+}
+
+function manifestRoutes({ modules, store }: Services): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/storage/manifests',
+      summary: 'Keys of all manifests and modules.',
+      tag: 'storage',
+      scope: 'read',
+      replies: { 200: { description: 'One list of both.', schema: z.array(z.string()) } },
+      handle: () => {
+        const rows = modules.list();
+        const executables = rows.flatMap(({ shown, written, module }) => (module === null ? [] : [`${shown}.${written}.wasm`]));
+        return json([...new Set(rows.map(({ shown }) => `${shown}.manifest.toml`)), ...executables]);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/storage/manifests',
+      summary: 'Names a manifest; its module is sent next.',
+      tag: 'storage',
+      scope: 'write',
+      bytes: { mediaType: 'application/toml', limit: MOST_MANIFEST },
+      replies: { 201: INTEGRITY },
+      handle: async ({ bytes }) => text(Cid.toSri((await modules.push(asText(await whole(bytes)))).manifest), 201),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/storage/manifests/:name',
+      summary: 'A manifest; HEAD says whether there is one.',
+      tag: 'storage',
+      scope: 'read',
+      params: Name,
+      replies: { 200: { description: 'As it is kept.', mediaType: 'application/toml' } },
+      handle: async ({ params }): Promise<Reply> => {
+        const { manifest } = modules.findManifest(params.name);
+        const body = await store.read(manifest);
+        return {
+          status: 200,
+          headers: { 'content-type': 'application/toml', etag: `"${manifest}"`, 'content-length': String(body.length) },
+          body,
+        };
+      },
+    }),
+  ];
+}
+
+function executableRoutes({ modules, store }: Services): Route[] {
+  return [
+    route({
+      method: 'PUT',
+      path: '/v1/storage/manifests/:name/executable/:version',
+      summary: 'Gives a manifest its module.',
+      tag: 'storage',
+      scope: 'write',
+      params: Executable,
+      bytes: BYTES,
+      replies: { 201: INTEGRITY },
+      handle: async ({ params, bytes, signal }) => {
+        // Before what may be a hundred megabytes are taken in.
+        modules.findManifest(`${params.name}@${params.version}`);
+        const { cid } = await store.put(bytes, { signal });
+        await modules.attach(params.name, params.version, cid);
+        return text(Cid.toSri(cid), 201);
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/storage/manifests/:name/executable/:version',
+      summary: 'The module of a manifest.',
+      tag: 'storage',
+      scope: 'read',
+      params: Executable,
+      replies: { 200: { description: 'Its bytes.', mediaType: 'application/octet-stream' } },
+      handle: (request) => blobReply(store, modules.find(`${request.params.name}@${request.params.version}`).module, request),
+    }),
+  ];
+}
+
+function dataRoutes({ store }: Services): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/v1/storage/data',
+      summary: 'Stores a blob.',
+      tag: 'storage',
+      scope: 'write',
+      bytes: BYTES,
+      replies: { 201: INTEGRITY },
+      handle: async ({ bytes, signal }) => text(Cid.toSri((await store.put(bytes, { signal })).cid), 201),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/storage/data/*',
+      summary: 'A blob by its Subresource Integrity; HEAD says whether it is here.',
+      tag: 'storage',
+      scope: 'read',
+      params: Address,
+      replies: { 200: { description: 'Its bytes.', mediaType: 'application/octet-stream' } },
+      handle: (request) => blobReply(store, request.params.rest, request),
+    }),
+  ];
+}

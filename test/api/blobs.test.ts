@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import * as Cid from '../../src/ipld/cid.ts';
+import { Door, type Problem } from './helpers.ts';
+
+let door: Door;
+before(async () => void (door = await Door.open()));
+after(() => door[Symbol.asyncDispose]());
+
+const code = async (reply: Response): Promise<string> => ((await reply.json()) as Problem).code;
+
+test('a large blob goes in and comes out as it was', async () => {
+  const bytes = randomBytes(20 * 2 ** 20);
+  const cid = Cid.ofBlob(bytes);
+  const missing = { body: JSON.stringify({ cids: [cid.toString()] }) };
+  assert.deepEqual(await (await door.ask('POST', '/v1/blobs/missing', missing)).json(), { missing: [cid.toString()] });
+  const put = await door.ask('PUT', `/v1/blobs/${cid}`, { body: bytes });
+  assert.deepEqual([put.status, await put.json()], [201, { cid: cid.toString(), size: bytes.length, sri: Cid.toSri(cid) }]);
+  assert.deepEqual(await (await door.ask('POST', '/v1/blobs/missing', missing)).json(), { missing: [] });
+  const got = await door.ask('GET', `/v1/blobs/${cid}`);
+  assert.ok(Buffer.from(await got.arrayBuffer()).equals(bytes));
+  const part = await door.ask('GET', `/v1/blobs/${cid}`, { headers: { range: 'bytes=10000000-10000009' } });
+  assert.ok(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(10_000_000, 10_000_010)));
+});
+
+test('what does not match its CID is not kept', async () => {
+  const cid = Cid.ofBlob(Buffer.from('right'));
+  for (const body of ['wrong', 'x'.repeat(100_000), ''])
+    assert.equal(await code(await door.ask('PUT', `/v1/blobs/${cid}`, { body })), 'BLOB_MISMATCH');
+  assert.equal((await door.ask('HEAD', `/v1/blobs/${cid}`)).status, 404);
+});
+
+test('half an upload leaves nothing, and the agent goes on', async () => {
+  const bytes = randomBytes(2 ** 20);
+  const cid = Cid.ofBlob(bytes);
+  const { port } = new URL(door.agent.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(
+    `PUT /v1/blobs/${cid} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${door.agent.token}\r\nContent-Length: ${bytes.length}\r\n\r\n`,
+  );
+  await new Promise<void>((resolve) => socket.write(bytes.subarray(0, bytes.length / 2), () => resolve()));
+  socket.destroy();
+  assert.equal((await door.ask('HEAD', `/v1/blobs/${cid}`)).status, 404);
+  assert.equal((await door.ask('PUT', `/v1/blobs/${cid}`, { body: bytes })).status, 201);
+});
+
+test('wrong CIDs are refused by name', async () => {
+  for (const text of [
+    'x',
+    'bafyrmifozk4afj7sgio3ck73iw6qenubkrb2txcdliz52i5nf7x42sfim4',
+    '..',
+    '%2e%2e%2fidentity.json',
+    '%00',
+    'a'.repeat(5000),
+  ]) {
+    const reply = await door.ask('GET', `/v1/blobs/${text}`);
+    assert.match(`${reply.status} ${await code(reply)}`, /^(400 REQUEST_INVALID|404 ROUTE_UNKNOWN)$/, text);
+  }
+  for (const body of ['', '{', '{}', '{"cids":"x"}', '{"cids":["x"]}', '[]', '\u0000'])
+    assert.equal(await code(await door.ask('POST', '/v1/blobs/missing', { body })), 'REQUEST_INVALID', body);
+});

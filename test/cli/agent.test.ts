@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { before, test } from 'node:test';
+import { buildGuests } from '../../scripts/build-guests.ts';
+import { guest, Place } from './helpers.ts';
+
+before(() => buildGuests());
+
+interface Line {
+  readonly event: string;
+  readonly url?: string;
+  readonly pid?: number;
+}
+
+/** An agent process, and the lines it logs. */
+async function started(
+  place: Place,
+  ...args: string[]
+): Promise<{ child: ChildProcessWithoutNullStreams; url: string; next: () => Promise<Line> }> {
+  const child = place.start(['agent', '--listen', '127.0.0.1:0', ...args]);
+  const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+  const next = async (): Promise<Line> => JSON.parse((await lines.next()).value as string) as Line;
+  const { event, url } = await next();
+  assert.equal(event, 'listening');
+  return { child, url: url!, next };
+}
+
+test('an agent tells where it is, answers, and stops in order', async () => {
+  using place = new Place();
+  const { child, url, next } = await started(place, '--anonymous', 'read');
+  const file = join(place.home, 'agent.json');
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { url, pid: child.pid });
+  assert.equal(await (await fetch(`${url}/monitor/ping`)).text(), 'pong');
+  assert.equal((await fetch(`${url}/v1/jobs`)).status, 200);
+  child.kill('SIGTERM');
+  assert.deepEqual([(await next()).event, (await next()).event], ['stopping', 'stopped']);
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.ok(!existsSync(file));
+});
+
+test('a home has one agent at a time; one that was killed is no agent', async () => {
+  using place = new Place();
+  const first = await started(place);
+  const second = await place.docket(['agent', '--listen', '127.0.0.1:0']);
+  assert.equal(second.status, 1);
+  assert.match(second.stderr, /AGENT_BUSY/);
+  first.child.kill('SIGKILL');
+  await once(first.child, 'exit');
+  const third = await started(place);
+  third.child.kill('SIGINT');
+  assert.deepEqual(await once(third.child, 'exit'), [0, null]);
+});
+
+test('a job under way ends before the agent does, if it takes no longer than it may', async () => {
+  using place = new Place();
+  place.write('loop.wasm', readFileSync(guest('loop')));
+  const manifest = 'namespace = "org.example"\nname = "loop"\nversion = "1"\nbinary = "loop.wasm"\ndescription = ""\n[limits]\ntime = ';
+  await place.out('manifest', 'push', place.write('short.toml', `${manifest}"1s"\n`));
+  await place.out('manifest', 'push', place.write('long.toml', `${manifest.replace('"1"', '"2"')}"10min"\n`));
+
+  const patient = await started(place);
+  const short = await begun(place, patient.url, 'org.example.loop@1.0.0');
+  patient.child.kill('SIGTERM');
+  assert.equal((await short.reply)?.status, 400, 'it ended by its own limit');
+  assert.deepEqual(await once(patient.child, 'exit'), [0, null]);
+
+  const hasty = await started(place, '--drain', '100ms');
+  const long = await begun(place, hasty.url, 'org.example.loop@2.0.0');
+  hasty.child.kill('SIGTERM');
+  assert.equal(await long.reply, undefined);
+  assert.deepEqual(await once(hasty.child, 'exit'), [0, null]);
+  const { runs } = await place.json<{ runs: { state: string }[] }>('runs');
+  assert.deepEqual(
+    runs.map(({ state }) => state),
+    ['cancelled', 'failed'],
+  );
+});
+
+/** Asks for a job; resolves when it runs. Its reply is undefined if the agent hung up. */
+async function begun(place: Place, url: string, name: string): Promise<{ readonly reply: Promise<Response | undefined> }> {
+  const headers = { authorization: `Bearer ${readFileSync(join(place.home, 'token'), 'utf8').trim()}` };
+  const reply = fetch(`${url}/v1/jobs/${name}/run`, { method: 'POST', headers }).catch(() => undefined);
+  for (;;) {
+    const { jobs } = (await (await fetch(`${url}/v1/jobs`, { headers })).json()) as { jobs: { name: string; state: string }[] };
+    if (jobs.some((job) => job.name === name && job.state === 'running')) return { reply };
+  }
+}
