@@ -9,6 +9,9 @@ const { spawn } = require('child_process');
 
 const HANDED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH'];
 
+/** How long a child that is told to stop may go on, in ms. */
+const GRACE = 100;
+
 function changeNode(node, args, whatToDo) {
   const env = Object.assign({}, process.env, { DOCKET_LAUNCHER_FD: '3' });
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'pipe'], detached: true, env });
@@ -19,10 +22,14 @@ function changeNode(node, args, whatToDo) {
   if (child.pid === undefined) return;
 
   for (const signal of HANDED_ON) process.on(signal, () => child.kill(signal));
-  // Ctrl-Z: a session without a terminal ignores SIGTSTP, so both are stopped for certain.
+  // Ctrl-Z: the child gets the time to stop at a good moment. A session without a terminal ignores the signal where nobody handles it, so then
+  // both are stopped for certain.
   process.on('SIGTSTP', () => {
-    child.kill('SIGSTOP');
-    process.kill(process.pid, 'SIGSTOP');
+    child.kill('SIGTSTP');
+    setTimeout(() => {
+      child.kill('SIGSTOP');
+      process.kill(process.pid, 'SIGSTOP');
+    }, GRACE);
   });
   process.on('SIGCONT', () => child.kill('SIGCONT'));
 

@@ -81,6 +81,11 @@ export const ERROR_CODES = {
   },
   HOME_NEWER: { summary: 'The home was written by a newer Docket.', next: 'Upgrade Docket, or name another home with --home.' },
   LEDGER_DAMAGED: { summary: 'The ledger is damaged.', next: 'Move the ledger file away; blobs stay, results are computed again.' },
+  LEDGER_BUSY: {
+    summary: 'Another process keeps the ledger from being written.',
+    next: 'Look for a docket that hangs, or another program that has the ledger open; what is finished is kept.',
+    http: 503,
+  },
   LEDGER_FAILED: {
     summary: 'The ledger could not be read or written.',
     next: 'Free disk space and check permissions of the home folder, then run again.',

@@ -1,5 +1,6 @@
 import { DocketError } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
+import { isSuspended } from '../ledger/suspended.ts';
 import type { RunState } from '../ledger/change.ts';
 import type { Engine } from './engine.ts';
 
@@ -17,7 +18,7 @@ export async function cancelRun(engine: Engine, run: string, signal: AbortSignal
   await engine.ledger.commit([{ kind: 'run-update', run, state: 'cancelled', from: ['running', 'interrupted'] }]);
   const deadline = engine.clock.monotonic() + PATIENCE;
   while (Lock.isHeld(engine.paths.runLock(run)) && !signal.aborted) {
-    if (engine.clock.monotonic() > deadline) {
+    if (engine.clock.monotonic() > deadline || isSuspended(engine.paths.runLock(run))) {
       throw new DocketError('RUN_BUSY', `run ${run} was told to stop, but the process that drives it does not react`, {
         next: 'If it was suspended, let it go on (`fg`) and it will stop; else kill it: `docket resume` goes on after that.',
       });

@@ -6,6 +6,7 @@ import * as Cid from '../ipld/cid.ts';
 import { Claims } from '../ledger/claims.ts';
 import { Flight } from '../ledger/flight.ts';
 import { Lock } from '../ledger/locks.ts';
+import { isSuspended } from '../ledger/suspended.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
@@ -92,8 +93,15 @@ const PATIENCE = 1_000;
 
 function own(engine: Engine, run: string): Lock {
   const lock = Lock.tryAcquire(engine.paths.runLock(run), { patience: PATIENCE });
-  if (lock === undefined) throw new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
+  if (lock === undefined) throw busy(engine, run);
   return lock;
+}
+
+function busy(engine: Engine, run: string): DocketError {
+  if (!isSuspended(engine.paths.runLock(run))) return new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
+  return new DocketError('RUN_BUSY', `the process that drives run ${run} is suspended`, {
+    next: 'Let it go on (`fg`), or kill it: `docket resume` goes on after that.',
+  });
 }
 
 /** How a task ended in earlier drives of its run, and how many attempts they began. */

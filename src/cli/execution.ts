@@ -86,8 +86,13 @@ async function importStdin(call: Call, engine: Engine, file: string | undefined,
   if (!STDIN.has(file) && !isStream(file)) return (await importFile(engine.store, file, options)).cid;
   try {
     if (STDIN.has(file)) return await putStream(engine, call.streams.stdin as AsyncIterable<Uint8Array>, options);
-    await using source = openStream(file);
-    return await putStream(engine, source, options);
+    const source = openStream(file);
+    try {
+      return await putStream(engine, source, options);
+    } finally {
+      // Its own disposal complains of what was not read.
+      source.destroy();
+    }
   } catch (error) {
     throw inputFailure(error, file);
   }

@@ -77,6 +77,7 @@ async function load(name: string): Promise<Command> {
 
 async function call(name: string, args: readonly string[]): Promise<number> {
   const command = await load(name);
+  ending.status = command.failure ?? exitStatus;
   const signal = stopSignal();
   try {
     const parsed = parse(name, command, args);
@@ -107,27 +108,40 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Reports a failure and gives the exit status it stands for. How errors are printed is loaded only now. */
-async function failed(error: unknown, args: readonly string[]): Promise<number> {
+async function failed(thrown: unknown, args: readonly string[]): Promise<number> {
+  const error = rootOf(thrown);
   const { reportError } = await import('./report-error.ts');
   const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   reportError(error, streams, { json: own.includes('--json') });
+  return exitStatus(error);
+}
+
+/** What went wrong first: cleaning up after it may have failed as well. */
+function rootOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? rootOf(error.suppressed) : error;
+}
+
+function exitStatus(error: unknown): number {
   return isDocketError(error) ? error.exit : 70;
 }
+
+/** What a failure ends us with, which the command may know better. */
+const ending: { status: (error: unknown) => number } = { status: exitStatus };
 
 /**
  * A reader that went away (`docket runs | head`) ends us quietly, as it ends other programs: what is finished is filed. Whatever else keeps stdout from
  * being written (a full disk) is told, and ends us too; the result waits for that, since a failed write is heard of a turn later.
  */
 function watchStdout(): () => Promise<void> {
-  let ending: Promise<void> | undefined;
+  let told: Promise<void> | undefined;
   streams.stdout.on('error', (cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EPIPE') process.exit(STOPS.SIGPIPE);
     const error = new DocketError('OUTPUT_UNWRITABLE', `cannot write to stdout: ${cause.message}`, { next: '' });
-    ending ??= failed(error, []).then(() => process.exit(1));
+    told ??= failed(error, []).then(() => process.exit(ending.status(error)));
   });
   return async () => {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    await ending;
+    await told;
   };
 }
 

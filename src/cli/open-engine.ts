@@ -3,6 +3,18 @@ import * as Home from '../ledger/home.ts';
 import type { Call } from './command.ts';
 
 /** Opens the home the call names. */
-export function openEngine(call: Call, options: Pick<EngineOptions, 'slots' | 'lookOnly'> = {}): Promise<Engine> {
-  return Engine.open({ home: Home.locate({ home: call.value('home'), env: call.env }), ...options });
+export async function openEngine(call: Call, options: Pick<EngineOptions, 'slots' | 'lookOnly'> = {}): Promise<Engine> {
+  const engine = await Engine.open({ home: Home.locate({ home: call.value('home'), env: call.env }), ...options });
+  suspendInOrder(engine);
+  return engine;
+}
+
+/** At Ctrl-Z stands still when nothing is being written: who stops in the middle of that keeps every other command of the home from writing. */
+export function suspendInOrder({ ledger }: Engine): void {
+  process.on('SIGTSTP', () => {
+    void ledger.hold().then((hold) => {
+      using _ = hold;
+      process.kill(process.pid, 'SIGSTOP');
+    });
+  });
 }

@@ -12,7 +12,8 @@ import { writeFailure } from './write-failure.ts';
  * Work is named by its resolved key. A claim saves work and guards nothing: where one is lost, two commands do the same.
  *
  * Invariants
- * C1. What is appended has one order, the same for all. Of the claims of a piece of work that were not let go of, the first whose claimant lives
+ * C1. What is appended has one order, the same for all. (Whether a claimant that was suspended for a while still holds is not: then two do the work.) Of
+ *     the claims of a piece of work that were not let go of, the first whose claimant lives
  *     holds. Who claims reads on past the own claim before believing it.
  * C2. A claimant lives as long as its lock `claimant-<tag>` is held and its process does not stand still: the work of one that was killed or
  *     suspended is free without anybody's doing.

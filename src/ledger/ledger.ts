@@ -99,6 +99,11 @@ export class Ledger implements AsyncDisposable {
     return { conflicts: conflicts.map(Results.toConflict) };
   }
 
+  /** Resolves when this process writes nothing, and will not until what it gives is disposed of. */
+  hold(): Promise<Disposable> {
+    return this.#writer.hold();
+  }
+
   /** What each of these keys leads to. */
   memo(table: MemoTable, keys: readonly Uint8Array[]): (Results.MemoRow | undefined)[] {
     return Results.memo(this.#reading, table, keys);

@@ -2,7 +2,7 @@ import type { CID } from '../ipld/cid.ts';
 import { fromBytes } from '../ipld/cid-bytes.ts';
 import type { ConflictBytes } from './apply.ts';
 import type { MemoTable } from './change.ts';
-import { locator } from './locator.ts';
+import { locator, SHORTEST_NAME } from './locator.ts';
 import { readCid } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 import { seal } from './seal.ts';
@@ -63,12 +63,14 @@ export function memo(reading: Reading, table: MemoTable, keys: readonly Uint8Arr
 }
 
 export function receipt(reading: Reading, cid: CID): ReceiptRow | undefined {
+  if (cid.bytes.length < SHORTEST_NAME) return undefined;
   const row = reading.get(`${RECEIPT} WHERE place = ? AND cid = ?`, locator(cid.bytes), cid.bytes) as ReceiptColumns | undefined;
   return row && receiptRow(row);
 }
 
 /** Newest first. */
 export function receiptsOfInstruction(reading: Reading, instruction: CID, limit: number): ReceiptRow[] {
+  if (instruction.bytes.length < SHORTEST_NAME) return [];
   const sql = `${RECEIPT} WHERE instruction_place = ? AND instruction = ? ORDER BY id DESC LIMIT ?`;
   return (reading.all(sql, locator(instruction.bytes), instruction.bytes, limit) as ReceiptColumns[]).map(receiptRow);
 }

@@ -23,10 +23,11 @@ const WAIT = { first: 2, last: 25 };
 const MARK = /^waiting-([0-9]+)-/;
 /** Time between two looks whether holders stand still, in ms. */
 const LOOK = 500;
+const STAND_IN = '+';
 
 /** The right to run one task at a time. */
 export interface HeldSlot {
-  /** From 0; no other holder of this home that is not suspended has the same. */
+  /** From 0; no other of this home has the same, but for one that is suspended, and until a stand-in for it has ended its task. */
   readonly index: number;
   /** Whether it would be fair to give it back. */
   isWanted(): boolean;
@@ -133,7 +134,9 @@ export class Slots {
   #release(path: string, lock: Lock): void {
     if (this.#held.get(path) !== lock) return;
     this.#held.delete(path);
-    lock[Symbol.dispose]();
+    // The file of a slot stays for the next; of stand-ins nothing is to be left.
+    if (path.endsWith(STAND_IN)) lock.remove();
+    else lock[Symbol.dispose]();
     this.#settle();
   }
 
@@ -154,7 +157,7 @@ export class Slots {
 }
 
 function standInFor(slot: string): string {
-  return `${slot}+`;
+  return `${slot}${STAND_IN}`;
 }
 
 /** Removes the marks of waiters that were killed. */

@@ -23,8 +23,15 @@ export function toDocketError(
   unwritable: 'HOME_UNUSABLE' | 'STORE_UNWRITABLE',
   cause?: unknown,
 ): DocketError {
+  const { suspended, errcode, message } = failure;
+  if (suspended !== undefined)
+    return new DocketError('LEDGER_BUSY', `${path}: process ${suspended} was suspended in the middle of writing`, {
+      cause,
+      next: `Let it go on (\`fg\`, or \`kill -CONT ${suspended}\`) or kill it, and run again: what it finished is kept.`,
+      details: { path, process: suspended },
+    });
   const [code, what] = classify(failure, path, unwritable);
-  return new DocketError(code, `${path}: ${what} (${failure.message})`, { cause, details: { path, errcode: failure.errcode } });
+  return new DocketError(code, `${path}: ${what} (${message})`, { cause, details: { path, errcode } });
 }
 
 function classify(failure: SqliteFailure, path: string, unwritable: ErrorCode): [ErrorCode, string] {
@@ -39,7 +46,7 @@ function classify(failure: SqliteFailure, path: string, unwritable: ErrorCode): 
     case CANTOPEN:
       return [unwritable, 'the ledger cannot be opened for writing'];
     case BUSY:
-      return ['LEDGER_FAILED', 'another process held the ledger for too long'];
+      return ['LEDGER_BUSY', 'another process held the ledger for too long'];
     case CONSTRAINT:
     case MISMATCH:
       return ['INTERNAL', 'a row broke a rule of the ledger'];

@@ -8,11 +8,17 @@ export interface SqliteFailure {
   readonly message: string;
   /** Extended result code; undefined if the error is not SQLite's. */
   readonly errcode: number | undefined;
+  /** Process that was waited for and stands still. */
+  readonly suspended?: number;
 }
 
 export function failureOf(error: unknown): SqliteFailure {
-  const { errcode } = error as { errcode?: unknown };
-  return { message: error instanceof Error ? error.message : String(error), errcode: typeof errcode === 'number' ? errcode : undefined };
+  const { errcode, suspended } = error as { errcode?: unknown; suspended?: unknown };
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    errcode: typeof errcode === 'number' ? errcode : undefined,
+    ...(typeof suspended === 'number' ? { suspended } : {}),
+  };
 }
 
 /** Whether another connection holds what was asked for. */

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DanglingRow } from './apply.ts';
 import { failureOf, isBusy, type SqliteFailure } from './sqlite-failure.ts';
 import type { Reply, Request, WriterData } from './writer-protocol.ts';
+import { suspendedWriter } from './suspended.ts';
 import { Writing } from './writing.ts';
 
 /**
@@ -10,7 +11,8 @@ import { Writing } from './writing.ts';
  * Invariants
  * T1. One request is answered by one reply, in order.
  * T2. `done` is sent after COMMIT returned with `synchronous = FULL`: the rows survive a power cut.
- * T3. All waiting for other processes happens here and is bounded: by `patience` for the write lock, by `Writing` for checkpoints.
+ * T3. All waiting for other processes happens here and is bounded: by `patience` for the write lock, less if who has it stands still, by `Writing` for
+ *     checkpoints.
  * T4. Checkpoints come after the reply, so no commit waits for the one that it made due. One that fails loses nothing, since the rows
  *     are in the log; the next batch reports it.
  */
@@ -20,17 +22,28 @@ const { path, patience } = workerData as WriterData;
 /** Bounds of one wait for another writer, in ms. SQLite's own waits grow to 100 ms, in which a busy neighbor begins many transactions. */
 const WAIT = { first: 0.2, last: 5 };
 
+/** Time between two looks whether who writes stands still, and how long that one is waited for in all, in ms. */
+const LOOK = { every: 500, patience: 3_000 };
+
 const pause = new Int32Array(new SharedArrayBuffer(4));
 let writing: Writing | undefined;
 let broken: SqliteFailure | undefined;
 
 function patiently<T>(attempt: () => T): T {
-  const deadline = performance.now() + patience;
+  const began = performance.now();
+  const deadline = began + patience;
+  let nextLook = began + LOOK.every;
   for (let wait = WAIT.first; ; wait = Math.min(wait * 1.5, WAIT.last)) {
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error;
+      const now = performance.now();
+      if (!isBusy(error) || now > deadline) throw error;
+      if (now > nextLook) {
+        nextLook = now + LOOK.every;
+        const suspended = now > began + LOOK.patience ? suspendedWriter(path) : undefined;
+        if (suspended !== undefined) throw Object.assign(error as Error, { suspended });
+      }
       Atomics.wait(pause, 0, 0, wait * (0.5 + Math.random()));
     }
   }

@@ -21,6 +21,7 @@ import { type Conflicts, Writing } from './writing.ts';
  * W4. The thread keeps the process alive only while a call waits.
  * W5. The first few small batches are written right here, unless another process is writing: starting a thread would cost a command whose tasks are
  *     all cached a third of its time. So the caller waits for the disk a few times, and never for others. Once there is a thread, it alone writes.
+ * W6. While it is held back nothing is begun, so that this process can stand still without keeping others from writing.
  */
 
 /** Bytes of rows after which the next call goes into a batch of its own, so that a transaction does not take seconds. */
@@ -59,6 +60,8 @@ export class Writer implements AsyncDisposable {
   #failure: DocketError | undefined;
   #closing: Promise<void> | undefined;
   readonly #idle: (() => void)[] = [];
+  #holds = 0;
+  readonly #settled: (() => void)[] = [];
 
   constructor({ path, entry, patience = PATIENCE }: WriterOptions) {
     this.#path = path;
@@ -113,6 +116,18 @@ export class Writer implements AsyncDisposable {
     if (this.#current !== undefined || this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** Resolves when nothing is being written, and nothing will be until what it gives is disposed of. */
+  async hold(): Promise<Disposable> {
+    this.#holds++;
+    if (this.#current !== undefined) await new Promise<void>((resolve) => this.#settled.push(resolve));
+    return {
+      [Symbol.dispose]: () => {
+        this.#holds--;
+        this.#schedule();
+      },
+    };
+  }
+
   /** Waits for everything written so far, then ends the thread. */
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#closing ??= this.#close());
@@ -134,6 +149,8 @@ export class Writer implements AsyncDisposable {
 
   #next(): void {
     if (this.#current !== undefined) return;
+    for (const resume of this.#settled.splice(0)) resume();
+    if (this.#holds > 0) return;
     const next = this.#queue.shift();
     if (next === undefined) {
       this.#worker?.unref();

@@ -25,6 +25,8 @@ export type Conflicts = readonly (ConflictBytes & { readonly call: number })[];
 export class Writing {
   readonly #db: DatabaseSync;
   readonly #applier: Applier;
+  /** Pages of log after which others are waited for. */
+  #crowded = CROWDED_PAGES;
 
   /** `path` is a ledger of the right format. */
   constructor(path: string) {
@@ -74,8 +76,11 @@ export class Writing {
   /** Moves the log into the database if it has become long; waits for others if it has become very long. */
   checkpointIfDue(): void {
     const { log, checkpointed } = this.#log();
-    if (log > CROWDED_PAGES) this.#checkpoint('TRUNCATE', CROWD_WAIT);
-    else if (log - checkpointed > CHECKPOINT_PAGES) this.#checkpoint('PASSIVE', 0);
+    if (log > this.#crowded) {
+      // Who reads for long, or stands still while reading, is not waited for again and again.
+      const { busy } = this.#checkpoint('TRUNCATE', CROWD_WAIT);
+      this.#crowded = busy === 0 ? CROWDED_PAGES : log + CROWDED_PAGES;
+    } else if (log - checkpointed > CHECKPOINT_PAGES) this.#checkpoint('PASSIVE', 0);
   }
 
   /** Leaves a short log where it is if others have the database open. The last one to close it moves the log and removes it. */
@@ -91,10 +96,10 @@ export class Writing {
     return this.#db.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { log: number; checkpointed: number };
   }
 
-  #checkpoint(mode: 'PASSIVE' | 'TRUNCATE', wait: number): void {
+  #checkpoint(mode: 'PASSIVE' | 'TRUNCATE', wait: number): { readonly busy: number } {
     this.#db.exec(`PRAGMA busy_timeout = ${wait}`);
     try {
-      this.#db.exec(`PRAGMA wal_checkpoint(${mode})`);
+      return this.#db.prepare(`PRAGMA wal_checkpoint(${mode})`).get() as { busy: number };
     } finally {
       this.#db.exec('PRAGMA busy_timeout = 0');
     }

@@ -232,3 +232,28 @@ test('a terminal that does not say how wide it is gets a picture all the same', 
   assert.match(screen.shown.join('\n'), /^failed 0\ncount █+ 1\/1 {2}1 failed\n1\/1 tasks/);
   progress.stop();
 });
+
+test('a run that gets no slot for a while says so once', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
+  const lines: string[] = [];
+  const stderr = { isTTY: false, write: (text: string) => lines.push(text) };
+  const streams = { stderr } as unknown as Parameters<typeof progressFor>[1]['streams'];
+  const progress = progressFor(planOf([{ group: 'count' }, { group: 'count' }]), { streams, env: {} }, () => now);
+  const pass = (): void => {
+    now += 2_000;
+    t.mock.timers.tick(2_000);
+  };
+  const waits = (): number => lines.filter((line) => line.startsWith('waiting: ')).length;
+  for (let i = 0; i < 5; i++) pass();
+  assert.equal(waits(), 1);
+  progress.event({ kind: 'slots', held: 1 });
+  progress.event({ kind: 'started', task: 0, attempt: 1 });
+  for (let i = 0; i < 5; i++) pass();
+  assert.equal(waits(), 1);
+  progress.event(settled(0, 'ran', 'ok'));
+  progress.event({ kind: 'slots', held: 0 });
+  for (let i = 0; i < 5; i++) pass();
+  assert.equal(waits(), 2);
+  progress.stop();
+});

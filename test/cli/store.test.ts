@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ROOT } from '../../scripts/run-command.ts';
-import { Place } from './helpers.ts';
+import { guest, Place } from './helpers.ts';
 
 /** `docket store`: files, folders and stdin in and out, whatever they are called and however large. */
 
@@ -122,7 +122,14 @@ test(
   { skip: !existsSync('/dev/full') && 'there is no /dev/full' },
   async () => {
     const cid = (await place.docket(['store', 'put', '-'], { stdin: Buffer.from('some text') })).stdout.trim();
-    for (const args of [['runs', '--json'], ['store', 'stat', cid], ['store', 'cat', cid], ['help', 'run'], ['--version']]) {
+    for (const [expected, ...args] of [
+      [1, 'runs', '--json'],
+      [1, 'store', 'stat', cid],
+      [1, 'store', 'cat', cid],
+      [1, 'help', 'run'],
+      [1, '--version'],
+      [125, 'exec', guest('count-words'), '--stdin', join(ROOT, 'README.md')],
+    ] as const) {
       const full = openSync('/dev/full', 'w');
       const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'bin/docket'), ...args], {
         stdio: ['ignore', full, 'pipe'],
@@ -130,7 +137,7 @@ test(
         encoding: 'utf8',
       });
       closeSync(full);
-      assert.deepEqual([args, status, /OUTPUT_UNWRITABLE/.test(stderr)], [args, 1, true], stderr);
+      assert.deepEqual([args, status, /OUTPUT_UNWRITABLE/.test(stderr)], [args, expected, true], stderr);
     }
   },
 );

@@ -3,9 +3,12 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { before, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { buildGuests } from '../../scripts/build-guests.ts';
+import { processStat } from '../../src/base/process-stat.ts';
 import { guest, MAIN, Place } from './helpers.ts';
 
 /** Commands that wait for somebody, and signals that come meanwhile. */
@@ -38,6 +41,42 @@ test('a named pipe is read from when its writer comes until that goes', linux, a
   for (const text of ['a b', ' a c\n']) writeSync(writer, text);
   closeSync(writer);
   assert.deepEqual(await ended, { status: 0, stdout: 'a\t2\nb\t1\nc\t1\n', stderr: '' });
+});
+
+test('a signal ends a command that reads what never ends', linux, async () => {
+  using place = new Place();
+  const child = place.start(['exec', guest('noop'), '--stdin', '/dev/zero']);
+  let said = '';
+  child.stderr.on('data', (text: Buffer) => (said += text.toString()));
+  await opens(child, '/dev/zero');
+  child.kill('SIGINT');
+  assert.deepEqual(await once(child, 'close'), [130, null]);
+  assert.match(said, /^docket: stopped by SIGINT \[CANCELLED\]$/m);
+});
+
+test('at Ctrl-Z a command stands still when it writes nothing, and goes on', linux, async () => {
+  using place = new Place();
+  const tasks = { noop: { each: Array.from({ length: 3000 }, (_, i) => String(i)), module: guest('noop'), args: ['${item}'] } };
+  place.write('many.yaml', JSON.stringify({ tasks }));
+  const child = place.start(['run', 'many.yaml', '--json']);
+  child.stdout.resume();
+  child.stderr.resume();
+  const ended = once(child, 'exit');
+  await catches(child, 'SIGTSTP');
+  let stops = 0;
+  for (; stops < 12 && child.exitCode === null; stops++) {
+    child.kill('SIGTSTP');
+    await until(() => child.exitCode !== null || processStat(child.pid!)?.[0] === 'T');
+    if (child.exitCode === null) {
+      using ledger = new DatabaseSync(join(place.home, 'ledger.db'));
+      ledger.exec('BEGIN IMMEDIATE; ROLLBACK');
+    }
+    child.kill('SIGCONT');
+    await until(() => processStat(child.pid!)?.[0] !== 'T');
+    for (let turn = 0; turn < 200; turn++) await nextTurn();
+  }
+  assert.ok(stops > 3);
+  assert.deepEqual(await ended, [0, null]);
 });
 
 test('under nohup a hang-up is not heard, and Ctrl-C is', linux, async () => {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { isDocketError } from '../../src/errors.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { bytes, Child, Folder, hex, key, receipt } from './helpers.ts';
+
+const NO_LOCKS = !existsSync('/proc/locks') && 'there is no /proc';
 
 /** Everything that was committed together with the receipt `text`. */
 function assertFiled(ledger: Ledger, text: string): void {
@@ -85,5 +88,37 @@ test('waiting for another process ends', async () => {
   await using ledger = await Ledger.open(path, { patience: 30 });
   await using holder = new Child('hold-write-lock.ts', path);
   await holder.expect('held');
-  await assert.rejects(ledger.commit([receipt('waits')]), (error) => isDocketError(error, 'LEDGER_FAILED'));
+  await assert.rejects(ledger.commit([receipt('waits')]), (error) => isDocketError(error, 'LEDGER_BUSY'));
+});
+
+test('a holder that stands still is waited for no longer than a moment, and named', { skip: NO_LOCKS }, async () => {
+  using folder = new Folder();
+  const path = folder.at('ledger');
+  await using ledger = await Ledger.open(path);
+  await using holder = new Child('hold-write-lock.ts', path);
+  await holder.expect('held');
+  await holder.suspend();
+  const named = (error: unknown): boolean => isDocketError(error, 'LEDGER_BUSY') && error.details['process'] === holder.process.pid;
+  await assert.rejects(ledger.commit([receipt('waits')]), named);
+  await holder.goOn();
+});
+
+test('held back, nothing is begun and what was begun is done', async () => {
+  using folder = new Folder();
+  await using ledger = await Ledger.open(folder.at('ledger'));
+  ledger.warm();
+  const before = ledger.commit([receipt('before')]);
+  let settled = false;
+  let during: Promise<unknown>;
+  {
+    using _ = await ledger.hold();
+    during = ledger.commit([receipt('during')]);
+    void during.then(() => (settled = true));
+    using other = new DatabaseSync(folder.at('ledger'));
+    other.exec('BEGIN IMMEDIATE; ROLLBACK');
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(settled, false);
+  }
+  await Promise.all([before, during]);
+  assert.deepEqual(ledger.receipt(receipt('during').cid)?.bytes, bytes('during'));
 });

@@ -7,6 +7,7 @@ import * as Home from '../../ledger/home.ts';
 import type { Permission } from '../../manifest/model.ts';
 import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import type { Call, Command } from '../command.ts';
+import { suspendInOrder } from '../open-engine.ts';
 import { count, measured } from '../option-values.ts';
 
 const SCOPES = ['read', 'run', 'write', 'admin'] as const satisfies readonly Scope[];
@@ -46,6 +47,7 @@ Example:
       anonymous: parseScopes(call),
       policy: parsePolicy(call),
     });
+    suspendInOrder(agent.engine);
     const { stderr } = call.streams;
     const log = (event: string, more: Readonly<Record<string, unknown>> = {}): void =>
       void stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...more })}\n`);

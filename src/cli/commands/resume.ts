@@ -1,7 +1,6 @@
 import { planOf } from '../../agent/plan-of.ts';
 import { asCompleted, resumeRun, type RunOptions } from '../../agent/run-plan.ts';
 import type { Engine } from '../../agent/engine.ts';
-import { DocketError } from '../../errors.ts';
 import type { RunRow } from '../../ledger/runs.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Command } from '../command.ts';
@@ -32,7 +31,6 @@ for tasks that did not finish yet included. Of a run that is complete the output
       call.streams.stderr.write(`run ${run} is complete, nothing is left to do; it ended so:\n`);
       return await deliver(call, engine, { plan: () => planOf(engine, run), slots, finished: asCompleted(row) });
     }
-    if (state === 'running') throw new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
     const plan = await planOf(engine, run);
     const options: RunOptions = {
       force: stillForced(engine, row, plan),

@@ -1,7 +1,6 @@
 import { type FinishedRun, type RunOptions, runPlan } from '../../agent/run-plan.ts';
-import { DocketError } from '../../errors.ts';
 import type { Plan } from '../../workflow/model.ts';
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
@@ -54,12 +53,10 @@ function forcedTasks(call: Call, plan: Plan): readonly string[] {
   const known = new Set(plan.tasks.flatMap((task) => [task.group, task.label]));
   for (const name of names) {
     if (known.has(name)) continue;
-    throw new DocketError('TASK_UNKNOWN', `--force-task ${name}: the workflow has no such task or group${didYouMean(name, known)}`, {
-      next: `Groups: ${plan.groups
-        .map((group) => group.name)
-        .slice(0, 12)
-        .join(', ')}.`,
-    });
+    throw call.usage(
+      `--force-task ${name}: the workflow has no such task or group${didYouMean(name, known)}`,
+      `Groups: ${listNames(plan.groups.map((group) => group.name))}.`,
+    );
   }
   return names;
 }

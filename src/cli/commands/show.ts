@@ -27,9 +27,12 @@ RUN is the id of a run, the beginning of one, or \`last\`. A CID may be one of a
   async run(call) {
     await using engine = await openEngine(call, { lookOnly: true });
     const word = call.words[0]!;
-    return await (/^b[a-z2-7]{50,}$/.test(word) ? showCid(call, engine, Cid.parse(word)) : showRun(call, engine, findRun(engine, word)));
+    return await (word.length > LONGEST_RUN ? showCid(call, engine, Cid.parse(word)) : showRun(call, engine, findRun(engine, word)));
   },
 };
+
+/** Characters of the id of a run, a ULID. CIDs are longer, in whatever base. */
+const LONGEST_RUN = 26;
 
 /** A task of a run as it is listed. */
 interface Listed {

@@ -20,6 +20,8 @@ export interface Progress {
 
 const REDRAW_MS = 100;
 const LINE_MS = 2_000;
+/** How long nothing runs before that is told. */
+const IDLE_MS = 3_000;
 /** Failures told as they come; the end of the run lists them. */
 const FAILURES_TOLD = 20;
 
@@ -51,7 +53,8 @@ function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () 
   /** Not before there is a picture: a run that is found whole never shows one. */
   const say = (line: string): void => void (shown.length > 0 ? draw(line) : out.write(`${line}\n`));
   rate.note(now(), 0);
-  const timer = setInterval(draw, REDRAW_MS);
+  const idle = idleTeller(tally, now);
+  const timer = setInterval(() => draw(...idle()), REDRAW_MS);
   timer.unref();
   return {
     event(event) {
@@ -74,7 +77,9 @@ function plainLines(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () =
   const began = now();
   const tell = teller(plan);
   let told = -1;
+  const idle = idleTeller(tally, now);
   const timer = setInterval(() => {
+    for (const line of idle()) out.write(`${line}\n`);
     if (tally.settled === told) return;
     told = tally.settled;
     const elapsed = formatDuration(Math.round((now() - began) / 1000) * 1000);
@@ -90,6 +95,24 @@ function plainLines(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () =
     tell: (line) => void out.write(`${line}\n`),
     stopping: () => void out.write(`${stoppingText(tally)}\n`),
     stop: () => clearInterval(timer),
+  };
+}
+
+/** Says so, once at a time, when nothing has run for a while: then others have the slots, or are at the same work. */
+function idleTeller(tally: Tally, now: () => number): () => readonly string[] {
+  let since: number | undefined;
+  let told = false;
+  return () => {
+    const isIdle = tally.running === 0 && tally.settled < tally.total;
+    if (!isIdle) {
+      since = undefined;
+      told = false;
+      return [];
+    }
+    since ??= now();
+    if (told || now() - since < IDLE_MS) return [];
+    told = true;
+    return ['waiting: other commands of this home have the slots, or are at the same work'];
   };
 }
 
