@@ -172,6 +172,11 @@ export const ERROR_CODES = {
   AGENT_BUSY: { summary: 'The home has an agent already.', next: 'Use that one, or stop it, or name another home with --home.' },
   LISTEN_FAILED: { summary: 'The agent cannot listen where it was told to.', next: 'Name another address with --listen.' },
   // -- HTTP
+  KEY_REUSED: {
+    summary: 'An idempotency key was used before, for something else.',
+    next: 'Use a new key for each workflow that is submitted.',
+    http: 422,
+  },
   REQUEST_INVALID: {
     summary: 'A request breaks a rule of the API.',
     next: 'The description of the API at /docs says what it takes.',

@@ -11,6 +11,7 @@ import { routesOf } from '../api/routes.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
+import { ActiveRuns } from './active-runs.ts';
 import { Engine } from './engine.ts';
 import { servicesOf } from './services.ts';
 import { loadOrCreateToken } from './token-file.ts';
@@ -62,13 +63,19 @@ export class Agent implements AsyncDisposable {
   readonly token: string;
   readonly engine: Engine;
   readonly #server: Server;
+  readonly #active: ActiveRuns;
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(parts: Pick<Agent, 'url' | 'token' | 'engine'>, server: Server, stack: AsyncDisposableStack) {
+  private constructor(
+    parts: Pick<Agent, 'url' | 'token' | 'engine'>,
+    { server, active }: { readonly server: Server; readonly active: ActiveRuns },
+    stack: AsyncDisposableStack,
+  ) {
     this.url = parts.url;
     this.token = parts.token;
     this.engine = parts.engine;
     this.#server = server;
+    this.#active = active;
     this.#stack = stack;
   }
 
@@ -83,7 +90,8 @@ export class Agent implements AsyncDisposable {
     stack.defer(() => lock.remove());
     const token = loadOrCreateToken(join(engine.paths.home, 'token'));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
-    const app = createApp(routesOf(servicesOf(engine, { policy })), new Access({ token, anonymous: new Set(anonymous), hosts }));
+    const active = stack.use(new ActiveRuns(engine, policy));
+    const app = createApp(routesOf(servicesOf(engine, { policy, active })), new Access({ token, anonymous: new Set(anonymous), hosts }));
     const underWay = new Set<Promise<void>>();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(
@@ -101,17 +109,26 @@ export class Agent implements AsyncDisposable {
     const file = join(engine.paths.home, 'agent.json');
     writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine }, server, stack.move());
+    return new Agent({ url, token, engine }, { server, active }, stack.move());
   }
 
-  /** Takes no more requests; resolves when those under way have ended, or after `ms`. */
+  /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
+  resume(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
+    return this.#active.resumeAll(onFailure);
+  }
+
+  /** Takes no more requests; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
     const { clock } = this.engine;
     const deadline = clock.monotonic() + ms;
     const server = { isClosed: false };
     this.#server.close(() => (server.isClosed = true));
     // A connection whose reply was sent would stay for the next request.
-    for (; !server.isClosed && clock.monotonic() < deadline; await new Promise<void>((resolve) => clock.after(LOOK, resolve)))
+    for (
+      ;
+      (!server.isClosed || this.#active.size > 0) && clock.monotonic() < deadline;
+      await new Promise<void>((resolve) => clock.after(LOOK, resolve))
+    )
       this.#server.closeIdleConnections();
   }
 

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly force?: 'all' | readonly string[];
   /** Stop at the first failure. Default: independent tasks still finish. */
   readonly failFast?: boolean;
+  /** What is to stand in the run's row beside its options, as JSON. */
+  readonly kept?: Readonly<Record<string, unknown>>;
   readonly onEvent?: (event: RunEvent) => void;
   readonly onRun?: (run: string) => void;
   readonly signal?: AbortSignal;
@@ -50,7 +52,7 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
   const run = ulid(engine.clock.now(), randomFraction);
   const stored = await engine.store.put(encodePlan(plan));
   const { slots, force, failFast } = options;
-  const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true };
+  const kept = { ...options.kept, slots: slots ?? null, force: force ?? null, failFast: failFast === true };
   using lock = own(engine, run);
   const recorded = engine.ledger.commit([
     {

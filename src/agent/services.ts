@@ -1,19 +1,25 @@
 import type { Services } from '../api/services.ts';
+import { DocketError } from '../errors.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';
 import { parseReference } from '../manifest/reference.ts';
+import { toIpld } from '../receipt/model.ts';
+import * as Receipt from '../receipt/verify.ts';
+import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
+import { runServiceOf } from './run-service.ts';
 import { VERSION } from './version.ts';
 
 interface ServiceOptions {
   /** What modules may be given if they ask. */
   readonly policy: readonly Permission[];
+  readonly active: ActiveRuns;
 }
 
 /** What an agent on this home offers through its API. */
-export function servicesOf(engine: Engine, { policy }: ServiceOptions): Services {
+export function servicesOf(engine: Engine, { policy, active }: ServiceOptions): Services {
   const started = engine.clock.now();
   return {
     store: engine.store,
@@ -28,6 +34,13 @@ export function servicesOf(engine: Engine, { policy }: ServiceOptions): Services
       run: (job) => runJob(engine, { ...job, policy }),
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
+    },
+    runs: runServiceOf(engine, active),
+    receipt: (cid) => {
+      const row = engine.ledger.receipt(cid);
+      if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
+      const { receipt, signature } = Receipt.decode(row.bytes);
+      return { bytes: row.bytes, document: { receipt: toIpld(receipt), cid, signature } };
     },
     status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount }),
   };

@@ -3,12 +3,21 @@ import { json, type Route, route } from './route.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { monitorRoutes } from './routes/monitor.ts';
+import { receiptRoutes } from './routes/receipts.ts';
+import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
 import type { Services } from './services.ts';
 
 /** Everything one agent answers to. */
 export function routesOf(services: Services): Route[] {
-  const routes = [...monitorRoutes(services), ...blobRoutes(services), ...storageRoutes(services), ...jobRoutes(services)];
+  const routes = [
+    ...monitorRoutes(services),
+    ...blobRoutes(services),
+    ...storageRoutes(services),
+    ...jobRoutes(services),
+    ...runRoutes(services),
+    ...receiptRoutes(services),
+  ];
   const description = JSON.stringify(describe(routes, services.status().version));
   return [
     ...routes,

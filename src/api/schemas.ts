@@ -4,21 +4,22 @@ import { isDocketError } from '../errors.ts';
 
 /** Texts that stand in paths and bodies. */
 
-/** A CID of a blob or a tree. */
-export const StoredCid = z
+/** A CID of whatever. */
+export const AnyCid = z
   .string()
-  .max(100)
+  .max(200)
   .transform((text, context) => {
     try {
-      const cid = Cid.parse(text);
-      if (Cid.isStored(cid)) return cid;
-      context.addIssue('it names no blob and no tree');
+      return Cid.parse(text);
     } catch (error) {
       if (!isDocketError(error)) throw error;
       context.addIssue(error.message);
+      return z.NEVER;
     }
-    return z.NEVER;
   });
+
+/** A CID of a blob or a tree. */
+export const StoredCid = AnyCid.refine(Cid.isStored, 'it names no blob and no tree');
 
 /** Subresource Integrity, the one hash blobs are known by. */
 export const Sri = z

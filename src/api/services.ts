@@ -1,5 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
+import type { RunCounts, RunState } from '../ledger/change.ts';
 import type { ManifestRow } from '../ledger/manifests.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import type { Store } from '../store/store.ts';
@@ -9,6 +10,9 @@ export interface Services {
   readonly store: Store;
   readonly modules: ModuleService;
   readonly jobs: JobService;
+  readonly runs: RunService;
+  /** Throws `RECEIPT_UNKNOWN`. */
+  readonly receipt: (cid: CID) => { readonly bytes: Uint8Array; readonly document: Ipld };
   readonly status: () => AgentStatus;
 }
 
@@ -47,6 +51,69 @@ export interface JobRow {
   /** Milliseconds since the epoch. */
   readonly created: number;
   readonly finished: number | null;
+}
+
+export interface RunService {
+  /** Starts a workflow; resolves when it is recorded. */
+  submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }>;
+  /** The newest first, those that sort before `before`. */
+  list(filter: { readonly limit: number; readonly state?: RunState; readonly before?: string }): readonly RunView[];
+  /** Throws `RUN_UNKNOWN`, as all below. */
+  get(run: string): RunView;
+  /** From the task with this index on. */
+  tasks(
+    run: string,
+    page: { readonly from: number; readonly limit: number },
+  ): Promise<{ readonly tasks: readonly TaskView[]; readonly total: number }>;
+  graph(run: string): Promise<RunGraph>;
+  /** Gives the state it is in when it has ended. */
+  cancel(run: string, signal: AbortSignal): Promise<RunState>;
+  /** Forgets a run that is over. Throws `RUN_BUSY`. */
+  delete(run: string): Promise<void>;
+  /** What happened after that event, and what happens, until the run is over. */
+  events(run: string, after: number, signal: AbortSignal): AsyncIterable<EventView>;
+}
+
+export interface RunSubmission {
+  readonly text: string;
+  readonly file: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly options: { readonly slots?: number; readonly force?: 'all' | readonly string[]; readonly failFast?: boolean };
+  readonly key: string | undefined;
+}
+
+export interface RunView {
+  readonly run: string;
+  readonly name: string;
+  readonly workflow: CID;
+  readonly state: RunState;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  readonly finished: number | null;
+  readonly tasks: RunCounts | null;
+  readonly outputs: Readonly<Record<string, Ipld>>;
+}
+
+export interface TaskView {
+  readonly index: number;
+  readonly label: string;
+  readonly instruction: string;
+  readonly state: string;
+  readonly via: string | null;
+  readonly attempts: number;
+  readonly receipt: string | null;
+  readonly error: string | null;
+}
+
+export interface RunGraph {
+  readonly tasks: readonly { readonly label: string; readonly group: string; readonly awaits: readonly number[] }[];
+}
+
+/** `data` is JSON. */
+export interface EventView {
+  readonly seq: number;
+  readonly kind: string;
+  readonly data: string;
 }
 
 export interface AgentStatus {

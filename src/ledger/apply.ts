@@ -56,6 +56,9 @@ export class Applier {
       case ROW.runUpdate:
         this.#sql.runUpdate.run(row[2]!, row[3]!, row[4]!, row[5]!, row[6]!, this.#runNumber(row[1] as string), row[7]!);
         return undefined;
+      case ROW.runDelete:
+        this.#deleteRun(row[1] as string);
+        return undefined;
       case ROW.stat:
         this.#sql.stat.run(...row.slice(1));
         return undefined;
@@ -129,6 +132,14 @@ export class Applier {
     this.#sql.runTask.run(this.#runNumber(run as string), index!, label!, instruction!, state!, via!, receipt, key!, attempts!, cause!);
   }
 
+  #deleteRun(run: string): void {
+    const found = this.#sql.runFind.get(run) as unknown as [number] | undefined;
+    if (found === undefined) return;
+    this.#sql.runTasksDelete.run(found[0]);
+    this.#sql.runDelete.run(found[0]);
+    this.#run = undefined;
+  }
+
   #receiptNumber(cid: Uint8Array): number {
     if (this.#receipt !== undefined && Buffer.compare(this.#cid, cid) === 0) return this.#receipt;
     const id = find(this.#sql.receiptFind, locator(cid), cid);
@@ -188,6 +199,8 @@ function prepare(db: DatabaseSync) {
       `UPDATE runs SET state = ?1, finished = iif(?2, ?3, finished), counts = coalesce(?4, counts), outputs = coalesce(?5, outputs)
        WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
+    runTasksDelete: write('DELETE FROM run_tasks WHERE run = ?'),
+    runDelete: write('DELETE FROM runs WHERE id = ?'),
     runTask: write(
       `INSERT INTO run_tasks (run, task, label, instruction, state, via, receipt, key, attempts, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (run, task) DO UPDATE SET state = excluded.state, via = excluded.via, receipt = excluded.receipt, key = excluded.key,

@@ -108,6 +108,12 @@ export interface RunUpdateChange {
   readonly outputs?: Readonly<Record<string, Ipld>>;
 }
 
+/** Forgets a run and its tasks; receipts and blobs stay. One that is not there is no error. */
+export interface RunDeleteChange {
+  readonly kind: 'run-delete';
+  readonly run: string;
+}
+
 export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
 export type TaskVia = 'ran' | 'declared' | 'resolved' | 'unneeded';
 
@@ -174,6 +180,7 @@ export type Change =
   | RunChange
   | RunUpdateChange
   | RunTaskChange
+  | RunDeleteChange
   | ManifestChange
   | ManifestModuleChange
   | ManifestRemoveChange;
@@ -236,6 +243,9 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.outputs === undefined ? null : encode(change.outputs),
         change.from === undefined ? null : JSON.stringify(change.from),
       ]);
+      return;
+    case 'run-delete':
+      add([ROW.runDelete, change.run]);
       return;
     case 'run-task':
       add([

@@ -168,6 +168,11 @@ export class Ledger implements AsyncDisposable {
     return Runs.run(this.#reading, id);
   }
 
+  /** The run that was submitted with this idempotency key. */
+  runOfKey(key: string): Runs.RunRow | undefined {
+    return Runs.runOfKey(this.#reading, key);
+  }
+
   /** Newest first. */
   runs(filter: Runs.RunFilter): Runs.RunRow[] {
     return Runs.runs(this.#reading, filter);

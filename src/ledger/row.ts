@@ -17,4 +17,5 @@ export const ROW = {
   manifest: 10,
   manifestModule: 11,
   manifestRemove: 12,
+  runDelete: 13,
 } as const;

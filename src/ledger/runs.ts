@@ -66,6 +66,12 @@ export function run(reading: Reading, id: string): RunRow | undefined {
   return row && runRow(row);
 }
 
+/** The run that was submitted with this idempotency key. */
+export function runOfKey(reading: Reading, key: string): RunRow | undefined {
+  const row = reading.get(`${RUN} WHERE json_extract(options, '$.submission.key') = ?`, key) as RunColumns | undefined;
+  return row && runRow(row);
+}
+
 export interface RunFilter {
   readonly limit: number;
   readonly state?: RunState;

@@ -78,12 +78,13 @@ const STEPS: readonly string[] = [
   CREATE INDEX resolved_by_receipt ON resolved (receipt);
   CREATE INDEX resolved_by_label ON resolved (label);
   `,
-  // Named modules. There are few, so they need no places.
+  // Named modules, of which there are few, so they need no places; and runs by the key they were submitted with.
   `
   CREATE TABLE manifests (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, shown TEXT NOT NULL, written TEXT NOT NULL, manifest BLOB NOT NULL, module BLOB, at INTEGER NOT NULL,
     removed INTEGER NOT NULL DEFAULT 0, UNIQUE (name, version)
   ) STRICT;
+  CREATE INDEX runs_by_key ON runs (json_extract(options, '$.submission.key')) WHERE json_extract(options, '$.submission.key') IS NOT NULL;
   `,
 ];
 

@@ -89,3 +89,42 @@ async function begun(place: Place, url: string, name: string): Promise<{ readonl
     if (jobs.some((job) => job.name === name && job.state === 'running')) return { reply };
   }
 }
+
+test('after a crash an agent goes on with the runs it had', async () => {
+  using place = new Place();
+  place.write('count-words.wasm', readFileSync(guest('count-words')));
+  place.write('loop.wasm', readFileSync(guest('loop')));
+  for (const name of ['count-words', 'loop'])
+    await place.out(
+      'manifest',
+      'push',
+      place.write(
+        `${name}.toml`,
+        `namespace = "org.example"\nname = "${name}"\nversion = "1"\nbinary = "${name}.wasm"\ndescription = ""\n`,
+      ),
+    );
+  const workflow = `
+tasks:
+  quick: { module: org.example.count-words, stdin: a }
+  slow: { module: org.example.loop, limits: { time: 3s } }
+  behind: { module: org.example.count-words, stdin: { from: quick, at: /stdout } }
+`;
+  const first = await started(place, '--slots', '1');
+  const headers = { authorization: `Bearer ${readFileSync(join(place.home, 'token'), 'utf8').trim()}` };
+  const { run } = (await (await fetch(`${first.url}/v1/runs`, { method: 'POST', headers, body: workflow })).json()) as { run: string };
+  type View = { readonly state: string; readonly tasks: Readonly<Record<string, number>> };
+  const view = async (url: string): Promise<View> => (await (await fetch(`${url}/v1/runs/${run}`, { headers })).json()) as View;
+  while ((await view(first.url)).tasks['ran'] === 0);
+  first.child.kill('SIGKILL');
+  await once(first.child, 'exit');
+
+  const second = await started(place);
+  const { event, run: resumed } = (await second.next()) as Line & { readonly run: string };
+  assert.deepEqual([event, resumed], ['resumed', run]);
+  while ((await view(second.url)).state === 'running');
+  const { state, tasks } = await view(second.url);
+  assert.deepEqual([state, tasks['failed']], ['failed', 1], 'the slow one ended by its limit');
+  assert.equal(tasks['ran']! + tasks['cached']!, 2);
+  second.child.kill('SIGTERM');
+  assert.deepEqual(await once(second.child, 'exit'), [0, null]);
+});

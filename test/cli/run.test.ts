@@ -168,7 +168,7 @@ test('tasks and groups can be forced', async () => {
     [4, 1, 2, 2],
   );
   const { status, stderr } = await place.docket(['run', 'good.yaml', '--force-task', 'tip']);
-  assert.deepEqual([status, /no such task or group \(did you mean "top"\?\)/.test(stderr)], [1, true]);
+  assert.deepEqual([status, /no such task or group \(did you mean "top"\?\)/.test(stderr)], [2, true]);
 });
 
 test('a workflow comes from stdin, with paths relative to the current folder', async () => {

@@ -58,6 +58,8 @@ Example:
       slots: agent.engine.slotCount,
       pid: process.pid,
     });
+    const resumed = await agent.resume((run, error) => log('not resumed', { run, error: (error as Error).message }));
+    for (const run of resumed) log('resumed', { run });
     if (!call.signal.aborted) await once(call.signal, 'abort');
     log('stopping', { drain });
     await agent.drain(drain);

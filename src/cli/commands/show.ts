@@ -1,14 +1,10 @@
-import { planOf } from '../../agent/plan-of.ts';
 import type { Engine } from '../../agent/engine.ts';
-import { failureText, readReceipt } from '../../agent/read-receipt.ts';
+import { type ListedTask, listTasks } from '../../agent/list-tasks.ts';
 import { runCounts } from '../../agent/run-counts.ts';
-import { wasUnneeded } from '../../agent/was-unneeded.ts';
-import { DocketError, isDocketError } from '../../errors.ts';
+import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
-import type { RunTaskRow } from '../../ledger/change.ts';
 import type { RunRow } from '../../ledger/runs.ts';
 import * as Receipt from '../../receipt/verify.ts';
-import type { Plan } from '../../workflow/model.ts';
 import type { Call, Command } from '../command.ts';
 import { findRun } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
@@ -34,23 +30,10 @@ RUN is the id of a run, the beginning of one, or \`last\`. A CID may be one of a
 /** Characters of the id of a run, a ULID. CIDs are longer, in whatever base. */
 const LONGEST_RUN = 26;
 
-/** A task of a run as it is listed. */
-interface Listed {
-  readonly index: number;
-  readonly label: string;
-  readonly instruction: string;
-  readonly state: string;
-  readonly via: string | null;
-  readonly attempts: number;
-  readonly receipt: string | null;
-  readonly error: string | null;
-}
-
 const SHOWN = 50;
 
 async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number> {
-  const plan = await planIfThere(engine, run.run);
-  const tasks = listTasks(engine, run, plan);
+  const tasks = await listTasks(engine, run);
   const counts = runCounts(engine.ledger, run);
   const { stdout } = call.streams;
   const outputs = run.outputs ?? {};
@@ -89,52 +72,10 @@ async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number>
   return 0;
 }
 
-function howText({ via, attempts, state }: Listed): string {
+function howText({ via, attempts, state }: ListedTask): string {
   if (via === 'ran') return attempts > 1 ? `ran, ${attempts} attempts` : 'ran';
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
   return state === 'cached' ? 'not needed' : '';
-}
-
-function listTasks(engine: Engine, run: RunRow, plan: Plan | undefined): Listed[] {
-  const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
-  if (plan === undefined) return [...rows.values()].map((row) => listed(engine, row));
-  const isOver = run.state !== 'running' && run.state !== 'interrupted';
-  const isUnneeded = isOver && rows.size < plan.tasks.length ? wasUnneeded(plan, rows) : () => false;
-  return plan.tasks.map((task, index) => {
-    const row = rows.get(index);
-    if (row !== undefined) return listed(engine, row);
-    const state = isUnneeded(index) ? 'cached' : isOver ? 'cancelled' : 'pending';
-    return {
-      index,
-      label: task.label,
-      instruction: task.instruction.toString(),
-      state,
-      via: state === 'cached' ? 'unneeded' : null,
-      attempts: 0,
-      receipt: null,
-      error: null,
-    };
-  });
-}
-
-function listed(engine: Engine, { index, label, instruction, state, via, receipt, attempts }: RunTaskRow): Listed {
-  const error = state === 'failed' && receipt !== null ? errorOf(engine, receipt) : null;
-  return { index, label, instruction: instruction.toString(), state, via, attempts, receipt: receipt?.toString() ?? null, error };
-}
-
-function errorOf(engine: Engine, cid: Cid.CID): string | null {
-  const read = readReceipt(engine, cid);
-  return (read && failureText(read.outcome)) ?? null;
-}
-
-/** The plan may have been collected; the rows in the ledger then have to do. */
-async function planIfThere(engine: Engine, run: string): Promise<Plan | undefined> {
-  try {
-    return await planOf(engine, run);
-  } catch (error) {
-    if (isDocketError(error)) return undefined;
-    throw error;
-  }
 }
 
 async function showCid(call: Call, engine: Engine, cid: Cid.CID): Promise<number> {

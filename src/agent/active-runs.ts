@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import type { RunEvent } from '../scheduler/events.ts';
+import { DocketError, isDocketError } from '../errors.ts';
+import type { RunRow } from '../ledger/runs.ts';
+import type { Permission } from '../manifest/model.ts';
+import { compile } from '../workflow/compile.ts';
+import type { Plan } from '../workflow/model.ts';
+import { grantsOf } from '../workflow/policy.ts';
+import type { Engine } from './engine.ts';
+import { planOf } from './plan-of.ts';
+import { RunLog } from './run-log.ts';
+import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
+import { storedSources } from './stored-sources.ts';
+
+/**
+ * The runs that an agent drives.
+ *
+ * Invariants
+ * D1. A run is told to whoever submitted it when its row is durable: from then on it is driven to its end, by this agent or, after a crash, by the next on
+ *     this home.
+ * D2. Submitting with a key that was used before gives the run of that time and starts nothing, also if both come at once.
+ * D3. The log of a run is kept for a while after its end, so that those who watch hear of it.
+ * D4. Stopping aborts every run and waits for it.
+ */
+
+export interface Submission {
+  /** The workflow, in any of the formats of a workflow file. */
+  readonly text: string;
+  /** Name for messages; its extension helps to tell the format. */
+  readonly file: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly options: Pick<RunOptions, 'slots' | 'force' | 'failFast'>;
+  /** The same again is the same run. */
+  readonly key: string | undefined;
+}
+
+interface Active {
+  readonly log: RunLog;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Ended runs whose log is kept. */
+const KEPT_LOGS = 100;
+
+export class ActiveRuns implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #policy: readonly Permission[];
+  readonly #active = new Map<string, Active>();
+  /** Logs of runs that ended, the oldest first. */
+  readonly #ended = new Map<string, RunLog>();
+  readonly #submitting = new Map<string, Promise<string>>();
+
+  constructor(engine: Engine, policy: readonly Permission[]) {
+    this.#engine = engine;
+    this.#policy = policy;
+  }
+
+  /** Starts a run; gives its id. Throws what `compile` throws, `PERMISSION_DENIED`, `KEY_REUSED`. */
+  async submit(submission: Submission): Promise<{ readonly run: string; readonly isNew: boolean }> {
+    const { key } = submission;
+    if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
+    const digest = digestOf(submission);
+    for (;;) {
+      const earlier = this.#engine.ledger.runOfKey(key);
+      if (earlier !== undefined) return { run: sameOrThrow(earlier, key, digest), isNew: false };
+      const pending = this.#submitting.get(key);
+      if (pending === undefined) break;
+      await pending.catch(() => {});
+    }
+    const submitted = this.#submit(submission, { key, digest });
+    this.#submitting.set(key, submitted);
+    try {
+      return { run: await submitted, isNew: true };
+    } finally {
+      this.#submitting.delete(key);
+    }
+  }
+
+  /** Takes up the runs that agents on this home drove when they were killed. One that cannot be is left as it is, and told. */
+  async resumeAll(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
+    const { ledger } = this.#engine;
+    const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
+    for (const row of found) {
+      try {
+        const plan = await planOf(this.#engine, row.run);
+        const { slots, failFast } = row.options as Kept;
+        const options = { failFast: failFast === true, ...(typeof slots === 'number' ? { slots } : {}) };
+        await this.#drive(plan, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+      } catch (error) {
+        onFailure(row.run, error);
+      }
+    }
+    return found.map(({ run }) => run);
+  }
+
+  /** How many go on. */
+  get size(): number {
+    return this.#active.size;
+  }
+
+  /** The log of a run that goes on or ended a short time ago. */
+  log(run: string): RunLog | undefined {
+    return this.#active.get(run)?.log ?? this.#ended.get(run);
+  }
+
+  async #submit({ text, file, inputs, options }: Submission, submission: { key: string; digest: string } | undefined): Promise<string> {
+    const plan = await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+    for (const { task, label } of plan.tasks) {
+      const denied = grantsOf(task).find((grant) => !this.#policy.some(({ kind }) => kind === grant));
+      if (denied !== undefined)
+        throw new DocketError('PERMISSION_DENIED', `task ${label} asks for ${denied}, which this agent does not give`, {
+          next: `Start the agent with --allow ${denied} if you trust the module.`,
+          details: { permission: denied },
+        });
+    }
+    const kept = { agent: true, ...(submission === undefined ? {} : { submission }) };
+    return await this.#drive(plan, (hooks) => runPlan(this.#engine, plan, { ...options, ...hooks, kept }));
+  }
+
+  /** Resolves when the run's row is durable. */
+  #drive(plan: Plan, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+    const log = new RunLog();
+    const stop = new AbortController();
+    const known = Promise.withResolvers<string>();
+    let id: string | undefined;
+    const onRun = (run: string): void => {
+      id = run;
+      this.#active.set(run, { log, stop, done });
+      log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
+      known.resolve(run);
+    };
+    const onEvent = (event: RunEvent): void => log.add(event.kind, told(event, plan));
+    const done = start({ onRun, onEvent, signal: stop.signal }).then(
+      ({ state, tasks, errors, seconds }) => log.add('ended', { state, tasks, errors, seconds }),
+      (error: unknown) => {
+        known.reject(error);
+        const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
+        log.add('broken', { code, message });
+      },
+    );
+    void done.then(() => {
+      log.close();
+      if (id !== undefined) this.#retire(id, log);
+    });
+    return known.promise;
+  }
+
+  #retire(run: string, log: RunLog): void {
+    this.#active.delete(run);
+    this.#ended.set(run, log);
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > KEPT_LOGS && oldest !== undefined) this.#ended.delete(oldest);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#submitting.values());
+    const active = [...this.#active.values()];
+    for (const { stop } of active) stop.abort(new DocketError('CANCELLED', 'the agent was stopped'));
+    await Promise.allSettled(active.map(({ done }) => done));
+  }
+}
+
+/** What of a run's options an agent wrote there. */
+interface Kept {
+  readonly agent?: unknown;
+  readonly submission?: { readonly key: string; readonly digest: string };
+  readonly slots?: unknown;
+  readonly failFast?: unknown;
+}
+
+/** Runs taken up at a start. */
+const MOST_INTERRUPTED = 10_000;
+
+/** An event as others are told it: tasks by their labels too. */
+function told(event: RunEvent, plan: Plan): unknown {
+  const { kind: _, ...rest } = event;
+  if (event.kind === 'conflict') return { kept: event.kept.toString(), other: event.other.toString() };
+  return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
+}
+
+function digestOf({ text, inputs, options }: Submission): string {
+  return createHash('sha256')
+    .update(JSON.stringify([text, inputs, options]))
+    .digest('base64url');
+}
+
+function sameOrThrow({ run, options }: RunRow, key: string, digest: string): string {
+  if ((options as Kept).submission?.digest === digest) return run;
+  throw new DocketError('KEY_REUSED', `the idempotency key "${key}" was used for another workflow, by run ${run}`, { details: { run } });
+}

@@ -1,0 +1,67 @@
+import { isDocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import type { RunTaskRow } from '../ledger/change.ts';
+import type { RunRow } from '../ledger/runs.ts';
+import type { Plan } from '../workflow/model.ts';
+import type { Engine } from './engine.ts';
+import { planOf } from './plan-of.ts';
+import { failureText, readReceipt } from './read-receipt.ts';
+import { wasUnneeded } from './was-unneeded.ts';
+
+/** A task of a run as it is listed. */
+export interface ListedTask {
+  readonly index: number;
+  readonly label: string;
+  readonly instruction: string;
+  /** How it ended; `pending` if it has not, and `cached` also where it was not needed. */
+  readonly state: string;
+  readonly via: string | null;
+  readonly attempts: number;
+  readonly receipt: string | null;
+  /** `message [code]` of a task that failed. */
+  readonly error: string | null;
+}
+
+/** Every task of a run in the order of its plan; if that is gone, those that ended. */
+export async function listTasks(engine: Engine, run: RunRow): Promise<ListedTask[]> {
+  const plan = await planIfThere(engine, run.run);
+  const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
+  if (plan === undefined) return [...rows.values()].map((row) => listed(engine, row));
+  const isOver = run.state !== 'running' && run.state !== 'interrupted';
+  const isUnneeded = isOver && rows.size < plan.tasks.length ? wasUnneeded(plan, rows) : () => false;
+  return plan.tasks.map((task, index) => {
+    const row = rows.get(index);
+    if (row !== undefined) return listed(engine, row);
+    const state = isUnneeded(index) ? 'cached' : isOver ? 'cancelled' : 'pending';
+    return {
+      index,
+      label: task.label,
+      instruction: task.instruction.toString(),
+      state,
+      via: state === 'cached' ? 'unneeded' : null,
+      attempts: 0,
+      receipt: null,
+      error: null,
+    };
+  });
+}
+
+function listed(engine: Engine, { index, label, instruction, state, via, receipt, attempts }: RunTaskRow): ListedTask {
+  const error = state === 'failed' && receipt !== null ? errorOf(engine, receipt) : null;
+  return { index, label, instruction: instruction.toString(), state, via, attempts, receipt: receipt?.toString() ?? null, error };
+}
+
+function errorOf(engine: Engine, cid: CID): string | null {
+  const read = readReceipt(engine, cid);
+  return (read && failureText(read.outcome)) ?? null;
+}
+
+/** The plan may have been collected; the rows in the ledger then have to do. */
+async function planIfThere(engine: Engine, run: string): Promise<Plan | undefined> {
+  try {
+    return await planOf(engine, run);
+  } catch (error) {
+    if (isDocketError(error)) return undefined;
+    throw error;
+  }
+}

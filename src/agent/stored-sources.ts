@@ -1,0 +1,49 @@
+import { DocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import { parseReference } from '../manifest/reference.ts';
+import type { Sources } from '../workflow/sources.ts';
+import type { Engine } from './engine.ts';
+import { checkModule } from './module-check.ts';
+import * as Modules from './named-modules.ts';
+
+/**
+ * What a workflow that was sent to an agent may name: blobs and trees of the store as `ipfs://CID`, and named modules. No path of this machine:
+ * whoever sent it is elsewhere.
+ */
+export function storedSources(engine: Engine): Sources {
+  const { store } = engine;
+  return {
+    async module(module) {
+      const cid = typeof module === 'string' ? (blobIn(module) ?? Modules.find(engine, parseReference(module)).module) : module;
+      await checkModule(engine, cid, `module ${module}`);
+      return cid;
+    },
+    async file(path) {
+      const cid = blobIn(path);
+      if (cid === undefined || Cid.isTree(cid)) throw noFile(path);
+      const found = await store.stat(cid);
+      if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+      return { cid, size: found.size, executable: false };
+    },
+    async directory(path, { include, exclude }) {
+      const cid = blobIn(path);
+      if (cid === undefined || !Cid.isTree(cid) || include !== undefined || exclude !== undefined) throw noFile(path);
+      if ((await store.stat(cid)) === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+      return cid;
+    },
+    glob: (pattern) => Promise.reject(noFile(pattern)),
+    blob: async (bytes) => (await store.put(bytes)).cid,
+  };
+}
+
+function blobIn(path: string): Cid.CID | undefined {
+  const [, text] = /^ipfs:\/\/([a-zA-Z0-9]+)$/.exec(path) ?? [];
+  const cid = text === undefined ? undefined : Cid.parse(text);
+  return cid !== undefined && Cid.isStored(cid) ? cid : undefined;
+}
+
+function noFile(path: string): DocketError {
+  return new DocketError('INPUT_ESCAPES', `a workflow that is sent to an agent cannot name the file ${path}`, {
+    next: 'Store it there first (PUT /v1/blobs/CID) and name it as ipfs://CID.',
+  });
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RunLog } from '../../src/agent/run-log.ts';
+
+const never = new AbortController().signal;
+
+async function readAll(log: RunLog, after = 0): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { seq, kind, data } of log.read(after, never)) found.push(`${seq} ${kind} ${data}`);
+  return found;
+}
+
+test('every reader gets every event, whenever it comes, and ends with the log', async () => {
+  const log = new RunLog();
+  const early = readAll(log);
+  log.add('a', 1);
+  const late = readAll(log);
+  log.add('b', { x: 'y' });
+  log.close();
+  const all = ['1 a 1', '2 b {"x":"y"}'];
+  assert.deepEqual([await early, await late, await readAll(log)], [all, all, all]);
+  assert.deepEqual(await readAll(log, 1), all.slice(1));
+  assert.deepEqual(await readAll(log, 99), []);
+});
+
+test('who reads too slowly is told what it missed', async () => {
+  const log = new RunLog();
+  const slow = log.read(0, never);
+  log.add('first', 0);
+  assert.equal((await slow.next()).value?.kind, 'first');
+  for (let i = 0; i < 25_000; i++) log.add('more', i);
+  log.close();
+  const gap = (await slow.next()).value!;
+  const { missed } = JSON.parse(gap.data) as { missed: number };
+  assert.equal(gap.kind, 'gap');
+  const next = (await slow.next()).value!;
+  assert.deepEqual([next.seq, missed], [gap.seq + 1, gap.seq - 1]);
+  let last = next.seq;
+  for await (const { seq } of slow) assert.equal(seq, ++last);
+  assert.equal(last, 25_001);
+});
+
+test('a reader ends by its signal while nothing happens', async () => {
+  const log = new RunLog();
+  const stop = new AbortController();
+  const reading = log.read(0, stop.signal).next();
+  stop.abort(new Error('gone'));
+  await assert.rejects(reading, /gone/);
+});
