@@ -171,6 +171,7 @@ export const ERROR_CODES = {
   // -- agent
   AGENT_BUSY: { summary: 'The home has an agent already.', next: 'Use that one, or stop it, or name another home with --home.' },
   LISTEN_FAILED: { summary: 'The agent cannot listen where it was told to.', next: 'Name another address with --listen.' },
+  TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
   // -- HTTP
   KEY_REUSED: {
     summary: 'An idempotency key was used before, for something else.',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RunEvent } from '../scheduler/events.ts';
 import { DocketError, isDocketError } from '../errors.ts';
-import type { RunRow } from '../ledger/runs.ts';
+import type { Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -62,7 +62,7 @@ export class ActiveRuns implements AsyncDisposable {
     if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
     const digest = digestOf(submission);
     for (;;) {
-      const earlier = this.#engine.ledger.runOfKey(key);
+      const earlier = this.#engine.ledger.submission(key);
       if (earlier !== undefined) return { run: sameOrThrow(earlier, key, digest), isNew: false };
       const pending = this.#submitting.get(key);
       if (pending === undefined) break;
@@ -114,8 +114,8 @@ export class ActiveRuns implements AsyncDisposable {
           details: { permission: denied },
         });
     }
-    const kept = { agent: true, ...(submission === undefined ? {} : { submission }) };
-    return await this.#drive(plan, (hooks) => runPlan(this.#engine, plan, { ...options, ...hooks, kept }));
+    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
+    return await this.#drive(plan, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
   /** Resolves when the run's row is durable. */
@@ -164,7 +164,6 @@ export class ActiveRuns implements AsyncDisposable {
 /** What of a run's options an agent wrote there. */
 interface Kept {
   readonly agent?: unknown;
-  readonly submission?: { readonly key: string; readonly digest: string };
   readonly slots?: unknown;
   readonly failFast?: unknown;
 }
@@ -185,7 +184,8 @@ function digestOf({ text, inputs, options }: Submission): string {
     .digest('base64url');
 }
 
-function sameOrThrow({ run, options }: RunRow, key: string, digest: string): string {
-  if ((options as Kept).submission?.digest === digest) return run;
+function sameOrThrow(earlier: Submitted, key: string, digest: string): string {
+  const { run } = earlier;
+  if (earlier.digest === digest) return run;
   throw new DocketError('KEY_REUSED', `the idempotency key "${key}" was used for another workflow, by run ${run}`, { details: { run } });
 }

@@ -4,9 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
-import { Access } from '../api/access.ts';
+import { Access, type Scope } from '../api/access.ts';
 import { createApp } from '../api/app.ts';
-import type { Scope } from '../api/route.ts';
 import { routesOf } from '../api/routes.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
@@ -14,6 +13,7 @@ import type { Permission } from '../manifest/model.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { Engine } from './engine.ts';
 import { servicesOf } from './services.ts';
+import { rightsOf } from './tokens.ts';
 import { loadOrCreateToken } from './token-file.ts';
 
 /**
@@ -91,7 +91,10 @@ export class Agent implements AsyncDisposable {
     const token = loadOrCreateToken(join(engine.paths.home, 'token'));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
     const active = stack.use(new ActiveRuns(engine, policy));
-    const app = createApp(routesOf(servicesOf(engine, { policy, active })), new Access({ token, anonymous: new Set(anonymous), hosts }));
+    const app = createApp(
+      routesOf(servicesOf(engine, { policy, active })),
+      new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts }),
+    );
     const underWay = new Set<Promise<void>>();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(

@@ -1,9 +1,11 @@
+import type { Rights } from '../api/access.ts';
 import type { JobEnd } from '../api/services.ts';
 import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { Permission } from '../manifest/model.ts';
+import type { ManifestLimits, Permission } from '../manifest/model.ts';
 import { covers, permissionText } from '../manifest/permission.ts';
 import { parseReference } from '../manifest/reference.ts';
+import { DEFAULT_LIMITS } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
 import { execPlan } from './exec-plan.ts';
@@ -16,23 +18,50 @@ interface Job {
   readonly stdin: Ipld;
   /** What modules may be given. */
   readonly policy: readonly Permission[];
+  /** What it may not exceed, whatever the manifest says. */
+  readonly limits: ManifestLimits;
   readonly signal: AbortSignal;
 }
 
 /** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`. */
-export async function runJob(engine: Engine, { reference, stdin, policy, signal }: Job): Promise<JobEnd> {
+export async function runJob(engine: Engine, { reference, stdin, policy, limits: most, signal }: Job): Promise<JobEnd> {
   const found = Modules.find(engine, parseReference(reference));
   const { manifest } = await Modules.read(engine, found);
   const { permissions, args, env, limits } = manifest;
   const name = `${found.shown}@${found.version}`;
   for (const permission of permissions) checkPermission(name, permission, policy);
   const grants = GRANTS.filter((grant) => permissions.some(({ kind }) => kind === grant));
-  const plan = execPlan({ name, module: found.module, args, env, stdin, files: {}, keepFiles: false, grants, limits });
+  const plan = execPlan({
+    name,
+    module: found.module,
+    args,
+    env,
+    stdin,
+    files: {},
+    keepFiles: false,
+    grants,
+    limits: bounded(limits, most),
+  });
   const { run } = await runPlan(engine, plan, { signal });
   const row = engine.ledger.runTask(run, 0);
   const receipt = row?.receipt ?? undefined;
   const read = receipt && readReceipt(engine, receipt);
   return { run, receipt, isCached: row?.via === 'declared' || row?.via === 'resolved', outcome: read?.outcome };
+}
+
+/** The smaller of each; a limit that only the second names bounds what would be the default. */
+function bounded(limits: ManifestLimits, most: ManifestLimits): ManifestLimits {
+  const bounds = Object.entries(most).map(([key, amount]) => {
+    const name = key as keyof ManifestLimits;
+    return [name, Math.min(limits[name] ?? DEFAULT_LIMITS[name], amount as number)];
+  });
+  return { ...limits, ...Object.fromEntries(bounds) };
+}
+
+/** Throws `FORBIDDEN` if these rights are for other modules. */
+export function checkRights(reference: string, { modules }: Rights): void {
+  if (modules === undefined || modules.includes(parseReference(reference).key)) return;
+  throw new DocketError('FORBIDDEN', `the token is not for the module ${reference}`);
 }
 
 function checkPermission(name: string, asked: Permission, policy: readonly Permission[]): void {

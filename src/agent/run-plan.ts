@@ -29,8 +29,10 @@ export interface RunOptions {
   readonly force?: 'all' | readonly string[];
   /** Stop at the first failure. Default: independent tasks still finish. */
   readonly failFast?: boolean;
-  /** What is to stand in the run's row beside its options, as JSON. */
-  readonly kept?: Readonly<Record<string, unknown>>;
+  /** An agent drives it, which takes it up again after a crash. Default false. */
+  readonly byAgent?: boolean;
+  /** What it was submitted with. */
+  readonly submission?: { readonly key: string; readonly digest: string };
   readonly onEvent?: (event: RunEvent) => void;
   readonly onRun?: (run: string) => void;
   readonly signal?: AbortSignal;
@@ -51,8 +53,8 @@ const CANCEL_POLL = 250;
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   const run = ulid(engine.clock.now(), randomFraction);
   const stored = await engine.store.put(encodePlan(plan));
-  const { slots, force, failFast } = options;
-  const kept = { ...options.kept, slots: slots ?? null, force: force ?? null, failFast: failFast === true };
+  const { slots, force, failFast, byAgent, submission } = options;
+  const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true, ...(byAgent === true ? { agent: true } : {}) };
   using lock = own(engine, run);
   const recorded = engine.ledger.commit([
     {
@@ -65,6 +67,7 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
       tasks: plan.tasks.length,
       created: engine.clock.now(),
     },
+    ...(submission === undefined ? [] : [{ kind: 'submission', ...submission, run } as const]),
   ]);
   return await drive(engine, { run, plan, options, lock, earlier: new Map(), recorded });
 }

@@ -7,7 +7,7 @@ import { toIpld } from '../receipt/model.ts';
 import * as Receipt from '../receipt/verify.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
-import { runJob } from './jobs.ts';
+import { checkRights, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
 import { runServiceOf } from './run-service.ts';
 import { VERSION } from './version.ts';
@@ -32,6 +32,7 @@ export function servicesOf(engine: Engine, { policy, active }: ServiceOptions): 
     },
     jobs: {
       run: (job) => runJob(engine, { ...job, policy }),
+      checkRights,
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
     },

@@ -1,25 +1,44 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { DocketError } from '../errors.ts';
-import type { Scope } from './route.ts';
+import type { ManifestLimits } from '../manifest/model.ts';
+
+/** What a caller may do: look, run, change names and blobs, or everything. */
+export const SCOPES = ['read', 'run', 'write', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** What a token lets its bearer do. */
+export interface Rights {
+  readonly scopes: readonly Scope[];
+  /** Names of modules as they are looked up. Given, the bearer may run these, and do nothing else. */
+  readonly modules?: readonly string[];
+  /** What no job of the bearer's may exceed. */
+  readonly limits?: ManifestLimits;
+}
 
 /** Who may do what at the door of one agent. */
 export interface AccessRules {
   /** Gives every right. */
   readonly token: string;
+  /** Rights of other tokens by their SHA2-256; undefined for those that are not known, were revoked, or have expired. */
+  readonly rightsOf: (hash: Uint8Array) => Rights | undefined;
   /** What may be done without a token. */
-  readonly anonymous: ReadonlySet<Scope>;
+  readonly anonymous: readonly Scope[];
   /** Names and addresses by which the agent is called; a web page elsewhere that had its own name lead here would call it by that. */
   readonly hosts: ReadonlySet<string>;
 }
 
+const EVERYTHING: Rights = { scopes: SCOPES };
+
 /** Throws `UNAUTHORIZED` and `FORBIDDEN`. */
 export class Access {
   readonly #rules: AccessRules;
+  readonly #anonymous: Rights;
   readonly #digest: Buffer;
 
   constructor(rules: AccessRules) {
     this.#rules = rules;
-    this.#digest = digestOf(rules.token);
+    this.#anonymous = { scopes: rules.anonymous };
+    this.#digest = hashOf(rules.token);
   }
 
   /** Refuses requests a web page of somebody else's could have sent. */
@@ -34,14 +53,26 @@ export class Access {
       });
   }
 
-  check(scope: Scope, authorization: string | undefined): void {
+  /** The rights of who asks, `scope` among them. `forModules`: whether what is asked for may be had with a token for single modules. */
+  check(scope: Scope, authorization: string | undefined, forModules: boolean): Rights {
     const token = tokenOf(authorization);
-    if (token === undefined) {
-      if (this.#rules.anonymous.has(scope)) return;
-      throw new DocketError('UNAUTHORIZED', 'the request brings no token');
+    const rights = token === undefined ? this.#anonymous : this.#rightsOf(token);
+    if (!rights.scopes.includes(scope)) {
+      if (token === undefined) throw new DocketError('UNAUTHORIZED', 'the request brings no token');
+      throw new DocketError('FORBIDDEN', `the token does not have the scope "${scope}"`, { details: { scope } });
     }
-    // Both are hashed, so that how long it takes tells nothing of the token, not even its length.
-    if (!timingSafeEqual(digestOf(token), this.#digest)) throw new DocketError('UNAUTHORIZED', 'the token is not known here');
+    if (rights.modules !== undefined && !forModules)
+      throw new DocketError('FORBIDDEN', 'the token is for running single modules, and nothing else');
+    return rights;
+  }
+
+  #rightsOf(token: string): Rights {
+    const hash = hashOf(token);
+    // Hashes are compared, so that how long it takes tells nothing of the token, not even its length.
+    if (timingSafeEqual(hash, this.#digest)) return EVERYTHING;
+    const rights = this.#rules.rightsOf(hash);
+    if (rights === undefined) throw new DocketError('UNAUTHORIZED', 'the token is not known here, was revoked, or has expired');
+    return rights;
   }
 }
 
@@ -56,7 +87,7 @@ function tokenOf(authorization: string | undefined): string | undefined {
   return at < 0 ? undefined : pair.slice(at + 1);
 }
 
-function digestOf(token: string): Buffer {
+export function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 

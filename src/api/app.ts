@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import type { z } from 'zod';
 import { DocketError } from '../errors.ts';
-import type { Access } from './access.ts';
+import type { Access, Rights } from './access.ts';
 import { problemReply } from './problem.ts';
 import { asJson, limited, whole } from './request-body.ts';
 import type { ApiRequest, Reply, Route } from './route.ts';
@@ -16,20 +16,22 @@ const ALWAYS: Readonly<Record<string, string>> = {
   'x-clacks-overhead': 'GNU/Terry Pratchett',
 };
 
+const NOTHING: Rights = { scopes: [] };
+
 type Env = { readonly Bindings: Partial<HttpBindings> };
 
 /** Serves routes: checks who asks and what, and tells errors as problems. */
 export function createApp(routes: readonly Route[], access: Access): Hono<Env> {
   const app = new Hono<Env>();
-  const guard = (c: Context<Env>, route: Route | undefined): void => {
+  const guard = (c: Context<Env>, { scope, forModules = false }: Route): Rights => {
     access.checkOrigin(c.req.header('host'), c.req.header('origin'));
-    if (route?.scope !== undefined) access.check(route.scope, c.req.header('authorization'));
+    return scope === undefined ? NOTHING : access.check(scope, c.req.header('authorization'), forModules);
   };
   for (const route of routes) {
     app.on(route.method, route.path, async (c) => {
       try {
-        guard(c, route);
-        return toResponse(await route.handle(await read(c, route)), c.req.method);
+        const rights = guard(c, route);
+        return toResponse(await route.handle(await read(c, route, rights)), c.req.method);
       } catch (error) {
         return toResponse(problemReply(error), c.req.method);
       }
@@ -55,7 +57,7 @@ function methodsByPath(routes: readonly Route[]): Map<string, string> {
   return found;
 }
 
-async function read(c: Context<Env>, route: Route): Promise<ApiRequest> {
+async function read(c: Context<Env>, route: Route, rights: Rights): Promise<ApiRequest> {
   const header = (name: string): string | undefined => c.req.header(name);
   const source = (): AsyncIterable<Uint8Array> => c.env?.incoming ?? c.req.raw.body ?? nothing();
   const body = (limit: number | undefined): AsyncIterable<Uint8Array> => limited(source(), limit, header('content-length'));
@@ -64,6 +66,7 @@ async function read(c: Context<Env>, route: Route): Promise<ApiRequest> {
     query: checked(route.query, c.req.query(), 'query'),
     json: route.json === undefined ? undefined : checked(route.json, asJson(await whole(body(MOST_JSON))), 'body'),
     bytes: route.bytes === undefined ? nothing() : body(route.bytes.limit),
+    rights,
     header,
     signal: c.req.raw.signal,
   };

@@ -1,7 +1,5 @@
 import type { z } from 'zod';
-
-/** What a caller may do: look, run, change names and blobs, or everything. */
-export type Scope = 'read' | 'run' | 'write' | 'admin';
+import type { Rights, Scope } from './access.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -12,6 +10,8 @@ export interface ApiRequest<Params = unknown, Query = unknown, Json = unknown> {
   readonly json: Json;
   /** The body of a route that takes bytes. Throws `BODY_TOO_LARGE` on the way. */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Of who asks; nothing at a route without a scope. */
+  readonly rights: Rights;
   readonly header: (name: string) => string | undefined;
   /** Aborted when the caller goes away or the agent stops. */
   readonly signal: AbortSignal;
@@ -39,6 +39,8 @@ export interface Route {
   readonly tag: string;
   /** Undefined for what anybody may ask. */
   readonly scope?: Scope;
+  /** Whether a token for single modules will do. Default false. */
+  readonly forModules?: boolean;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly json?: z.ZodType;

@@ -2,8 +2,10 @@ import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { RunCounts, RunState } from '../ledger/change.ts';
 import type { ManifestRow } from '../ledger/manifests.ts';
+import type { ManifestLimits } from '../manifest/model.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import type { Store } from '../store/store.ts';
+import type { Rights } from './access.ts';
 
 /** What the API is a door to. All throw `DocketError`s. */
 export interface Services {
@@ -29,7 +31,15 @@ export interface ModuleService {
 
 export interface JobService {
   /** Runs a named module on what it reads from stdin. */
-  run(job: { readonly reference: string; readonly stdin: Ipld; readonly signal: AbortSignal }): Promise<JobEnd>;
+  run(job: {
+    readonly reference: string;
+    readonly stdin: Ipld;
+    /** What it may not exceed, whatever the manifest says. */
+    readonly limits: ManifestLimits;
+    readonly signal: AbortSignal;
+  }): Promise<JobEnd>;
+  /** Throws `FORBIDDEN` if these rights do not include running this module. */
+  checkRights(reference: string, rights: Rights): void;
   /** The newest first. */
   list(limit: number): readonly JobRow[];
 }

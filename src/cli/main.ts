@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   receipt: () => import('./commands/receipt.ts'),
   store: () => import('./commands/store.ts'),
   manifest: () => import('./commands/manifest.ts'),
+  token: () => import('./commands/token.ts'),
   agent: () => import('./commands/agent.ts'),
 };
 

@@ -59,6 +59,15 @@ export class Applier {
       case ROW.runDelete:
         this.#deleteRun(row[1] as string);
         return undefined;
+      case ROW.token:
+        this.#sql.token.run(...row.slice(1));
+        return undefined;
+      case ROW.submission:
+        this.#sql.submission.run(...row.slice(1));
+        return undefined;
+      case ROW.tokenDelete:
+        this.#sql.tokenDelete.run(row[1]!);
+        return undefined;
       case ROW.stat:
         this.#sql.stat.run(...row.slice(1));
         return undefined;
@@ -135,6 +144,7 @@ export class Applier {
   #deleteRun(run: string): void {
     const found = this.#sql.runFind.get(run) as unknown as [number] | undefined;
     if (found === undefined) return;
+    this.#sql.submissionDelete.run(run);
     this.#sql.runTasksDelete.run(found[0]);
     this.#sql.runDelete.run(found[0]);
     this.#run = undefined;
@@ -199,6 +209,10 @@ function prepare(db: DatabaseSync) {
       `UPDATE runs SET state = ?1, finished = iif(?2, ?3, finished), counts = coalesce(?4, counts), outputs = coalesce(?5, outputs)
        WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
+    token: write('INSERT INTO tokens (id, hash, rights, created, expires) VALUES (?, ?, ?, ?, ?)'),
+    tokenDelete: write('DELETE FROM tokens WHERE id = ?'),
+    submission: write('INSERT OR REPLACE INTO submissions (key, digest, run) VALUES (?, ?, ?)'),
+    submissionDelete: write('DELETE FROM submissions WHERE run = ?'),
     runTasksDelete: write('DELETE FROM run_tasks WHERE run = ?'),
     runDelete: write('DELETE FROM runs WHERE id = ?'),
     runTask: write(

@@ -95,6 +95,15 @@ export interface RunChange {
   readonly created: number;
 }
 
+/** The idempotency key a run was submitted with. */
+export interface SubmissionChange {
+  readonly kind: 'submission';
+  readonly key: string;
+  /** Of all that was submitted. */
+  readonly digest: string;
+  readonly run: string;
+}
+
 /** What became of a run; a key left out stays as it is. `running` takes it up again. */
 export interface RunUpdateChange {
   readonly kind: 'run-update';
@@ -112,6 +121,25 @@ export interface RunUpdateChange {
 export interface RunDeleteChange {
   readonly kind: 'run-delete';
   readonly run: string;
+}
+
+/** A token of less than every right. The token itself is not kept. */
+export interface TokenChange {
+  readonly kind: 'token';
+  readonly id: string;
+  /** SHA2-256 of the token. */
+  readonly hash: Uint8Array;
+  /** Anything JSON can hold. */
+  readonly rights: unknown;
+  /** Milliseconds since the epoch; null for one that does not expire. */
+  readonly created: number;
+  readonly expires: number | null;
+}
+
+/** One that is not there is no error. */
+export interface TokenDeleteChange {
+  readonly kind: 'token-delete';
+  readonly id: string;
 }
 
 export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
@@ -181,6 +209,9 @@ export type Change =
   | RunUpdateChange
   | RunTaskChange
   | RunDeleteChange
+  | SubmissionChange
+  | TokenChange
+  | TokenDeleteChange
   | ManifestChange
   | ManifestModuleChange
   | ManifestRemoveChange;
@@ -243,6 +274,15 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.outputs === undefined ? null : encode(change.outputs),
         change.from === undefined ? null : JSON.stringify(change.from),
       ]);
+      return;
+    case 'token':
+      add([ROW.token, change.id, change.hash, JSON.stringify(change.rights), change.created, change.expires]);
+      return;
+    case 'token-delete':
+      add([ROW.tokenDelete, change.id]);
+      return;
+    case 'submission':
+      add([ROW.submission, change.key, change.digest, change.run]);
       return;
     case 'run-delete':
       add([ROW.runDelete, change.run]);

@@ -12,6 +12,7 @@ import * as Results from './results.ts';
 import * as Runs from './runs.ts';
 import { openReading } from './schema.ts';
 import { SmallTable } from './small-table.ts';
+import * as Tokens from './tokens.ts';
 import { StatRows } from './stat-rows.ts';
 import { toDocketError } from './sqlite-error.ts';
 import { failureOf } from './sqlite-failure.ts';
@@ -164,13 +165,23 @@ export class Ledger implements AsyncDisposable {
     return Manifests.manifest(this.#reading, name, version);
   }
 
+  /** By the SHA2-256 of the token, also one that has expired. */
+  tokenOfHash(hash: Uint8Array): Tokens.TokenRow | undefined {
+    return Tokens.tokenOfHash(this.#reading, hash);
+  }
+
+  /** The oldest first. */
+  tokens(): Tokens.TokenRow[] {
+    return Tokens.tokens(this.#reading);
+  }
+
   run(id: string): Runs.RunRow | undefined {
     return Runs.run(this.#reading, id);
   }
 
-  /** The run that was submitted with this idempotency key. */
-  runOfKey(key: string): Runs.RunRow | undefined {
-    return Runs.runOfKey(this.#reading, key);
+  /** What was submitted with this idempotency key. */
+  submission(key: string): Runs.Submitted | undefined {
+    return Runs.submission(this.#reading, key);
   }
 
   /** Newest first. */

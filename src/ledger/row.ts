@@ -18,4 +18,7 @@ export const ROW = {
   manifestModule: 11,
   manifestRemove: 12,
   runDelete: 13,
+  token: 14,
+  tokenDelete: 15,
+  submission: 16,
 } as const;

@@ -66,10 +66,16 @@ export function run(reading: Reading, id: string): RunRow | undefined {
   return row && runRow(row);
 }
 
-/** The run that was submitted with this idempotency key. */
-export function runOfKey(reading: Reading, key: string): RunRow | undefined {
-  const row = reading.get(`${RUN} WHERE json_extract(options, '$.submission.key') = ?`, key) as RunColumns | undefined;
-  return row && runRow(row);
+export interface Submitted {
+  readonly run: string;
+  /** Of all that was submitted. */
+  readonly digest: string;
+}
+
+/** What was submitted with this idempotency key. */
+export function submission(reading: Reading, key: string): Submitted | undefined {
+  const row = reading.get('SELECT run, digest FROM submissions WHERE key = ?', key) as [string, string] | undefined;
+  return row && { run: row[0], digest: row[1] };
 }
 
 export interface RunFilter {

@@ -78,13 +78,17 @@ const STEPS: readonly string[] = [
   CREATE INDEX resolved_by_receipt ON resolved (receipt);
   CREATE INDEX resolved_by_label ON resolved (label);
   `,
-  // Named modules, of which there are few, so they need no places; and runs by the key they were submitted with.
+  // Named modules and tokens, of which there are few, so they need no places; and the keys that runs were submitted with.
   `
   CREATE TABLE manifests (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, shown TEXT NOT NULL, written TEXT NOT NULL, manifest BLOB NOT NULL, module BLOB, at INTEGER NOT NULL,
     removed INTEGER NOT NULL DEFAULT 0, UNIQUE (name, version)
   ) STRICT;
-  CREATE INDEX runs_by_key ON runs (json_extract(options, '$.submission.key')) WHERE json_extract(options, '$.submission.key') IS NOT NULL;
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, rights TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE submissions (key TEXT PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX submissions_by_run ON submissions (run);
   `,
 ];
 

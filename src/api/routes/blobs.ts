@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import * as Cid from '../../ipld/cid.ts';
 import { blobReply } from '../blob-replies.ts';
-import { json, route, type Route } from '../route.ts';
+import { json, type Reply, route, type Route } from '../route.ts';
 import { StoredCid } from '../schemas.ts';
 import type { Services } from '../services.ts';
 
 const Params = z.object({ cid: StoredCid });
 /** CIDs in one question. */
 const MOST = 10_000;
+
+const Stored = z.object({ cid: z.string(), size: z.number(), sri: z.string() });
+
+function stored({ cid, size }: { readonly cid: Cid.CID; readonly size: number }): Reply {
+  return json({ cid: cid.toString(), size, sri: Cid.toSri(cid) }, 201, { location: `/v1/blobs/${cid}` });
+}
 
 /** Blobs by CID. */
 export function blobRoutes({ store }: Services): Route[] {
@@ -34,11 +40,18 @@ export function blobRoutes({ store }: Services): Route[] {
       scope: 'write',
       params: Params,
       bytes: { mediaType: 'application/octet-stream' },
-      replies: { 201: { description: 'It is stored, durably.', schema: z.object({ cid: z.string(), size: z.number() }) } },
-      handle: async ({ params, bytes, signal }) => {
-        const { size } = await store.put(bytes, { expect: params.cid, signal });
-        return json({ cid: params.cid.toString(), size, sri: Cid.toSri(params.cid) }, 201);
-      },
+      replies: { 201: { description: 'It is stored, durably.', schema: Stored } },
+      handle: async ({ params: { cid }, bytes, signal }) => stored({ cid, size: (await store.put(bytes, { expect: cid, signal })).size }),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/blobs',
+      summary: 'Stores a blob whose CID is not known yet.',
+      tag: 'blobs',
+      scope: 'write',
+      bytes: { mediaType: 'application/octet-stream' },
+      replies: { 201: { description: 'It is stored, durably.', schema: Stored } },
+      handle: async ({ bytes, signal }) => stored(await store.put(bytes, { signal })),
     }),
     route({
       method: 'POST',

@@ -30,12 +30,14 @@ export function jobRoutes({ jobs, store }: Services): Route[] {
       summary: 'Runs a named module on the body. Exit status, run and receipt stand in the headers, or in the body if JSON is asked for.',
       tag: 'jobs',
       scope: 'run',
+      forModules: true,
       params: z.object({ name: ModuleReference }),
       bytes: { mediaType: 'application/octet-stream', limit: MOST_STDIN },
       replies: { 200: { description: 'Its stdout, or its stderr if its exit status is not 0.', mediaType: 'application/octet-stream' } },
-      handle: async ({ params, bytes, header, signal }) => {
+      handle: async ({ params, bytes, rights, header, signal }) => {
+        jobs.checkRights(params.name, rights);
         const stdin = await store.put(bytes, { signal });
-        const end = await jobs.run({ reference: params.name, stdin: stdin.cid, signal });
+        const end = await jobs.run({ reference: params.name, stdin: stdin.cid, limits: rights.limits ?? {}, signal });
         return await jobReply(store, end, header('accept')?.includes('application/json') === true);
       },
     }),

@@ -37,7 +37,8 @@ export function runRoutes({ runs }: Services): Route[] {
         201: { description: 'The run goes on.', schema: z.object({ run: z.string() }) },
         200: { description: 'It was submitted before with this key.', schema: z.object({ run: z.string() }) },
       },
-      handle: async ({ query, bytes, header }) => {
+      handle: async ({ query, bytes, rights, header }) => {
+        if (rights.limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
         const { slots, 'fail-fast': failFast, force, file, input } = query;
         const { run, isNew } = await runs.submit({
           text: asText(await whole(bytes)),

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, type AgentOptions } from '../../agent/agent.ts';
-import type { Scope } from '../../api/route.ts';
+import { type Scope, SCOPES } from '../../api/access.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { parseDuration } from '../../base/units.ts';
 import * as Home from '../../ledger/home.ts';
@@ -10,7 +10,6 @@ import type { Call, Command } from '../command.ts';
 import { suspendInOrder } from '../open-engine.ts';
 import { count, measured } from '../option-values.ts';
 
-const SCOPES = ['read', 'run', 'write', 'admin'] as const satisfies readonly Scope[];
 const DRAIN = 30_000;
 
 export const command: Command = {

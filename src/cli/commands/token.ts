@@ -1,0 +1,130 @@
+import type { Engine } from '../../agent/engine.ts';
+import * as Tokens from '../../agent/tokens.ts';
+import { type Scope, SCOPES } from '../../api/access.ts';
+import { didYouMean } from '../../base/suggest.ts';
+import { formatDuration, formatSize, parseDuration, parseSize } from '../../base/units.ts';
+import type { ManifestLimits } from '../../manifest/model.ts';
+import { nameKey } from '../../manifest/name.ts';
+import type { Call, Command } from '../command.ts';
+import { openEngine } from '../open-engine.ts';
+import { jsonLine, table } from '../present.ts';
+import { count, measured } from '../option-values.ts';
+
+const VERBS = ['create', 'ls', 'revoke'] as const;
+
+export const command: Command = {
+  summary: 'Make tokens that let others do less than everything at an agent.',
+  usage: 'create [OPTIONS] | ls | revoke ID',
+  words: [1, 2],
+  options: {
+    scope: { type: 'value', value: 'SCOPES', help: 'create: read, run, write, admin, joined by commas (default: run)' },
+    module: { type: 'value', value: 'NAME', many: true, help: 'create: let it run this module, and do nothing else' },
+    memory: { type: 'value', value: 'SIZE', help: 'create: what no job of it may exceed' },
+    time: { type: 'value', value: 'DURATION', help: 'create: what no job of it may exceed' },
+    output: { type: 'value', value: 'SIZE', help: 'create: what no job of it may exceed' },
+    'open-files': { type: 'value', value: 'N', help: 'create: what no job of it may exceed' },
+    expires: { type: 'value', value: 'DURATION', help: 'create: how long it is good for, as 7d (default: until it is revoked)' },
+  },
+  help: `
+create     print a new token, which is shown this once
+ls         what tokens there are
+revoke ID  no request with it is answered from now on
+
+read is looking at runs, receipts, manifests and blobs; run is running jobs and workflows and cancelling them; write is storing blobs, naming modules and
+deleting runs; admin is everything else. The token in the home's file \`token\` has all of them.
+
+Example:
+  docket token create --module org.example.loudify --time 5s --memory 64MiB --expires 30d`,
+  async run(call) {
+    const [verb, word] = call.words;
+    if (!VERBS.some((known) => known === verb)) throw call.usage(`takes ${VERBS.join(', ')}, not "${verb}"${didYouMean(verb!, VERBS)}`);
+    if ((verb === 'revoke') !== (word !== undefined))
+      throw call.usage(verb === 'revoke' ? 'revoke takes the ID of a token' : `${verb} takes no "${word}"`);
+    const rights = parseRights(call);
+    const lifetime = measured(call, 'expires', parseDuration, '7d');
+    if (verb !== 'create' && (lifetime !== undefined || Object.keys(command.options).some((name) => call.values(name).length > 0)))
+      throw call.usage(`options go with create, not with ${verb}`);
+    await using engine = await openEngine(call, { lookOnly: verb === 'ls' });
+    if (verb === 'create') return await create(call, engine, rights, lifetime);
+    return verb === 'ls' ? ls(call, engine) : await revoke(call, engine, word!);
+  },
+};
+
+async function create(
+  call: Call,
+  engine: Engine,
+  rights: Parameters<typeof Tokens.create>[1],
+  lifetime: number | undefined,
+): Promise<number> {
+  const made = await Tokens.create(engine, rights, lifetime);
+  const { stdout, stderr } = call.streams;
+  if (call.flag('json')) stdout.write(jsonLine({ ...document(made), token: made.token }));
+  else {
+    stdout.write(`${made.token}\n`);
+    stderr.write(`it is not shown again; \`docket token revoke ${made.id}\` takes it back\n`);
+  }
+  return 0;
+}
+
+function ls(call: Call, engine: Engine): number {
+  const tokens = Tokens.list(engine);
+  const { stdout, stderr } = call.streams;
+  if (call.flag('json')) stdout.write(jsonLine({ tokens: tokens.map(document) }));
+  else if (tokens.length === 0) stderr.write('no tokens but the one in the file `token` of the home\n');
+  else {
+    const rows = tokens.map(({ id, rights, expires }) => [
+      id,
+      rights.scopes.join(','),
+      rights.modules?.join(', ') ?? '',
+      limitsText(rights.limits ?? {}),
+      expires === null ? 'never' : `${new Date(expires).toISOString()}${expires <= engine.clock.now() ? ' (over)' : ''}`,
+    ]);
+    stdout.write(table([['ID', 'SCOPES', 'MODULES', 'LIMITS', 'EXPIRES'], ...rows]));
+  }
+  return 0;
+}
+
+async function revoke(call: Call, engine: Engine, id: string): Promise<number> {
+  await Tokens.revoke(engine, id);
+  call.streams.stdout.write(call.flag('json') ? jsonLine({ id, revoked: true }) : `token ${id} is revoked\n`);
+  return 0;
+}
+
+function parseRights(call: Call): Parameters<typeof Tokens.create>[1] {
+  const names = call.value('scope')?.split(',') ?? ['run'];
+  const unknown = names.find((name) => !SCOPES.some((known) => known === name));
+  if (unknown !== undefined)
+    throw call.usage(`there is no scope "${unknown}"${didYouMean(unknown, SCOPES)}`, `There are: ${SCOPES.join(', ')}.`);
+  const modules = call.values('module').map(nameKey);
+  if (modules.length > 0 && names.join(',') !== 'run') throw call.usage('a token for single modules has the scope run and no other');
+  const limits = parseLimits(call);
+  return {
+    scopes: [...new Set(names)] as Scope[],
+    ...(modules.length === 0 ? {} : { modules }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
+  };
+}
+
+function parseLimits(call: Call): ManifestLimits {
+  const limits = {
+    memory: measured(call, 'memory', parseSize, '64MiB'),
+    time: measured(call, 'time', parseDuration, '10s'),
+    output: measured(call, 'output', parseSize, '16MiB'),
+    openFiles: count(call, 'open-files'),
+  };
+  return Object.fromEntries(Object.entries(limits).filter(([, amount]) => amount !== undefined));
+}
+
+function limitsText({ memory, time, output, openFiles }: ManifestLimits): string {
+  const parts = [
+    memory === undefined ? undefined : `memory ${formatSize(memory)}`,
+    time === undefined ? undefined : `time ${formatDuration(time)}`,
+    output === undefined ? undefined : `output ${formatSize(output)}`,
+    openFiles === undefined ? undefined : `${openFiles} files`,
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
+}
+
+function document({ id, rights, created, expires }: Tokens.TokenView): Record<string, unknown> {
+  return { id, ...rights, created: new Date(created).toISOString(), expires: expires === null ? null : new Date(expires).toISOString() };
+}
