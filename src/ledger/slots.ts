@@ -34,6 +34,14 @@ export interface HeldSlot {
   release(): void;
 }
 
+/** A lock, and whether what it stands in for is there again. */
+interface Held {
+  readonly path: string;
+  readonly lock: Lock;
+  readonly index: number;
+  readonly isOver: () => boolean;
+}
+
 /** One command's part in the slots of a home. */
 export class Slots {
   readonly #folder: string;
@@ -128,11 +136,27 @@ export class Slots {
     const lock = Lock.tryAcquire(path, { patience: 0 });
     if (lock === undefined) return;
     this.#held.set(path, lock);
-    this.#waiting.shift()!.resolve({ index, isWanted: () => isOver() || this.othersWait(), release: () => this.#release(path, lock) });
+    this.#give({ path, lock, index, isOver });
   }
 
-  #release(path: string, lock: Lock): void {
-    if (this.#held.get(path) !== lock) return;
+  #give(held: Held): void {
+    const { index, isOver } = held;
+    let isReleased = false;
+    const release = (): void => {
+      if (!isReleased) this.#release(held);
+      isReleased = true;
+    };
+    this.#waiting.shift()!.resolve({ index, isWanted: () => isOver() || this.othersWait(), release });
+  }
+
+  #release(held: Held): void {
+    const { path, lock, isOver } = held;
+    // Within this process it goes from hand to hand; whoever else waits looks for it now and then only, and would wait long.
+    if (this.#waiting.length > 0 && !isOver() && !this.othersWait()) {
+      this.#give(held);
+      this.#settle();
+      return;
+    }
     this.#held.delete(path);
     // The file of a slot stays for the next; of stand-ins nothing is to be left.
     if (path.endsWith(STAND_IN)) lock.remove();
