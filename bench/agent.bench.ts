@@ -10,16 +10,11 @@ import { pipeline } from 'node:stream/promises';
 import { ROOT } from '../scripts/run-command.ts';
 import { printRow } from './print-row.ts';
 
-/** An agent under load from another process (`wrk`, Debian's package). Peers: bare hono on the same server; `dd conv=fsync`, and reading through a SHA2-256. */
+/** An agent under load from another process. Peers: bare hono on the same server; `dd conv=fsync`, and reading through a SHA2-256. */
 
 const SECONDS = 4;
 const CONNECTIONS = 32;
 const MIB = 1024;
-
-if (spawnSync('wrk', ['-v']).error !== undefined) {
-  console.log('  skipped: there is no wrk (apt-get install wrk)');
-  process.exit();
-}
 
 const scratch = mkdtempSync(join(tmpdir(), 'docket-bench-'));
 const home = join(scratch, 'home');
@@ -31,13 +26,20 @@ async function firstLine(child: ChildProcess, stream: 'stdout' | 'stderr'): Prom
   return value as string;
 }
 
-/** Requests a second. */
-function load(url: string, script = ''): number {
-  const file = join(scratch, 'load.lua');
-  writeFileSync(file, script);
-  const { stdout } = spawnSync('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, '-s', file, url], { encoding: 'utf8' });
-  if (/Non-2xx/.test(stdout)) throw new Error(stdout);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)![1]);
+interface Load {
+  readonly method?: string;
+  readonly authorization?: string;
+  readonly body?: string;
+}
+
+/** Requests answered a second. */
+function load(url: string, { method = 'GET', authorization = 'none', body = '' }: Load = {}): number {
+  const program = join(ROOT, 'bench/load-process.ts');
+  const args = [program, url, method, authorization, body, String(CONNECTIONS), String(SECONDS)];
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const { rate, failed } = JSON.parse(stdout) as { rate: number; failed: number };
+  if (failed > 0) throw new Error(`${failed} requests to ${url} failed`);
+  return rate;
 }
 
 /** Peak and present resident bytes of a process. */
@@ -58,28 +60,23 @@ try {
   const bareUrl = await firstLine(bare, 'stdout');
   const { url } = JSON.parse(await firstLine(agent, 'stderr')) as { url: string };
   const token = readFileSync(join(home, 'token'), 'utf8').trim();
-  const auth = `wrk.headers["Authorization"] = "Bearer ${token}"\n`;
-  const headers = { authorization: `Bearer ${token}` };
+  const authorization = `Bearer ${token}`;
+  const headers = { authorization };
 
   load(`${bareUrl}/monitor/ping`);
   const floor = load(`${bareUrl}/monitor/ping`);
   printRow({ what: 'GET /monitor/ping', value: load(`${url}/monitor/ping`), unit: 'requests/s', floor, target: 25_000 });
 
   const small = await (await fetch(`${url}/v1/storage/data`, { method: 'POST', headers, body: 'x'.repeat(10_000) })).text();
-  printRow({
-    what: 'HEAD of a blob',
-    value: load(`${url}/v1/storage/data/${small}`, `${auth}wrk.method = "HEAD"`),
-    unit: 'requests/s',
-    floor,
-    target: 15_000,
-  });
+  const head = load(`${url}/v1/storage/data/${small}`, { method: 'HEAD', authorization });
+  printRow({ what: 'HEAD of a blob', value: head, unit: 'requests/s', floor, target: 15_000 });
 
   const job = `${url}/v1/jobs/org.example.noop/run`;
-  const post = `${auth}wrk.method = "POST"\nwrk.body = "the same"`;
   await (await fetch(job, { method: 'POST', headers, body: 'the same' })).arrayBuffer();
-  printRow({ what: 'job that is found', value: load(job, post), unit: 'requests/s', floor, target: 2_000 });
-  const fresh = `${auth}local n = 0\nrequest = function() n = n + 1; return wrk.format("POST", nil, nil, "job " .. n .. os.time()) end`;
-  printRow({ what: 'job that runs', value: load(job, fresh), unit: 'requests/s', floor, target: 800 });
+  const found = load(job, { method: 'POST', authorization, body: 'the same' });
+  printRow({ what: 'job that is found', value: found, unit: 'requests/s', floor, target: 2_000 });
+  const ran = load(job, { method: 'POST', authorization, body: 'job {n}' });
+  printRow({ what: 'job that runs', value: ran, unit: 'requests/s', floor, target: 800 });
 
   const file = join(scratch, 'file');
   const fd = openSync(file, 'w');

@@ -180,7 +180,7 @@ export const ERROR_CODES = {
   },
   REQUEST_INVALID: {
     summary: 'A request breaks a rule of the API.',
-    next: 'The description of the API at /docs says what it takes.',
+    next: 'The description of the API at /openapi.json says what it takes.',
     http: 400,
   },
   UNAUTHORIZED: {
@@ -193,7 +193,7 @@ export const ERROR_CODES = {
     next: 'Use a token with the scope named.',
     http: 403,
   },
-  ROUTE_UNKNOWN: { summary: 'There is nothing at this path.', next: 'See the description of the API at /docs.', http: 404 },
+  ROUTE_UNKNOWN: { summary: 'There is nothing at this path.', next: 'See the description of the API at /openapi.json.', http: 404 },
   METHOD_UNKNOWN: {
     summary: 'What is at this path does not know the method.',
     next: 'The reply names those it knows under `allow`.',

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { Key } from '../ipld/identity.ts';
+import { Claims } from '../ledger/claims.ts';
 import * as Home from '../ledger/home.ts';
 import { loadOrCreateIdentity } from '../ledger/identity-file.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -9,6 +10,7 @@ import { BlobReader } from '../store/blob-reader.ts';
 import { DiskStore } from '../store/disk-store.ts';
 import { SplitStore } from '../store/split-store.ts';
 import { recover } from './recover.ts';
+import { SharedClaims } from './shared-claims.ts';
 import { HomeSlots } from './slot-source.ts';
 
 export interface EngineOptions {
@@ -33,13 +35,15 @@ export class Engine implements AsyncDisposable {
   /** Large blobs only; its folders are synced before receipts that rest on them. */
   readonly disk: DiskStore;
   readonly slots: HomeSlots;
+  /** Who does which work at the moment. */
+  readonly claims: SharedClaims;
   readonly slotCount: number;
   readonly clock: Clock;
   readonly #key: Key | undefined;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<Engine, 'paths' | 'ledger' | 'store' | 'disk' | 'slots' | 'slotCount' | 'clock'>,
+    parts: Pick<Engine, 'paths' | 'ledger' | 'store' | 'disk' | 'slots' | 'claims' | 'slotCount' | 'clock'>,
     key: Key | undefined,
     stack: AsyncDisposableStack,
   ) {
@@ -50,6 +54,7 @@ export class Engine implements AsyncDisposable {
     this.store = parts.store;
     this.disk = parts.disk;
     this.slots = parts.slots;
+    this.claims = parts.claims;
     this.slotCount = parts.slotCount;
     this.clock = parts.clock;
     this.#stack = stack;
@@ -88,7 +93,8 @@ export class Engine implements AsyncDisposable {
         onGone: () => disk.sweep(),
       }),
     );
-    const engine = new Engine({ paths, ledger, store, disk, slots, slotCount, clock }, key, stack.move());
+    const claims = stack.use(new SharedClaims(() => new Claims(paths.locks)));
+    const engine = new Engine({ paths, ledger, store, disk, slots, claims, slotCount, clock }, key, stack.move());
     if (!isReadOnly) await recover(engine);
     return engine;
   }

@@ -9,6 +9,7 @@ import { DEFAULT_LIMITS } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
 import { execPlan } from './exec-plan.ts';
+import { findJob } from './find-job.ts';
 import * as Modules from './named-modules.ts';
 import { readReceipt } from './read-receipt.ts';
 import { runPlan } from './run-plan.ts';
@@ -42,6 +43,8 @@ export async function runJob(engine: Engine, { reference, stdin, policy, limits:
     grants,
     limits: bounded(limits, most),
   });
+  const known = await findJob(engine, plan);
+  if (known !== undefined) return known;
   const { run } = await runPlan(engine, plan, { signal });
   const row = engine.ledger.runTask(run, 0);
   const receipt = row?.receipt ?? undefined;

@@ -1,25 +1,21 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { ulid } from 'ulid';
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
-import { Claims } from '../ledger/claims.ts';
 import { Flight } from '../ledger/flight.ts';
 import { Lock } from '../ledger/locks.ts';
 import { isSuspended } from '../ledger/suspended.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
-import { BlobView, hexOf } from '../scheduler/blob-view.ts';
 import { Coordinator } from '../scheduler/coordinator.ts';
 import type { RunEvent, RunSummary } from '../scheduler/events.ts';
 import { signAll } from '../scheduler/filed.ts';
-import { contentPath } from '../store/paths.ts';
 import type { Plan } from '../workflow/model.ts';
 import { encodePlan } from '../workflow/stored-plan.ts';
+import { blobsHere } from './blobs-of.ts';
 import { CommitLine } from './commit-line.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
+import { newRunId } from './run-id.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions {
@@ -43,15 +39,12 @@ export interface FinishedRun extends RunSummary {
   readonly seconds: number;
 }
 
-/** For ULIDs, which by themselves would load WebCrypto for these 16 bytes. */
-const randomFraction = (): number => randomBytes(1)[0]! / 256;
-
 /** How often a run asks whether somebody cancelled it, in ms. */
 const CANCEL_POLL = 250;
 
 /** Runs a plan as a new run of this home. */
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
-  const run = ulid(engine.clock.now(), randomFraction);
+  const run = newRunId(engine);
   const stored = await engine.store.put(encodePlan(plan));
   const { slots, force, failFast, byAgent, submission } = options;
   const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true, ...(byAgent === true ? { agent: true } : {}) };
@@ -125,7 +118,7 @@ interface Drive {
 async function drive(engine: Engine, { run, plan, options, lock, earlier, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const began = clock.monotonic();
-  using claims = new Claims(engine.paths.locks);
+  using claims = engine.claims.forRun();
   const flight = Flight.open(engine.paths.flight(run));
   const cancelled = new AbortController();
   const signal = options.signal === undefined ? cancelled.signal : AbortSignal.any([options.signal, cancelled.signal]);
@@ -145,7 +138,7 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
       plan,
       memo: ledger,
       commit: (changes, written) => line.commit(changes, written),
-      blobs: blobView(engine),
+      blobs: blobsHere(engine),
       issuer: engine.key.did,
       slots: { acquire: (stop) => known.then(() => engine.slots.acquire(stop)) },
       claims,
@@ -203,15 +196,6 @@ function pollCancel(
 
 function endIn(earlier: Earlier | undefined): 'ok' | 'failed' | undefined {
   return earlier?.state === 'ok' || earlier?.state === 'failed' ? earlier.state : undefined;
-}
-
-function blobView(engine: Engine): BlobView {
-  const reader = engine.reader();
-  return new BlobView({
-    small: (digest) => engine.ledger.small.get(digest),
-    has: (cid) => engine.ledger.small.get(hexOf(cid)) !== undefined || existsSync(contentPath(engine.paths.store, hexOf(cid))),
-    read: (cid) => reader.readAll(cid),
-  });
 }
 
 function forcedBy(plan: Plan, force: RunOptions['force']): (task: number) => boolean {

@@ -1,4 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
 import type { z } from 'zod';
 import { DocketError } from '../errors.ts';
@@ -6,46 +7,50 @@ import type { Access, Rights } from './access.ts';
 import { problemReply } from './problem.ts';
 import { asJson, limited, whole } from './request-body.ts';
 import type { ApiRequest, Reply, Route } from './route.ts';
+import { hangUp, send } from './send.ts';
 
 /** Bytes of a JSON body. */
 const MOST_JSON = 64 * 2 ** 20;
 
-/** On every reply: blobs are whatever somebody stored, and no browser may take one for a page of ours. */
-const ALWAYS: Readonly<Record<string, string>> = {
-  'x-content-type-options': 'nosniff',
-  'x-clacks-overhead': 'GNU/Terry Pratchett',
-};
-
 const NOTHING: Rights = { scopes: [] };
 
-type Env = { readonly Bindings: Partial<HttpBindings> };
+type Env = { readonly Bindings: HttpBindings };
 
 /** Serves routes: checks who asks and what, and tells errors as problems. */
 export function createApp(routes: readonly Route[], access: Access): Hono<Env> {
   const app = new Hono<Env>();
-  const guard = (c: Context<Env>, { scope, forModules = false }: Route): Rights => {
-    access.checkOrigin(c.req.header('host'), c.req.header('origin'));
-    return scope === undefined ? NOTHING : access.check(scope, c.req.header('authorization'), forModules);
+  const answer = async ({ env: { incoming, outgoing } }: Context<Env>, reply: () => Promise<Reply> | Reply): Promise<Response> => {
+    let made: Reply;
+    try {
+      access.checkOrigin(incoming.headers.host, incoming.headers.origin);
+      made = await reply();
+    } catch (error) {
+      made = problemReply(error);
+    }
+    await send(incoming, outgoing, made);
+    return RESPONSE_ALREADY_SENT;
   };
   for (const route of routes) {
-    app.on(route.method, route.path, async (c) => {
-      try {
-        const rights = guard(c, route);
-        return toResponse(await route.handle(await read(c, route, rights)), c.req.method);
-      } catch (error) {
-        return toResponse(problemReply(error), c.req.method);
-      }
-    });
+    const { scope, forModules = false } = route;
+    app.on(route.method, route.path, (c) =>
+      answer(c, async () => {
+        const rights = scope === undefined ? NOTHING : access.check(scope, c.env.incoming.headers.authorization, forModules);
+        return await route.handle(await read(c, route, rights));
+      }),
+    );
   }
-  for (const [path, methods] of methodsByPath(routes))
-    app.all(path, () => refuse(new DocketError('METHOD_UNKNOWN', `there is ${methods} here`, { details: { allow: methods } })));
-  app.notFound((c) => refuse(new DocketError('ROUTE_UNKNOWN', `there is nothing at ${c.req.path}`)));
-  app.onError((error) => refuse(error));
+  for (const [path, methods] of methodsByPath(routes)) {
+    const unknown = (): never => {
+      throw new DocketError('METHOD_UNKNOWN', `there is ${methods} here`, { details: { allow: methods } });
+    };
+    app.all(path, (c) => answer(c, unknown));
+  }
+  app.notFound((c) =>
+    answer(c, () => {
+      throw new DocketError('ROUTE_UNKNOWN', `there is nothing at ${c.req.path}`);
+    }),
+  );
   return app;
-}
-
-function refuse(error: unknown): Response {
-  return toResponse(problemReply(error), 'GET');
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string> {
@@ -58,17 +63,20 @@ function methodsByPath(routes: readonly Route[]): Map<string, string> {
 }
 
 async function read(c: Context<Env>, route: Route, rights: Rights): Promise<ApiRequest> {
-  const header = (name: string): string | undefined => c.req.header(name);
-  const source = (): AsyncIterable<Uint8Array> => c.env?.incoming ?? c.req.raw.body ?? nothing();
-  const body = (limit: number | undefined): AsyncIterable<Uint8Array> => limited(source(), limit, header('content-length'));
+  const { incoming, outgoing } = c.env;
+  const body = (limit: number | undefined): AsyncIterable<Uint8Array> => limited(incoming, limit, incoming.headers['content-length']);
+  let signal: AbortSignal | undefined;
   return {
     params: checked(route.params, pathParams(c, route), 'path'),
-    query: checked(route.query, c.req.query(), 'query'),
+    query: route.query === undefined ? undefined : checked(route.query, c.req.query(), 'query'),
     json: route.json === undefined ? undefined : checked(route.json, asJson(await whole(body(MOST_JSON))), 'body'),
     bytes: route.bytes === undefined ? nothing() : body(route.bytes.limit),
     rights,
-    header,
-    signal: c.req.raw.signal,
+    header: (name) => incoming.headers[name] as string | undefined,
+    // Most requests are over before anybody could go away.
+    get signal() {
+      return (signal ??= hangUp(outgoing));
+    },
   };
 }
 
@@ -90,14 +98,6 @@ function checked(schema: z.ZodType | undefined, value: unknown, where: string): 
   throw new DocketError('REQUEST_INVALID', `the ${where} is wrong${first?.at ? ` at ${first.at}` : ''}: ${first?.message ?? ''}`, {
     details: { problems },
   });
-}
-
-function toResponse({ status, headers = {}, body }: Reply, method: string): Response {
-  const all = { ...ALWAYS, ...headers };
-  if (body === undefined || method === 'HEAD') return new Response(null, { status, headers: all });
-  if (typeof body === 'function')
-    return new Response(ReadableStream.from(body()) as ReadableStream<Uint8Array<ArrayBuffer>>, { status, headers: all });
-  return new Response(body as string | Uint8Array<ArrayBuffer>, { status, headers: all });
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

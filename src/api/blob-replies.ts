@@ -11,7 +11,8 @@ const FOR_EVER = 'private, max-age=31536000, immutable';
  * A blob, or the part of it that is asked for. Where its bytes turn out damaged that is told instead, since they are verified before the first is sent. Throws
  * `BLOB_MISSING`, `BLOB_DAMAGED`, `RANGE_INVALID`.
  */
-export async function blobReply(store: Store, cid: Cid.CID, { header, signal }: ApiRequest): Promise<Reply> {
+export async function blobReply(store: Store, cid: Cid.CID, request: ApiRequest): Promise<Reply> {
+  const { header } = request;
   const found = await store.stat(cid);
   if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
   const etag = `"${cid}"`;
@@ -26,7 +27,7 @@ export async function blobReply(store: Store, cid: Cid.CID, { header, signal }: 
   if (matches(header('if-none-match'), etag)) return { status: 304, headers };
   const range = header('if-range') === undefined || header('if-range') === etag ? parseRange(header('range'), found.size) : undefined;
   const { start, end } = range ?? { start: 0, end: found.size };
-  const open = (): AsyncIterable<Uint8Array> => store.get(cid, { start, end, signal });
+  const open = (): AsyncIterable<Uint8Array> => store.get(cid, { start, end, signal: request.signal });
   return {
     status: range === undefined ? 200 : 206,
     headers: {

@@ -12,6 +12,7 @@ export interface ApiRequest<Params = unknown, Query = unknown, Json = unknown> {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** Of who asks; nothing at a route without a scope. */
   readonly rights: Rights;
+  /** By its name in lower case. */
   readonly header: (name: string) => string | undefined;
   /** Aborted when the caller goes away or the agent stops. */
   readonly signal: AbortSignal;
