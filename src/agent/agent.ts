@@ -38,6 +38,8 @@ export interface AgentOptions {
   readonly anonymous?: readonly Scope[];
   /** What modules may be given if they ask. Default nothing. */
   readonly policy?: readonly Permission[];
+  /** How long a request may stand still in the middle, in ms; default 30 s. */
+  readonly bodyIdle?: number;
   /** Names it is called by beside its address. */
   readonly names?: readonly string[];
 }
@@ -81,7 +83,7 @@ export class Agent implements AsyncDisposable {
 
   /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [] } = options;
+    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [], bodyIdle } = options;
     refuseOpenDoor(host);
     await using stack = new AsyncDisposableStack();
     const engine = stack.use(await Engine.open({ home, ...(slots === undefined ? {} : { slots }) }));
@@ -91,10 +93,8 @@ export class Agent implements AsyncDisposable {
     const token = loadOrCreateToken(join(engine.paths.home, 'token'));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
     const active = stack.use(new ActiveRuns(engine, policy));
-    const app = createApp(
-      routesOf(servicesOf(engine, { policy, active })),
-      new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts }),
-    );
+    const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
+    const app = createApp(routesOf(servicesOf(engine, { policy, active })), access, bodyIdle === undefined ? {} : { bodyIdle });
     const underWay = new Set<Promise<void>>();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(

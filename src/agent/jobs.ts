@@ -3,7 +3,7 @@ import type { JobEnd } from '../api/services.ts';
 import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits, Permission } from '../manifest/model.ts';
-import { covers, permissionText } from '../manifest/permission.ts';
+import { covers } from '../manifest/permission.ts';
 import { parseReference } from '../manifest/reference.ts';
 import { DEFAULT_LIMITS } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts';
 import { execPlan } from './exec-plan.ts';
 import { findJob } from './find-job.ts';
 import * as Modules from './named-modules.ts';
+import { requireGranted } from './permissions.ts';
 import { readReceipt } from './read-receipt.ts';
 import { runPlan } from './run-plan.ts';
 
@@ -30,7 +31,11 @@ export async function runJob(engine: Engine, { reference, stdin, policy, limits:
   const { manifest } = await Modules.read(engine, found);
   const { permissions, args, env, limits } = manifest;
   const name = `${found.shown}@${found.version}`;
-  for (const permission of permissions) checkPermission(name, permission, policy);
+  const isGranted = (permission: Permission): boolean => policy.some((granted) => covers(granted, permission));
+  requireGranted(name, permissions, {
+    isGranted,
+    advice: (permission) => `Start the agent with --allow ${permission} if you trust the module.`,
+  });
   const grants = GRANTS.filter((grant) => permissions.some(({ kind }) => kind === grant));
   const plan = execPlan({
     name,
@@ -65,18 +70,4 @@ function bounded(limits: ManifestLimits, most: ManifestLimits): ManifestLimits {
 export function checkRights(reference: string, { modules }: Rights): void {
   if (modules === undefined || modules.includes(parseReference(reference).key)) return;
   throw new DocketError('FORBIDDEN', `the token is not for the module ${reference}`);
-}
-
-function checkPermission(name: string, asked: Permission, policy: readonly Permission[]): void {
-  const text = permissionText(asked);
-  const isKnown = GRANTS.some((grant) => grant === asked.kind);
-  if (isKnown && policy.some((granted) => covers(granted, asked))) return;
-  throw new DocketError(
-    'PERMISSION_DENIED',
-    `${name} asks for ${text}, which ${isKnown ? 'this agent does not give' : 'Docket gives nobody yet'}`,
-    {
-      next: isKnown ? `Start the agent with --allow ${text} if you trust the module.` : 'It cannot be run.',
-      details: { permission: text },
-    },
-  );
 }

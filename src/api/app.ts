@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { DocketError } from '../errors.ts';
 import type { Access, Rights } from './access.ts';
 import { problemReply } from './problem.ts';
-import { asJson, limited, whole } from './request-body.ts';
+import { asJson, awake, BODY_IDLE, limited, whole } from './request-body.ts';
 import type { ApiRequest, Reply, Route } from './route.ts';
 import { hangUp, send } from './send.ts';
 
@@ -16,8 +16,13 @@ const NOTHING: Rights = { scopes: [] };
 
 type Env = { readonly Bindings: HttpBindings };
 
+interface AppOptions {
+  /** How long a body may stand still, in ms; default 30 s. */
+  readonly bodyIdle?: number;
+}
+
 /** Serves routes: checks who asks and what, and tells errors as problems. */
-export function createApp(routes: readonly Route[], access: Access): Hono<Env> {
+export function createApp(routes: readonly Route[], access: Access, { bodyIdle = BODY_IDLE }: AppOptions = {}): Hono<Env> {
   const app = new Hono<Env>();
   const answer = async ({ env: { incoming, outgoing } }: Context<Env>, reply: () => Promise<Reply> | Reply): Promise<Response> => {
     let made: Reply;
@@ -35,7 +40,7 @@ export function createApp(routes: readonly Route[], access: Access): Hono<Env> {
     app.on(route.method, route.path, (c) =>
       answer(c, async () => {
         const rights = scope === undefined ? NOTHING : access.check(scope, c.env.incoming.headers.authorization, forModules);
-        return await route.handle(await read(c, route, rights));
+        return await route.handle(await read(c, route, { rights, bodyIdle }));
       }),
     );
   }
@@ -62,9 +67,14 @@ function methodsByPath(routes: readonly Route[]): Map<string, string> {
   return found;
 }
 
-async function read(c: Context<Env>, route: Route, rights: Rights): Promise<ApiRequest> {
+async function read(
+  c: Context<Env>,
+  route: Route,
+  { rights, bodyIdle }: { readonly rights: Rights; readonly bodyIdle: number },
+): Promise<ApiRequest> {
   const { incoming, outgoing } = c.env;
-  const body = (limit: number | undefined): AsyncIterable<Uint8Array> => limited(incoming, limit, incoming.headers['content-length']);
+  const body = (limit: number | undefined): AsyncIterable<Uint8Array> =>
+    limited(awake(incoming, bodyIdle), limit, incoming.headers['content-length']);
   let signal: AbortSignal | undefined;
   return {
     params: checked(route.params, pathParams(c, route), 'path'),

@@ -1,4 +1,18 @@
+import type { IncomingMessage } from 'node:http';
 import { DocketError } from '../errors.ts';
+
+/** Who sends a body and then falls silent is waited for no longer than this, in ms. */
+export const BODY_IDLE = 30_000;
+
+/** The bytes a caller sends; one that falls silent in the middle is cut off. */
+export async function* awake(request: IncomingMessage, idle: number): AsyncGenerator<Uint8Array> {
+  request.setTimeout(idle, () => request.destroy());
+  try {
+    yield* request;
+  } finally {
+    request.setTimeout(0);
+  }
+}
 
 /** The bytes of a body, no more than `limit`. Throws `BODY_TOO_LARGE`, at once if the sender says how many will come. */
 export function limited(

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { DocketError } from '../errors.ts';
 import type { Reply } from './route.ts';
 
 /** On every reply: blobs are whatever somebody stored, and no browser may take one for a page of ours. */
@@ -43,8 +44,10 @@ function hasBody({ headers }: IncomingMessage): boolean {
 /** Aborts when the caller goes away before it has its reply. */
 export function hangUp(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort(new Error('the caller went away'));
-  });
+  const closed = (): void => {
+    if (!response.writableFinished) gone.abort(new DocketError('CANCELLED', 'the caller went away'));
+  };
+  if (response.closed) closed();
+  else response.once('close', closed);
   return gone.signal;
 }

@@ -2,15 +2,14 @@ import { basename } from 'node:path';
 import type { Engine } from '../agent/engine.ts';
 import type { Execution } from '../agent/exec-plan.ts';
 import { checkModule } from '../agent/module-check.ts';
+import { requireGranted } from '../agent/permissions.ts';
 import { statIndexOf } from '../agent/stat-index.ts';
-import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { Reference } from '../manifest/reference.ts';
 import { importFile, importFolder, type ImportOptions } from '../store/import.ts';
 import { inputFailure } from '../store/input-file.ts';
-import { GRANTS } from '../workflow/policy.ts';
 import type { Call } from './command.ts';
 import type { ExecCall } from './exec-call.ts';
 import { isStream, openStream } from './open-stream.ts';
@@ -46,7 +45,8 @@ async function ofName(call: Call, engine: Engine, { env, grants, limits }: ExecC
   const found = find(engine, reference);
   const { manifest } = await read(engine, found);
   const name = `${found.shown}@${found.version}`;
-  checkPermissions(name, manifest.permissions, grants);
+  const isGranted = ({ kind }: Permission): boolean => grants.includes(kind);
+  requireGranted(name, manifest.permissions, { isGranted, advice: (permission) => `If you trust it: --grant ${permission}` });
   return {
     name,
     module: found.module,
@@ -55,22 +55,6 @@ async function ofName(call: Call, engine: Engine, { env, grants, limits }: ExecC
     grants,
     limits: { ...manifest.limits, ...limits },
   };
-}
-
-/** Throws `PERMISSION_DENIED`. */
-function checkPermissions(name: string, asked: readonly Permission[], grants: readonly string[]): void {
-  for (const { kind } of asked) {
-    if (grants.includes(kind)) continue;
-    const isGrant = GRANTS.some((grant) => grant === kind);
-    throw new DocketError(
-      'PERMISSION_DENIED',
-      `${name} asks for ${kind}, which ${isGrant ? 'it was not given' : 'Docket gives nobody yet'}`,
-      {
-        ...(isGrant ? { next: `If you trust it: --grant ${kind}` } : { next: 'It cannot be run.' }),
-        details: { permission: kind },
-      },
-    );
-  }
 }
 
 /** Other names of our stdin, which cannot be opened anew where it is a socket. */

@@ -62,3 +62,16 @@ test('wrong CIDs are refused by name', async () => {
   for (const body of ['', '{', '{}', '{"cids":"x"}', '{"cids":["x"]}', '[]', '\u0000'])
     assert.equal(await code(await door.ask('POST', '/v1/blobs/missing', { body })), 'REQUEST_INVALID', body);
 });
+
+test('who falls silent in the middle of a body is cut off, and keeps nobody', async () => {
+  await using impatient = await Door.open({ bodyIdle: 100 });
+  const { port } = new URL(impatient.agent.url);
+  const silent = connect(Number(port), '127.0.0.1');
+  silent.write(
+    `POST /v1/storage/data HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${impatient.agent.token}\r\nContent-Length: 10\r\n\r\nhalf`,
+  );
+  const closed = new Promise<void>((resolve) => silent.on('error', () => {}).on('close', () => resolve()));
+  silent.resume();
+  assert.equal((await impatient.ask('POST', '/v1/storage/data', { body: 'whole' })).status, 201);
+  await closed;
+});
