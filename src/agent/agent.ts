@@ -92,9 +92,14 @@ export class Agent implements AsyncDisposable {
     stack.defer(() => lock.remove());
     const token = loadOrCreateToken(join(engine.paths.home, 'token'));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
+    let bound = 0;
     const active = stack.use(new ActiveRuns(engine, policy));
     const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
-    const app = createApp(routesOf(servicesOf(engine, { policy, active })), access, bodyIdle === undefined ? {} : { bodyIdle });
+    const app = createApp(
+      routesOf(servicesOf(engine, { policy, active, address: () => `${bracketed(host)}:${bound}` })),
+      access,
+      bodyIdle === undefined ? {} : { bodyIdle },
+    );
     const underWay = new Set<Promise<void>>();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(
@@ -106,9 +111,9 @@ export class Agent implements AsyncDisposable {
     );
     stack.defer(() => Promise.allSettled(underWay).then(() => {}));
     server.maxConnections = CONNECTIONS;
-    const bound = await listen(server, host, port);
+    bound = await listen(server, host, port);
     stack.defer(() => closed(server));
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+    const url = `http://${bracketed(host)}:${bound}`;
     const file = join(engine.paths.home, 'agent.json');
     writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
@@ -138,6 +143,10 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** A token in clear text is no protection on a network. */

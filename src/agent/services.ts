@@ -16,10 +16,12 @@ interface ServiceOptions {
   /** What modules may be given if they ask. */
   readonly policy: readonly Permission[];
   readonly active: ActiveRuns;
+  /** `host:port`; known when the agent listens. */
+  readonly address: () => string;
 }
 
 /** What an agent on this home offers through its API. */
-export function servicesOf(engine: Engine, { policy, active }: ServiceOptions): Services {
+export function servicesOf(engine: Engine, { policy, active, address }: ServiceOptions): Services {
   const started = engine.clock.now();
   return {
     store: engine.store,
@@ -43,6 +45,6 @@ export function servicesOf(engine: Engine, { policy, active }: ServiceOptions): 
       const { receipt, signature } = Receipt.decode(row.bytes);
       return { bytes: row.bytes, document: { receipt: toIpld(receipt), cid, signature } };
     },
-    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount }),
+    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, address: address() }),
   };
 }

@@ -2,6 +2,7 @@ import { describe } from './openapi.ts';
 import { json, type Route, route } from './route.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { meshRoutes } from './routes/mesh.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { receiptRoutes } from './routes/receipts.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -17,6 +18,7 @@ export function routesOf(services: Services): Route[] {
     ...jobRoutes(services),
     ...runRoutes(services),
     ...receiptRoutes(services),
+    ...meshRoutes(services),
   ];
   const description = JSON.stringify(describe(routes, services.status().version));
   return [

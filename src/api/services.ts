@@ -132,4 +132,6 @@ export interface AgentStatus {
   /** Milliseconds since the epoch. */
   readonly started: number;
   readonly slots: number;
+  /** `host:port` it listens on. */
+  readonly address: string;
 }

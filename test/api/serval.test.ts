@@ -157,3 +157,23 @@ test('wrong manifests and modules are refused, and name nothing', async () => {
   assert.equal(await problem(await put('1', module('exit'))), '409 MANIFEST_EXISTS');
   assert.equal(await problem(await post(toml.replace('""', '"other"'))), '409 MANIFEST_EXISTS');
 });
+
+test('peers are this agent, in a shape that both its agents and its client read', async () => {
+  const peers = (await (await door.ask('GET', '/v1/mesh/peers')).json()) as {
+    http_address: string;
+    address: string;
+    inner: { roles: string[] };
+  }[];
+  assert.deepEqual(
+    peers.map(({ http_address, address, inner }) => [`http://${http_address}`, `http://${address}`, inner.roles]),
+    [[door.agent.url, door.agent.url, ['runner', 'storage']]],
+  );
+  for (const [role, count] of [
+    ['runner', 1],
+    ['storage', 1],
+    ['scheduler', 0],
+    ['observer', 0],
+  ] as const)
+    assert.equal(((await (await door.ask('GET', `/v1/mesh/peers/${role}`)).json()) as unknown[]).length, count);
+  assert.equal(await problem(await door.ask('GET', '/v1/mesh/peers/king')), '400 REQUEST_INVALID');
+});
