@@ -5,6 +5,7 @@ import { parse } from '../manifest/parse.ts';
 import { parseReference } from '../manifest/reference.ts';
 import { toIpld } from '../receipt/model.ts';
 import * as Receipt from '../receipt/verify.ts';
+import { OPS } from '../runner/ops.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { checkRights, runJob } from './jobs.ts';
@@ -45,6 +46,6 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       const { receipt, signature } = Receipt.decode(row.bytes);
       return { bytes: row.bytes, document: { receipt: toIpld(receipt), cid, signature } };
     },
-    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, address: address() }),
+    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
   };
 }

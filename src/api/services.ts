@@ -132,6 +132,8 @@ export interface AgentStatus {
   /** Milliseconds since the epoch. */
   readonly started: number;
   readonly slots: number;
+  /** What its runners can do. */
+  readonly ops: readonly string[];
   /** `host:port` it listens on. */
   readonly address: string;
 }

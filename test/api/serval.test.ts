@@ -176,4 +176,11 @@ test('peers are this agent, in a shape that both its agents and its client read'
   ] as const)
     assert.equal(((await (await door.ask('GET', `/v1/mesh/peers/${role}`)).json()) as unknown[]).length, count);
   assert.equal(await problem(await door.ask('GET', '/v1/mesh/peers/king')), '400 REQUEST_INVALID');
+  const { agents } = (await (await door.ask('GET', '/v1/agents')).json()) as {
+    agents: { address: string; slots: number; ops: string[] }[];
+  };
+  assert.deepEqual(
+    agents.map(({ address, slots, ops }) => [`http://${address}`, slots, ops.toSorted()]),
+    [[door.agent.url, 2, ['wasi/run', 'wasm/run']]],
+  );
 });

@@ -3,6 +3,7 @@ import { DocketError } from '../../errors.ts';
 import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
 import type { Outcome } from '../../receipt/outcome.ts';
 import type { Store } from '../../store/store.ts';
+import { jobDocument } from '../job-document.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { ModuleReference } from '../schemas.ts';
 import type { JobEnd, Services } from '../services.ts';
@@ -21,8 +22,7 @@ export function jobRoutes({ jobs, store }: Services): Route[] {
       tag: 'jobs',
       scope: 'read',
       replies: { 200: { description: 'The newest first.' } },
-      handle: () =>
-        json({ jobs: jobs.list(100).map((job) => ({ ...job, created: new Date(job.created).toISOString(), finished: job.finished })) }),
+      handle: () => json({ jobs: jobs.list(100).map(jobDocument) }),
     }),
     route({
       method: 'POST',

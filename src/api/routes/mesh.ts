@@ -23,6 +23,18 @@ export function meshRoutes({ status }: Services): Route[] {
   return [
     route({
       method: 'GET',
+      path: '/v1/agents',
+      summary: 'The agents there are: who they are, what they offer.',
+      tag: 'mesh',
+      scope: 'read',
+      replies: { 200: { description: 'A list of agents.' } },
+      handle: () => {
+        const { did, address, version, slots, started, ops } = status();
+        return json({ agents: [{ did, address, version, slots, started: new Date(started).toISOString(), ops }] });
+      },
+    }),
+    route({
+      method: 'GET',
       path: '/v1/mesh/peers',
       summary: 'The agents there are.',
       tag: 'mesh',

@@ -1,10 +1,10 @@
+import { jobDocument } from '../job-document.ts';
 import { json, route, type Route, text } from '../route.ts';
 import type { Services } from '../services.ts';
 
 /** Whether the agent lives, and what it did: Serval's paths, and those of container hosts. */
 export function monitorRoutes({ status, jobs }: Services): Route[] {
-  const history = (): unknown =>
-    jobs.list(100).map(({ run, name, state, created, finished }) => ({ id: run, name, state, created, finished }));
+  const history = (): unknown => jobs.list(100).map((job) => ({ id: job.run, ...jobDocument(job) }));
   return [
     route({
       method: 'GET',
