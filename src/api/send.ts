@@ -9,20 +9,14 @@ const ALWAYS: Readonly<Record<string, string>> = {
   'x-clacks-overhead': 'GNU/Terry Pratchett',
 };
 
-/** How long who was refused has for reading why, while what it still sends is thrown away, in ms. */
-const LINGER = 500;
-
 /**
  * Sends a reply, streams as fast as they are taken. Written by hand to Node's own response: going through the web's `Response` costs more than all the rest of
  * a small request, and halves the rate of a large one. Where the bytes end before their time the connection is cut, which is how HTTP tells it.
  */
 export async function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: Reply): Promise<void> {
   if (response.destroyed) return;
-  const isRefused = status >= 400 && !request.complete && hasBody(request);
-  if (isRefused) {
-    response.shouldKeepAlive = false;
-    response.once('finish', () => setTimeout(() => request.socket.destroy(), LINGER).unref());
-  }
+  // What is left of a body that was refused is not worth reading: the connection ends with the reply.
+  if (status >= 400 && !request.complete && hasBody(request)) response.shouldKeepAlive = false;
   const isHead = request.method === 'HEAD';
   if (typeof body === 'function') {
     response.writeHead(status, { ...ALWAYS, ...headers });

@@ -75,3 +75,30 @@ test('who falls silent in the middle of a body is cut off, and keeps nobody', as
   assert.equal((await impatient.ask('POST', '/v1/storage/data', { body: 'whole' })).status, 201);
   await closed;
 });
+
+test('who sends more than is taken is refused, and the agent lives on', async () => {
+  const { port } = new URL(door.agent.url);
+  const greedy = connect(Number(port), '127.0.0.1');
+  const closed = new Promise<void>((resolve) => greedy.on('error', () => {}).on('close', () => resolve()));
+  let reply = '';
+  greedy.on('data', (text: Buffer) => (reply += text.toString()));
+  greedy.write(
+    `POST /v1/storage/data HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${door.agent.token}\r\nContent-Length: 104857601\r\n\r\n`,
+  );
+  greedy.write(Buffer.alloc(1 << 20));
+  await closed;
+  assert.match(reply, /^HTTP\/1\.1 413 [^]*BODY_TOO_LARGE/);
+  const endless = connect(Number(port), '127.0.0.1');
+  const over = new Promise<void>((resolve) => endless.on('error', () => {}).on('close', () => resolve()));
+  let told = '';
+  endless.on('data', (text: Buffer) => (told += text.toString()));
+  endless.write(
+    `POST /v1/storage/manifests HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${door.agent.token}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  );
+  const piece = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
+  const pour = (): void => void (endless.destroyed || endless.write(piece, () => setImmediate(pour)));
+  pour();
+  await over;
+  assert.match(told, /^HTTP\/1\.1 413 [^]*BODY_TOO_LARGE/);
+  assert.equal((await door.ask('POST', '/v1/storage/data', { body: 'whole' })).status, 201);
+});
