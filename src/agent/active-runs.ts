@@ -7,6 +7,7 @@ import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
+import { stillForced } from './forced.ts';
 import { planOf } from './plan-of.ts';
 import { RunLog } from './run-log.ts';
 import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
@@ -85,7 +86,11 @@ export class ActiveRuns implements AsyncDisposable {
       try {
         const plan = await planOf(this.#engine, row.run);
         const { slots, failFast } = row.options as Kept;
-        const options = { failFast: failFast === true, ...(typeof slots === 'number' ? { slots } : {}) };
+        const options = {
+          force: stillForced(this.#engine, row, plan),
+          failFast: failFast === true,
+          ...(typeof slots === 'number' ? { slots } : {}),
+        };
         await this.#drive(plan, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
       } catch (error) {
         onFailure(row.run, error);

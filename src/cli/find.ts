@@ -19,12 +19,6 @@ export function findRun(engine: Engine, word: string): RunRow {
   return run;
 }
 
-/** Whether the run was started with the wish to run this task whatever is known. */
-export function wasForced({ options }: RunRow, { label, group }: PlannedTask): boolean {
-  const { force } = options as { readonly force?: unknown };
-  return force === 'all' || (Array.isArray(force) && (force.includes(label) || force.includes(group)));
-}
-
 /**
  * Index of the task a word stands for: its label or another label of the same work, the CID of its instruction, or the beginning of either if it
  * is that of no other. Throws `TASK_UNKNOWN`.

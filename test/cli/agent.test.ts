@@ -106,12 +106,18 @@ test('after a crash an agent goes on with the runs it had', async () => {
   const workflow = `
 tasks:
   quick: { module: org.example.count-words, stdin: a }
-  slow: { module: org.example.loop, limits: { time: 3s } }
+  slow: { module: org.example.loop, limits: { time: 2s } }
   behind: { module: org.example.count-words, stdin: { from: quick, at: /stdout } }
 `;
   const first = await started(place, '--slots', '1');
   const headers = { authorization: `Bearer ${readFileSync(join(place.home, 'token'), 'utf8').trim()}` };
-  const { run } = (await (await fetch(`${first.url}/v1/runs`, { method: 'POST', headers, body: workflow })).json()) as { run: string };
+  const submit = async (query: string): Promise<string> => {
+    const reply = await fetch(`${first.url}/v1/runs${query}`, { method: 'POST', headers, body: workflow });
+    return ((await reply.json()) as { run: string }).run;
+  };
+  // So that everything is known when it is asked for anew.
+  await (await fetch(`${first.url}/v1/runs/${await submit('')}/events`, { headers })).text();
+  const run = await submit('?force=true');
   type View = { readonly state: string; readonly tasks: Readonly<Record<string, number>> };
   const view = async (url: string): Promise<View> => (await (await fetch(`${url}/v1/runs/${run}`, { headers })).json()) as View;
   while ((await view(first.url)).tasks['ran'] === 0);
@@ -124,7 +130,7 @@ tasks:
   while ((await view(second.url)).state === 'running');
   const { state, tasks } = await view(second.url);
   assert.deepEqual([state, tasks['failed']], ['failed', 1], 'the slow one ended by its limit');
-  assert.equal(tasks['ran']! + tasks['cached']!, 2);
+  assert.deepEqual([tasks['ran']! + tasks['cached']!, tasks['cached']! <= 1], [2, true], 'what was to run anew and had not is run');
   second.child.kill('SIGTERM');
   assert.deepEqual(await once(second.child, 'exit'), [0, null]);
 });

@@ -1,11 +1,9 @@
 import { planOf } from '../../agent/plan-of.ts';
 import { asCompleted, resumeRun, type RunOptions } from '../../agent/run-plan.ts';
-import type { Engine } from '../../agent/engine.ts';
-import type { RunRow } from '../../ledger/runs.ts';
-import type { Plan } from '../../workflow/model.ts';
+import { stillForced } from '../../agent/forced.ts';
 import type { Command } from '../command.ts';
 import { conductRun, deliver, RUN_OPTIONS } from '../conduct-run.ts';
-import { findRun, wasForced } from '../find.ts';
+import { findRun } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
 import { count } from '../option-values.ts';
 import { prepareOut } from '../outputs.ts';
@@ -40,12 +38,3 @@ for tasks that did not finish yet included. Of a run that is complete the output
     return await conductRun(call, engine, { plan, slots, start: (hooks) => resumeRun(engine, run, plan, { ...options, ...hooks }) });
   },
 };
-
-/** Labels of the tasks whose run was asked for and has not come yet. */
-function stillForced(engine: Engine, row: RunRow, plan: Plan): string[] {
-  const ran = new Set(
-    // Later drives find it by its key, which is what the row then says; attempts it has only if it was run in this run.
-    [...engine.ledger.runTasks(row.run)].filter(({ state, attempts }) => state === 'ok' && attempts > 0).map(({ index }) => index),
-  );
-  return plan.tasks.filter((task, i) => wasForced(row, task) && !ran.has(i)).map((task) => task.label);
-}

@@ -1,7 +1,8 @@
 import { type Because, explain, type Explanation } from '../../agent/explain.ts';
+import { wasForced } from '../../agent/forced.ts';
 import { planOf } from '../../agent/plan-of.ts';
 import type { Command } from '../command.ts';
-import { findRun, findTask, wasForced } from '../find.ts';
+import { findRun, findTask } from '../find.ts';
 import { openEngine } from '../open-engine.ts';
 import { counted, jsonable, jsonLine, printable } from '../present.ts';
 import { differenceLines } from '../difference-lines.ts';
