@@ -1,3 +1,4 @@
+import type { TaskView } from '../api/services.ts';
 import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
@@ -8,22 +9,8 @@ import { planOf } from './plan-of.ts';
 import { failureText, readReceipt } from './read-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
 
-/** A task of a run as it is listed. */
-export interface ListedTask {
-  readonly index: number;
-  readonly label: string;
-  readonly instruction: string;
-  /** How it ended; `pending` if it has not, and `cached` also where it was not needed. */
-  readonly state: string;
-  readonly via: string | null;
-  readonly attempts: number;
-  readonly receipt: string | null;
-  /** `message [code]` of a task that failed. */
-  readonly error: string | null;
-}
-
 /** Every task of a run in the order of its plan; if that is gone, those that ended. */
-export async function listTasks(engine: Engine, run: RunRow): Promise<ListedTask[]> {
+export async function listTasks(engine: Engine, run: RunRow): Promise<TaskView[]> {
   const plan = await planIfThere(engine, run.run);
   const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
   if (plan === undefined) return [...rows.values()].map((row) => listed(engine, row));
@@ -46,7 +33,7 @@ export async function listTasks(engine: Engine, run: RunRow): Promise<ListedTask
   });
 }
 
-function listed(engine: Engine, { index, label, instruction, state, via, receipt, attempts }: RunTaskRow): ListedTask {
+function listed(engine: Engine, { index, label, instruction, state, via, receipt, attempts }: RunTaskRow): TaskView {
   const error = state === 'failed' && receipt !== null ? errorOf(engine, receipt) : null;
   return { index, label, instruction: instruction.toString(), state, via, attempts, receipt: receipt?.toString() ?? null, error };
 }

@@ -45,7 +45,7 @@ export async function attach(engine: Engine, name: string, version: string, modu
   const key = nameKey(name);
   const canonical = canonicalVersion(version);
   const before = canonical === undefined ? undefined : engine.ledger.manifest(key, canonical);
-  if (before === undefined || before.isRemoved) throw unknown(engine, name, key, `version "${version}"`);
+  if (before === undefined || before.isRemoved) throw unknown(engine, { name, key, selector: { kind: 'version', version } });
   await checkModule(engine, module, `the module of ${before.shown}`);
   await engine.ledger.commit([{ kind: 'manifest-module', name: key, version: before.version, manifest: before.manifest, module }]);
   const row = engine.ledger.manifest(key, before.version);
@@ -54,26 +54,26 @@ export async function attach(engine: Engine, name: string, version: string, modu
 }
 
 /** The version a reference means, among those that have their module. Throws `MANIFEST_UNKNOWN`. */
-export function find(engine: Engine, { name, key, selector }: Reference): NamedModule {
+export function find(engine: Engine, reference: Reference): NamedModule {
+  const { key, selector } = reference;
   const rows = versionsOf(engine, key);
   const found =
     selector.kind === 'digest'
       ? rows.find(({ manifest, module }) => [manifest, module].some((cid) => Cid.toSri(cid) === selector.sri))
       : byVersion(rows, selector.kind === 'version' ? selector.version : undefined);
   if (found !== undefined) return found;
-  const what = selector.kind === 'latest' ? 'a version' : selector.kind === 'digest' ? selector.sri : `version "${selector.version}"`;
-  throw unknown(engine, name, key, what);
+  throw unknown(engine, reference);
 }
 
 /** As `find`, but a version whose module was not sent yet will do if there is no other. Throws `MANIFEST_UNKNOWN`. */
 export function findManifest(engine: Engine, reference: Reference): ManifestRow {
-  const { name, key, selector } = reference;
+  const { key, selector } = reference;
   const rows = engine.ledger.manifests(key);
   const meant = selector.kind === 'version' ? rows.filter(({ version }) => version === canonicalVersion(selector.version)) : rows;
   const waiting = meant.findLast(({ module }) => module === null);
   if (waiting !== undefined && !meant.some(isWhole)) return waiting;
   if (selector.kind !== 'version' || rows.some(isWhole)) return find(engine, reference);
-  throw unknown(engine, name, key, `version "${selector.version}"`);
+  throw unknown(engine, reference);
 }
 
 /** Every version of a name that has its module, the newest first; none if there is no such name. */
@@ -102,10 +102,11 @@ export async function read(
 }
 
 /** Takes a name away: of one version, or of all there are. Its blobs stay, and the version can come back only as it was. Throws `MANIFEST_UNKNOWN`. */
-export async function remove(engine: Engine, { name, key, selector }: Reference): Promise<string[]> {
+export async function remove(engine: Engine, reference: Reference): Promise<string[]> {
+  const { key, selector } = reference;
   const all = engine.ledger.manifests(key);
   const rows = selector.kind === 'version' ? all.filter(({ version }) => version === canonicalVersion(selector.version)) : all;
-  if (rows.length === 0) throw unknown(engine, name, key, selector.kind === 'version' ? `version "${selector.version}"` : 'a version');
+  if (rows.length === 0) throw unknown(engine, reference);
   await engine.ledger.commit(rows.map(({ version }) => ({ kind: 'manifest-remove', name: key, version }) as const));
   return rows.map(({ version }) => version);
 }
@@ -126,15 +127,17 @@ function exists({ shown, version, isRemoved }: ManifestRow, what: string): Docke
   return new DocketError('MANIFEST_EXISTS', `${shown}@${version} ${isRemoved ? 'was' : 'is'} there already, and ${what} differs`);
 }
 
-function unknown(engine: Engine, name: string, key: string, what: string): DocketError {
+function unknown(engine: Engine, { name, key, selector }: Reference): DocketError {
+  const version = selector.kind === 'version' ? selector.version : undefined;
+  const what = selector.kind === 'digest' ? selector.sri : version === undefined ? 'a version' : `version "${version}"`;
   const rows = engine.ledger.manifests();
   const own = rows.filter((row) => row.name === key);
   if (own.length === 0) {
     const names = [...new Set(rows.map(({ shown }) => shown))];
     return new DocketError('MANIFEST_UNKNOWN', `there is no module named "${name}"${didYouMean(name, names)}`, { details: { name } });
   }
-  const waiting =
-    own.some(({ version, module }) => module === null && what.includes(`"${version}"`)) || own.every((row) => row.module === null);
-  const why = waiting ? ': its module was not sent yet' : `; there are: ${listNames(own.map(({ version }) => version))}`;
+  const meant = version === undefined ? own : own.filter((row) => row.version === canonicalVersion(version));
+  const isWaiting = meant.length > 0 && meant.every((row) => row.module === null);
+  const why = isWaiting ? ': its module was not sent yet' : `; there are: ${listNames(own.map((row) => row.version))}`;
   return new DocketError('MANIFEST_UNKNOWN', `${own[0]!.shown} has not ${what}${why}`, { details: { name } });
 }

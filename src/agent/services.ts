@@ -3,13 +3,12 @@ import { DocketError } from '../errors.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';
 import { parseReference } from '../manifest/reference.ts';
-import { toIpld } from '../receipt/model.ts';
-import * as Receipt from '../receipt/verify.ts';
 import { OPS } from '../runner/ops.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { checkRights, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
+import { receiptDocument } from './read-receipt.ts';
 import { runServiceOf } from './run-service.ts';
 import { VERSION } from './version.ts';
 
@@ -43,8 +42,7 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
     receipt: (cid) => {
       const row = engine.ledger.receipt(cid);
       if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
-      const { receipt, signature } = Receipt.decode(row.bytes);
-      return { bytes: row.bytes, document: { receipt: toIpld(receipt), cid, signature } };
+      return { bytes: row.bytes, document: receiptDocument(row) };
     },
     status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
   };

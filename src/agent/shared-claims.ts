@@ -1,10 +1,9 @@
+import { Releases } from '../base/releases.ts';
 import type { WorkClaims } from '../scheduler/work-claims.ts';
 
 /** The claims of one run; disposing lets go of what it still has. */
 export interface RunClaims extends WorkClaims, Disposable {}
 
-/** Releases within this process that are told apart; of older ones it is only known that there were some. */
-const REMEMBERED = 4096;
 /** Moments of the home and of this process in one number. */
 const PLACES = 2 ** 26;
 
@@ -19,10 +18,7 @@ export class SharedClaims implements Disposable {
   readonly #open: () => WorkClaims & Disposable;
   #home: (WorkClaims & Disposable) | undefined;
   readonly #owners = new Map<string, RunClaims>();
-  #changes = 0;
-  readonly #released = new Map<string, number>();
-  /** Up to which change releases are not remembered. */
-  #forgotten = 0;
+  readonly #releases = new Releases();
 
   /** `open` joins the home, at the first use. */
   constructor(open: () => WorkClaims & Disposable) {
@@ -36,11 +32,9 @@ export class SharedClaims implements Disposable {
       return owner !== undefined && owner !== run;
     };
     const run: RunClaims = {
-      now: () => this.#base.now() * PLACES + this.#changes,
+      now: () => this.#base.now() * PLACES + this.#releases.count,
       hasChanged: (key, since) => {
-        const here = since % PLACES;
-        const isHere = here < this.#forgotten || (this.#released.get(nameOf(key)) ?? 0) > here;
-        return isHere || this.#base.hasChanged(key, Math.floor(since / PLACES));
+        return this.#releases.has(nameOf(key), since % PLACES) || this.#base.hasChanged(key, Math.floor(since / PLACES));
       },
       take: (keys) => {
         const free = keys.filter((key) => !isTheirs(key));
@@ -73,12 +67,7 @@ export class SharedClaims implements Disposable {
 
   #let(name: string): void {
     this.#owners.delete(name);
-    this.#released.delete(name);
-    this.#released.set(name, ++this.#changes);
-    if (this.#released.size <= REMEMBERED) return;
-    const [oldest, at] = this.#released.entries().next().value!;
-    this.#released.delete(oldest);
-    this.#forgotten = at;
+    this.#releases.note(name);
   }
 
   [Symbol.dispose](): void {

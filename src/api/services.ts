@@ -104,14 +104,17 @@ export interface RunView {
   readonly outputs: Readonly<Record<string, Ipld>>;
 }
 
+/** A task of a run as it is listed. */
 export interface TaskView {
   readonly index: number;
   readonly label: string;
   readonly instruction: string;
+  /** How it ended; `pending` if it has not, and `cached` also where it was not needed. */
   readonly state: string;
   readonly via: string | null;
   readonly attempts: number;
   readonly receipt: string | null;
+  /** `message [code]` of a task that failed. */
   readonly error: string | null;
 }
 

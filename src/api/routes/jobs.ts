@@ -13,7 +13,7 @@ import type { JobEnd, Services } from '../services.ts';
 /** As Serval has it. */
 const MOST_STDIN = 100 * 2 ** 20;
 
-export function jobRoutes({ jobs, store }: Services): Route[] {
+export function jobRoutes({ jobs, modules, store }: Services): Route[] {
   return [
     route({
       method: 'GET',
@@ -36,6 +36,8 @@ export function jobRoutes({ jobs, store }: Services): Route[] {
       replies: { 200: { description: 'Its stdout, or its stderr if its exit status is not 0.', mediaType: 'application/octet-stream' } },
       handle: async ({ params, bytes, rights, header, signal }) => {
         jobs.checkRights(params.name, rights);
+        // Before what may be a hundred megabytes are taken in.
+        modules.find(params.name);
         const stdin = await store.put(bytes, { signal });
         const end = await jobs.run({ reference: params.name, stdin: stdin.cid, limits: rights.limits ?? {}, signal });
         return await jobReply(store, end, header('accept')?.includes('application/json') === true);

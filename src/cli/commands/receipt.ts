@@ -1,10 +1,9 @@
 import { type Check, checkReceipt } from '../../agent/check-receipt.ts';
 import type { Engine } from '../../agent/engine.ts';
+import { receiptDocument } from '../../agent/read-receipt.ts';
 import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
-import { toIpld } from '../../receipt/model.ts';
-import * as Receipt from '../../receipt/verify.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { openEngine } from '../open-engine.ts';
@@ -34,9 +33,7 @@ verify CID  check its form, CID and signature, the key it is filed under, and ev
 export function show(call: Call, engine: Engine, cid: Cid.CID): number {
   const row = engine.ledger.receipt(cid);
   if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
-  const { receipt, signature } = Receipt.decode(row.bytes);
-  const document = { receipt: toIpld(receipt), cid, signature };
-  call.streams.stdout.write(`${DagJson.encode(document, call.flag('json') ? {} : { indent: 2 })}\n`);
+  call.streams.stdout.write(`${DagJson.encode(receiptDocument(row), call.flag('json') ? {} : { indent: 2 })}\n`);
   return 0;
 }
 

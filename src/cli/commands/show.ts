@@ -1,6 +1,7 @@
 import type { Engine } from '../../agent/engine.ts';
-import { type ListedTask, listTasks } from '../../agent/list-tasks.ts';
+import { listTasks } from '../../agent/list-tasks.ts';
 import { runCounts } from '../../agent/run-counts.ts';
+import type { TaskView } from '../../api/services.ts';
 import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import type { RunRow } from '../../ledger/runs.ts';
@@ -72,7 +73,7 @@ async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number>
   return 0;
 }
 
-function howText({ via, attempts, state }: ListedTask): string {
+function howText({ via, attempts, state }: TaskView): string {
   if (via === 'ran') return attempts > 1 ? `ran, ${attempts} attempts` : 'ran';
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
   return state === 'cached' ? 'not needed' : '';
