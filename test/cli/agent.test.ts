@@ -107,7 +107,7 @@ test('after a crash an agent goes on with the runs it had', async () => {
 tasks:
   quick: { module: org.example.count-words, stdin: a }
   slow: { module: org.example.loop, limits: { time: 2s } }
-  behind: { module: org.example.count-words, stdin: { from: quick, at: /stdout } }
+  behind: { module: org.example.count-words, stdin: { from: slow, at: /message, on: error } }
 `;
   const first = await started(place, '--slots', '1');
   const headers = { authorization: `Bearer ${readFileSync(join(place.home, 'token'), 'utf8').trim()}` };
@@ -129,7 +129,7 @@ tasks:
   assert.deepEqual([event, resumed], ['resumed', run]);
   while ((await view(second.url)).state === 'running');
   const { state, tasks } = await view(second.url);
-  assert.deepEqual([state, tasks['failed']], ['failed', 1], 'the slow one ended by its limit');
+  assert.deepEqual([state, tasks['failed']], ['completed', 1], 'the slow one ended by its limit, and what waited for that ran');
   assert.deepEqual([tasks['ran']! + tasks['cached']!, tasks['cached']! <= 1], [2, true], 'what was to run anew and had not is run');
   second.child.kill('SIGTERM');
   assert.deepEqual(await once(second.child, 'exit'), [0, null]);
