@@ -1,7 +1,7 @@
 import { DocketError } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import { isSuspended } from '../ledger/suspended.ts';
-import type { RunState } from '../ledger/change.ts';
+import type { RunState } from '../workflow/run-state.ts';
 import type { Engine } from './engine.ts';
 
 const POLL = 50;

@@ -1,5 +1,5 @@
 import { isDocketError } from '../errors.ts';
-import type { JobEnd } from '../api/services.ts';
+import type { JobEnd } from '../protocol/services.ts';
 import { OPS } from '../runner/ops.ts';
 import { Lookup } from '../scheduler/lookup.ts';
 import { Policies } from '../scheduler/policies.ts';

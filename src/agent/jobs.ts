@@ -1,5 +1,5 @@
-import type { Rights } from '../api/access.ts';
-import type { JobEnd } from '../api/services.ts';
+import type { Rights } from '../protocol/rights.ts';
+import type { JobEnd } from '../protocol/services.ts';
 import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits, Permission } from '../manifest/model.ts';

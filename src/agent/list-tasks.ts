@@ -1,4 +1,4 @@
-import type { TaskView } from '../api/services.ts';
+import type { TaskView } from '../protocol/services.ts';
 import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';

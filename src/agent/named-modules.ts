@@ -1,6 +1,6 @@
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
-import type { ManifestRow } from '../ledger/manifests.ts';
+import type { ManifestRow } from '../manifest/row.ts';
 import type { Manifest } from '../manifest/model.ts';
 import { nameKey, shownName } from '../manifest/name.ts';
 import { parse } from '../manifest/parse.ts';

@@ -1,4 +1,4 @@
-import type { RunCounts } from '../ledger/change.ts';
+import type { RunCounts } from '../workflow/run-state.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RunRow, RunTally } from '../ledger/runs.ts';
 

@@ -1,4 +1,4 @@
-import type { EventView, RunService, RunView } from '../api/services.ts';
+import type { EventView, RunService, RunView } from '../protocol/services.ts';
 import { DocketError } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { RunRow } from '../ledger/runs.ts';

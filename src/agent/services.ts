@@ -1,4 +1,4 @@
-import type { Services } from '../api/services.ts';
+import type { Services } from '../protocol/services.ts';
 import { DocketError } from '../errors.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { hashOf, type Rights } from '../api/access.ts';
+import { hashOf } from '../api/access.ts';
+import { type Rights } from '../protocol/rights.ts';
 import { DocketError } from '../errors.ts';
 import { toMeta } from '../workflow/limits.ts';
 import type { Engine } from './engine.ts';

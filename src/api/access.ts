@@ -1,19 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { DocketError } from '../errors.ts';
-import type { ManifestLimits } from '../manifest/model.ts';
-
-/** What a caller may do: look, run, change names and blobs, or everything. */
-export const SCOPES = ['read', 'run', 'write', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
-
-/** What a token lets its bearer do. */
-export interface Rights {
-  readonly scopes: readonly Scope[];
-  /** Names of modules as they are looked up. Given, the bearer may run these, and do nothing else. */
-  readonly modules?: readonly string[];
-  /** What no job of the bearer's may exceed. */
-  readonly limits?: ManifestLimits;
-}
+import { type Rights, type Scope, SCOPES } from '../protocol/rights.ts';
 
 /** Who may do what at the door of one agent. */
 export interface AccessRules {

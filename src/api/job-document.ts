@@ -1,4 +1,4 @@
-import type { JobRow } from './services.ts';
+import type { JobRow } from '../protocol/services.ts';
 
 /** A job as lists show it. */
 export function jobDocument({ run, name, state, created, finished }: JobRow): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Rights, Scope } from './access.ts';
+import type { Rights, Scope } from '../protocol/rights.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

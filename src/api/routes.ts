@@ -7,7 +7,7 @@ import { monitorRoutes } from './routes/monitor.ts';
 import { receiptRoutes } from './routes/receipts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../protocol/services.ts';
 
 /** Everything one agent answers to. */
 export function routesOf(services: Services): Route[] {

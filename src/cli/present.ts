@@ -1,7 +1,7 @@
 import { formatDuration } from '../base/units.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { RunCounts } from '../ledger/change.ts';
+import type { RunCounts } from '../workflow/run-state.ts';
 import type { TaskError } from '../scheduler/events.ts';
 import { cellsOf, pad } from './text-width.ts';
 

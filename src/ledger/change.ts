@@ -4,6 +4,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { StatRow } from '../store/stat-index.ts';
 import type { Row } from './pack.ts';
 import { ROW } from './row.ts';
+import type { RunCounts, RunState } from '../workflow/run-state.ts';
 
 /** What can be written to the ledger. All changes given to one `commit` become durable together or not at all. */
 
@@ -64,19 +65,6 @@ export interface SmallDeleteChange {
 export interface StatChange {
   readonly kind: 'stat';
   readonly rows: readonly StatRow[];
-}
-
-export type RunState = 'running' | 'completed' | 'failed' | 'cancelled' | 'interrupted';
-
-export interface RunCounts {
-  readonly total: number;
-  /** Settled `ok` by running. */
-  readonly ran: number;
-  /** Found by a key, or not looked at because everything that wanted it was found. */
-  readonly cached: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly cancelled: number;
 }
 
 /** A new run, state `running`. */

@@ -4,6 +4,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import * as Audit from './audit.ts';
 import { addRows, type Change, type MemoTable, type RunTaskRow } from './change.ts';
+import type { ManifestRow } from '../manifest/row.ts';
 import * as Manifests from './manifests.ts';
 import { PAGE } from './page.ts';
 import { openReadOnly } from './read-only.ts';
@@ -156,12 +157,12 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** Named modules that were not removed: all, or all versions of one name as it is looked up; by name and in the order they were named. */
-  manifests(name?: string): Manifests.ManifestRow[] {
+  manifests(name?: string): ManifestRow[] {
     return Manifests.manifests(this.#reading, name);
   }
 
   /** Of a version that was removed too. */
-  manifest(name: string, version: string): Manifests.ManifestRow | undefined {
+  manifest(name: string, version: string): ManifestRow | undefined {
     return Manifests.manifest(this.#reading, name, version);
   }
 

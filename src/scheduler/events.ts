@@ -1,6 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { RunCounts } from '../ledger/change.ts';
+import type { RunCounts } from '../workflow/run-state.ts';
 import { CANCELLED, FAILED, OK, type Result, SKIPPED, type Via } from './state.ts';
 
 /** What a run tells while it goes on. Tasks are named by their index in the plan. */

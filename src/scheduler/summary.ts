@@ -1,5 +1,5 @@
 import type { Ipld } from '../ipld/value.ts';
-import type { RunCounts } from '../ledger/change.ts';
+import type { RunCounts } from '../workflow/run-state.ts';
 import { failureOf } from '../receipt/out.ts';
 import type { BlobView } from './blob-view.ts';
 import type { RunOutcome, RunSummary, TaskError } from './events.ts';

@@ -3,7 +3,7 @@ import * as Cid from '../../ipld/cid.ts';
 import { blobReply } from '../blob-replies.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { StoredCid } from '../schemas.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../../protocol/services.ts';
 
 const Params = z.object({ cid: StoredCid });
 /** CIDs in one question. */

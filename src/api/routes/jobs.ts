@@ -6,7 +6,7 @@ import type { Store } from '../../store/store.ts';
 import { jobDocument } from '../job-document.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { ModuleReference } from '../schemas.ts';
-import type { JobEnd, Services } from '../services.ts';
+import type { JobEnd, Services } from '../../protocol/services.ts';
 
 /** One-shot jobs: a named module, what it reads from stdin, what it says. */
 

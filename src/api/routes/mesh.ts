@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { json, route, type Route } from '../route.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../../protocol/services.ts';
 
 /** Who else is there: as long as there is no mesh, this agent alone. */
 

@@ -1,6 +1,6 @@
 import { jobDocument } from '../job-document.ts';
 import { json, route, type Route, text } from '../route.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../../protocol/services.ts';
 
 /** Whether the agent lives, and what it did: Serval's paths, and those of container hosts. */
 export function monitorRoutes({ status, jobs }: Services): Route[] {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import * as DagJson from '../../ipld/dag-json.ts';
 import { json, route, type Route } from '../route.ts';
 import { AnyCid } from '../schemas.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../../protocol/services.ts';
 
 /** Receipts by CID, as they are signed. */
 export function receiptRoutes({ receipt }: Services): Route[] {

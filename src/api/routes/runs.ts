@@ -4,7 +4,7 @@ import * as DagJson from '../../ipld/dag-json.ts';
 import { eventStream } from '../event-stream.ts';
 import { asText, whole } from '../request-body.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
-import type { RunView, Services } from '../services.ts';
+import type { RunView, Services } from '../../protocol/services.ts';
 
 /** Workflows: submitted, looked at, watched, stopped. */
 

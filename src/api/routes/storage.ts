@@ -4,7 +4,7 @@ import { blobReply } from '../blob-replies.ts';
 import { asText, whole } from '../request-body.ts';
 import { json, type Reply, route, type Route, text } from '../route.ts';
 import { ModuleReference, Sri } from '../schemas.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../../protocol/services.ts';
 
 /** Serval's storage: manifests, their modules, and blobs by Subresource Integrity. */
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, type AgentOptions } from '../../agent/agent.ts';
-import { type Scope, SCOPES } from '../../api/access.ts';
+import { type Scope, SCOPES } from '../../protocol/rights.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { parseDuration } from '../../base/units.ts';
 import * as Home from '../../ledger/home.ts';

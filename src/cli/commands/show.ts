@@ -1,7 +1,7 @@
 import type { Engine } from '../../agent/engine.ts';
 import { listTasks } from '../../agent/list-tasks.ts';
 import { runCounts } from '../../agent/run-counts.ts';
-import type { TaskView } from '../../api/services.ts';
+import type { TaskView } from '../../protocol/services.ts';
 import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import type { RunRow } from '../../ledger/runs.ts';

@@ -1,6 +1,6 @@
 import type { Engine } from '../../agent/engine.ts';
 import * as Tokens from '../../agent/tokens.ts';
-import { type Scope, SCOPES } from '../../api/access.ts';
+import { type Scope, SCOPES } from '../../protocol/rights.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../../base/units.ts';
 import type { ManifestLimits } from '../../manifest/model.ts';

@@ -1,11 +1,11 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { RunCounts, RunState } from '../ledger/change.ts';
-import type { ManifestRow } from '../ledger/manifests.ts';
+import type { RunCounts, RunState } from '../workflow/run-state.ts';
+import type { ManifestRow } from '../manifest/row.ts';
 import type { ManifestLimits } from '../manifest/model.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import type { Store } from '../store/store.ts';
-import type { Rights } from './access.ts';
+import type { Rights } from './rights.ts';
 
 /** What the API is a door to. All throw `DocketError`s. */
 export interface Services {

@@ -1,0 +1,14 @@
+/** How a run is doing. */
+export type RunState = 'running' | 'completed' | 'failed' | 'cancelled' | 'interrupted';
+
+/** Its tasks by how they ended. */
+export interface RunCounts {
+  readonly total: number;
+  /** Settled `ok` by running. */
+  readonly ran: number;
+  /** Found by a key, or not looked at because everything that wanted it was found. */
+  readonly cached: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly cancelled: number;
+}
