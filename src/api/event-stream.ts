@@ -32,7 +32,7 @@ async function* encoded(events: AsyncIterable<EventView>): AsyncGenerator<Uint8A
 }
 
 /** Undefined if nothing came for a while. */
-async function orSilence<T>(next: Promise<T>): Promise<T | undefined> {
+export async function orSilence<T>(next: Promise<T>): Promise<T | undefined> {
   const silence = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => silence.resolve(undefined), HEARTBEAT);
   try {
