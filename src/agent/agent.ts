@@ -13,6 +13,7 @@ import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { Engine } from './engine.ts';
+import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
 import { servicesOf } from './services.ts';
 import { rightsOf } from './tokens.ts';
 import { loadOrCreateToken } from './token-file.ts';
@@ -91,7 +92,7 @@ export class Agent implements AsyncDisposable {
     const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
-    const token = loadOrCreateToken(join(engine.paths.home, 'token'));
+    const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
     let bound = 0;
     const active = stack.use(new ActiveRuns(engine, policy));
@@ -115,7 +116,7 @@ export class Agent implements AsyncDisposable {
     bound = await listen(server, host, port);
     stack.defer(() => closed(server));
     const url = `http://${bracketed(host)}:${bound}`;
-    const file = join(engine.paths.home, 'agent.json');
+    const file = join(engine.paths.home, ADDRESS_FILE);
     writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
     return new Agent({ url, token, engine }, { server, active }, stack.move());
