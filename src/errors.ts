@@ -96,7 +96,7 @@ export const ERROR_CODES = {
     next: 'Free disk space and check permissions of the home folder, then run again.',
   },
   RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.', http: 404 },
-  RUN_BUSY: { summary: 'Another process drives this run.', next: 'Wait for it, or `docket cancel RUN`.', http: 409 },
+  RUN_BUSY: { summary: 'Another process drives this run.', next: '`docket watch RUN` follows it, `docket cancel RUN` ends it.', http: 409 },
   TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.', http: 404 },
   RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.', http: 404 },
   // -- workflow

@@ -85,10 +85,11 @@ export class ActiveRuns implements AsyncDisposable {
     return found.map(({ run }) => run);
   }
 
-  /** Takes up one run; one that goes on here, or is complete, stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`. */
+  /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`. */
   async resume(word: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string> {
     const row = findRun(this.#engine, word);
-    if (!this.#active.has(row.run) && row.state !== 'completed') await this.#takeUp(row, options);
+    if (this.#active.has(row.run)) throw new DocketError('RUN_BUSY', `run ${row.run} is being driven by this agent`);
+    if (row.state !== 'completed') await this.#takeUp(row, options);
     return row.run;
   }
 

@@ -63,8 +63,8 @@ export interface WorkService {
   /** Starts a workflow; resolves when it is recorded. */
   submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }>;
   /**
-   * Takes up a run, by its id, the beginning of one, or `last`; gives the id. One that is complete, or that this agent drives already, stays as it is. Resolves
-   * when that is recorded. Throws `RUN_UNKNOWN`, `RUN_BUSY`.
+   * Takes up a run, by its id, the beginning of one, or `last`; gives the id. One that is complete stays as it is. Resolves when that is recorded. Throws
+   * `RUN_UNKNOWN`, and `RUN_BUSY` if it goes on.
    */
   resume(run: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string>;
 }
