@@ -44,6 +44,10 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
       return { bytes: row.bytes, document: receiptDocument(row) };
     },
+    actions: {
+      find: (digest) => engine.ledger.action(Buffer.from(digest, 'hex')),
+      file: async (digest, entry) => void (await engine.ledger.commit([{ kind: 'action', action: Buffer.from(digest, 'hex'), entry }])),
+    },
     status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
   };
 }

@@ -1,6 +1,7 @@
 import { describe } from './openapi.ts';
 import { json, type Route, route } from './route.ts';
 import { blobRoutes } from './routes/blobs.ts';
+import { cacheRoutes } from './routes/cache.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { meshRoutes } from './routes/mesh.ts';
 import { monitorRoutes } from './routes/monitor.ts';
@@ -19,6 +20,7 @@ export function routesOf(services: Services): Route[] {
     ...runRoutes(services),
     ...receiptRoutes(services),
     ...meshRoutes(services),
+    ...cacheRoutes(services),
   ];
   const description = JSON.stringify(describe(routes, services.status().version));
   return [

@@ -15,6 +15,7 @@ export interface Services {
   readonly runs: RunService;
   /** Throws `RECEIPT_UNKNOWN`. */
   readonly receipt: (cid: CID) => { readonly bytes: Uint8Array; readonly document: Ipld };
+  readonly actions: ActionService;
   readonly status: () => AgentStatus;
 }
 
@@ -127,6 +128,13 @@ export interface EventView {
   readonly seq: number;
   readonly kind: string;
   readonly data: string;
+}
+
+/** What other build tools keep here under the SHA2-256 of their actions, in hexadecimal. */
+export interface ActionService {
+  find(digest: string): CID | undefined;
+  /** Resolves when it is durable. */
+  file(digest: string, entry: CID): Promise<void>;
 }
 
 export interface AgentStatus {
