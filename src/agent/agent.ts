@@ -7,12 +7,16 @@ import { getRequestListener } from '@hono/node-server';
 import { Access } from '../api/access.ts';
 import { type Scope } from '../protocol/rights.ts';
 import { createApp } from '../api/app.ts';
+import { HttpMetrics } from '../api/http-metrics.ts';
 import { routesOf } from '../api/routes.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
+import { Metrics } from '../telemetry/metrics.ts';
 import { ActiveRuns } from './active-runs.ts';
+import { agentMetrics } from './agent-metrics.ts';
 import { Engine } from './engine.ts';
+import { runMetrics } from './run-metrics.ts';
 import { servicesOf } from './services.ts';
 import { rightsOf } from './tokens.ts';
 import { loadOrCreateToken } from './token-file.ts';
@@ -94,12 +98,15 @@ export class Agent implements AsyncDisposable {
     const token = loadOrCreateToken(join(engine.paths.home, 'token'));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
     let bound = 0;
-    const active = stack.use(new ActiveRuns(engine, policy));
+    const metrics = new Metrics();
+    stack.use(agentMetrics(metrics, engine));
+    const watch = runMetrics(metrics, engine.clock);
+    const active = stack.use(new ActiveRuns(engine, policy, watch));
     const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
     const app = createApp(
-      routesOf(servicesOf(engine, { policy, active, address: () => `${bracketed(host)}:${bound}` })),
+      routesOf(servicesOf(engine, { policy, active, watch, metrics: () => metrics.text(), address: () => `${bracketed(host)}:${bound}` })),
       access,
-      bodyIdle === undefined ? {} : { bodyIdle },
+      { metrics: new HttpMetrics(metrics), ...(bodyIdle === undefined ? {} : { bodyIdle }) },
     );
     const underWay = new Set<Promise<void>>();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });

@@ -6,7 +6,7 @@ import { isSuspended } from '../ledger/suspended.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
-import { Coordinator } from '../scheduler/coordinator.ts';
+import { Coordinator, type Load } from '../scheduler/coordinator.ts';
 import type { RunEvent, RunSummary } from '../scheduler/events.ts';
 import { signAll } from '../scheduler/filed.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly submission?: { readonly key: string; readonly digest: string };
   readonly onEvent?: (event: RunEvent) => void;
   readonly onRun?: (run: string) => void;
+  /** Is given what reads the load of the run while it goes on. */
+  readonly onDriven?: (load: () => Load) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -155,6 +157,7 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
       version: VERSION,
       signal,
     });
+    options.onDriven?.(() => coordinator.load);
     const summary = await coordinator.run();
     await known;
     if (poll.failure !== undefined) throw poll.failure.cause;

@@ -9,6 +9,7 @@ import type { Engine } from './engine.ts';
 import { checkRights, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
 import { receiptDocument } from './read-receipt.ts';
+import type { RunWatch } from './run-watch.ts';
 import { runServiceOf } from './run-service.ts';
 import { VERSION } from './version.ts';
 
@@ -16,12 +17,15 @@ interface ServiceOptions {
   /** What modules may be given if they ask. */
   readonly policy: readonly Permission[];
   readonly active: ActiveRuns;
+  readonly watch: RunWatch;
+  /** Everything that is counted, in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   /** `host:port`; known when the agent listens. */
   readonly address: () => string;
 }
 
 /** What an agent on this home offers through its API. */
-export function servicesOf(engine: Engine, { policy, active, address }: ServiceOptions): Services {
+export function servicesOf(engine: Engine, { policy, active, watch, metrics, address }: ServiceOptions): Services {
   const started = engine.clock.now();
   return {
     store: engine.store,
@@ -33,7 +37,7 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       list: () => engine.ledger.manifests(),
     },
     jobs: {
-      run: (job) => runJob(engine, { ...job, policy }),
+      run: (job) => runJob(engine, { ...job, policy, watch }),
       checkRights,
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
@@ -48,6 +52,7 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       find: (digest) => engine.ledger.action(Buffer.from(digest, 'hex')),
       file: async (digest, entry) => void (await engine.ledger.commit([{ kind: 'action', action: Buffer.from(digest, 'hex'), entry }])),
     },
+    metrics,
     status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
   };
 }

@@ -16,6 +16,8 @@ export interface Services {
   /** Throws `RECEIPT_UNKNOWN`. */
   readonly receipt: (cid: CID) => { readonly bytes: Uint8Array; readonly document: Ipld };
   readonly actions: ActionService;
+  /** Everything the agent counts, in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   readonly status: () => AgentStatus;
 }
 
@@ -38,6 +40,8 @@ export interface JobService {
     /** What it may not exceed, whatever the manifest says. */
     readonly limits: ManifestLimits;
     readonly signal: AbortSignal;
+    /** The header of that name, as it came. */
+    readonly traceparent: string | undefined;
   }): Promise<JobEnd>;
   /** Throws `FORBIDDEN` if these rights do not include running this module. */
   checkRights(reference: string, rights: Rights): void;
@@ -91,6 +95,8 @@ export interface RunSubmission {
   readonly inputs: Readonly<Record<string, string>>;
   readonly options: { readonly slots?: number; readonly force?: 'all' | readonly string[]; readonly failFast?: boolean };
   readonly key: string | undefined;
+  /** The header of that name, as it came. */
+  readonly traceparent: string | undefined;
 }
 
 export interface RunView {

@@ -50,6 +50,7 @@ export function runRoutes({ runs }: Services): Route[] {
             ...(slots === undefined ? {} : { slots }),
           },
           key: keyOf(header('idempotency-key')),
+          traceparent: header('traceparent'),
         });
         return json({ run }, isNew ? 201 : 200, { location: `/v1/runs/${run}` });
       },
