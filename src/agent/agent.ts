@@ -13,13 +13,16 @@ import { DocketError, systemCode } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import type { Collector } from '../telemetry/span-exporter.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { Engine } from './engine.ts';
 import { runMetrics } from './run-metrics.ts';
+import { type RunWatch, together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
 import { rightsOf } from './tokens.ts';
 import { loadOrCreateToken } from './token-file.ts';
+import { VERSION } from './version.ts';
 
 /**
  * The daemon: an engine and a door to it.
@@ -47,6 +50,14 @@ export interface AgentOptions {
   readonly bodyIdle?: number;
   /** Names it is called by beside its address. */
   readonly names?: readonly string[];
+  /** Where traces of its runs go. Default nowhere. */
+  readonly tracing?: Tracing | undefined;
+}
+
+export interface Tracing {
+  readonly collector: Collector;
+  /** What it is called there. */
+  readonly service: string;
 }
 
 const DEFAULT_PORT = 8100;
@@ -88,7 +99,7 @@ export class Agent implements AsyncDisposable {
 
   /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [], bodyIdle } = options;
+    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [], bodyIdle, tracing } = options;
     refuseOpenDoor(host);
     await using stack = new AsyncDisposableStack();
     const engine = stack.use(await Engine.open({ home, ...(slots === undefined ? {} : { slots }) }));
@@ -100,7 +111,9 @@ export class Agent implements AsyncDisposable {
     let bound = 0;
     const metrics = new Metrics();
     stack.use(agentMetrics(metrics, engine));
-    const watch = runMetrics(metrics, engine.clock);
+    const watches = [runMetrics(metrics, engine.clock)];
+    if (tracing !== undefined) watches.push(await tracedBy(tracing, { engine, metrics, stack }));
+    const watch = together(watches);
     const active = stack.use(new ActiveRuns(engine, policy, watch));
     const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
     const app = createApp(
@@ -151,6 +164,17 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** Spans are sent for as long as anything runs. Imported here: most agents send none. */
+async function tracedBy(
+  { collector, service }: Tracing,
+  { engine, metrics, stack }: { readonly engine: Engine; readonly metrics: Metrics; readonly stack: AsyncDisposableStack },
+): Promise<RunWatch> {
+  const [{ SpanExporter }, { runTraces }] = await Promise.all([import('../telemetry/span-exporter.ts'), import('./run-traces.ts')]);
+  const { clock } = engine;
+  const exporter = stack.use(new SpanExporter({ collector, source: { service, version: VERSION }, clock, metrics }));
+  return runTraces(exporter, clock);
 }
 
 function bracketed(host: string): string {

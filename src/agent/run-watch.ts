@@ -17,11 +17,11 @@ export type RunEnd = RunOutcome | 'broken';
 /** Who watches one run. What it does with what it is told takes no time and never throws. */
 export interface RunObserver {
   /** Its id, known when its row is durable. */
-  begun(run: string): void;
-  event(event: RunEvent): void;
+  readonly begun: (run: string) => void;
+  readonly event: (event: RunEvent) => void;
   /** Where its load can be read until it has ended. */
-  driven(load: () => Load): void;
-  ended(how: RunEnd): void;
+  readonly driven: (load: () => Load) => void;
+  readonly ended: (how: RunEnd) => void;
 }
 
 export type RunWatch = (start: RunStart) => RunObserver;

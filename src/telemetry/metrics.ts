@@ -24,7 +24,7 @@ export interface Distribution {
 
 interface Family extends Spec {
   readonly type: 'counter' | 'gauge' | 'histogram';
-  lines(name: string): string | Promise<string>;
+  readonly lines: (name: string) => string | Promise<string>;
 }
 
 /** All numbers of one agent: two agents in one process have one each. */

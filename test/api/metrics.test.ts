@@ -59,7 +59,7 @@ test('what goes on shows while it does: a run, its task, the queue and the slots
   const body = `tasks:\n${[1, 2, 3, 4, 5].map(task).join('')}`;
   const { run } = (await (await door.ask('POST', '/v1/runs', { body })).json()) as { run: string };
   const events = (await door.ask('GET', `/v1/runs/${run}/events`)).body!.getReader();
-  for (let text = ''; !/event: started/.test(text);) text += Buffer.from((await events.read()).value!).toString();
+  for (let text = ''; !/event: started/.test(text);) text += Buffer.from((await events.read()).value ?? []).toString();
   const values = readMetrics(await told());
   assert.equal(values.get('docket_runs_active{kind="run"}'), 1);
   assert.ok(values.get('docket_tasks_running')! > 0);
@@ -67,19 +67,19 @@ test('what goes on shows while it does: a run, its task, the queue and the slots
   assert.ok(values.get('docket_slots{state="busy"}')! > 0);
   assert.equal(await ask('POST', `/v1/runs/${run}/cancel`), 200);
   await events.cancel();
-  const after = readMetrics(await told());
+  const later = readMetrics(await told());
   assert.deepEqual(
     [
-      after.get('docket_runs_active{kind="run"}'),
-      after.get('docket_tasks_running'),
-      after.get('docket_runs_ended_total{kind="run",outcome="cancelled"}'),
+      later.get('docket_runs_active{kind="run"}'),
+      later.get('docket_tasks_running'),
+      later.get('docket_runs_ended_total{kind="run",outcome="cancelled"}'),
     ],
     [0, 0, 1],
   );
 });
 
 test('requests are counted by the pattern of their route, whatever their path', async () => {
-  const before = readMetrics(await told());
+  const earlier = readMetrics(await told());
   for (let i = 0; i < 5; i++) {
     assert.equal(await ask('GET', `/v1/runs/run${i}`), 404);
     assert.equal(await ask('GET', `/nowhere/${i}`), 404);
@@ -87,7 +87,7 @@ test('requests are counted by the pattern of their route, whatever their path', 
   }
   assert.equal(await ask('PROPFIND', '/monitor/ping'), 405);
   const values = readMetrics(await told());
-  const grown = (name: string): number => (values.get(name) ?? 0) - (before.get(name) ?? 0);
+  const grown = (name: string): number => (values.get(name) ?? 0) - (earlier.get(name) ?? 0);
   assert.deepEqual(
     [
       'docket_http_requests_total{route="/v1/runs/:run",method="GET",status="404"}',
