@@ -172,6 +172,11 @@ export const ERROR_CODES = {
   AGENT_BUSY: { summary: 'The home has an agent already.', next: 'Use that one, or stop it, or name another home with --home.' },
   LISTEN_FAILED: { summary: 'The agent cannot listen where it was told to.', next: 'Name another address with --listen.' },
   TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
+  NOT_READY: {
+    summary: 'The agent can take no work at the moment.',
+    next: 'Ask another agent, or this one later; the message says what has to change.',
+    http: 503,
+  },
   ACTION_UNKNOWN: {
     summary: 'There is no result of this action of Bazel’s, or not all of its outputs are here.',
     next: 'Nothing is wrong: Bazel runs the action and files its result.',

@@ -82,11 +82,12 @@ export class Agent implements AsyncDisposable {
   readonly engine: Engine;
   readonly #server: Server;
   readonly #active: ActiveRuns;
+  readonly #state: { isDraining: boolean };
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
     parts: Pick<Agent, 'url' | 'token' | 'engine'>,
-    { server, active }: { readonly server: Server; readonly active: ActiveRuns },
+    { server, active, state }: { readonly server: Server; readonly active: ActiveRuns; readonly state: { isDraining: boolean } },
     stack: AsyncDisposableStack,
   ) {
     this.url = parts.url;
@@ -94,6 +95,7 @@ export class Agent implements AsyncDisposable {
     this.engine = parts.engine;
     this.#server = server;
     this.#active = active;
+    this.#state = state;
     this.#stack = stack;
   }
 
@@ -116,11 +118,19 @@ export class Agent implements AsyncDisposable {
     const watch = together(watches);
     const active = stack.use(new ActiveRuns(engine, policy, watch));
     const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
-    const app = createApp(
-      routesOf(servicesOf(engine, { policy, active, watch, metrics: () => metrics.text(), address: () => `${bracketed(host)}:${bound}` })),
-      access,
-      { metrics: new HttpMetrics(metrics), ...(bodyIdle === undefined ? {} : { bodyIdle }) },
-    );
+    const state = { isDraining: false };
+    const services = servicesOf(engine, {
+      policy,
+      active,
+      watch,
+      isDraining: () => state.isDraining,
+      metrics: () => metrics.text(),
+      address: () => `${bracketed(host)}:${bound}`,
+    });
+    const app = createApp(routesOf(services), access, {
+      metrics: new HttpMetrics(metrics),
+      ...(bodyIdle === undefined ? {} : { bodyIdle }),
+    });
     const underWay = new Set<Promise<void>>();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(
@@ -138,7 +148,7 @@ export class Agent implements AsyncDisposable {
     const file = join(engine.paths.home, 'agent.json');
     writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine }, { server, active }, stack.move());
+    return new Agent({ url, token, engine }, { server, active, state }, stack.move());
   }
 
   /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
@@ -148,6 +158,7 @@ export class Agent implements AsyncDisposable {
 
   /** Takes no more requests; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
+    this.#state.isDraining = true;
     const { clock } = this.engine;
     const deadline = clock.monotonic() + ms;
     const server = { isClosed: false };

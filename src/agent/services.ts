@@ -8,6 +8,7 @@ import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { checkRights, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
+import { obstacles } from './readiness.ts';
 import { receiptDocument } from './read-receipt.ts';
 import type { RunWatch } from './run-watch.ts';
 import { runServiceOf } from './run-service.ts';
@@ -18,6 +19,7 @@ interface ServiceOptions {
   readonly policy: readonly Permission[];
   readonly active: ActiveRuns;
   readonly watch: RunWatch;
+  readonly isDraining: () => boolean;
   /** Everything that is counted, in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   /** `host:port`; known when the agent listens. */
@@ -25,7 +27,7 @@ interface ServiceOptions {
 }
 
 /** What an agent on this home offers through its API. */
-export function servicesOf(engine: Engine, { policy, active, watch, metrics, address }: ServiceOptions): Services {
+export function servicesOf(engine: Engine, { policy, active, watch, isDraining, metrics, address }: ServiceOptions): Services {
   const started = engine.clock.now();
   return {
     store: engine.store,
@@ -52,6 +54,7 @@ export function servicesOf(engine: Engine, { policy, active, watch, metrics, add
       find: (digest) => engine.ledger.action(Buffer.from(digest, 'hex')),
       file: async (digest, entry) => void (await engine.ledger.commit([{ kind: 'action', action: Buffer.from(digest, 'hex'), entry }])),
     },
+    obstacles: () => obstacles(engine, { isDraining: isDraining() }),
     metrics,
     status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
   };

@@ -102,6 +102,11 @@ export class Ledger implements AsyncDisposable {
     return { conflicts: conflicts.map(Results.toConflict) };
   }
 
+  /** Why it takes no more; undefined as long as it does. */
+  get failure(): DocketError | undefined {
+    return this.#writer.failure;
+  }
+
   /** Resolves when this process writes nothing, and will not until what it gives is disposed of. */
   hold(): Promise<Disposable> {
     return this.#writer.hold();

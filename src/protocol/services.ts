@@ -16,6 +16,8 @@ export interface Services {
   /** Throws `RECEIPT_UNKNOWN`. */
   readonly receipt: (cid: CID) => { readonly bytes: Uint8Array; readonly document: Ipld };
   readonly actions: ActionService;
+  /** Why the agent can take no work; nothing if it can. */
+  readonly obstacles: () => Promise<readonly string[]>;
   /** Everything the agent counts, in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   readonly status: () => AgentStatus;
