@@ -2,6 +2,7 @@ import { describe } from './openapi.ts';
 import { json, type Route, route } from './route.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { cacheRoutes } from './routes/cache.ts';
+import { docsRoutes } from './routes/docs.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { meshRoutes } from './routes/mesh.ts';
 import { monitorRoutes } from './routes/monitor.ts';
@@ -21,6 +22,7 @@ export function routesOf(services: Services): Route[] {
     ...receiptRoutes(services),
     ...meshRoutes(services),
     ...cacheRoutes(services),
+    ...docsRoutes(),
   ];
   const description = JSON.stringify(describe(routes, services.status().version));
   return [
