@@ -16,11 +16,10 @@ export function tracingOf(call: Call): Tracing | undefined {
   if (text === undefined || text === '') return undefined;
   const name = option === undefined ? ENDPOINT : '--otlp';
   const url = URL.parse(text);
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.password !== '')
-    throw call.usage(
-      `${name} takes the URL of a collector, such as http://127.0.0.1:4318, not "${text}"`,
-      `What lets you in there goes into ${HEADERS}.`,
-    );
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw call.usage(`${name} takes the URL of a collector, such as http://127.0.0.1:4318`);
+  if (url.username !== '' || url.password !== '')
+    throw call.usage(`${name} takes a URL without a user or password`, `What lets you in there goes into ${HEADERS}.`);
   if (!url.pathname.endsWith(PATH)) url.pathname = url.pathname.replace(/\/*$/, PATH);
   return { collector: { url: url.href, headers: headersOf(call) }, service: call.env[SERVICE] || 'docket' };
 }
