@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import { OPS } from '../runner/ops.ts';
-import type { RunEvent } from '../scheduler/events.ts';
+import type { RunEvent, TaskState } from '../scheduler/events.ts';
+import type { Via } from '../scheduler/state.ts';
 import type { Load } from '../scheduler/coordinator.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Count, Distribution, Metrics } from '../telemetry/metrics.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { RunObserver, RunStart, RunWatch } from './run-watch.ts';
 
@@ -25,8 +26,17 @@ export function runMetrics(metrics: Metrics, clock: Clock): RunWatch {
     conflicts: metrics.counter({ name: 'docket_conflicts_total', help: 'Results that differ from the one filed first under their key.' }),
   };
   // There from the start, so that the first of each can be told from none.
-  counters.retries();
-  counters.conflicts();
+  const tools = { retries: counters.retries(), conflicts: counters.conflicts(), clock };
+  const ops = new Map<string, OpCounts>();
+  const countsOf = (name: string): OpCounts => {
+    const known = ops.get(name);
+    if (known !== undefined) return known;
+    // Whatever a workflow calls an op would be a label of its own.
+    const op = Object.hasOwn(OPS, name) ? name : 'other';
+    const counts = ops.get(op) ?? new OpCounts(counters, op);
+    ops.set(op, counts);
+    return counts;
+  };
   const running = new Set<RunStart>();
   const loads = new Map<RunStart, () => Load>();
   const sum = (of: keyof Load): number => [...loads.values()].reduce((total, load) => total + load()[of], 0);
@@ -39,7 +49,7 @@ export function runMetrics(metrics: Metrics, clock: Clock): RunWatch {
   metrics.gauge({ name: 'docket_tasks_running', help: 'Tasks that were given to a slot.' }, () => [[{}, sum('running')]]);
   return (start): RunObserver => {
     const began = clock.monotonic();
-    const observe = taskCounter(start.plan, counters, clock);
+    const observe = taskCounter(start.plan, countsOf, tools);
     running.add(start);
     return {
       begun: () => {},
@@ -59,28 +69,63 @@ type Counters = Readonly<Record<'tasks' | 'hits' | 'retries' | 'conflicts', Retu
   readonly taskSeconds: ReturnType<Metrics['histogram']>;
 };
 
-function taskCounter({ tasks }: Plan, counters: Counters, clock: Clock): (event: RunEvent) => void {
+/** What is counted of one op, each looked up once: finding a number by its labels takes longer than all else here. */
+class OpCounts {
+  readonly #counters: Counters;
+  readonly #op: string;
+  readonly #found = new Map<string, Count>();
+  #seconds: Distribution | undefined;
+
+  constructor(counters: Counters, op: string) {
+    this.#counters = counters;
+    this.#op = op;
+  }
+
+  settled(outcome: TaskState, via: Via | null): void {
+    this.#count(outcome, () => this.#counters.tasks({ op: this.#op, outcome }));
+    if (via === 'declared' || via === 'resolved') this.#count(via, () => this.#counters.hits({ op: this.#op, key: via }));
+  }
+
+  ran(ms: number): void {
+    (this.#seconds ??= this.#counters.taskSeconds({ op: this.#op })).observe(ms / 1000);
+  }
+
+  #count(name: TaskState | Via, make: () => Count): void {
+    let count = this.#found.get(name);
+    if (count === undefined) this.#found.set(name, (count = make()));
+    count.add();
+  }
+}
+
+function taskCounter(
+  { tasks }: Plan,
+  countsOf: (op: string) => OpCounts,
+  { retries, conflicts, clock }: TaskTools,
+): (event: RunEvent) => void {
   const started = new Map<number, number>();
   return (event) => {
     switch (event.kind) {
       case 'started':
         started.set(event.task, clock.monotonic());
-        if (event.attempt > 1) counters.retries().add();
+        if (event.attempt > 1) retries.add();
         return;
       case 'settled': {
-        // Whatever a workflow calls an op would be a label of its own.
-        const name = tasks[event.task]!.task.run.op;
-        const op = Object.hasOwn(OPS, name) ? name : 'other';
-        counters.tasks({ op, outcome: event.state }).add();
-        if (event.via === 'declared' || event.via === 'resolved') counters.hits({ op, key: event.via }).add();
+        const counts = countsOf(tasks[event.task]!.task.run.op);
+        counts.settled(event.state, event.via);
         const since = started.get(event.task);
         if (since === undefined) return;
         started.delete(event.task);
-        counters.taskSeconds({ op }).observe((clock.monotonic() - since) / 1000);
+        counts.ran(clock.monotonic() - since);
         return;
       }
       case 'conflict':
-        counters.conflicts().add();
+        conflicts.add();
     }
   };
+}
+
+interface TaskTools {
+  readonly retries: Count;
+  readonly conflicts: Count;
+  readonly clock: Clock;
 }
