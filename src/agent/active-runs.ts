@@ -1,17 +1,21 @@
 import { createHash } from 'node:crypto';
+import type { RunRequest, RunSubmission, Submitted as What } from '../protocol/services.ts';
+import type { FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
 import { DocketError, isDocketError } from '../errors.ts';
-import type { Submitted } from '../ledger/runs.ts';
+import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
+import { findRun } from './find.ts';
 import { stillForced } from './forced.ts';
 import { planOf } from './plan-of.ts';
+import { readPlan } from './read-plan.ts';
 import { RunLog } from './run-log.ts';
+import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
-import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import { storedSources } from './stored-sources.ts';
 
 /**
@@ -24,19 +28,6 @@ import { storedSources } from './stored-sources.ts';
  * D3. The log of a run is kept for a while after its end, so that those who watch hear of it.
  * D4. Stopping aborts every run and waits for it.
  */
-
-export interface Submission {
-  /** The workflow, in any of the formats of a workflow file. */
-  readonly text: string;
-  /** Name for messages; its extension helps to tell the format. */
-  readonly file: string;
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly options: Pick<RunOptions, 'slots' | 'force' | 'failFast'>;
-  /** The same again is the same run. */
-  readonly key: string | undefined;
-  /** The header of that name, for those who watch. */
-  readonly traceparent?: string | undefined;
-}
 
 interface Active {
   readonly log: RunLog;
@@ -62,8 +53,8 @@ export class ActiveRuns implements AsyncDisposable {
     this.#watch = watch;
   }
 
-  /** Starts a run; gives its id. Throws what `compile` throws, `PERMISSION_DENIED`, `KEY_REUSED`. */
-  async submit(submission: Submission): Promise<{ readonly run: string; readonly isNew: boolean }> {
+  /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `PERMISSION_DENIED`, `KEY_REUSED`. */
+  async submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }> {
     const { key } = submission;
     if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
     const digest = digestOf(submission);
@@ -89,19 +80,31 @@ export class ActiveRuns implements AsyncDisposable {
     const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
     for (const row of found) {
       try {
-        const plan = await planOf(this.#engine, row.run);
-        const { slots, failFast } = row.options as Kept;
-        const options = {
-          force: stillForced(this.#engine, row, plan),
-          failFast: failFast === true,
-          ...(typeof slots === 'number' ? { slots } : {}),
-        };
-        await this.#drive({ plan, kind: 'run' }, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+        await this.#takeUp(row, {});
       } catch (error) {
         onFailure(row.run, error);
       }
     }
     return found.map(({ run }) => run);
+  }
+
+  /** Takes up one run; one that goes on here, or is complete, stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`. */
+  async resume(word: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string> {
+    const row = findRun(this.#engine, word);
+    if (!this.#active.has(row.run) && row.state !== 'completed') await this.#takeUp(row, options);
+    return row.run;
+  }
+
+  async #takeUp(row: RunRow, { slots, failFast }: Pick<RunRequest, 'slots' | 'failFast'>): Promise<void> {
+    const plan = await planOf(this.#engine, row.run);
+    const before = row.options as Kept;
+    const most = slots ?? before.slots;
+    const options = {
+      force: stillForced(this.#engine, row, plan),
+      failFast: failFast === true || before.failFast === true,
+      ...(typeof most === 'number' ? { slots: most } : {}),
+    };
+    await this.#drive({ plan, kind: 'run' }, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
   }
 
   /** How many go on. */
@@ -115,10 +118,22 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async #submit(
-    { text, file, inputs, options, traceparent }: Submission,
+    { what, options, isTrusted, traceparent }: RunSubmission,
     submission: { key: string; digest: string } | undefined,
   ): Promise<string> {
-    const plan = await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+    const plan = await this.#planOf(what);
+    if (!isTrusted) this.#requireGranted(plan);
+    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
+    return await this.#drive({ plan, kind: 'run', traceparent }, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+  }
+
+  async #planOf(what: What): Promise<Plan> {
+    if (what.kind === 'plan') return await readPlan(this.#engine, what.plan);
+    const { text, file, inputs } = what;
+    return await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+  }
+
+  #requireGranted(plan: Plan): void {
     for (const { task, label } of plan.tasks) {
       const denied = grantsOf(task).find((grant) => !this.#policy.some(({ kind }) => kind === grant));
       if (denied !== undefined)
@@ -127,8 +142,6 @@ export class ActiveRuns implements AsyncDisposable {
           details: { permission: denied },
         });
     }
-    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
-    return await this.#drive({ plan, kind: 'run', traceparent }, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
   /** Resolves when the run's row is durable. */
@@ -201,10 +214,9 @@ function told(event: RunEvent, plan: Plan): unknown {
   return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
 }
 
-function digestOf({ text, inputs, options }: Submission): string {
-  return createHash('sha256')
-    .update(JSON.stringify([text, inputs, options]))
-    .digest('base64url');
+function digestOf({ what, options }: RunSubmission): string {
+  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [what.text, what.inputs, options];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
 function sameOrThrow(earlier: Submitted, key: string, digest: string): string {

@@ -17,6 +17,7 @@ import type { Collector } from '../telemetry/span-exporter.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { Engine } from './engine.ts';
+import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
 import { runMetrics } from './run-metrics.ts';
 import { type RunWatch, together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
@@ -108,7 +109,7 @@ export class Agent implements AsyncDisposable {
     const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
-    const token = loadOrCreateToken(join(engine.paths.home, 'token'));
+    const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
     let bound = 0;
     const metrics = new Metrics();
@@ -145,7 +146,7 @@ export class Agent implements AsyncDisposable {
     bound = await listen(server, host, port);
     stack.defer(() => closed(server));
     const url = `http://${bracketed(host)}:${bound}`;
-    const file = join(engine.paths.home, 'agent.json');
+    const file = join(engine.paths.home, ADDRESS_FILE);
     writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
     return new Agent({ url, token, engine }, { server, active, state }, stack.move());
