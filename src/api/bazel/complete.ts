@@ -20,8 +20,8 @@ export async function isComplete(store: Store, entry: Uint8Array, signal: AbortS
   const seen = new Set<string>();
   const pending: Named[] = [];
   const isHere = async ({ hash, size }: Digest): Promise<boolean> => {
-    if (seen.has(hash)) return true;
-    seen.add(hash);
+    if (seen.has(nameOf({ hash, size }))) return true;
+    seen.add(nameOf({ hash, size }));
     if (seen.size % LOOKS_PER_TURN === 0) {
       await nextTurn();
       signal.throwIfAborted();
@@ -29,7 +29,7 @@ export async function isComplete(store: Store, entry: Uint8Array, signal: AbortS
     return hash === EMPTY_HEX ? size === 0 : (await store.stat(blobCid(hash)))?.size === size;
   };
   const open = async (listing: Digest, read: (message: Uint8Array) => Named): Promise<boolean> => {
-    const isKnown = seen.has(listing.hash);
+    const isKnown = seen.has(nameOf(listing));
     if (!(await isHere(listing))) return false;
     if (!isKnown && listing.hash !== EMPTY_HEX) pending.push(read(await store.read(blobCid(listing.hash), { limit: MOST_LISTING })));
     return true;
@@ -46,4 +46,9 @@ export async function isComplete(store: Store, entry: Uint8Array, signal: AbortS
     if (error instanceof MessageInvalid || LOST.some((code) => isDocketError(error, code))) return false;
     throw error;
   }
+}
+
+/** One that is named a second time may lie the second time. */
+function nameOf({ hash, size }: Digest): string {
+  return `${hash}/${size}`;
 }

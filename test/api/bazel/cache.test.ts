@@ -92,6 +92,8 @@ test('the last entry of an action stays; one that lies about a size is not serve
   assert.equal(await status('GET', path), 404);
   assert.equal(await put(path, outputFile('out', 'one')), 201);
   assert.equal(await status('GET', path), 200);
+  assert.equal(await put(path, Buffer.concat([outputFile('out', 'one'), outputFile('other', 'one', 4)])), 201);
+  assert.equal(await status('GET', path), 404);
   assert.equal(await put(path, outputFile('out', 'not here')), 201);
   assert.equal(await status('GET', path), 404);
 });
