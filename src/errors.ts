@@ -192,6 +192,16 @@ export const ERROR_CODES = {
     http: 502,
   },
   TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
+  NOT_READY: {
+    summary: 'The agent can take no work at the moment.',
+    next: 'Ask another agent, or this one later; the message says what has to change.',
+    http: 503,
+  },
+  ACTION_UNKNOWN: {
+    summary: 'There is no result of this action of Bazel’s, or not all of its outputs are here.',
+    next: 'Nothing is wrong: Bazel runs the action and files its result.',
+    http: 404,
+  },
   // -- HTTP
   KEY_REUSED: {
     summary: 'An idempotency key was used before, for something else.',

@@ -15,6 +15,7 @@ import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
 import { RunLog } from './run-log.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
+import type { RunStart, RunWatch } from './run-watch.ts';
 import { storedSources } from './stored-sources.ts';
 
 /**
@@ -40,14 +41,16 @@ const KEPT_LOGS = 100;
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #policy: readonly Permission[];
+  readonly #watch: RunWatch;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended, the oldest first. */
   readonly #ended = new Map<string, RunLog>();
   readonly #submitting = new Map<string, Promise<string>>();
 
-  constructor(engine: Engine, policy: readonly Permission[]) {
+  constructor(engine: Engine, policy: readonly Permission[], watch: RunWatch) {
     this.#engine = engine;
     this.#policy = policy;
+    this.#watch = watch;
   }
 
   /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `PERMISSION_DENIED`, `KEY_REUSED`. */
@@ -102,7 +105,7 @@ export class ActiveRuns implements AsyncDisposable {
       failFast: failFast === true || before.failFast === true,
       ...(typeof most === 'number' ? { slots: most } : {}),
     };
-    await this.#drive(plan, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+    await this.#drive({ plan, kind: 'run' }, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
   }
 
   /** How many go on. */
@@ -115,11 +118,14 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
   }
 
-  async #submit({ what, options, isTrusted }: RunSubmission, submission: { key: string; digest: string } | undefined): Promise<string> {
+  async #submit(
+    { what, options, isTrusted, traceparent }: RunSubmission,
+    submission: { key: string; digest: string } | undefined,
+  ): Promise<string> {
     const plan = await this.#planOf(what);
     if (!isTrusted) this.#requireGranted(plan);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
-    return await this.#drive(plan, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+    return await this.#drive({ plan, kind: 'run', traceparent }, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
   async #planOf(what: What): Promise<Plan> {
@@ -140,7 +146,9 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   /** Resolves when the run's row is durable. */
-  #drive(plan: Plan, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+  #drive(begin: RunStart, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+    const { plan } = begin;
+    const observer = this.#watch(begin);
     const log = new RunLog();
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
@@ -148,13 +156,21 @@ export class ActiveRuns implements AsyncDisposable {
     const onRun = (run: string): void => {
       id = run;
       this.#active.set(run, { log, stop, done });
+      observer.begun(run);
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
     };
-    const onEvent = (event: RunEvent): void => log.add(event.kind, told(event, plan));
-    const done = start({ onRun, onEvent, signal: stop.signal }).then(
-      ({ state, tasks, errors, seconds }) => log.add('ended', { state, tasks, errors, seconds }),
+    const onEvent = (event: RunEvent): void => {
+      observer.event(event);
+      log.add(event.kind, told(event, plan));
+    };
+    const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal }).then(
+      ({ state, tasks, errors, seconds }) => {
+        observer.ended(state);
+        log.add('ended', { state, tasks, errors, seconds });
+      },
       (error: unknown) => {
+        observer.ended('broken');
         known.reject(error);
         const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
         log.add('broken', { code, message });

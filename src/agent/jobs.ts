@@ -5,6 +5,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits, Permission } from '../manifest/model.ts';
 import { covers } from '../manifest/permission.ts';
 import { parseReference } from '../manifest/reference.ts';
+import type { Plan } from '../workflow/model.ts';
 import { DEFAULT_LIMITS } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
@@ -14,6 +15,7 @@ import * as Modules from './named-modules.ts';
 import { requireGranted } from './permissions.ts';
 import { readReceipt } from './read-receipt.ts';
 import { runPlan } from './run-plan.ts';
+import type { RunWatch } from './run-watch.ts';
 
 interface Job {
   readonly reference: string;
@@ -23,10 +25,14 @@ interface Job {
   /** What it may not exceed, whatever the manifest says. */
   readonly limits: ManifestLimits;
   readonly signal: AbortSignal;
+  readonly watch: RunWatch;
+  /** The header of that name, for those who watch. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`. */
-export async function runJob(engine: Engine, { reference, stdin, policy, limits: most, signal }: Job): Promise<JobEnd> {
+export async function runJob(engine: Engine, job: Job): Promise<JobEnd> {
+  const { reference, stdin, policy, limits: most } = job;
   const found = Modules.find(engine, parseReference(reference));
   const { manifest } = await Modules.read(engine, found);
   const { permissions, args, env, limits } = manifest;
@@ -48,9 +54,31 @@ export async function runJob(engine: Engine, { reference, stdin, policy, limits:
     grants,
     limits: bounded(limits, most),
   });
-  const known = await findJob(engine, plan);
-  if (known !== undefined) return known;
-  const { run } = await runPlan(engine, plan, { signal });
+  return await watched(engine, plan, job);
+}
+
+/** The job, found or run, with somebody watching. */
+async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent }: Job): Promise<JobEnd> {
+  const observer = watch({ plan, kind: 'job', traceparent });
+  try {
+    const known = await findJob(engine, plan);
+    if (known === undefined) {
+      const { begun: onRun, event: onEvent, driven: onDriven } = observer;
+      const { run, state } = await runPlan(engine, plan, { signal, onRun, onEvent, onDriven });
+      observer.ended(state);
+      return endOf(engine, run);
+    }
+    observer.begun(known.run);
+    observer.event({ kind: 'settled', task: 0, state: 'ok', via: 'declared' });
+    observer.ended('completed');
+    return known;
+  } catch (error) {
+    observer.ended('broken');
+    throw error;
+  }
+}
+
+function endOf(engine: Engine, run: string): JobEnd {
   const row = engine.ledger.runTask(run, 0);
   const receipt = row?.receipt ?? undefined;
   const read = receipt && readReceipt(engine, receipt);

@@ -5,7 +5,7 @@ import { isSuspended } from '../ledger/suspended.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
-import { Coordinator } from '../scheduler/coordinator.ts';
+import { Coordinator, type Load } from '../scheduler/coordinator.ts';
 import { completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -22,6 +22,8 @@ export interface RunOptions extends DriveOptions, DriveHooks {
   readonly byAgent?: boolean;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
+  /** Is given what reads the load of the run while it goes on. */
+  readonly onDriven?: (load: () => Load) => void;
 }
 
 /** How often a run asks whether somebody cancelled it, in ms. */
@@ -138,6 +140,7 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
       version: VERSION,
       signal,
     });
+    options.onDriven?.(() => coordinator.load);
     const summary = await coordinator.run();
     await known;
     if (poll.failure !== undefined) throw poll.failure.cause;

@@ -7,19 +7,25 @@ import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { checkRights, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
+import { obstacles } from './readiness.ts';
 import { recordsOf } from './records.ts';
+import type { RunWatch } from './run-watch.ts';
 import { VERSION } from './version.ts';
 
 interface ServiceOptions {
   /** What modules may be given if they ask. */
   readonly policy: readonly Permission[];
   readonly active: ActiveRuns;
+  readonly watch: RunWatch;
+  readonly isDraining: () => boolean;
+  /** Everything that is counted, in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   /** `host:port`; known when the agent listens. */
   readonly address: () => string;
 }
 
 /** What an agent on this home offers through its API. */
-export function servicesOf(engine: Engine, { policy, active, address }: ServiceOptions): Services {
+export function servicesOf(engine: Engine, { policy, active, watch, isDraining, metrics, address }: ServiceOptions): Services {
   const started = engine.clock.now();
   const records = recordsOf(engine, { logOfRun: (run) => active.log(run) });
   return {
@@ -32,7 +38,7 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       list: async () => engine.ledger.manifests(),
     },
     jobs: {
-      run: (job) => runJob(engine, { ...job, policy }),
+      run: (job) => runJob(engine, { ...job, policy, watch }),
       checkRights,
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
@@ -41,6 +47,12 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       submit: (submission) => active.submit(submission),
       resume: (run, options) => active.resume(run, options),
     },
+    actions: {
+      find: (digest) => engine.ledger.action(Buffer.from(digest, 'hex')),
+      file: async (digest, entry) => void (await engine.ledger.commit([{ kind: 'action', action: Buffer.from(digest, 'hex'), entry }])),
+    },
+    obstacles: () => obstacles(engine, { isDraining: isDraining() }),
+    metrics,
     status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
   };
 }

@@ -1,6 +1,8 @@
 import { describe } from './openapi.ts';
 import { json, type Route, route } from './route.ts';
 import { blobRoutes } from './routes/blobs.ts';
+import { cacheRoutes } from './routes/cache.ts';
+import { docsRoutes } from './routes/docs.ts';
 import { checkRoutes } from './routes/check.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { meshRoutes } from './routes/mesh.ts';
@@ -25,6 +27,8 @@ export function routesOf(services: Services): Route[] {
     ...runRoutes(services),
     ...receiptRoutes(services),
     ...meshRoutes(services),
+    ...cacheRoutes(services),
+    ...docsRoutes(),
     ...checkRoutes(services),
     ...tokenRoutes(services),
   ];

@@ -11,6 +11,11 @@ export interface Services extends Records {
   readonly modules: ModuleService;
   readonly jobs: JobService;
   readonly work: WorkService;
+  readonly actions: ActionService;
+  /** Why the agent can take no work; nothing if it can. */
+  readonly obstacles: () => Promise<readonly string[]>;
+  /** Everything the agent counts, in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   readonly status: () => AgentStatus;
 }
 
@@ -33,6 +38,8 @@ export interface JobService {
     /** What it may not exceed, whatever the manifest says. */
     readonly limits: ManifestLimits;
     readonly signal: AbortSignal;
+    /** The header of that name, as it came. */
+    readonly traceparent: string | undefined;
   }): Promise<JobEnd>;
   /** Throws `FORBIDDEN` if these rights do not include running this module. */
   checkRights(reference: string, rights: Rights): void;
@@ -87,6 +94,15 @@ export interface RunSubmission {
   readonly isTrusted: boolean;
   /** The same again is the same run. */
   readonly key: string | undefined;
+  /** The header of that name, as it came. */
+  readonly traceparent: string | undefined;
+}
+
+/** What other build tools keep here under the SHA2-256 of their actions, in hexadecimal. */
+export interface ActionService {
+  find(digest: string): CID | undefined;
+  /** Resolves when it is durable. */
+  file(digest: string, entry: CID): Promise<void>;
 }
 
 export interface AgentStatus {

@@ -39,7 +39,13 @@ export function jobRoutes({ jobs, modules, store }: Services): Route[] {
         // Before what may be a hundred megabytes are taken in.
         await modules.find(params.name);
         const stdin = await store.put(bytes, { signal });
-        const end = await jobs.run({ reference: params.name, stdin: stdin.cid, limits: rights.limits ?? {}, signal });
+        const end = await jobs.run({
+          reference: params.name,
+          stdin: stdin.cid,
+          limits: rights.limits ?? {},
+          signal,
+          traceparent: header('traceparent'),
+        });
         return await jobReply(store, end, header('accept')?.includes('application/json') === true);
       },
     }),

@@ -33,7 +33,13 @@ export function workRoutes({ work }: Services): Route[] {
     if (rights.limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
     // As whoever runs a command on the home itself is: a workflow somebody compiled says by its grants what it wants.
     const isTrusted = what.kind === 'plan' && rights.scopes.includes('admin');
-    const { run, isNew } = await work.submit({ what, options, isTrusted, key: keyOf(header('idempotency-key')) });
+    const { run, isNew } = await work.submit({
+      what,
+      options,
+      isTrusted,
+      key: keyOf(header('idempotency-key')),
+      traceparent: header('traceparent'),
+    });
     return json({ run }, isNew ? 201 : 200, { location: `/v1/runs/${run}` });
   };
   const replies = {
