@@ -77,10 +77,10 @@ const HOSTILE: readonly (readonly [what: string, code: string, plan: () => Uint8
 ];
 for (const [what, code, plan] of HOSTILE) {
   test(`${what} is refused before anything runs`, async () => {
-    const before = door.agent.engine.ledger.runs({ limit: 100 }).length;
+    const earlier = door.agent.engine.ledger.runs({ limit: 100 }).length;
     const reply = await submit(plan());
     assert.deepEqual([((await reply.json()) as Problem).code, reply.status >= 400 && reply.status < 500], [code, true]);
-    assert.equal(door.agent.engine.ledger.runs({ limit: 100 }).length, before);
+    assert.equal(door.agent.engine.ledger.runs({ limit: 100 }).length, earlier);
   });
 }
 
