@@ -92,6 +92,7 @@ export class ActiveRuns implements AsyncDisposable {
   async resumeAll(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
     const { ledger } = this.#engine;
     const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
+    const resumed: string[] = [];
     for (const row of found) {
       try {
         const plan = await planOf(this.#engine, row.run);
@@ -103,11 +104,12 @@ export class ActiveRuns implements AsyncDisposable {
           ...(typeof slots === 'number' ? { slots } : {}),
         };
         await this.#drive(plan, this.#terms.places.seize(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+        resumed.push(row.run);
       } catch (error) {
         onFailure(row.run, error);
       }
     }
-    return found.map(({ run }) => run);
+    return resumed;
   }
 
   /** How many go on. */

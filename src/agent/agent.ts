@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { Access } from '../api/access.ts';
-import { createApp } from '../api/app.ts';
+import { createApp, refusedReply } from '../api/app.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import { routesOf } from '../api/routes.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -134,7 +134,7 @@ export class Agent implements AsyncDisposable {
       ...(bodyIdle === undefined ? {} : { bodyIdle }),
       rate: rate === undefined ? undefined : new RateLimit({ rate, clock }),
     });
-    const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refusedReply });
     const server = stack.use(await HttpServer.listen({ host, port, certificate, clock, handle }));
     bound = server.port;
     const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;

@@ -79,7 +79,9 @@ function privateKeyOf(pem: Buffer, path: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (cause) {
-    if (systemCode(cause) !== 'ERR_MISSING_PASSPHRASE') throw invalid(`the file ${path} holds no private key in PEM`, { cause });
+    // Not by the code of the error, which depends on what OpenSSL failed at before.
+    if (!/^(?:-----BEGIN|Proc-Type:).*ENCRYPTED/m.test(pem.toString('latin1')))
+      throw invalid(`the file ${path} holds no private key in PEM`, { cause });
     throw invalid(`the key in ${path} wants a passphrase`, {
       cause,
       next: `Take it off: openssl pkey -in ${path} -out NEW`,

@@ -24,6 +24,8 @@ interface HttpServerOptions {
   /** Undefined for clear text. */
   readonly certificate: Certificate | undefined;
   readonly clock: Clock;
+  /** How long headers may take, in ms; default 10 s. */
+  readonly headersTime?: number;
   readonly handle: (request: IncomingMessage, reply: ServerResponse) => Promise<void>;
 }
 
@@ -41,13 +43,7 @@ const LINGER = 2_000;
 /** Time between two looks whether the last requests have ended. */
 const LOOK = 20;
 
-const OPTIONS: ServerOptions = {
-  maxHeaderSize: HEADERS.bytes,
-  headersTimeout: HEADERS.ms,
-  keepAliveTimeout: KEEP_ALIVE,
-  requestTimeout: 0,
-  connectionsCheckingInterval: CHECKS,
-};
+const OPTIONS: ServerOptions = { maxHeaderSize: HEADERS.bytes, keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0, requireHostHeader: false };
 
 /** The replies on a connection that are not sent yet, and the last that was begun. */
 interface Replies {
@@ -69,7 +65,7 @@ export class HttpServer implements AsyncDisposable {
   }
 
   /** Throws `LISTEN_FAILED`. */
-  static async listen({ host, port, certificate, clock, handle }: HttpServerOptions): Promise<HttpServer> {
+  static async listen({ host, port, certificate, clock, headersTime = HEADERS.ms, handle }: HttpServerOptions): Promise<HttpServer> {
     const underWay = new Set<Promise<void>>();
     const replies = new WeakMap<Duplex, Replies>();
     const onRequest = (request: IncomingMessage, reply: ServerResponse): void => {
@@ -82,7 +78,11 @@ export class HttpServer implements AsyncDisposable {
       });
       underWay.add(answered);
     };
-    const server = await serverOf(certificate, onRequest);
+    const server = await serverOf(
+      { ...OPTIONS, headersTimeout: headersTime, connectionsCheckingInterval: Math.min(CHECKS, headersTime) },
+      certificate,
+      onRequest,
+    );
     server.maxConnections = CONNECTIONS;
     server.on('clientError', (error, socket) => refuse(error, socket, { clock, replies: replies.get(socket) }));
     await listen(server, host, port);
@@ -98,11 +98,11 @@ export class HttpServer implements AsyncDisposable {
   /** Takes no more connections; resolves when those there are have ended and nothing `isBusy`, or after `ms`. */
   async drain(ms: number, isBusy: () => boolean): Promise<void> {
     const deadline = this.#clock.monotonic() + ms;
-    let isClosed = false;
-    this.#server.close(() => (isClosed = true));
+    const server = { isClosed: false };
+    this.#server.close(() => (server.isClosed = true));
     for (
       ;
-      (!isClosed || isBusy()) && this.#clock.monotonic() < deadline;
+      (!server.isClosed || isBusy()) && this.#clock.monotonic() < deadline;
       await new Promise<void>((resolve) => this.#clock.after(LOOK, resolve))
     )
       // A connection whose reply was sent would stay for the next request.
@@ -120,11 +120,11 @@ export class HttpServer implements AsyncDisposable {
 
 type OnRequest = (request: IncomingMessage, reply: ServerResponse) => void;
 
-async function serverOf(certificate: Certificate | undefined, onRequest: OnRequest): Promise<Server | TlsServer> {
-  if (certificate === undefined) return createServer(OPTIONS, onRequest);
+async function serverOf(options: ServerOptions, certificate: Certificate | undefined, onRequest: OnRequest): Promise<Server | TlsServer> {
+  if (certificate === undefined) return createServer(options, onRequest);
   const { cert, key } = certificate;
   const https = await import('node:https');
-  return https.createServer({ ...OPTIONS, cert, key, handshakeTimeout: HANDSHAKE }, onRequest);
+  return https.createServer({ ...options, cert, key, handshakeTimeout: HANDSHAKE }, onRequest);
 }
 
 async function listen(server: Server, host: string, port: number | undefined): Promise<void> {
@@ -160,7 +160,7 @@ function problemOf(error: Error): DocketError {
     case 'HPE_HEADER_OVERFLOW':
       return new DocketError('HEADERS_TOO_LARGE', `the headers have more than ${HEADERS.bytes} bytes`);
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new DocketError('REQUEST_TIMEOUT', `the headers took longer than ${HEADERS.ms / 1000} s`);
+      return new DocketError('REQUEST_TIMEOUT', 'the headers did not come in time');
     default:
       return new DocketError('REQUEST_INVALID', 'what came is no HTTP request');
   }

@@ -44,7 +44,8 @@ export function isEverywhere(host: string): boolean {
 
 /** What requests may call an agent that listens there, in lower case and as it stands in the `Host` header. */
 export function ownNames(host: string, names: readonly string[]): Set<string> {
-  return new Set(['localhost', '127.0.0.1', '[::1]', bracketed(host), ...names].map((name) => name.toLowerCase()));
+  const own = isEverywhere(host) ? [] : [bracketed(host)];
+  return new Set(['localhost', '127.0.0.1', '[::1]', ...own, ...names].map((name) => canonical(name.toLowerCase())));
 }
 
 /** Where this machine finds it. */
@@ -63,5 +64,10 @@ export function publicHost(host: string): string {
 }
 
 function bracketed(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host;
+  return isIP(host) === 6 ? canonical(`[${host}]`) : host;
+}
+
+/** Addresses of version 6 have many spellings; requests with another than this are refused before they come to us. */
+function canonical(name: string): string {
+  return name.startsWith('[') ? (URL.parse(`http://${name}`)?.hostname ?? name) : name;
 }

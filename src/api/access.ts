@@ -47,7 +47,7 @@ export class Access {
 
   #isOwn(name: string, address: string | undefined): boolean {
     const { hosts, anyAddress } = this.#rules;
-    return hosts.has(name) || (anyAddress && address !== undefined && canonical(name) === addressName(address));
+    return hosts.has(name) || (anyAddress && address !== undefined && name === addressName(address));
   }
 
   /** Who asks, for counting: a token that is known, or else an address. */
@@ -100,7 +100,7 @@ export function hashOf(token: string): Buffer {
 /** The address of a socket as it stands in a `Host` header. */
 function addressName(address: string): string {
   const plain = address.replace(/^::ffff:(?=[\d.]+$)/, '').replace(/%.*$/, '');
-  return plain.includes(':') ? canonical(`[${plain}]`) : plain;
+  return plain.includes(':') ? `[${plain}]` : plain;
 }
 
 /** Whoever has one address of version 6 has 2^64 of them. */
@@ -110,11 +110,6 @@ function networkOf(name: string): string {
   const [before, after] = [head, tail ?? ''].map((groups) => groups.split(':').filter((group) => group !== '')) as [string[], string[]];
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
   return [...before, ...zeros, ...after].slice(0, 4).join(':');
-}
-
-/** Addresses of version 6 have many spellings. */
-function canonical(name: string): string {
-  return name.startsWith('[') ? (URL.parse(`http://${name}`)?.hostname ?? name) : name;
 }
 
 /** Without the port. */

@@ -1,4 +1,4 @@
-import type { HttpBindings } from '@hono/node-server';
+import { type HttpBindings, RequestError } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
 import type { z } from 'zod';
@@ -62,6 +62,13 @@ export function createApp(routes: readonly Route[], access: Access, { bodyIdle =
     }),
   );
   return app;
+}
+
+/** The reply to what the server below refused: a URL or a `Host` header that cannot be. */
+export function refusedReply(error: unknown): Response {
+  const known = error instanceof RequestError ? new DocketError('REQUEST_INVALID', `the request cannot be read: ${error.message}`) : error;
+  const { status, headers = {}, body } = problemReply(known);
+  return new Response(String(body), { status, headers });
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string> {

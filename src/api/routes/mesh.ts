@@ -29,8 +29,8 @@ export function meshRoutes({ status }: Services): Route[] {
       scope: 'read',
       replies: { 200: { description: 'A list of agents.' } },
       handle: () => {
-        const { started, ...self } = status();
-        return json({ agents: [{ ...self, started: new Date(started).toISOString() }] });
+        const { started, ...agent } = status();
+        return json({ agents: [{ ...agent, started: new Date(started).toISOString() }] });
       },
     }),
     route({
