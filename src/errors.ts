@@ -34,6 +34,11 @@ export const ERROR_CODES = {
     next: 'Put it there with `docket store put`, or run the task that makes it again.',
     http: 404,
   },
+  BLOB_UNREACHABLE: {
+    summary: 'Nobody who answered has the blob, but not everybody answered.',
+    next: 'Ask again when the agents that are named answer; it is not known to be missing.',
+    http: 503,
+  },
   BLOB_DAMAGED: {
     summary: 'The bytes of a blob do not match its CID.',
     next: 'The damaged file was set aside; run again to make or import it anew.',
@@ -189,6 +194,21 @@ export const ERROR_CODES = {
     summary: 'This agent does not run tasks of this op.',
     next: 'Ask an agent that does: /v1/agents names the ops of each.',
     http: 403,
+  },
+  AGENT_TIMEOUT: {
+    summary: 'An agent did not answer, or stood still in the middle, for longer than is waited.',
+    next: 'Look whether it lives and is not overloaded, then ask again. Whether it has what was asked for is not known.',
+    http: 504,
+  },
+  AGENT_UNREACHABLE: {
+    summary: 'An agent cannot be reached, or the connection to it was cut.',
+    next: 'Look whether it runs and whether its address is right, then ask again.',
+    http: 502,
+  },
+  AGENT_INVALID: {
+    summary: 'What answered does not answer as an agent does.',
+    next: 'Check the address: it names something else, or an agent of another version.',
+    http: 502,
   },
   TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
   // -- HTTP
