@@ -11,6 +11,8 @@ import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
 import { findRun } from './find.ts';
 import { stillForced } from './forced.ts';
+import { requireOp } from './op-policy.ts';
+import type { Places } from './places.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
 import { RunLog } from './run-log.ts';
@@ -26,8 +28,18 @@ import { storedSources } from './stored-sources.ts';
  *     this home.
  * D2. Submitting with a key that was used before gives the run of that time and starts nothing, also if both come at once.
  * D3. The log of a run is kept for a while after its end, so that those who watch hear of it.
- * D4. Stopping aborts every run and waits for it.
+ * D4. A run has its place from before its workflow is looked at until it has ended. One that is taken up after a crash has a place even if there is none.
+ * D5. Stopping aborts every run and waits for it.
  */
+
+interface Terms {
+  /** What modules may be given. */
+  readonly policy: readonly Permission[];
+  readonly ops: readonly string[];
+  readonly places: Places;
+  /** Told of every run. */
+  readonly watch: RunWatch;
+}
 
 interface Active {
   readonly log: RunLog;
@@ -40,20 +52,18 @@ const KEPT_LOGS = 100;
 
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
-  readonly #policy: readonly Permission[];
-  readonly #watch: RunWatch;
+  readonly #terms: Terms;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended, the oldest first. */
   readonly #ended = new Map<string, RunLog>();
   readonly #submitting = new Map<string, Promise<string>>();
 
-  constructor(engine: Engine, policy: readonly Permission[], watch: RunWatch) {
+  constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
-    this.#policy = policy;
-    this.#watch = watch;
+    this.#terms = terms;
   }
 
-  /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `PERMISSION_DENIED`, `KEY_REUSED`. */
+  /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
   async submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }> {
     const { key } = submission;
     if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
@@ -78,26 +88,31 @@ export class ActiveRuns implements AsyncDisposable {
   async resumeAll(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
     const { ledger } = this.#engine;
     const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
+    const resumed: string[] = [];
     for (const row of found) {
       try {
-        await this.#takeUp(row, {});
+        await this.#takeUp(row, {}, this.#terms.places.seize());
+        resumed.push(row.run);
       } catch (error) {
         onFailure(row.run, error);
       }
     }
-    return found.map(({ run }) => run);
+    return resumed;
   }
 
-  /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`. */
+  /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`, `AGENT_FULL`, `OP_REFUSED`. */
   async resume(word: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string> {
     const row = findRun(this.#engine, word);
     if (this.#active.has(row.run)) throw new DocketError('RUN_BUSY', `run ${row.run} is being driven by this agent`);
-    if (row.state !== 'completed') await this.#takeUp(row, options);
+    if (row.state !== 'completed') await this.#takeUp(row, options, this.#terms.places.take());
     return row.run;
   }
 
-  async #takeUp(row: RunRow, { slots, failFast }: Pick<RunRequest, 'slots' | 'failFast'>): Promise<void> {
+  async #takeUp(row: RunRow, { slots, failFast }: Pick<RunRequest, 'slots' | 'failFast'>, taken: Disposable): Promise<void> {
+    using place = new DisposableStack();
+    place.use(taken);
     const plan = await planOf(this.#engine, row.run);
+    this.#checkOps(plan);
     const before = row.options as Kept;
     const most = slots ?? before.slots;
     const options = {
@@ -105,7 +120,7 @@ export class ActiveRuns implements AsyncDisposable {
       failFast: failFast === true || before.failFast === true,
       ...(typeof most === 'number' ? { slots: most } : {}),
     };
-    await this.#drive({ plan, kind: 'run' }, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+    await this.#drive({ plan, kind: 'run' }, place.move(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
   }
 
   /** How many go on. */
@@ -122,10 +137,14 @@ export class ActiveRuns implements AsyncDisposable {
     { what, options, isTrusted, traceparent }: RunSubmission,
     submission: { key: string; digest: string } | undefined,
   ): Promise<string> {
+    using place = new DisposableStack();
+    place.use(this.#terms.places.take());
     const plan = await this.#planOf(what);
+    this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
-    return await this.#drive({ plan, kind: 'run', traceparent }, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+    const begin = { plan, kind: 'run', traceparent } as const;
+    return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
   async #planOf(what: What): Promise<Plan> {
@@ -134,9 +153,13 @@ export class ActiveRuns implements AsyncDisposable {
     return await compile(text, { file, inputs, sources: storedSources(this.#engine) });
   }
 
+  #checkOps({ tasks }: Plan): void {
+    for (const { task, label } of tasks) requireOp(task.run.op, this.#terms.ops, `task ${label}`);
+  }
+
   #requireGranted(plan: Plan): void {
     for (const { task, label } of plan.tasks) {
-      const denied = grantsOf(task).find((grant) => !this.#policy.some(({ kind }) => kind === grant));
+      const denied = grantsOf(task).find((grant) => !this.#terms.policy.some(({ kind }) => kind === grant));
       if (denied !== undefined)
         throw new DocketError('PERMISSION_DENIED', `task ${label} asks for ${denied}, which this agent does not give`, {
           next: `Start the agent with --allow ${denied} if you trust the module.`,
@@ -146,9 +169,9 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   /** Resolves when the run's row is durable. */
-  #drive(begin: RunStart, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+  #drive(begin: RunStart, place: Disposable, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
     const { plan } = begin;
-    const observer = this.#watch(begin);
+    const observer = this.#terms.watch(begin);
     const log = new RunLog();
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
@@ -178,6 +201,7 @@ export class ActiveRuns implements AsyncDisposable {
     );
     void done.then(() => {
       log.close();
+      place[Symbol.dispose]();
       if (id !== undefined) this.#retire(id, log);
     });
     return known.promise;

@@ -1,29 +1,32 @@
-import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { Access } from '../api/access.ts';
-import { type Scope } from '../protocol/rights.ts';
-import { createApp } from '../api/app.ts';
+import { createApp, refusedReply } from '../api/app.ts';
 import { HttpMetrics } from '../api/http-metrics.ts';
+import { RateLimit } from '../api/rate-limit.ts';
 import { routesOf } from '../api/routes.ts';
-import { DocketError, systemCode } from '../errors.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { DocketError } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
+import type { Scope } from '../protocol/rights.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import type { Collector } from '../telemetry/span-exporter.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { agentMetrics } from './agent-metrics.ts';
+import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
 import { Engine } from './engine.ts';
+import { HttpServer } from './http-server.ts';
+import { isEverywhere, localHost, ownNames, publicHost, refuseOpenDoor } from './listening.ts';
+import { allOps } from './op-policy.ts';
+import { Places } from './places.ts';
 import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
 import { runMetrics } from './run-metrics.ts';
-import { type RunWatch, together } from './run-watch.ts';
+import { together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
-import { rightsOf } from './tokens.ts';
 import { loadOrCreateToken } from './token-file.ts';
-import { VERSION } from './version.ts';
+import { rightsOf } from './tokens.ts';
+import { type Tracing, tracedTo } from './tracing.ts';
 
 /**
  * The daemon: an engine and a door to it.
@@ -32,7 +35,9 @@ import { VERSION } from './version.ts';
  * A1. A home has at most one agent: it holds the lock `agent` as long as it lives.
  * A2. The address file appears when requests are answered and goes when they are not any more; one that a killed agent left counts only while the
  *     lock is held.
- * A3. Stopping takes no new requests, waits for those under way, then closes their connections, which aborts what they asked for, and waits for that;
+ * A3. Commands on the same home need not trust a certificate, or know a name in it: beside TLS there is a door on loopback in clear text, with the same
+ *     rights, which is told to nobody but them.
+ * A4. Stopping takes no new requests, waits for those under way, then closes their connections, which aborts what they asked for, and waits for that;
  *     the engine goes last.
  */
 
@@ -51,172 +56,144 @@ export interface AgentOptions {
   readonly bodyIdle?: number;
   /** Names it is called by beside its address. */
   readonly names?: readonly string[];
+  /** Default: clear text. */
+  readonly tls?: CertificateFiles;
+  /** Whether it may listen beyond this machine in clear text. Default false. */
+  readonly insecure?: boolean;
+  /** What others may tell it from other agents by. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Ops of tasks it runs. Default all. */
+  readonly ops?: readonly string[];
+  /** Requests a second it takes of one client. Default as many as come. */
+  readonly rate?: number;
+  /** Runs that were submitted, and jobs, that go on at a time. */
+  readonly maxRuns?: number;
+  readonly maxJobs?: number;
   /** Where traces of its runs go. Default nowhere. */
   readonly tracing?: Tracing | undefined;
+  readonly clock?: Clock;
 }
 
-export interface Tracing {
-  readonly collector: Collector;
-  /** What it is called there. */
-  readonly service: string;
-}
-
-const DEFAULT_PORT = 8100;
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
-
-/** Bounds that keep one caller from taking the agent from the others. */
-const HEADERS = { bytes: 16 * 1024, ms: 10_000 };
-const CONNECTIONS = 20_000;
-const KEEP_ALIVE = 30_000;
-/** Time between two looks whether the last requests have ended, in ms. */
-const LOOK = 20;
+export const DEFAULT_HOST = '127.0.0.1';
+export const MOST_RUNS = 1_000;
+export const MOST_JOBS = 1_000;
 
 /** Where a running agent of a home is found, and its token. */
 export interface AgentAddress {
   readonly url: string;
+  /** Where commands on the same home find it, if that is another. */
+  readonly local?: string;
   readonly pid: number;
+}
+
+interface Parts {
+  readonly url: string;
+  readonly token: string;
+  readonly engine: Engine;
+  readonly server: HttpServer;
+  readonly local: HttpServer | undefined;
+  readonly active: ActiveRuns;
+  readonly state: { isDraining: boolean };
+  readonly tls: CertificateFiles | undefined;
+  readonly certificate: Certificate | undefined;
 }
 
 export class Agent implements AsyncDisposable {
   readonly url: string;
   readonly token: string;
   readonly engine: Engine;
-  readonly #server: Server;
-  readonly #active: ActiveRuns;
-  readonly #state: { isDraining: boolean };
+  /** Undefined if it speaks clear text. */
+  readonly certificate: Certificate | undefined;
+  readonly #parts: Parts;
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(
-    parts: Pick<Agent, 'url' | 'token' | 'engine'>,
-    { server, active, state }: { readonly server: Server; readonly active: ActiveRuns; readonly state: { isDraining: boolean } },
-    stack: AsyncDisposableStack,
-  ) {
+  private constructor(parts: Parts, stack: AsyncDisposableStack) {
     this.url = parts.url;
     this.token = parts.token;
     this.engine = parts.engine;
-    this.#server = server;
-    this.#active = active;
-    this.#state = state;
+    this.certificate = parts.certificate;
+    this.#parts = parts;
     this.#stack = stack;
   }
 
-  /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`. */
+  /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`, `TLS_INVALID`. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [], bodyIdle, tracing } = options;
-    refuseOpenDoor(host);
+    const { home, slots, clock = systemClock, host = DEFAULT_HOST, port, tls, rate, bodyIdle, tracing } = options;
+    const { insecure = false, anonymous = [], policy = [], names = [], tags = {}, ops = allOps() } = options;
+    refuseOpenDoor({ host, hasTls: tls !== undefined, insecure, anonymous });
+    const certificate = tls === undefined ? undefined : loadCertificate(tls, clock.now());
     await using stack = new AsyncDisposableStack();
-    const engine = stack.use(await Engine.open({ home, ...(slots === undefined ? {} : { slots }) }));
+    const engine = stack.use(await Engine.open({ home, clock, ...(slots === undefined ? {} : { slots }) }));
     const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
     const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
-    const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
-    let bound = 0;
     const metrics = new Metrics();
     stack.use(agentMetrics(metrics, engine));
-    const watches = [runMetrics(metrics, engine.clock)];
-    if (tracing !== undefined) watches.push(await tracedBy(tracing, { engine, metrics, stack }));
+    const watches = [runMetrics(metrics, clock)];
+    if (tracing !== undefined) watches.push(await tracedTo(tracing, { engine, metrics, stack }));
     const watch = together(watches);
-    const active = stack.use(new ActiveRuns(engine, policy, watch));
-    const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
+    const active = stack.use(new ActiveRuns(engine, { policy, ops, watch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }));
     const state = { isDraining: false };
+    let bound = 0;
     const services = servicesOf(engine, {
       policy,
+      ops,
+      tags,
       active,
+      jobs: new Places('jobs', options.maxJobs ?? MOST_JOBS),
       watch,
       isDraining: () => state.isDraining,
       metrics: () => metrics.text(),
-      address: () => `${bracketed(host)}:${bound}`,
+      address: () => `${publicHost(host)}:${bound}`,
+    });
+    const access = new Access({
+      token,
+      rightsOf: (hash) => rightsOf(engine, hash),
+      anonymous,
+      hosts: ownNames(host, names),
+      anyAddress: isEverywhere(host),
     });
     const app = createApp(routesOf(services), access, {
       metrics: new HttpMetrics(metrics),
       ...(bodyIdle === undefined ? {} : { bodyIdle }),
+      rate: rate === undefined ? undefined : new RateLimit({ rate, clock }),
     });
-    const underWay = new Set<Promise<void>>();
-    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-    const server = createServer(
-      { maxHeaderSize: HEADERS.bytes, headersTimeout: HEADERS.ms, keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0 },
-      (request, reply) => {
-        const answered = listener(request, reply).finally(() => underWay.delete(answered));
-        underWay.add(answered);
-      },
-    );
-    stack.defer(() => Promise.allSettled(underWay).then(() => {}));
-    server.maxConnections = CONNECTIONS;
-    bound = await listen(server, host, port);
-    stack.defer(() => closed(server));
-    const url = `http://${bracketed(host)}:${bound}`;
+    const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refusedReply });
+    const server = stack.use(await HttpServer.listen({ host, port, certificate, clock, handle }));
+    bound = server.port;
+    const local = certificate && stack.use(await HttpServer.listen({ host: DEFAULT_HOST, port: 0, certificate: undefined, clock, handle }));
+    const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;
     const file = join(engine.paths.home, ADDRESS_FILE);
-    writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
+    const inside = local === undefined ? {} : { local: `http://${DEFAULT_HOST}:${local.port}` };
+    writeFileSync(file, `${JSON.stringify({ url, ...inside, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine }, { server, active, state }, stack.move());
+    return new Agent({ url, token, engine, server, local, active, state, tls, certificate }, stack.move());
   }
 
   /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
   resume(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
-    return this.#active.resumeAll(onFailure);
+    return this.#parts.active.resumeAll(onFailure);
+  }
+
+  /** Reads certificate and key again; who is connected stays so. Throws `TLS_INVALID`, and goes on with the old one then. */
+  renewCertificate(): Certificate {
+    const { tls, server, engine } = this.#parts;
+    if (tls === undefined) throw new DocketError('TLS_INVALID', 'the agent was started without a certificate');
+    const certificate = loadCertificate(tls, engine.clock.now());
+    server.renew(certificate);
+    return certificate;
   }
 
   /** Takes no more requests; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
-    this.#state.isDraining = true;
-    const { clock } = this.engine;
-    const deadline = clock.monotonic() + ms;
-    const server = { isClosed: false };
-    this.#server.close(() => (server.isClosed = true));
-    // A connection whose reply was sent would stay for the next request.
-    for (
-      ;
-      (!server.isClosed || this.#active.size > 0) && clock.monotonic() < deadline;
-      await new Promise<void>((resolve) => clock.after(LOOK, resolve))
-    )
-      this.#server.closeIdleConnections();
+    const { server, local, active, state } = this.#parts;
+    state.isDraining = true;
+    const isBusy = (): boolean => active.size > 0;
+    await Promise.all([server.drain(ms, isBusy), local?.drain(ms, isBusy)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
-}
-
-/** Spans are sent for as long as anything runs. Imported here: most agents send none. */
-async function tracedBy(
-  { collector, service }: Tracing,
-  { engine, metrics, stack }: { readonly engine: Engine; readonly metrics: Metrics; readonly stack: AsyncDisposableStack },
-): Promise<RunWatch> {
-  const [{ SpanExporter }, { runTraces }] = await Promise.all([import('../telemetry/span-exporter.ts'), import('./run-traces.ts')]);
-  const { clock } = engine;
-  const exporter = stack.use(new SpanExporter({ collector, source: { service, version: VERSION }, clock, metrics }));
-  return runTraces(exporter, clock);
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-/** A token in clear text is no protection on a network. */
-function refuseOpenDoor(host: string): void {
-  if (LOOPBACK.has(host)) return;
-  throw new DocketError('LISTEN_FAILED', `the agent does not listen on ${host}: its requests would cross the network in clear text`, {
-    next: 'Listen on 127.0.0.1, behind a proxy that speaks TLS.',
-  });
-}
-
-async function listen(server: Server, host: string, port: number | undefined): Promise<number> {
-  for (const candidate of port === undefined ? [DEFAULT_PORT, 0] : [port]) {
-    try {
-      server.listen(candidate, host);
-      await once(server, 'listening');
-      return (server.address() as AddressInfo).port;
-    } catch (cause) {
-      if (systemCode(cause) === 'EADDRINUSE' && port === undefined && candidate !== 0) continue;
-      throw new DocketError('LISTEN_FAILED', `cannot listen on ${host}:${candidate}: ${(cause as Error).message}`, { cause });
-    }
-  }
-  throw new DocketError('LISTEN_FAILED', `cannot listen on ${host}`);
-}
-
-async function closed(server: Server): Promise<void> {
-  const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeAllConnections();
-  await isClosed;
 }

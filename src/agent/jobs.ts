@@ -30,6 +30,9 @@ interface Job {
   readonly traceparent?: string | undefined;
 }
 
+/** What named modules are run by. */
+export const JOB_OP = 'wasi/run';
+
 /** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`. */
 export async function runJob(engine: Engine, job: Job): Promise<JobEnd> {
   const { reference, stdin, policy, limits: most } = job;

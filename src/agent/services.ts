@@ -2,11 +2,12 @@ import type { Services } from '../protocol/services.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';
 import { parseReference } from '../manifest/reference.ts';
-import { OPS } from '../runner/ops.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
-import { checkRights, runJob } from './jobs.ts';
+import { checkRights, JOB_OP, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
+import { requireOp } from './op-policy.ts';
+import type { Places } from './places.ts';
 import { obstacles } from './readiness.ts';
 import { recordsOf } from './records.ts';
 import type { RunWatch } from './run-watch.ts';
@@ -15,17 +16,25 @@ import { VERSION } from './version.ts';
 interface ServiceOptions {
   /** What modules may be given if they ask. */
   readonly policy: readonly Permission[];
+  /** Ops of tasks it runs. */
+  readonly ops: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
   readonly active: ActiveRuns;
   readonly watch: RunWatch;
   readonly isDraining: () => boolean;
   /** Everything that is counted, in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
+  /** For jobs under way. */
+  readonly jobs: Places;
   /** `host:port`; known when the agent listens. */
   readonly address: () => string;
 }
 
 /** What an agent on this home offers through its API. */
-export function servicesOf(engine: Engine, { policy, active, watch, isDraining, metrics, address }: ServiceOptions): Services {
+export function servicesOf(
+  engine: Engine,
+  { policy, ops, tags, active, jobs, watch, isDraining, metrics, address }: ServiceOptions,
+): Services {
   const started = engine.clock.now();
   const records = recordsOf(engine, { logOfRun: (run) => active.log(run) });
   return {
@@ -38,7 +47,15 @@ export function servicesOf(engine: Engine, { policy, active, watch, isDraining, 
       list: async () => engine.ledger.manifests(),
     },
     jobs: {
-      run: (job) => runJob(engine, { ...job, policy, watch }),
+      admit: (reference) => {
+        requireOp(JOB_OP, ops, reference);
+        jobs.check();
+      },
+      async run(job) {
+        requireOp(JOB_OP, ops, job.reference);
+        using _ = jobs.take();
+        return await runJob(engine, { ...job, policy, watch });
+      },
       checkRights,
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
@@ -53,6 +70,6 @@ export function servicesOf(engine: Engine, { policy, active, watch, isDraining, 
     },
     obstacles: () => obstacles(engine, { isDraining: isDraining() }),
     metrics,
-    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
+    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops, tags, address: address() }),
   };
 }

@@ -25,12 +25,12 @@ export async function homeDesk(engine: Engine, { drives }: { readonly drives: bo
 }
 
 /** The agent drives; what it needs is put into the store it shares with us. */
-async function workOf({ url, token }: RunningAgent, { store }: Engine): Promise<Pick<Desk, 'driver' | 'submit' | 'live'>> {
+async function workOf({ local, token }: RunningAgent, { store }: Engine): Promise<Pick<Desk, 'driver' | 'submit' | 'live'>> {
   const [{ agentDriver, submit }, { remoteRecords }] = await Promise.all([
     import('../sdk/agent-driver.ts'),
     import('../sdk/remote-records.ts'),
   ]);
-  const door = { url, token };
+  const door = { url: local, token };
   const records = remoteRecords(door, store);
   const at = { door, store, records };
   return { driver: agentDriver(at), submit: (plan, options) => submit(at, plan, options), live: async () => records };

@@ -1,4 +1,4 @@
-import type { Tracing } from '../agent/agent.ts';
+import type { Tracing } from '../agent/tracing.ts';
 import type { Call } from './command.ts';
 
 /** Environment variables of OpenTelemetry: https://opentelemetry.io/docs/specs/otel/protocol/exporter. */
@@ -9,9 +9,8 @@ const SERVICE = 'OTEL_SERVICE_NAME';
 const PATH = '/v1/traces';
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
-/** Where traces go, by `--otlp` or the environment; undefined for nowhere. Throws `USAGE`. */
-export function tracingOf(call: Call): Tracing | undefined {
-  const option = call.value('otlp');
+/** Where traces go, by the setting `otlp` or the environment; undefined for nowhere. Throws `USAGE`. */
+export function tracingOf(call: Call, option: string | undefined): Tracing | undefined {
   const text = option ?? call.env[ENDPOINT];
   if (text === undefined || text === '') return undefined;
   const name = option === undefined ? ENDPOINT : '--otlp';

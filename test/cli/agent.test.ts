@@ -106,10 +106,11 @@ test('after a crash an agent goes on with the runs it had', async () => {
   const workflow = `
 tasks:
   quick: { module: org.example.count-words, stdin: a }
-  slow: { module: org.example.loop, limits: { time: 2s } }
+  slow: { module: org.example.loop, limits: { time: 4s } }
   behind: { module: org.example.count-words, stdin: { from: slow, at: /message, on: error } }
 `;
-  const first = await started(place, '--slots', '1');
+  // Both at once: the short one ends long before the other, and the agent is killed in between.
+  const first = await started(place, '--slots', '2');
   const headers = { authorization: `Bearer ${readFileSync(join(place.home, 'token'), 'utf8').trim()}` };
   const submit = async (query: string): Promise<string> => {
     const reply = await fetch(`${first.url}/v1/runs${query}`, { method: 'POST', headers, body: workflow });
