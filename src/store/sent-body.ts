@@ -8,9 +8,16 @@ export class SentBody {
 
   constructor(source: AsyncIterable<Uint8Array>, watch: Watch) {
     const iterator = source[Symbol.asyncIterator]();
+    // Not awaited: a source that hangs in `next` would hang here too.
+    const leave = (): void => void Promise.resolve(iterator.return?.()).catch(() => undefined);
     this.stream = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
+          // The agent has answered: it wants no more, and would be sent what it does not want for ever.
+          if (watch.isOver) {
+            leave();
+            return controller.error(new Error('the reply is here'));
+          }
           watch.pause();
           try {
             const next = await iterator.next();
@@ -23,10 +30,7 @@ export class SentBody {
           }
           watch.wait();
         },
-        cancel: () => {
-          // Not awaited: a source that hangs in `next` would hang here too.
-          void Promise.resolve(iterator.return?.()).catch(() => undefined);
-        },
+        cancel: leave,
       },
       { highWaterMark: 0 },
     );
