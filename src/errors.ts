@@ -191,6 +191,25 @@ export const ERROR_CODES = {
     next: 'Check the address: it names something else, or an agent of another version.',
     http: 502,
   },
+  CONFIG_INVALID: {
+    summary: 'The config file of the agent, or an environment variable for it, is wrong.',
+    next: 'Mend what the message names; `docket agent --print-config` shows what holds, and docs/agent.md describes it.',
+    exit: 2,
+  },
+  TLS_INVALID: {
+    summary: 'A certificate or its key cannot be used.',
+    next: 'Name both in PEM with --tls-cert and --tls-key; docs/agent.md says how to make them.',
+  },
+  AGENT_FULL: {
+    summary: 'The agent has as many runs or jobs under way as it takes at a time.',
+    next: 'Ask again later; the reply says when under `retry-after`. The agent takes more with --max-runs or --max-jobs.',
+    http: 503,
+  },
+  OP_REFUSED: {
+    summary: 'This agent does not run tasks of this op.',
+    next: 'Ask an agent that does: /v1/agents names the ops of each.',
+    http: 403,
+  },
   TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
   // -- HTTP
   KEY_REUSED: {
@@ -223,6 +242,17 @@ export const ERROR_CODES = {
     summary: 'The body of a request is larger than this agent takes.',
     next: 'Send less, or start the agent with a larger limit.',
     http: 413,
+  },
+  HEADERS_TOO_LARGE: {
+    summary: 'The headers of a request are larger than an agent takes.',
+    next: 'Send fewer or shorter ones.',
+    http: 431,
+  },
+  REQUEST_TIMEOUT: { summary: 'The headers of a request did not come in time.', next: 'Send them at once.', http: 408 },
+  RATE_LIMITED: {
+    summary: 'A client sent more requests than the agent takes of one.',
+    next: 'Wait as long as the reply says under `retry-after`.',
+    http: 429,
   },
   JOB_FAILED: {
     summary: 'A job ended without an exit status: it trapped, or broke a limit.',

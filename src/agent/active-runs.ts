@@ -8,6 +8,8 @@ import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
 import { stillForced } from './forced.ts';
+import { requireOp } from './op-policy.ts';
+import type { Places } from './places.ts';
 import { planOf } from './plan-of.ts';
 import { RunLog } from './run-log.ts';
 import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
@@ -21,7 +23,8 @@ import { storedSources } from './stored-sources.ts';
  *     this home.
  * D2. Submitting with a key that was used before gives the run of that time and starts nothing, also if both come at once.
  * D3. The log of a run is kept for a while after its end, so that those who watch hear of it.
- * D4. Stopping aborts every run and waits for it.
+ * D4. A run has its place from before its workflow is looked at until it has ended. One that is taken up after a crash has a place even if there is none.
+ * D5. Stopping aborts every run and waits for it.
  */
 
 export interface Submission {
@@ -35,6 +38,13 @@ export interface Submission {
   readonly key: string | undefined;
 }
 
+interface Terms {
+  /** What modules may be given. */
+  readonly policy: readonly Permission[];
+  readonly ops: readonly string[];
+  readonly places: Places;
+}
+
 interface Active {
   readonly log: RunLog;
   readonly stop: AbortController;
@@ -46,18 +56,18 @@ const KEPT_LOGS = 100;
 
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
-  readonly #policy: readonly Permission[];
+  readonly #terms: Terms;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended, the oldest first. */
   readonly #ended = new Map<string, RunLog>();
   readonly #submitting = new Map<string, Promise<string>>();
 
-  constructor(engine: Engine, policy: readonly Permission[]) {
+  constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
-    this.#policy = policy;
+    this.#terms = terms;
   }
 
-  /** Starts a run; gives its id. Throws what `compile` throws, `PERMISSION_DENIED`, `KEY_REUSED`. */
+  /** Starts a run; gives its id. Throws what `compile` throws, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
   async submit(submission: Submission): Promise<{ readonly run: string; readonly isNew: boolean }> {
     const { key } = submission;
     if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
@@ -82,21 +92,24 @@ export class ActiveRuns implements AsyncDisposable {
   async resumeAll(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
     const { ledger } = this.#engine;
     const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
+    const resumed: string[] = [];
     for (const row of found) {
       try {
         const plan = await planOf(this.#engine, row.run);
+        this.#checkOps(plan);
         const { slots, failFast } = row.options as Kept;
         const options = {
           force: stillForced(this.#engine, row, plan),
           failFast: failFast === true,
           ...(typeof slots === 'number' ? { slots } : {}),
         };
-        await this.#drive(plan, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+        await this.#drive(plan, this.#terms.places.seize(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+        resumed.push(row.run);
       } catch (error) {
         onFailure(row.run, error);
       }
     }
-    return found.map(({ run }) => run);
+    return resumed;
   }
 
   /** How many go on. */
@@ -110,9 +123,12 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async #submit({ text, file, inputs, options }: Submission, submission: { key: string; digest: string } | undefined): Promise<string> {
+    using place = new DisposableStack();
+    place.use(this.#terms.places.take());
     const plan = await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+    this.#checkOps(plan);
     for (const { task, label } of plan.tasks) {
-      const denied = grantsOf(task).find((grant) => !this.#policy.some(({ kind }) => kind === grant));
+      const denied = grantsOf(task).find((grant) => !this.#terms.policy.some(({ kind }) => kind === grant));
       if (denied !== undefined)
         throw new DocketError('PERMISSION_DENIED', `task ${label} asks for ${denied}, which this agent does not give`, {
           next: `Start the agent with --allow ${denied} if you trust the module.`,
@@ -120,11 +136,15 @@ export class ActiveRuns implements AsyncDisposable {
         });
     }
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
-    return await this.#drive(plan, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+    return await this.#drive(plan, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+  }
+
+  #checkOps({ tasks }: Plan): void {
+    for (const { task, label } of tasks) requireOp(task.run.op, this.#terms.ops, `task ${label}`);
   }
 
   /** Resolves when the run's row is durable. */
-  #drive(plan: Plan, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+  #drive(plan: Plan, place: Disposable, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
     const log = new RunLog();
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
@@ -146,6 +166,7 @@ export class ActiveRuns implements AsyncDisposable {
     );
     void done.then(() => {
       log.close();
+      place[Symbol.dispose]();
       if (id !== undefined) this.#retire(id, log);
     });
     return known.promise;

@@ -1,21 +1,25 @@
-import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { Access } from '../api/access.ts';
-import { type Scope } from '../protocol/rights.ts';
-import { createApp } from '../api/app.ts';
+import { createApp, refusedReply } from '../api/app.ts';
+import { RateLimit } from '../api/rate-limit.ts';
 import { routesOf } from '../api/routes.ts';
-import { DocketError, systemCode } from '../errors.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { DocketError } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
+import type { Scope } from '../protocol/rights.ts';
 import { ActiveRuns } from './active-runs.ts';
+import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
 import { Engine } from './engine.ts';
+import { HttpServer } from './http-server.ts';
+import { isEverywhere, localHost, ownNames, publicHost, refuseOpenDoor } from './listening.ts';
+import { allOps } from './op-policy.ts';
+import { Places } from './places.ts';
 import { servicesOf } from './services.ts';
-import { rightsOf } from './tokens.ts';
 import { loadOrCreateToken } from './token-file.ts';
+import { rightsOf } from './tokens.ts';
 
 /**
  * The daemon: an engine and a door to it.
@@ -43,17 +47,25 @@ export interface AgentOptions {
   readonly bodyIdle?: number;
   /** Names it is called by beside its address. */
   readonly names?: readonly string[];
+  /** Default: clear text. */
+  readonly tls?: CertificateFiles;
+  /** Whether it may listen beyond this machine in clear text. Default false. */
+  readonly insecure?: boolean;
+  /** What others may tell it from other agents by. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Ops of tasks it runs. Default all. */
+  readonly ops?: readonly string[];
+  /** Requests a second it takes of one client. Default as many as come. */
+  readonly rate?: number;
+  /** Runs that were submitted, and jobs, that go on at a time. */
+  readonly maxRuns?: number;
+  readonly maxJobs?: number;
+  readonly clock?: Clock;
 }
 
-const DEFAULT_PORT = 8100;
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
-
-/** Bounds that keep one caller from taking the agent from the others. */
-const HEADERS = { bytes: 16 * 1024, ms: 10_000 };
-const CONNECTIONS = 20_000;
-const KEEP_ALIVE = 30_000;
-/** Time between two looks whether the last requests have ended, in ms. */
-const LOOK = 20;
+export const DEFAULT_HOST = '127.0.0.1';
+export const MOST_RUNS = 1_000;
+export const MOST_JOBS = 1_000;
 
 /** Where a running agent of a home is found, and its token. */
 export interface AgentAddress {
@@ -61,119 +73,98 @@ export interface AgentAddress {
   readonly pid: number;
 }
 
+interface Parts {
+  readonly url: string;
+  readonly token: string;
+  readonly engine: Engine;
+  readonly server: HttpServer;
+  readonly active: ActiveRuns;
+  readonly tls: CertificateFiles | undefined;
+  readonly certificate: Certificate | undefined;
+}
+
 export class Agent implements AsyncDisposable {
   readonly url: string;
   readonly token: string;
   readonly engine: Engine;
-  readonly #server: Server;
-  readonly #active: ActiveRuns;
+  /** Undefined if it speaks clear text. */
+  readonly certificate: Certificate | undefined;
+  readonly #parts: Parts;
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(
-    parts: Pick<Agent, 'url' | 'token' | 'engine'>,
-    { server, active }: { readonly server: Server; readonly active: ActiveRuns },
-    stack: AsyncDisposableStack,
-  ) {
+  private constructor(parts: Parts, stack: AsyncDisposableStack) {
     this.url = parts.url;
     this.token = parts.token;
     this.engine = parts.engine;
-    this.#server = server;
-    this.#active = active;
+    this.certificate = parts.certificate;
+    this.#parts = parts;
     this.#stack = stack;
   }
 
-  /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`. */
+  /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`, `TLS_INVALID`. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [], bodyIdle } = options;
-    refuseOpenDoor(host);
+    const { home, slots, clock = systemClock, host = DEFAULT_HOST, port, tls, rate, bodyIdle } = options;
+    const { insecure = false, anonymous = [], policy = [], names = [], tags = {}, ops = allOps() } = options;
+    refuseOpenDoor({ host, hasTls: tls !== undefined, insecure, anonymous });
+    const certificate = tls === undefined ? undefined : loadCertificate(tls, clock.now());
     await using stack = new AsyncDisposableStack();
-    const engine = stack.use(await Engine.open({ home, ...(slots === undefined ? {} : { slots }) }));
+    const engine = stack.use(await Engine.open({ home, clock, ...(slots === undefined ? {} : { slots }) }));
     const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
     const token = loadOrCreateToken(join(engine.paths.home, 'token'));
-    const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
+    const active = stack.use(new ActiveRuns(engine, { policy, ops, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }));
     let bound = 0;
-    const active = stack.use(new ActiveRuns(engine, policy));
-    const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
-    const app = createApp(
-      routesOf(servicesOf(engine, { policy, active, address: () => `${bracketed(host)}:${bound}` })),
-      access,
-      bodyIdle === undefined ? {} : { bodyIdle },
-    );
-    const underWay = new Set<Promise<void>>();
-    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-    const server = createServer(
-      { maxHeaderSize: HEADERS.bytes, headersTimeout: HEADERS.ms, keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0 },
-      (request, reply) => {
-        const answered = listener(request, reply).finally(() => underWay.delete(answered));
-        underWay.add(answered);
-      },
-    );
-    stack.defer(() => Promise.allSettled(underWay).then(() => {}));
-    server.maxConnections = CONNECTIONS;
-    bound = await listen(server, host, port);
-    stack.defer(() => closed(server));
-    const url = `http://${bracketed(host)}:${bound}`;
+    const services = servicesOf(engine, {
+      policy,
+      ops,
+      tags,
+      active,
+      jobs: new Places('jobs', options.maxJobs ?? MOST_JOBS),
+      address: () => `${publicHost(host)}:${bound}`,
+    });
+    const access = new Access({
+      token,
+      rightsOf: (hash) => rightsOf(engine, hash),
+      anonymous,
+      hosts: ownNames(host, names),
+      anyAddress: isEverywhere(host),
+    });
+    const app = createApp(routesOf(services), access, {
+      ...(bodyIdle === undefined ? {} : { bodyIdle }),
+      rate: rate === undefined ? undefined : new RateLimit({ rate, clock }),
+    });
+    const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refusedReply });
+    const server = stack.use(await HttpServer.listen({ host, port, certificate, clock, handle }));
+    bound = server.port;
+    const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;
     const file = join(engine.paths.home, 'agent.json');
     writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine }, { server, active }, stack.move());
+    return new Agent({ url, token, engine, server, active, tls, certificate }, stack.move());
   }
 
   /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
   resume(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
-    return this.#active.resumeAll(onFailure);
+    return this.#parts.active.resumeAll(onFailure);
+  }
+
+  /** Reads certificate and key again; who is connected stays so. Throws `TLS_INVALID`, and goes on with the old one then. */
+  renewCertificate(): Certificate {
+    const { tls, server, engine } = this.#parts;
+    if (tls === undefined) throw new DocketError('TLS_INVALID', 'the agent was started without a certificate');
+    const certificate = loadCertificate(tls, engine.clock.now());
+    server.renew(certificate);
+    return certificate;
   }
 
   /** Takes no more requests; resolves when those under way and all runs have ended, or after `ms`. */
-  async drain(ms: number): Promise<void> {
-    const { clock } = this.engine;
-    const deadline = clock.monotonic() + ms;
-    const server = { isClosed: false };
-    this.#server.close(() => (server.isClosed = true));
-    // A connection whose reply was sent would stay for the next request.
-    for (
-      ;
-      (!server.isClosed || this.#active.size > 0) && clock.monotonic() < deadline;
-      await new Promise<void>((resolve) => clock.after(LOOK, resolve))
-    )
-      this.#server.closeIdleConnections();
+  drain(ms: number): Promise<void> {
+    const { server, active } = this.#parts;
+    return server.drain(ms, () => active.size > 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-/** A token in clear text is no protection on a network. */
-function refuseOpenDoor(host: string): void {
-  if (LOOPBACK.has(host)) return;
-  throw new DocketError('LISTEN_FAILED', `the agent does not listen on ${host}: its requests would cross the network in clear text`, {
-    next: 'Listen on 127.0.0.1, behind a proxy that speaks TLS.',
-  });
-}
-
-async function listen(server: Server, host: string, port: number | undefined): Promise<number> {
-  for (const candidate of port === undefined ? [DEFAULT_PORT, 0] : [port]) {
-    try {
-      server.listen(candidate, host);
-      await once(server, 'listening');
-      return (server.address() as AddressInfo).port;
-    } catch (cause) {
-      if (systemCode(cause) === 'EADDRINUSE' && port === undefined && candidate !== 0) continue;
-      throw new DocketError('LISTEN_FAILED', `cannot listen on ${host}:${candidate}: ${(cause as Error).message}`, { cause });
-    }
-  }
-  throw new DocketError('LISTEN_FAILED', `cannot listen on ${host}`);
-}
-
-async function closed(server: Server): Promise<void> {
-  const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeAllConnections();
-  await isClosed;
 }

@@ -25,6 +25,9 @@ interface Job {
   readonly signal: AbortSignal;
 }
 
+/** What named modules are run by. */
+export const JOB_OP = 'wasi/run';
+
 /** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`. */
 export async function runJob(engine: Engine, { reference, stdin, policy, limits: most, signal }: Job): Promise<JobEnd> {
   const found = Modules.find(engine, parseReference(reference));

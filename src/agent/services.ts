@@ -3,11 +3,12 @@ import { DocketError } from '../errors.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';
 import { parseReference } from '../manifest/reference.ts';
-import { OPS } from '../runner/ops.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
-import { checkRights, runJob } from './jobs.ts';
+import { checkRights, JOB_OP, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
+import { requireOp } from './op-policy.ts';
+import type { Places } from './places.ts';
 import { receiptDocument } from './read-receipt.ts';
 import { runServiceOf } from './run-service.ts';
 import { VERSION } from './version.ts';
@@ -15,13 +16,18 @@ import { VERSION } from './version.ts';
 interface ServiceOptions {
   /** What modules may be given if they ask. */
   readonly policy: readonly Permission[];
+  /** Ops of tasks it runs. */
+  readonly ops: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
   readonly active: ActiveRuns;
+  /** For jobs under way. */
+  readonly jobs: Places;
   /** `host:port`; known when the agent listens. */
   readonly address: () => string;
 }
 
 /** What an agent on this home offers through its API. */
-export function servicesOf(engine: Engine, { policy, active, address }: ServiceOptions): Services {
+export function servicesOf(engine: Engine, { policy, ops, tags, active, jobs, address }: ServiceOptions): Services {
   const started = engine.clock.now();
   return {
     store: engine.store,
@@ -33,7 +39,15 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       list: () => engine.ledger.manifests(),
     },
     jobs: {
-      run: (job) => runJob(engine, { ...job, policy }),
+      admit: (reference) => {
+        requireOp(JOB_OP, ops, reference);
+        jobs.check();
+      },
+      async run(job) {
+        requireOp(JOB_OP, ops, job.reference);
+        using _ = jobs.take();
+        return await runJob(engine, { ...job, policy });
+      },
       checkRights,
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
@@ -44,6 +58,6 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
       if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
       return { bytes: row.bytes, document: receiptDocument(row) };
     },
-    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops: Object.keys(OPS), address: address() }),
+    status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops, tags, address: address() }),
   };
 }

@@ -12,6 +12,11 @@ export interface AccessRules {
   readonly anonymous: readonly Scope[];
   /** Names and addresses by which the agent is called; a web page elsewhere that had its own name lead here would call it by that. */
   readonly hosts: ReadonlySet<string>;
+  /**
+   * Whether it may be called by whatever address a connection came to: that of one that listens everywhere. No page can lead a name of its own there by
+   * calling it by an address.
+   */
+  readonly anyAddress: boolean;
 }
 
 const EVERYTHING: Rights = { scopes: SCOPES };
@@ -29,8 +34,8 @@ export class Access {
   }
 
   /** Refuses requests a web page of somebody else's could have sent. */
-  checkOrigin(host: string | undefined, origin: string | undefined): void {
-    if (host === undefined || !this.#rules.hosts.has(hostName(host)))
+  checkOrigin(host: string | undefined, origin: string | undefined, address: string | undefined): void {
+    if (host === undefined || !this.#isOwn(hostName(host), address))
       throw new DocketError('FORBIDDEN', 'the request calls this agent by a name that is not its own', {
         next: 'Call it by the address it listens on, or start it with --host NAME.',
       });
@@ -38,6 +43,20 @@ export class Access {
       throw new DocketError('FORBIDDEN', 'the request comes from a web page of another site', {
         next: 'Call the agent from a program instead.',
       });
+  }
+
+  #isOwn(name: string, address: string | undefined): boolean {
+    const { hosts, anyAddress } = this.#rules;
+    return hosts.has(name) || (anyAddress && address !== undefined && name === addressName(address));
+  }
+
+  /** Who asks, for counting: a token that is known, or else an address. */
+  clientOf(authorization: string | undefined, address: string | undefined): string {
+    const token = tokenOf(authorization);
+    const hash = token === undefined ? undefined : hashOf(token);
+    if (hash !== undefined && (timingSafeEqual(hash, this.#digest) || this.#rules.rightsOf(hash) !== undefined))
+      return hash.toString('hex');
+    return networkOf(addressName(address ?? ''));
   }
 
   /** The rights of who asks, `scope` among them. `forModules`: whether what is asked for may be had with a token for single modules. */
@@ -76,6 +95,21 @@ function tokenOf(authorization: string | undefined): string | undefined {
 
 export function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
+}
+
+/** The address of a socket as it stands in a `Host` header. */
+function addressName(address: string): string {
+  const plain = address.replace(/^::ffff:(?=[\d.]+$)/, '').replace(/%.*$/, '');
+  return plain.includes(':') ? `[${plain}]` : plain;
+}
+
+/** Whoever has one address of version 6 has 2^64 of them. */
+function networkOf(name: string): string {
+  if (!name.startsWith('[')) return name;
+  const [head = '', tail] = name.slice(1, -1).split('::');
+  const [before, after] = [head, tail ?? ''].map((groups) => groups.split(':').filter((group) => group !== '')) as [string[], string[]];
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  return [...before, ...zeros, ...after].slice(0, 4).join(':');
 }
 
 /** Without the port. */

@@ -1,4 +1,4 @@
-import type { HttpBindings } from '@hono/node-server';
+import { type HttpBindings, RequestError } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
 import type { z } from 'zod';
@@ -6,6 +6,7 @@ import { DocketError } from '../errors.ts';
 import type { Access } from './access.ts';
 import type { Rights } from '../protocol/rights.ts';
 import { problemReply } from './problem.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { asJson, awake, BODY_IDLE, limited, whole } from './request-body.ts';
 import type { ApiRequest, Reply, Route } from './route.ts';
 import { hangUp, send } from './send.ts';
@@ -20,15 +21,19 @@ type Env = { readonly Bindings: HttpBindings };
 interface AppOptions {
   /** How long a body may stand still, in ms; default 30 s. */
   readonly bodyIdle?: number;
+  /** Undefined for as many requests as come. */
+  readonly rate?: RateLimit | undefined;
 }
 
 /** Serves routes: checks who asks and what, and tells errors as problems. */
-export function createApp(routes: readonly Route[], access: Access, { bodyIdle = BODY_IDLE }: AppOptions = {}): Hono<Env> {
+export function createApp(routes: readonly Route[], access: Access, { bodyIdle = BODY_IDLE, rate }: AppOptions = {}): Hono<Env> {
   const app = new Hono<Env>();
   const answer = async ({ env: { incoming, outgoing } }: Context<Env>, reply: () => Promise<Reply> | Reply): Promise<Response> => {
     let made: Reply;
     try {
-      access.checkOrigin(incoming.headers.host, incoming.headers.origin);
+      const { headers, socket } = incoming;
+      rate?.take(access.clientOf(headers.authorization, socket.remoteAddress));
+      access.checkOrigin(headers.host, headers.origin, socket.localAddress);
       made = await reply();
     } catch (error) {
       made = problemReply(error);
@@ -57,6 +62,13 @@ export function createApp(routes: readonly Route[], access: Access, { bodyIdle =
     }),
   );
   return app;
+}
+
+/** The reply to what the server below refused: a URL or a `Host` header that cannot be. */
+export function refusedReply(error: unknown): Response {
+  const known = error instanceof RequestError ? new DocketError('REQUEST_INVALID', `the request cannot be read: ${error.message}`) : error;
+  const { status, headers = {}, body } = problemReply(known);
+  return new Response(String(body), { status, headers });
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string> {

@@ -27,5 +27,6 @@ function extra({ code, details }: DocketError): Record<string, string> {
   if (code === 'UNAUTHORIZED') return { 'www-authenticate': 'Bearer, Basic realm="docket"' };
   if (code === 'METHOD_UNKNOWN') return { allow: String(details['allow']) };
   if (code === 'RANGE_INVALID') return { 'content-range': `bytes */${String(details['size'])}` };
+  if (code === 'RATE_LIMITED' || code === 'AGENT_FULL') return { 'retry-after': String(details['retryAfter']) };
   return {};
 }

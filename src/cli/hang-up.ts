@@ -14,6 +14,12 @@ export function isUnderNohup(): boolean {
   }
 }
 
+/** From now on a hang-up does not stop the command: it is told of it instead, each time. */
+export function takeHangUps(listener: () => void): void {
+  process.removeAllListeners('SIGHUP');
+  process.on('SIGHUP', listener);
+}
+
 function isUnreadable(fd: number): boolean {
   const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
   return flags !== undefined && (parseInt(flags, 8) & 3) === 1 && targetOf(fd) === '/dev/null';

@@ -30,7 +30,9 @@ export interface ModuleService {
 }
 
 export interface JobService {
-  /** Runs a named module on what it reads from stdin. */
+  /** What can be said before its stdin was taken in. Throws `OP_REFUSED`, `AGENT_FULL`. */
+  admit(reference: string): void;
+  /** Runs a named module on what it reads from stdin. Throws as `admit`. */
   run(job: {
     readonly reference: string;
     readonly stdin: Ipld;
@@ -135,8 +137,10 @@ export interface AgentStatus {
   /** Milliseconds since the epoch. */
   readonly started: number;
   readonly slots: number;
-  /** What its runners can do. */
+  /** What it runs. */
   readonly ops: readonly string[];
+  /** What its owner tells of it. */
+  readonly tags: Readonly<Record<string, string>>;
   /** `host:port` it listens on. */
   readonly address: string;
 }

@@ -12,7 +12,7 @@ export const TOKEN = 'the-token-of-the-test';
 
 /** The agent's own door to blobs, over any store. */
 export async function serveBlobs(store: Store): Promise<AsyncDisposable & { readonly url: string }> {
-  const access = new Access({ token: TOKEN, rightsOf: () => undefined, anonymous: [], hosts: new Set(['127.0.0.1']) });
+  const access = new Access({ token: TOKEN, rightsOf: () => undefined, anonymous: [], hosts: new Set(['127.0.0.1']), anyAddress: false });
   const app = createApp(blobRoutes({ store } as unknown as Services), access);
   const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
   server.listen(0, '127.0.0.1');

@@ -38,6 +38,7 @@ export function jobRoutes({ jobs, modules, store }: Services): Route[] {
         jobs.checkRights(params.name, rights);
         // Before what may be a hundred megabytes are taken in.
         modules.find(params.name);
+        jobs.admit(params.name);
         const stdin = await store.put(bytes, { signal });
         const end = await jobs.run({ reference: params.name, stdin: stdin.cid, limits: rights.limits ?? {}, signal });
         return await jobReply(store, end, header('accept')?.includes('application/json') === true);

@@ -29,8 +29,8 @@ export function meshRoutes({ status }: Services): Route[] {
       scope: 'read',
       replies: { 200: { description: 'A list of agents.' } },
       handle: () => {
-        const { did, address, version, slots, started, ops } = status();
-        return json({ agents: [{ did, address, version, slots, started: new Date(started).toISOString(), ops }] });
+        const { started, ...agent } = status();
+        return json({ agents: [{ ...agent, started: new Date(started).toISOString() }] });
       },
     }),
     route({

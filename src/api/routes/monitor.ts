@@ -30,13 +30,15 @@ export function monitorRoutes({ status, jobs }: Services): Route[] {
       scope: 'read',
       replies: { 200: { description: 'The state of the agent.' } },
       handle: () => {
-        const { did, version, started, slots } = status();
+        const { did, version, started, slots, ops, tags } = status();
         const latest = jobs.list(100);
         return json({
           instance_id: did,
           version,
           started: new Date(started).toISOString(),
           slots,
+          ops,
+          tags,
           extensions: {},
           storage: { location: 'local' },
           jobs: Object.fromEntries(latest.map(({ run, name, state }) => [run, { id: run, manifest: name, state }])),

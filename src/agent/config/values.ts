@@ -1,0 +1,72 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { didYouMean } from '../../base/suggest.ts';
+import { parseDuration } from '../../base/units.ts';
+import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
+import { SCOPES } from '../../protocol/rights.ts';
+import { allOps } from '../op-policy.ts';
+
+/** What settings may be. A message goes on after the name of the setting: `slots takes …`. */
+
+const LONGEST_TAG = 256;
+const TAG_NAME = /^[a-z0-9][a-z0-9._/-]{0,62}$/;
+
+const told = (rule: string, value: unknown): string => `takes ${rule}, not ${JSON.stringify(value)}`;
+const wrong = (rule: string) => ({ error: ({ input }: { readonly input?: unknown }) => told(rule, input) });
+
+/** A text that `read` makes something of; undefined is none. */
+function textOf<T>(rule: string, read: (text: string) => T | undefined) {
+  return z.string(wrong(rule)).transform((text, context): T => {
+    const value = read(text);
+    if (value !== undefined) return value;
+    context.addIssue(told(rule, text));
+    return z.NEVER;
+  });
+}
+
+/** Texts of a known few, or of which `read` makes something. */
+function listOf<T>(rule: string, read: (text: string) => T | undefined, known: readonly string[] = []) {
+  return z.array(z.string(wrong(rule)), wrong(rule)).transform((texts, context): T[] => {
+    const values = texts.map(read);
+    const at = values.indexOf(undefined);
+    if (at < 0) return values as T[];
+    context.addIssue(`${told(rule, texts[at])}${didYouMean(texts[at]!, known)}`);
+    return z.NEVER;
+  });
+}
+
+const oneOf = <T extends string>(known: readonly T[]) =>
+  listOf(`some of ${known.join(', ')}`, (text) => known.find((name) => name === text), known);
+
+export const Flag = z.boolean(wrong('true or false'));
+export const Path = z.string(wrong('a path')).min(1, 'takes a path, not ""');
+export const Count = z
+  .int(wrong('a whole number of at least 1'))
+  .min(1, wrong('a whole number of at least 1'))
+  .max(999_999, wrong('at most 999999'));
+export const Duration = textOf('a duration such as "30s"', parseDuration);
+export const Scopes = oneOf(SCOPES);
+export const Ops = oneOf(allOps()).refine((ops) => ops.length > 0, 'takes at least one op');
+export const Permissions = listOf('permissions such as clock, random', parsePermission).describe(PERMISSION_RULE);
+export const HostNames = listOf('names without a port, such as docket.example', (text) => (isHostName(text) ? text : undefined));
+
+export const Listen = textOf('HOST:PORT, such as 127.0.0.1:8100', (text) => {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  return host === undefined || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6) ? undefined : { host, port };
+});
+
+export const Tags = z
+  .record(z.string(), z.string(wrong('texts as values of tags')), wrong('tags: names and their values'))
+  .superRefine((tags, context) => {
+    for (const [name, value] of Object.entries(tags)) {
+      if (!TAG_NAME.test(name)) context.addIssue(told('names of small letters, digits and . _ / -', name));
+      if (value.length > LONGEST_TAG || /[\p{Cc},]/u.test(value))
+        context.addIssue(told(`values of at most ${LONGEST_TAG} characters without commas and control characters`, value));
+    }
+  });
+
+function isHostName(text: string): boolean {
+  return /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})$/.test(text) || (/^\[.*\]$/.test(text) && isIP(text.slice(1, -1)) === 6);
+}

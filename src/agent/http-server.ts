@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { problemReply } from '../api/problem.ts';
+import type { Clock } from '../base/clock.ts';
+import { DocketError, systemCode } from '../errors.ts';
+import type { Certificate } from './certificate.ts';
+
+/**
+ * The server below the API: who may connect, for how long, and how it ends.
+ *
+ * Invariants
+ * H1. A request is under way until its handler has ended, also if its caller went away; closing waits for all of them.
+ * H2. What cannot be read as a request is answered by name where no other reply would be broken into, and its connection ends.
+ * H3. A connection that asks for nothing is cut by a timer: in its handshake, in its headers, between two requests. (Bodies: `api/request-body.ts`.)
+ */
+
+interface HttpServerOptions {
+  readonly host: string;
+  /** Default 8100, or any that is free if that is taken. */
+  readonly port: number | undefined;
+  /** Undefined for clear text. */
+  readonly certificate: Certificate | undefined;
+  readonly clock: Clock;
+  /** How long headers may take, in ms; default 10 s. */
+  readonly headersTime?: number;
+  readonly handle: (request: IncomingMessage, reply: ServerResponse) => Promise<void>;
+}
+
+export const DEFAULT_PORT = 8100;
+
+/** Bounds that keep one caller from taking the agent from the others. Times are in ms. */
+const HEADERS = { bytes: 16 * 1024, ms: 10_000 };
+const HANDSHAKE = 10_000;
+const CONNECTIONS = 20_000;
+const KEEP_ALIVE = 30_000;
+/** How often Node looks for headers that take too long; by default every 30 s, which would triple their time. */
+const CHECKS = 1_000;
+/** How long who was refused may take to read why. */
+const LINGER = 2_000;
+/** Time between two looks whether the last requests have ended. */
+const LOOK = 20;
+
+const OPTIONS: ServerOptions = { maxHeaderSize: HEADERS.bytes, keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0, requireHostHeader: false };
+
+/** The replies on a connection that are not sent yet, and the last that was begun. */
+interface Replies {
+  open: number;
+  last: ServerResponse;
+}
+
+export class HttpServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #server: Server | TlsServer;
+  readonly #clock: Clock;
+  readonly #underWay: ReadonlySet<Promise<void>>;
+
+  private constructor(server: Server | TlsServer, clock: Clock, underWay: ReadonlySet<Promise<void>>) {
+    this.port = (server.address() as AddressInfo).port;
+    this.#server = server;
+    this.#clock = clock;
+    this.#underWay = underWay;
+  }
+
+  /** Throws `LISTEN_FAILED`. */
+  static async listen({ host, port, certificate, clock, headersTime = HEADERS.ms, handle }: HttpServerOptions): Promise<HttpServer> {
+    const underWay = new Set<Promise<void>>();
+    const replies = new WeakMap<Duplex, Replies>();
+    const onRequest = (request: IncomingMessage, reply: ServerResponse): void => {
+      const own = replies.get(request.socket);
+      if (own === undefined) replies.set(request.socket, { open: 1, last: reply });
+      else [own.open, own.last] = [own.open + 1, reply];
+      const answered = handle(request, reply).finally(() => {
+        underWay.delete(answered);
+        replies.get(request.socket)!.open--;
+      });
+      underWay.add(answered);
+    };
+    const server = await serverOf(
+      { ...OPTIONS, headersTimeout: headersTime, connectionsCheckingInterval: Math.min(CHECKS, headersTime) },
+      certificate,
+      onRequest,
+    );
+    server.maxConnections = CONNECTIONS;
+    server.on('clientError', (error, socket) => refuse(error, socket, { clock, replies: replies.get(socket) }));
+    await listen(server, host, port);
+    return new HttpServer(server, clock, underWay);
+  }
+
+  /** Connections from now on get this one; those there are go on with theirs. Throws if the server has none to replace. */
+  renew({ cert, key }: Certificate): void {
+    if (!('setSecureContext' in this.#server)) throw new DocketError('INTERNAL', 'a server without TLS has no certificate');
+    this.#server.setSecureContext({ cert, key });
+  }
+
+  /** Takes no more connections; resolves when those there are have ended and nothing `isBusy`, or after `ms`. */
+  async drain(ms: number, isBusy: () => boolean): Promise<void> {
+    const deadline = this.#clock.monotonic() + ms;
+    const server = { isClosed: false };
+    this.#server.close(() => (server.isClosed = true));
+    for (
+      ;
+      (!server.isClosed || isBusy()) && this.#clock.monotonic() < deadline;
+      await new Promise<void>((resolve) => this.#clock.after(LOOK, resolve))
+    )
+      // A connection whose reply was sent would stay for the next request.
+      this.#server.closeIdleConnections();
+  }
+
+  /** Cuts every connection, which aborts what was asked for by it, and waits for that. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const isClosed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await isClosed;
+    await Promise.allSettled(this.#underWay);
+  }
+}
+
+type OnRequest = (request: IncomingMessage, reply: ServerResponse) => void;
+
+async function serverOf(options: ServerOptions, certificate: Certificate | undefined, onRequest: OnRequest): Promise<Server | TlsServer> {
+  if (certificate === undefined) return createServer(options, onRequest);
+  const { cert, key } = certificate;
+  const https = await import('node:https');
+  return https.createServer({ ...options, cert, key, handshakeTimeout: HANDSHAKE }, onRequest);
+}
+
+async function listen(server: Server, host: string, port: number | undefined): Promise<void> {
+  for (const candidate of port === undefined ? [DEFAULT_PORT, 0] : [port]) {
+    try {
+      server.listen(candidate, host);
+      await once(server, 'listening');
+      return;
+    } catch (cause) {
+      if (systemCode(cause) === 'EADDRINUSE' && port === undefined && candidate !== 0) continue;
+      throw new DocketError('LISTEN_FAILED', `cannot listen on ${host}:${candidate}: ${(cause as Error).message}`, { cause });
+    }
+  }
+}
+
+function refuse(error: Error, socket: Duplex, { clock, replies }: { readonly clock: Clock; readonly replies: Replies | undefined }): void {
+  // What comes behind what was refused is refused too, and told once.
+  if (socket.writableEnded) return;
+  const isFree = replies === undefined || replies.open === 0 || (replies.open === 1 && !replies.last.headersSent);
+  if (!socket.writable || !isFree || systemCode(error) === 'ECONNRESET') return void socket.destroy();
+  const { status, headers = {}, body } = problemReply(problemOf(error));
+  const text = String(body);
+  const all = { ...headers, 'content-length': String(Buffer.byteLength(text)), connection: 'close' };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`);
+  // Closing at once with bytes unread would reset the connection, and the reply with it.
+  const cancel = clock.after(LINGER, () => socket.destroy());
+  socket.once('close', cancel);
+}
+
+function problemOf(error: Error): DocketError {
+  switch (systemCode(error)) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new DocketError('HEADERS_TOO_LARGE', `the headers have more than ${HEADERS.bytes} bytes`);
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new DocketError('REQUEST_TIMEOUT', 'the headers did not come in time');
+    default:
+      return new DocketError('REQUEST_INVALID', 'what came is no HTTP request');
+  }
+}

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import { agentOptions, type Config, readConfig } from '../../src/agent/config/config.ts';
+import { SETTING_NAMES, variableOf } from '../../src/agent/config/settings.ts';
+import { keyLines } from '../../src/agent/config/toml-lines.ts';
+import { DocketError } from '../../src/errors.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'docket-config-'));
+after(() => rmSync(folder, { recursive: true }));
+const file = join(folder, 'agent.toml');
+beforeEach(() => rmSync(file, { force: true }));
+
+interface Asked {
+  readonly options?: Readonly<Record<string, readonly string[] | true>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly toml?: string;
+}
+
+/** With `toml` as the config file of the home. */
+function read({ options = {}, env = {}, toml }: Asked): Config {
+  if (toml !== undefined) writeFileSync(file, toml);
+  return readConfig({
+    option: (name) => options[name],
+    usage: (message) => new DocketError('USAGE', message),
+    env: { DOCKET_HOME: folder, ...env },
+    folder: '/here',
+  });
+}
+
+function refused(asked: Asked, message: RegExp, line?: number): void {
+  assert.throws(
+    () => read(asked),
+    (error: DocketError) => {
+      assert.equal(error.code, asked.options === undefined ? 'CONFIG_INVALID' : 'USAGE', error.message);
+      assert.match(error.message, message);
+      assert.equal(error.place?.line, line, error.message);
+      return true;
+    },
+    JSON.stringify(asked),
+  );
+}
+
+test('options win over variables, variables over the file, each setting for itself and whole', () => {
+  const toml = 'slots = 1\nrate = 1\nmax-runs = 1\nhost = ["file.example"]\n';
+  const env = { DOCKET_SLOTS: '2', DOCKET_RATE: '2', DOCKET_HOST: 'a.example,b.example' };
+  const { values, origins, file: found } = read({ options: { slots: ['3'] }, env, toml });
+  assert.deepEqual(values, { home: folder, slots: 3, rate: 2, 'max-runs': 1, host: ['a.example', 'b.example'] });
+  const expected = { home: 'DOCKET_HOME', slots: '--slots', rate: 'DOCKET_RATE', 'max-runs': `${file}:3`, host: 'DOCKET_HOST' };
+  assert.deepEqual(origins, expected);
+  assert.equal(found, file);
+});
+
+test('every setting can be told in each way, and comes to the same', () => {
+  const said: Record<string, [text: string, toml: string]> = {
+    home: ['/h', '"/h"'],
+    listen: ['[::1]:80', '"[::1]:80"'],
+    host: ['a.example,[fd00::1]', '["a.example", "[fd00::1]"]'],
+    'tls-cert': ['/c.pem', '"/c.pem"'],
+    'tls-key': ['/c.key', '"/c.key"'],
+    insecure: ['true', 'true'],
+    anonymous: ['read,run', '["read", "run"]'],
+    allow: ['clock,extension:a.b', '["clock", "extension:a.b"]'],
+    slots: ['4', '4'],
+    ops: ['wasi/run', '["wasi/run"]'],
+    tag: ['zone=a=b,kind=', '{ zone = "a=b", kind = "" }'],
+    rate: ['100', '100'],
+    'max-runs': ['8', '8'],
+    'max-jobs': ['9', '9'],
+    drain: ['1h30m', '"1h30m"'],
+  };
+  assert.deepEqual(Object.keys(said).toSorted(), SETTING_NAMES.toSorted(), 'a new setting is tested here too');
+  for (const [name, [text, toml]] of Object.entries(said)) {
+    const option = read({ options: { [name]: name === 'insecure' ? true : [text] } });
+    const variable = read({ env: { [variableOf(name)]: text } });
+    const path = join(folder, 'named.toml');
+    writeFileSync(path, `${name} = ${toml}\n`);
+    const inFile = read({ env: { DOCKET_CONFIG: path, DOCKET_HOME: '' } });
+    const key = name as keyof Config['values'];
+    assert.notEqual(option.values[key], undefined);
+    assert.deepEqual(variable.values[key], option.values[key], name);
+    assert.deepEqual(inFile.values[key], option.values[key], name);
+    assert.equal(inFile.origins[key], `${path}:1`);
+  }
+});
+
+test('a value that cannot be is refused where it stands, also if another one holds', () => {
+  const wrong: readonly (readonly [name: string, text: string, message: RegExp])[] = [
+    ['slots', '0', /slots.* takes a whole number of at least 1, not 0/i],
+    ['slots', '1e9', /takes a whole number of at least 1, not "1e9"/],
+    ['slots', '1000000', /takes at most 999999, not 1000000/],
+    ['slots', '-1', /not "-1"/],
+    ['listen', '8100', /takes HOST:PORT, such as 127.0.0.1:8100, not "8100"/],
+    ['listen', 'a:65536', /takes HOST:PORT/],
+    ['listen', '::1:80', /takes HOST:PORT/],
+    ['listen', '[1.2.3.4]:80', /takes HOST:PORT/],
+    ['host', 'a.example:80', /takes names without a port/],
+    ['host', 'https://a.example', /takes names without a port/],
+    ['anonymous', 'raed', /takes some of read, run, write, admin, not "raed" \(did you mean "read"\?\)/],
+    ['ops', 'wasi/rum', /did you mean "wasi\/run"/],
+    ['ops', 'wasi/run,', /takes some of .*, not ""/],
+    ['allow', 'time', /takes permissions such as clock, random, not "time"/],
+    ['tag', 'zone', /takes NAME=VALUE, not "zone"/],
+    ['tag', '=a', /takes NAME=VALUE/],
+    ['tag', 'a=b,a=c', /has "a" twice/],
+    ['tag', 'Zone=a', /takes names of small letters.*not "Zone"/],
+    ['tag', `a=${'x'.repeat(257)}`, /takes values of at most 256 characters/],
+    ['drain', '30', /takes a duration such as "30s", not "30"/],
+  ];
+  for (const [name, text, message] of wrong) {
+    refused({ options: { [name]: [text] } }, message);
+    refused({ options: { [name]: [text] } }, new RegExp(`^--${name} `));
+    refused({ env: { [variableOf(name)]: text } }, message);
+    refused({ env: { [variableOf(name)]: text } }, new RegExp(`^${variableOf(name)} `));
+  }
+  refused({ env: { DOCKET_INSECURE: 'yes' } }, /DOCKET_INSECURE takes true or false, not "yes"/);
+  assert.throws(() => read({ options: { slots: ['1'] }, env: { DOCKET_SLOTS: 'x' } }), /DOCKET_SLOTS/);
+});
+
+test('what is wrong in the file is told with its line', () => {
+  refused({ toml: '# c\n\nslts = 1\n' }, /^"slts" is not known \(did you mean "slots"\?\)/, 3);
+  refused({ toml: 'tls_cert = "a"\n' }, /did you mean "tls-cert"/, 1);
+  refused({ toml: 'config = "a"\n' }, /"config" is not known/, 1);
+  refused({ toml: '__proto__ = 1\n' }, /"__proto__" is not known/, 1);
+  refused({ toml: 'a.b.c = 1\n' }, /"a" is not known/, 1);
+  refused({ toml: 'rate = 1\n[agent]\nslots = 1\n' }, /"agent" is not known/, 2);
+  refused({ toml: 'rate = 1\nslots = "2"\n' }, /^"slots" takes a whole number of at least 1, not "2"/, 2);
+  refused({ toml: 'slots = 1.5\n' }, /"slots" takes/, 1);
+  refused({ toml: 'slots = 2026-01-01\n' }, /"slots" takes/, 1);
+  refused({ toml: 'insecure = "true"\n' }, /"insecure" takes true or false, not "true"/, 1);
+  refused({ toml: 'host = "a.example"\n' }, /"host" takes names without a port.*, not "a.example"/, 1);
+  refused({ toml: 'host = [\n  "a.example",\n  1,\n]\n' }, /"host" takes names/, 1);
+  refused({ toml: 'ops = []\n' }, /"ops" takes at least one op/, 1);
+  refused({ toml: 'tls-cert = ""\n' }, /"tls-cert" takes a path/, 1);
+  refused({ toml: 'tag = ["a=b"]\n' }, /"tag" takes tags: names and their values/, 1);
+  refused({ toml: 'rate = 1\n[tag]\nzone = "a"\nkind = 1\n' }, /"tag" takes texts as values/, 4);
+  refused({ toml: 'drain = """\n10s"""\nrate = 0\n' }, /"rate"/, 3);
+  refused({ toml: 'rate = 1\nrate = 2\n' }, /./, 2);
+  refused({ toml: 'rate = \n' }, /./, 1);
+  refused({ toml: `#${'x'.repeat(70_000)}` }, /longer than 65536/);
+  refused({ toml: 'home = "/x"\n' }, /cannot name another/, 1);
+});
+
+test('a file that is named must be there and be text; the one of the home may be absent', () => {
+  assert.equal(read({}).file, undefined);
+  refused({ env: { DOCKET_CONFIG: join(folder, 'absent.toml') } }, /absent\.toml cannot be read: ENOENT/);
+  refused({ env: { DOCKET_CONFIG: folder } }, /cannot be read: EISDIR/);
+  writeFileSync(join(folder, 'binary.toml'), Buffer.from([0x61, 0xff]));
+  refused({ env: { DOCKET_CONFIG: join(folder, 'binary.toml') } }, /no text in UTF-8/);
+});
+
+test('paths start at the file they stand in, else where the command was called', () => {
+  const { values } = read({ toml: 'tls-cert = "tls/a.pem"\n', env: { DOCKET_TLS_KEY: 'a.key' } });
+  assert.deepEqual([values['tls-cert'], values['tls-key']], [join(folder, 'tls/a.pem'), '/here/a.key']);
+});
+
+test('half a certificate is refused', () => {
+  assert.throws(() => agentOptions(read({ env: { DOCKET_TLS_KEY: 'a' } })), /a key and no certificate/);
+  assert.throws(() => agentOptions(read({ env: { DOCKET_TLS_CERT: 'a' } })), /a certificate and no key/);
+});
+
+test('a variable that is misspelt is told; those of others in Docket are not', () => {
+  const { warnings } = read({ env: { DOCKET_SLOT: '1', DOCKET_AGENT: 'http://x', SLOTS: '1' } });
+  assert.deepEqual(warnings, ['the environment variable DOCKET_SLOT is not known (did you mean "DOCKET_SLOTS"?)']);
+});
+
+test('the lines of keys in TOML', () => {
+  const text =
+    '# a = 1\r\n"b c" = """\na = 1\n"""\nd = [\n  1, # [x]\n  2,\n]\ne.f = 1\n\n[g]\nh = 1\n[g.i]\nj = { k = 1 }\n[[l]]\nm = 1\n';
+  assert.deepEqual(Object.fromEntries(keyLines(text)), {
+    'b c': 2,
+    d: 5,
+    e: 9,
+    'e/f': 9,
+    g: 11,
+    'g/h': 12,
+    'g/i': 13,
+    'g/i/j': 14,
+    'g/i/j/k': 14,
+    l: 15,
+    'l/m': 16,
+  });
+});
