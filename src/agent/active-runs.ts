@@ -3,6 +3,7 @@ import type { RunEvent } from '../scheduler/events.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
+import type { PeerService } from '../protocol/peers.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
@@ -10,6 +11,7 @@ import type { Engine } from './engine.ts';
 import { stillForced } from './forced.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
+import { bringInputs } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { RunLog } from './run-log.ts';
 import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
@@ -43,6 +45,7 @@ interface Terms {
   readonly policy: readonly Permission[];
   readonly ops: readonly string[];
   readonly places: Places;
+  readonly peers: PeerService;
 }
 
 interface Active {
@@ -61,6 +64,7 @@ export class ActiveRuns implements AsyncDisposable {
   /** Logs of runs that ended, the oldest first. */
   readonly #ended = new Map<string, RunLog>();
   readonly #submitting = new Map<string, Promise<string>>();
+  readonly #stopping = new AbortController();
 
   constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
@@ -125,7 +129,7 @@ export class ActiveRuns implements AsyncDisposable {
   async #submit({ text, file, inputs, options }: Submission, submission: { key: string; digest: string } | undefined): Promise<string> {
     using place = new DisposableStack();
     place.use(this.#terms.places.take());
-    const plan = await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+    const plan = await compile(text, { file, inputs, sources: storedSources(this.#engine, this.#terms.peers, this.#stopping.signal) });
     this.#checkOps(plan);
     for (const { task, label } of plan.tasks) {
       const denied = grantsOf(task).find((grant) => !this.#terms.policy.some(({ kind }) => kind === grant));
@@ -135,6 +139,7 @@ export class ActiveRuns implements AsyncDisposable {
           details: { permission: denied },
         });
     }
+    await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
     return await this.#drive(plan, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
@@ -180,6 +185,7 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new DocketError('CANCELLED', 'the agent was stopped'));
     await Promise.allSettled(this.#submitting.values());
     const active = [...this.#active.values()];
     for (const { stop } of active) stop.abort(new DocketError('CANCELLED', 'the agent was stopped'));

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
+import type { Role } from '../protocol/peers.ts';
 import type { Scope } from '../protocol/rights.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
@@ -16,6 +17,8 @@ import { Engine } from './engine.ts';
 import { HttpServer } from './http-server.ts';
 import { isEverywhere, localHost, ownNames, publicHost, refuseOpenDoor } from './listening.ts';
 import { allOps } from './op-policy.ts';
+import { peerServiceOf } from './peers/peer-service.ts';
+import { type PeerAddress, Peers } from './peers/peers.ts';
 import { Places } from './places.ts';
 import { servicesOf } from './services.ts';
 import { loadOrCreateToken } from './token-file.ts';
@@ -60,10 +63,16 @@ export interface AgentOptions {
   /** Runs that were submitted, and jobs, that go on at a time. */
   readonly maxRuns?: number;
   readonly maxJobs?: number;
+  /** Agents that are asked for what is not here, those that are believed first first. */
+  readonly peers?: readonly PeerAddress[];
+  /** What it does itself; the rest is relayed to peers. Default all. */
+  readonly roles?: readonly Role[];
   readonly clock?: Clock;
 }
 
 export const DEFAULT_HOST = '127.0.0.1';
+/** What an agent of ours can be. */
+export const ALL_ROLES: readonly Role[] = ['runner', 'storage'];
 export const MOST_RUNS = 1_000;
 export const MOST_JOBS = 1_000;
 
@@ -113,7 +122,9 @@ export class Agent implements AsyncDisposable {
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
     const token = loadOrCreateToken(join(engine.paths.home, 'token'));
-    const active = stack.use(new ActiveRuns(engine, { policy, ops, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }));
+    const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
+    const peers = peerServiceOf(engine, known, options.roles ?? ALL_ROLES);
+    const active = stack.use(new ActiveRuns(engine, { policy, ops, peers, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }));
     let bound = 0;
     const services = servicesOf(engine, {
       policy,
@@ -130,7 +141,8 @@ export class Agent implements AsyncDisposable {
       hosts: ownNames(host, names),
       anyAddress: isEverywhere(host),
     });
-    const app = createApp(routesOf(services), access, {
+    const app = createApp(routesOf({ ...services, peers }), access, {
+      peers,
       ...(bodyIdle === undefined ? {} : { bodyIdle }),
       rate: rate === undefined ? undefined : new RateLimit({ rate, clock }),
     });

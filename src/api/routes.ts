@@ -7,10 +7,10 @@ import { monitorRoutes } from './routes/monitor.ts';
 import { receiptRoutes } from './routes/receipts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
-import type { Services } from '../protocol/services.ts';
+import type { Offered } from '../protocol/peers.ts';
 
 /** Everything one agent answers to. */
-export function routesOf(services: Services): Route[] {
+export function routesOf(services: Offered): Route[] {
   const routes = [
     ...monitorRoutes(services),
     ...blobRoutes(services),

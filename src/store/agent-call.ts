@@ -94,7 +94,7 @@ export async function callAgent(door: AgentDoor, call: Call): Promise<Answer> {
 
 /** The JSON document an agent answers with. Throws as `callAgent`; `AGENT_INVALID` if it is none. */
 export async function askJson(door: AgentDoor, call: Call): Promise<unknown> {
-  const text = await smallText(door.url, await callAgent(door, { ...call, headers: { accept: 'application/json', ...call.headers } }));
+  const text = await textOf(door.url, await callAgent(door, { ...call, headers: { accept: 'application/json', ...call.headers } }));
   try {
     return JSON.parse(text);
   } catch {
@@ -106,7 +106,8 @@ export function invalid(url: string, what: string): DocketError {
   return new DocketError('AGENT_INVALID', `the agent at ${url} does not answer as one: ${what}`);
 }
 
-async function smallText(url: string, { body }: Answer): Promise<string> {
+/** A small answer, as text. Throws as its body. */
+export async function textOf(url: string, { body }: Answer): Promise<string> {
   const decoder = new TextDecoder();
   let [text, size] = ['', 0];
   for await (const chunk of body) {
@@ -123,7 +124,7 @@ async function refusal(url: string, answer: Answer): Promise<DocketError> {
   if (status < 400) return invalid(url, `it answers with status ${status}, and is not followed elsewhere`);
   // The reply to a HEAD has no body.
   const named = codeOf(header('docket-error'));
-  const text = await smallText(url, answer);
+  const text = await textOf(url, answer);
   if (text === '')
     return named === undefined ? invalid(url, `it answers with status ${status}`) : new DocketError(named, `the agent at ${url} refused`);
   const problem = header('content-type')?.startsWith('application/problem+json') === true ? parsed(text) : {};

@@ -5,6 +5,7 @@ import { parseDuration } from '../../base/units.ts';
 import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import { SCOPES } from '../../protocol/rights.ts';
 import { allOps } from '../op-policy.ts';
+import { parsePeer, PEER_RULE } from './peer-values.ts';
 
 /** What settings may be. A message goes on after the name of the setting: `slots takes …`. */
 
@@ -48,6 +49,11 @@ export const Duration = textOf('a duration such as "30s"', parseDuration);
 export const Scopes = oneOf(SCOPES);
 export const Ops = oneOf(allOps()).refine((ops) => ops.length > 0, 'takes at least one op');
 export const Permissions = listOf('permissions such as clock, random', parsePermission).describe(PERMISSION_RULE);
+/** Named once each: who is believed first is said by their order. */
+export const PeerSettings = listOf(PEER_RULE, parsePeer).refine(
+  (peers) => new Set(peers.map(({ url }) => url)).size === peers.length,
+  'has a peer twice',
+);
 export const HostNames = listOf('names without a port, such as docket.example', (text) => (isHostName(text) ? text : undefined));
 
 export const Listen = textOf('HOST:PORT, such as 127.0.0.1:8100', (text) => {

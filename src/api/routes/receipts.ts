@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isDocketError } from '../../errors.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
 import { json, route, type Route } from '../route.ts';
 import { AnyCid } from '../schemas.ts';
@@ -13,6 +14,17 @@ export function receiptRoutes({ receipt }: Services): Route[] {
       summary: 'A receipt with its signature: DAG-JSON, or DAG-CBOR if that is asked for.',
       tag: 'receipts',
       scope: 'read',
+      relay: {
+        role: 'runner',
+        isHere: ({ cid }) => {
+          try {
+            return receipt(cid) !== undefined;
+          } catch (error) {
+            if (isDocketError(error, 'RECEIPT_UNKNOWN')) return false;
+            throw error;
+          }
+        },
+      },
       params: z.object({ cid: AnyCid }),
       replies: { 200: { description: 'The receipt.' } },
       handle: ({ params: { cid }, header }) => {

@@ -3,6 +3,7 @@ import { DocketError } from '../../errors.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
 import { eventStream } from '../event-stream.ts';
 import { asText, whole } from '../request-body.ts';
+import { refuseLimited } from '../relay.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import type { RunView, Services } from '../../protocol/services.ts';
 
@@ -11,6 +12,8 @@ import type { RunView, Services } from '../../protocol/services.ts';
 const RunId = z.object({ run: z.string().regex(/^[0-9A-Za-z_-]{1,64}$/, 'it is not the id of a run') });
 const STATES = ['running', 'completed', 'failed', 'cancelled', 'interrupted'] as const;
 const count = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
+
+const relay = { role: 'runner' } as const;
 
 /** Bytes of a workflow. */
 const MOST_WORKFLOW = 64 * 2 ** 20;
@@ -31,6 +34,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'Submits a workflow, in any format of a workflow file. The header Idempotency-Key makes sending it twice safe.',
       tag: 'runs',
       scope: 'run',
+      relay: { ...relay, check: (_, rights) => refuseLimited(rights) },
       query: Options,
       bytes: { mediaType: 'application/yaml', limit: MOST_WORKFLOW },
       replies: {
@@ -60,6 +64,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'Runs, the newest first. `before` is the last of the page before.',
       tag: 'runs',
       scope: 'read',
+      relay,
       query: z.object({ limit: count(1000, 50), state: z.enum(STATES).optional(), before: z.string().max(64).optional() }),
       replies: { 200: { description: 'A page of them.' } },
       handle: ({ query: { limit, state, before } }) => {
@@ -73,6 +78,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'A run with its counts and outputs.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       replies: { 200: { description: 'The run, as DAG-JSON.' } },
       handle: ({ params }) => dagJson(document(runs.get(params.run))),
@@ -83,6 +89,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'Forgets a run that is over. Its receipts stay.',
       tag: 'runs',
       scope: 'write',
+      relay,
       params: RunId,
       replies: { 204: { description: 'It is forgotten.' } },
       handle: async ({ params }): Promise<Reply> => {
@@ -96,6 +103,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'Stops a run; replies when it has ended.',
       tag: 'runs',
       scope: 'run',
+      relay,
       params: RunId,
       replies: { 200: { description: 'How it ended.', schema: z.object({ run: z.string(), state: z.enum(STATES) }) } },
       handle: async ({ params: { run }, signal }) => json({ run, state: await runs.cancel(run, signal) }),
@@ -112,6 +120,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'The tasks of a run, in the order of the plan.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       query: z.object({ from: z.coerce.number().int().min(0).default(0), limit: count(10_000, 1000) }),
       replies: { 200: { description: 'A page of them, and how many there are.' } },
@@ -123,6 +132,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'Which task awaits which.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       replies: { 200: { description: 'Tasks by index, with the indexes they await.' } },
       handle: async ({ params }) => json(await runs.graph(params.run)),
@@ -133,6 +143,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'What happens in a run, as server-sent events until it is over. Last-Event-ID goes on where a reader left off.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       replies: { 200: { description: 'A stream of events.' } },
       handle: ({ params, header, signal }): Reply => {
