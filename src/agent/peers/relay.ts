@@ -45,8 +45,10 @@ export async function relay(peers: Peers, request: RelayedRequest, did: string, 
     if (body !== undefined || reply.status !== 404 || !ABSENT.has(reply.headers['docket-error'])) return reply;
     absent = await kept(reply, peer);
   }
-  if (failures.length === 0 && absent !== undefined) return absent;
-  throw unfilled(role, failures, await peers.all());
+  const all = await peers.all();
+  // One that is away may have it.
+  if (absent !== undefined && failures.length === 0 && !all.some(({ state }) => state.tag === 'down')) return absent;
+  throw unfilled(role, failures, all);
 }
 
 /** A small reply, taken in so that its connection can go. */
