@@ -30,7 +30,7 @@ export async function relay(
   return await peers.relay({
     role,
     method,
-    path: url,
+    path: pathOf(url),
     headers,
     body: hasBody(incoming) ? awake(incoming, bodyIdle) : undefined,
     digest: blob?.(params).multihash.digest,
@@ -43,4 +43,11 @@ export async function relay(
 export function refuseLimited({ limits }: Rights): void {
   if (limits !== undefined)
     throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and this agent has others run them');
+}
+
+/** A request may also name a whole URL, as to a proxy; its path is what was looked at here. */
+function pathOf(target: string): string {
+  if (target.startsWith('/')) return target;
+  const { pathname, search } = new URL(target);
+  return `${pathname}${search}`;
 }

@@ -171,9 +171,9 @@ test('a peer that stalls or is away is not taken for one that lacks the blob, an
   };
   assert.equal(await passing(door.ask('GET', `/v1/blobs/${cid}`)), '503 BLOB_UNREACHABLE');
   isStalling = true;
-  const before = server.asked.length;
+  const count = server.asked.length;
   assert.equal(await code(await door.ask('GET', `/v1/blobs/${cid}`)), '503 BLOB_UNREACHABLE');
-  assert.equal(server.asked.length, before, 'it was not asked again at once');
+  assert.equal(server.asked.length, count, 'it was not asked again at once');
   const listed = async (): Promise<{ agents: unknown[]; absent: { url: string }[] }> =>
     (await door.ask('GET', '/v1/agents')).json() as never;
   const { agents, absent } = await listed();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
 import { before, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { buildGuests } from '../../scripts/build-guests.ts';
@@ -204,6 +205,35 @@ test('a request goes on as it came, but for who asks and what belongs to the con
   );
 });
 
+test('a request is never led elsewhere by what stands in its first line', async () => {
+  await using one = await relayBefore((request, response) => void response.end(`${request.headers.host} ${request.url}`));
+  const { port } = new URL(one.relay.agent.url);
+  const first = async (target: string): Promise<string> => {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${one.relay.agent.token}\r\nConnection: close\r\n\r\n`,
+    );
+    return (await collect(socket as AsyncIterable<Uint8Array>)).toString();
+  };
+  const { host } = new URL(one.server.url);
+  assert.match(await first('/v1/runs?x=/../%2e%2e/'), new RegExp(`${host} /v1/runs\\?x=/../%2e%2e/$`));
+  for (const target of [
+    'http://127.0.0.1/v1/runs',
+    '//elsewhere.example/v1/runs',
+    'http://elsewhere.example/v1/runs',
+    '/v1/runs/%2e%2e%2f%2e%2e',
+  ])
+    assert.match(await first(target), new RegExp(`^HTTP/1.1 (4..|200)[^]*(problem|${host} /)`), target);
+});
+
+test('an answer that cannot be one is not passed on', async () => {
+  await using server = await HostileServer.open((request, response) => {
+    if (!answersAs('did:key:other', request, response)) request.socket.end('HTTP/1.1 099 Strange\r\nContent-Length: 0\r\n\r\n');
+  });
+  await using relay = await Door.open({ roles: [], peers: [{ url: server.url }] });
+  assert.match(await code(await relay.ask('POST', '/v1/jobs/a.b/run', { body: 'x' })), /^50[23] /);
+});
+
 test('bytes flow both ways before either end has all of them', async () => {
   await using one = await relayBefore((request, response) => {
     response.writeHead(200);
@@ -218,7 +248,7 @@ test('bytes flow both ways before either end has all of them', async () => {
     })(),
   );
   const headers = { authorization: `Bearer ${one.relay.agent.token}` };
-  const reply = await fetch(`${one.relay.agent.url}/v1/jobs/a.b/run`, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
+  const reply = await fetch(`${one.relay.agent.url}/v1/jobs/a.b/run`, { method: 'POST', body, headers, duplex: 'half' });
   const reader = reply.body!.getReader();
   assert.equal(Buffer.from((await reader.read()).value).toString(), 'first');
   gate.resolve();

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../base/clock.ts';
 import { DocketError } from '../../errors.ts';
 import { HOPS, type RelayedReply, type RelayedRequest } from '../../protocol/peers.ts';
+import { invalid } from '../../store/agent-call.ts';
 import type { PresentPeer } from './peers.ts';
 import { verified } from './verified-body.ts';
 
@@ -72,7 +73,11 @@ export async function relayTo(peer: PresentPeer, request: RelayedRequest, relaye
     stopVigil();
     signal.removeEventListener('abort', stop);
   });
-  const status = reply.statusCode ?? 502;
+  const status = reply.statusCode ?? 0;
+  if (status < 200 || status > 599) {
+    upstream.destroy();
+    throw invalid(peer.url, `it answers with status ${status}`);
+  }
   const headers = { ...passed(reply.headers), 'serval-proxied-from': peer.view.did };
   if (method === 'HEAD' || status === 204 || status === 304) {
     reply.resume();
@@ -83,7 +88,7 @@ export async function relayTo(peer: PresentPeer, request: RelayedRequest, relaye
 
 async function connect(peer: PresentPeer, request: RelayedRequest, { did, clock }: Relayer): Promise<ClientRequest> {
   const { url, door } = peer;
-  const { protocol } = new URL(url);
+  const { protocol, hostname, port, pathname } = new URL(url);
   const { request: open } = protocol === 'https:' ? await import('node:https') : await import('node:http');
   const headers: OutgoingHttpHeaders = {
     ...passed(request.headers),
@@ -94,7 +99,16 @@ async function connect(peer: PresentPeer, request: RelayedRequest, { did, clock 
   // A part cannot be verified, so the whole is asked for, which may always be the answer.
   if (request.digest !== undefined) for (const name of ['range', 'if-range']) delete headers[name];
   // A connection of its own: one that was used before may be gone, which shows only when the body is.
-  const upstream = open(`${url.replace(/\/+$/, '')}${request.path}`, { method: request.method, headers, agent: false });
+  const upstream = open({
+    protocol,
+    // As a URL the path would be put in order, and be another one.
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port,
+    path: `${pathname.replace(/\/+$/, '')}${request.path}`,
+    method: request.method,
+    headers: { ...headers, host: new URL(url).host },
+    agent: false,
+  });
   upstream.on('error', () => {});
   const cancel = clock.after(CONNECT, () => upstream.destroy(new Error('it did not take the connection in time')));
   try {

@@ -1,9 +1,9 @@
 import { jobDocument } from '../job-document.ts';
 import { json, route, type Route, text } from '../route.ts';
-import type { Services } from '../../protocol/services.ts';
+import type { Offered } from '../../protocol/peers.ts';
 
 /** Whether the agent lives, and what it did: Serval's paths, and those of container hosts. */
-export function monitorRoutes({ status, jobs }: Services): Route[] {
+export function monitorRoutes({ status, jobs, peers }: Pick<Offered, 'status' | 'jobs' | 'peers'>): Route[] {
   const history = (): unknown => jobs.list(100).map((job) => ({ id: job.run, ...jobDocument(job) }));
   return [
     route({
@@ -40,7 +40,7 @@ export function monitorRoutes({ status, jobs }: Services): Route[] {
           ops,
           tags,
           extensions: {},
-          storage: { location: 'local' },
+          storage: peers.roles.includes('storage') ? { location: 'local' } : null,
           jobs: Object.fromEntries(latest.map(({ run, name, state }) => [run, { id: run, manifest: name, state }])),
           total: latest.length,
           errors: latest.filter(({ state }) => state === 'failed').length,
