@@ -77,7 +77,7 @@ test('silence ends in a time-out, never in "missing"', async () => {
       else response.write(BYTES.subarray(0, 100_000));
     });
     const clock = new HandClock();
-    const store = new RemoteStore({ url: server.url, clock, idle: 60_000 });
+    const store = new RemoteStore({ url: server.url, clock, idle: 60_000, patience: 60_000 });
     await rejects(passing(clock, store.read(CID)), 'AGENT_TIMEOUT');
     await rejects(passing(clock, collect(store.get(CID))), 'AGENT_TIMEOUT');
     if (answer !== 'nothing') continue;
@@ -96,7 +96,7 @@ test('silence ends in a time-out, never in "missing"', async () => {
 test('who reads slowly, or sends slowly, does not time out the agent', async () => {
   const clock = new HandClock();
   await using server = await serveBlobs(new MemoryStore());
-  const store = new RemoteStore({ url: server.url, token: TOKEN, clock, idle: 1000 });
+  const store = new RemoteStore({ url: server.url, token: TOKEN, clock, idle: 1000, patience: 1000 });
   const slow = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < BYTES.length; at += 100_000) {
       clock.advance(100_000);

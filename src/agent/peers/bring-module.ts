@@ -9,7 +9,7 @@ import { type Asked, HOPS } from '../../protocol/peers.ts';
 import { type AgentDoor, callAgent, finish, invalid, textOf } from '../../store/agent-call.ts';
 import type { Engine } from '../engine.ts';
 import * as Modules from '../named-modules.ts';
-import { silenceAt } from './peer-holder.ts';
+import { patienceAt } from './peer-holder.ts';
 import type { Peer, Peers } from './peers.ts';
 
 /**
@@ -78,7 +78,7 @@ function wasRemoved(engine: Engine, { namespace, name, version }: Manifest): boo
 /** Undefined if the peer has nothing that is meant. */
 async function offerOf(peer: Peer, text: string, reference: Reference, { hops, signal }: Asked): Promise<Offer | undefined> {
   if (peer.state.tag === 'down') throw peer.state.error;
-  const door: AgentDoor = { ...peer.door, headers: { [HOPS]: String(hops + 1) }, idle: silenceAt(hops) };
+  const door: AgentDoor = { ...peer.door, headers: { [HOPS]: String(hops + 1) }, idle: patienceAt(hops), patience: patienceAt(hops) };
   const path = (name: string): string => `/v1/storage/manifests/${encodeURIComponent(name)}`;
   try {
     const toml = await textOf(peer.url, await callAgent(door, { method: 'GET', path: path(text), signal }));

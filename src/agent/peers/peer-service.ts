@@ -16,7 +16,7 @@ import { relay } from './relay.ts';
  * So no fetch ever waits for itself by way of others, however the peers are named; and after `MOST_HOPS` nobody else is asked.
  */
 export function peerServiceOf(engine: Engine, peers: Peers, roles: readonly Role[]): PeerService {
-  const { key, clock } = engine;
+  const { key } = engine;
   // Alone there is nothing to look for elsewhere.
   const layers = Array.from(
     { length: peers.size === 0 ? 0 : MOST_HOPS },
@@ -42,6 +42,6 @@ export function peerServiceOf(engine: Engine, peers: Peers, roles: readonly Role
       const layer = layers[asked.hops];
       if (layer !== undefined) await bringModule(engine, peers, reference, { ...asked, bring: (cid) => layer.bring(cid, asked) });
     },
-    relay: (request) => relay(peers, request, key.did, clock),
+    relay: (request) => relay(peers, request, key.did),
   };
 }

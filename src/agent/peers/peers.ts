@@ -58,13 +58,13 @@ class Known {
 export class Peers implements AsyncDisposable {
   readonly #known: readonly Known[];
   readonly #did: string;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #stop = new AbortController();
 
   constructor({ addresses, did, clock }: PeersOptions) {
     this.#known = addresses.map((address) => new Known({ ...address, clock }));
     this.#did = did;
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /** How many were named. */
@@ -94,7 +94,7 @@ export class Peers implements AsyncDisposable {
   /** Told of every failure in talking to a peer; what does not mean that it is away changes nothing. */
   failed(url: string, error: unknown): void {
     const peer = this.#known.find((known) => known.url === url);
-    if (peer !== undefined && isAway(error)) peer.state = failed(peer.state, error, this.#clock.monotonic());
+    if (peer !== undefined && isAway(error)) peer.state = failed(peer.state, error, this.clock.monotonic());
   }
 
   /** Whether a peer that says nothing for a while still lives. */
@@ -127,7 +127,7 @@ export class Peers implements AsyncDisposable {
   }
 
   async #settle(isEnough: () => boolean): Promise<void> {
-    const now = this.#clock.monotonic();
+    const now = this.clock.monotonic();
     const looks = this.#known.filter(({ state }) => isDue(state, now)).map((peer) => ({ peer, done: peer.looking ?? this.#look(peer) }));
     const unknown = looks.filter(({ peer }) => peer.state.tag === 'unknown');
     await Promise.all(unknown.map(({ done }) => done));
@@ -141,14 +141,14 @@ export class Peers implements AsyncDisposable {
 
   async #lookNow(peer: Known): Promise<void> {
     const late = new AbortController();
-    const cancel = this.#clock.after(LOOK, () =>
+    const cancel = this.clock.after(LOOK, () =>
       late.abort(new DocketError('AGENT_TIMEOUT', `the agent at ${peer.url} did not answer in time`)),
     );
     try {
       const view = await look(peer.door, AbortSignal.any([late.signal, this.#stop.signal]));
-      peer.state = answered(view, this.#did, this.#clock.monotonic());
+      peer.state = answered(view, this.#did, this.clock.monotonic());
     } catch (error) {
-      if (!this.#stop.signal.aborted) peer.state = failed(peer.state, error as Error, this.#clock.monotonic());
+      if (!this.#stop.signal.aborted) peer.state = failed(peer.state, error as Error, this.clock.monotonic());
     } finally {
       cancel();
     }

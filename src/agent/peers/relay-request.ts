@@ -1,24 +1,23 @@
 import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from '../../base/clock.ts';
 import { DocketError } from '../../errors.ts';
 import { HOPS, type RelayedReply, type RelayedRequest } from '../../protocol/peers.ts';
 import { invalid } from '../../store/agent-call.ts';
-import type { PresentPeer } from './peers.ts';
+import type { Peers, PresentPeer } from './peers.ts';
 import { verified } from './verified-body.ts';
+import { keepVigil } from './vigil.ts';
 
 /**
  * One request, handed on to one peer: streamed both ways, changed in nothing but what belongs to the connection and who is asked.
  *
  * Invariants
  * R1. Not a byte of the body is taken before the connection stands, so that a peer that cannot be reached leaves it whole for the next.
- * R2. A peer that says nothing may be at work: a job has no other sign of life. So silence alone ends nothing; each `VIGIL` ms the peer is asked whether it
+ * R2. A peer that says nothing may be at work: a job has no other sign of life. So silence alone ends nothing; from time to time the peer is asked whether it
  *     lives, and if it does not the request ends.
  * R3. When the caller goes away the request to the peer ends, and when the peer does the reply is cut, which is how HTTP tells that bytes are missing.
  */
 
-const VIGIL = 15_000;
 /** How long a connection may take, in ms. */
 const CONNECT = 5_000;
 
@@ -40,11 +39,10 @@ const OWN: ReadonlySet<string> = new Set([
   HOPS,
 ]);
 
-/** Who hands on and what it can do about a silent peer. */
+/** Who hands on. */
 export interface Relayer {
   readonly did: string;
-  readonly clock: Clock;
-  readonly isAlive: (url: string) => Promise<boolean>;
+  readonly peers: Pick<Peers, 'clock' | 'isAlive'>;
 }
 
 /** A peer that was not reached, so that nothing was taken of the body. */
@@ -54,9 +52,10 @@ export class NotReached extends Error {}
 export async function relayTo(peer: PresentPeer, request: RelayedRequest, relayer: Relayer): Promise<RelayedReply> {
   const { body, signal, digest, method } = request;
   const upstream = await connect(peer, request, relayer);
-  const stopVigil = keepVigil(peer, upstream, relayer);
-  const stop = (): void => void upstream.destroy(signal.reason as Error);
-  signal.addEventListener('abort', stop, { once: true });
+  const vigil = keepVigil(relayer.peers, peer.url);
+  const until = AbortSignal.any([signal, vigil.signal]);
+  const stop = (): void => void upstream.destroy(until.reason as Error);
+  until.addEventListener('abort', stop, { once: true });
   const sent: { failure?: unknown } = {};
   // A peer may answer before it has all of the body, and want no more of it: what counts is the answer.
   const sending = body === undefined ? upstream.end() : pipeline(body, upstream).catch((error: unknown) => (sent.failure = error));
@@ -64,14 +63,14 @@ export async function relayTo(peer: PresentPeer, request: RelayedRequest, relaye
   try {
     [reply] = (await once(upstream, 'response')) as [IncomingMessage];
   } catch (error) {
-    stopVigil();
+    vigil.end();
     if (signal.aborted) throw signal.reason;
     await sending;
     throw sent.failure instanceof DocketError ? sent.failure : cut(peer.url, error);
   }
   reply.once('close', () => {
-    stopVigil();
-    signal.removeEventListener('abort', stop);
+    vigil.end();
+    until.removeEventListener('abort', stop);
   });
   const status = reply.statusCode ?? 0;
   if (status < 200 || status > 599) {
@@ -86,7 +85,7 @@ export async function relayTo(peer: PresentPeer, request: RelayedRequest, relaye
   return { status, headers, body: () => (digest !== undefined && status === 200 ? verified(reply, digest) : reply) };
 }
 
-async function connect(peer: PresentPeer, request: RelayedRequest, { did, clock }: Relayer): Promise<ClientRequest> {
+async function connect(peer: PresentPeer, request: RelayedRequest, { did, peers: { clock } }: Relayer): Promise<ClientRequest> {
   const { url, door } = peer;
   const { protocol, hostname, port, pathname } = new URL(url);
   const { request: open } = protocol === 'https:' ? await import('node:https') : await import('node:http');
@@ -123,24 +122,6 @@ async function connect(peer: PresentPeer, request: RelayedRequest, { did, clock 
   } finally {
     cancel();
   }
-}
-
-function keepVigil({ url }: PresentPeer, upstream: ClientRequest, { clock, isAlive }: Relayer): () => void {
-  const vigil = { isOver: false, cancel: (): void => {} };
-  const again = (): void => {
-    vigil.cancel = clock.after(VIGIL, () => {
-      void isAlive(url).then((lives) => {
-        if (vigil.isOver) return;
-        if (lives) again();
-        else upstream.destroy(new DocketError('AGENT_TIMEOUT', `the agent at ${url} says nothing, and does not say that it lives`));
-      });
-    });
-  };
-  again();
-  return () => {
-    vigil.isOver = true;
-    vigil.cancel();
-  };
 }
 
 function passed(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Record<string, string> {

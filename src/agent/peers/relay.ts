@@ -17,13 +17,13 @@ const ABSENT: ReadonlySet<string | undefined> = new Set([
  * cannot be sent again, if it failed before it answered or says that it has not what was asked for. Throws `ROLE_UNFILLED`, `AGENT_TIMEOUT`,
  * `AGENT_UNREACHABLE`.
  */
-export async function relay(peers: Peers, request: RelayedRequest, did: string, clock: Relayer['clock']): Promise<RelayedReply> {
+export async function relay(peers: Peers, request: RelayedRequest, did: string): Promise<RelayedReply> {
   const { role, hops, body } = request;
   if (hops >= MOST_HOPS)
     throw new DocketError('ROLE_UNFILLED', `the request came through ${hops} agents, none of which is a ${role}`, {
       next: 'Look whether agents with --no-run or --no-store name each other as peers in a circle.',
     });
-  const relayer: Relayer = { did, clock, isAlive: (url) => peers.isAlive(url) };
+  const relayer: Relayer = { did, peers };
   const failures: { readonly url: string; readonly error: Error }[] = [];
   let absent: RelayedReply | undefined;
   for (const peer of await peers.withRole(role)) {
