@@ -32,7 +32,7 @@ export function holderOf(name: string, store: Store): Holder {
   return {
     name,
     fetch: (cid, options) => store.get(cid, options),
-    stat: (cid) => store.stat(cid),
+    stat: (cid, { signal }) => store.stat(cid, signal === undefined ? {} : { signal }),
     missing: (cids) => store.missing(cids),
   };
 }
@@ -95,9 +95,10 @@ export class LayeredStore implements Store {
   }
 
   /** Throws `BLOB_UNREACHABLE` if nobody who answers has it and not all answer. */
-  async stat(cid: CID, { signal }: Asked = {}): Promise<BlobStat | undefined> {
+  async stat(cid: CID, asked: Asked = {}): Promise<BlobStat | undefined> {
     const here = await this.#fast.stat(cid);
     if (here !== undefined) return here;
+    const { signal } = asked;
     signal?.throwIfAborted();
     const failures: Failure[] = [];
     for await (const { stat } of having(cid, await this.#holders(), { failures, signal })) return stat;

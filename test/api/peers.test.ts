@@ -208,3 +208,17 @@ test('peers are listed by their roles, without the agent itself and what they kn
     ],
   );
 });
+
+test('an agent stops at once while a peer it asked says nothing', async () => {
+  const asked = Promise.withResolvers<void>();
+  await using server = await HostileServer.open((request, response) => {
+    if (!answersAs('did:key:staller', request, response)) asked.resolve();
+  });
+  const clock = new HandClock();
+  const door = await Door.open({ clock, peers: [{ url: server.url }] });
+  const replies = ['HEAD', 'GET'].map((method) => door.ask(method, `/v1/blobs/${Cid.ofBlob(randomBytes(8))}`).catch(() => undefined));
+  await asked.promise;
+  // No time goes by.
+  await door[Symbol.asyncDispose]();
+  await Promise.all(replies);
+});
