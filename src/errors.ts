@@ -176,21 +176,6 @@ export const ERROR_CODES = {
   // -- agent
   AGENT_BUSY: { summary: 'The home has an agent already.', next: 'Use that one, or stop it, or name another home with --home.' },
   LISTEN_FAILED: { summary: 'The agent cannot listen where it was told to.', next: 'Name another address with --listen.' },
-  AGENT_TIMEOUT: {
-    summary: 'An agent did not answer, or stood still in the middle, for longer than is waited.',
-    next: 'Look whether it lives and is not overloaded, then ask again. Whether it has what was asked for is not known.',
-    http: 504,
-  },
-  AGENT_UNREACHABLE: {
-    summary: 'An agent cannot be reached, or the connection to it was cut.',
-    next: 'Look whether it runs and whether its address is right, then ask again.',
-    http: 502,
-  },
-  AGENT_INVALID: {
-    summary: 'What answered does not answer as an agent does.',
-    next: 'Check the address: it names something else, or an agent of another version.',
-    http: 502,
-  },
   CONFIG_INVALID: {
     summary: 'The config file of the agent, or an environment variable for it, is wrong.',
     next: 'Mend what the message names; `docket agent --print-config` shows what holds, and docs/agent.md describes it.',
@@ -219,6 +204,21 @@ export const ERROR_CODES = {
     summary: 'No peer who answered knows the module, but not every peer answered.',
     next: 'Ask again when the peers that are named answer; the module is not known to be missing.',
     http: 503,
+  },
+  AGENT_TIMEOUT: {
+    summary: 'An agent did not answer, or stood still in the middle, for longer than is waited.',
+    next: 'Look whether it lives and is not overloaded, then ask again. Whether it has what was asked for is not known.',
+    http: 504,
+  },
+  AGENT_UNREACHABLE: {
+    summary: 'An agent cannot be reached, or the connection to it was cut.',
+    next: 'Look whether it runs and whether its address is right, then ask again.',
+    http: 502,
+  },
+  AGENT_INVALID: {
+    summary: 'What answered does not answer as an agent does.',
+    next: 'Check the address: it names something else, or an agent of another version.',
+    http: 502,
   },
   TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
   // -- HTTP

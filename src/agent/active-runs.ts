@@ -1,20 +1,24 @@
 import { createHash } from 'node:crypto';
+import type { RunRequest, RunSubmission, Submitted as What } from '../protocol/services.ts';
+import type { FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
 import { DocketError, isDocketError } from '../errors.ts';
-import type { Submitted } from '../ledger/runs.ts';
+import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { PeerService } from '../protocol/peers.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
+import { findRun } from './find.ts';
 import { stillForced } from './forced.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
-import { bringInputs } from './peers/bring-inputs.ts';
+import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
+import { readPlan } from './read-plan.ts';
 import { RunLog } from './run-log.ts';
-import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
+import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import { storedSources } from './stored-sources.ts';
 
 /**
@@ -28,17 +32,6 @@ import { storedSources } from './stored-sources.ts';
  * D4. A run has its place from before its workflow is looked at until it has ended. One that is taken up after a crash has a place even if there is none.
  * D5. Stopping aborts every run and waits for it.
  */
-
-export interface Submission {
-  /** The workflow, in any of the formats of a workflow file. */
-  readonly text: string;
-  /** Name for messages; its extension helps to tell the format. */
-  readonly file: string;
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly options: Pick<RunOptions, 'slots' | 'force' | 'failFast'>;
-  /** The same again is the same run. */
-  readonly key: string | undefined;
-}
 
 interface Terms {
   /** What modules may be given. */
@@ -71,8 +64,8 @@ export class ActiveRuns implements AsyncDisposable {
     this.#terms = terms;
   }
 
-  /** Starts a run; gives its id. Throws what `compile` throws, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
-  async submit(submission: Submission): Promise<{ readonly run: string; readonly isNew: boolean }> {
+  /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
+  async submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }> {
     const { key } = submission;
     if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
     const digest = digestOf(submission);
@@ -99,21 +92,35 @@ export class ActiveRuns implements AsyncDisposable {
     const resumed: string[] = [];
     for (const row of found) {
       try {
-        const plan = await planOf(this.#engine, row.run);
-        this.#checkOps(plan);
-        const { slots, failFast } = row.options as Kept;
-        const options = {
-          force: stillForced(this.#engine, row, plan),
-          failFast: failFast === true,
-          ...(typeof slots === 'number' ? { slots } : {}),
-        };
-        await this.#drive(plan, this.#terms.places.seize(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+        await this.#takeUp(row, {}, this.#terms.places.seize());
         resumed.push(row.run);
       } catch (error) {
         onFailure(row.run, error);
       }
     }
     return resumed;
+  }
+
+  /** Takes up one run; one that goes on here, or is complete, stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`, `AGENT_FULL`, `OP_REFUSED`. */
+  async resume(word: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string> {
+    const row = findRun(this.#engine, word);
+    if (!this.#active.has(row.run) && row.state !== 'completed') await this.#takeUp(row, options, this.#terms.places.take());
+    return row.run;
+  }
+
+  async #takeUp(row: RunRow, { slots, failFast }: Pick<RunRequest, 'slots' | 'failFast'>, taken: Disposable): Promise<void> {
+    using place = new DisposableStack();
+    place.use(taken);
+    const plan = await planOf(this.#engine, row.run);
+    this.#checkOps(plan);
+    const before = row.options as Kept;
+    const most = slots ?? before.slots;
+    const options = {
+      force: stillForced(this.#engine, row, plan),
+      failFast: failFast === true || before.failFast === true,
+      ...(typeof most === 'number' ? { slots: most } : {}),
+    };
+    await this.#drive(plan, place.move(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
   }
 
   /** How many go on. */
@@ -126,11 +133,32 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
   }
 
-  async #submit({ text, file, inputs, options }: Submission, submission: { key: string; digest: string } | undefined): Promise<string> {
+  async #submit({ what, options, isTrusted }: RunSubmission, submission: { key: string; digest: string } | undefined): Promise<string> {
     using place = new DisposableStack();
     place.use(this.#terms.places.take());
-    const plan = await compile(text, { file, inputs, sources: storedSources(this.#engine, this.#terms.peers, this.#stopping.signal) });
+    const plan = await this.#planOf(what);
     this.#checkOps(plan);
+    if (!isTrusted) this.#requireGranted(plan);
+    await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
+    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
+    return await this.#drive(plan, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+  }
+
+  async #planOf(what: What): Promise<Plan> {
+    const { peers } = this.#terms;
+    if (what.kind === 'plan') {
+      await bringIfAnywhere(peers, what.plan, this.#stopping.signal);
+      return await readPlan(this.#engine, what.plan);
+    }
+    const { text, file, inputs } = what;
+    return await compile(text, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
+  }
+
+  #checkOps({ tasks }: Plan): void {
+    for (const { task, label } of tasks) requireOp(task.run.op, this.#terms.ops, `task ${label}`);
+  }
+
+  #requireGranted(plan: Plan): void {
     for (const { task, label } of plan.tasks) {
       const denied = grantsOf(task).find((grant) => !this.#terms.policy.some(({ kind }) => kind === grant));
       if (denied !== undefined)
@@ -139,13 +167,6 @@ export class ActiveRuns implements AsyncDisposable {
           details: { permission: denied },
         });
     }
-    await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
-    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
-    return await this.#drive(plan, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
-  }
-
-  #checkOps({ tasks }: Plan): void {
-    for (const { task, label } of tasks) requireOp(task.run.op, this.#terms.ops, `task ${label}`);
   }
 
   /** Resolves when the run's row is durable. */
@@ -210,10 +231,9 @@ function told(event: RunEvent, plan: Plan): unknown {
   return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
 }
 
-function digestOf({ text, inputs, options }: Submission): string {
-  return createHash('sha256')
-    .update(JSON.stringify([text, inputs, options]))
-    .digest('base64url');
+function digestOf({ what, options }: RunSubmission): string {
+  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [what.text, what.inputs, options];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
 function sameOrThrow(earlier: Submitted, key: string, digest: string): string {

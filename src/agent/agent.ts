@@ -20,6 +20,7 @@ import { allOps } from './op-policy.ts';
 import { peerServiceOf } from './peers/peer-service.ts';
 import { type PeerAddress, Peers } from './peers/peers.ts';
 import { Places } from './places.ts';
+import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
 import { servicesOf } from './services.ts';
 import { loadOrCreateToken } from './token-file.ts';
 import { rightsOf } from './tokens.ts';
@@ -31,7 +32,9 @@ import { rightsOf } from './tokens.ts';
  * A1. A home has at most one agent: it holds the lock `agent` as long as it lives.
  * A2. The address file appears when requests are answered and goes when they are not any more; one that a killed agent left counts only while the
  *     lock is held.
- * A3. Stopping takes no new requests, waits for those under way, then closes their connections, which aborts what they asked for, and waits for that;
+ * A3. Commands on the same home need not trust a certificate, or know a name in it: beside TLS there is a door on loopback in clear text, with the same
+ *     rights, which is told to nobody but them.
+ * A4. Stopping takes no new requests, waits for those under way, then closes their connections, which aborts what they asked for, and waits for that;
  *     the engine goes last.
  */
 
@@ -79,6 +82,8 @@ export const MOST_JOBS = 1_000;
 /** Where a running agent of a home is found, and its token. */
 export interface AgentAddress {
   readonly url: string;
+  /** Where commands on the same home find it, if that is another. */
+  readonly local?: string;
   readonly pid: number;
 }
 
@@ -87,6 +92,7 @@ interface Parts {
   readonly token: string;
   readonly engine: Engine;
   readonly server: HttpServer;
+  readonly local: HttpServer | undefined;
   readonly active: ActiveRuns;
   readonly tls: CertificateFiles | undefined;
   readonly certificate: Certificate | undefined;
@@ -121,7 +127,7 @@ export class Agent implements AsyncDisposable {
     const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
-    const token = loadOrCreateToken(join(engine.paths.home, 'token'));
+    const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
     const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
     const peers = peerServiceOf(engine, known, options.roles ?? ALL_ROLES);
     const active = stack.use(new ActiveRuns(engine, { policy, ops, peers, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }));
@@ -149,11 +155,13 @@ export class Agent implements AsyncDisposable {
     const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refusedReply });
     const server = stack.use(await HttpServer.listen({ host, port, certificate, clock, handle }));
     bound = server.port;
+    const local = certificate && stack.use(await HttpServer.listen({ host: DEFAULT_HOST, port: 0, certificate: undefined, clock, handle }));
     const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;
-    const file = join(engine.paths.home, 'agent.json');
-    writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
+    const file = join(engine.paths.home, ADDRESS_FILE);
+    const inside = local === undefined ? {} : { local: `http://${DEFAULT_HOST}:${local.port}` };
+    writeFileSync(file, `${JSON.stringify({ url, ...inside, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine, server, active, tls, certificate }, stack.move());
+    return new Agent({ url, token, engine, server, local, active, tls, certificate }, stack.move());
   }
 
   /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
@@ -171,9 +179,10 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Takes no more requests; resolves when those under way and all runs have ended, or after `ms`. */
-  drain(ms: number): Promise<void> {
-    const { server, active } = this.#parts;
-    return server.drain(ms, () => active.size > 0);
+  async drain(ms: number): Promise<void> {
+    const { server, local, active } = this.#parts;
+    const isBusy = (): boolean => active.size > 0;
+    await Promise.all([server.drain(ms, isBusy), local?.drain(ms, isBusy)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

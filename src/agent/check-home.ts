@@ -13,24 +13,11 @@ import type { Plan } from '../workflow/model.ts';
 import { toIpld } from '../workflow/promise.ts';
 import { blobsOf } from './blobs-of.ts';
 import { keyProblem, receiptRowProblems, runProblem, taskProblem } from './check-rows.ts';
+import type { Damage, Looked } from '../protocol/checks.ts';
 import type { Engine } from './engine.ts';
 import { givenBy } from './given.ts';
 import { planOf } from './plan-of.ts';
 import { readReceipt } from './read-receipt.ts';
-
-/** One thing that was looked at. */
-export interface Looked {
-  readonly kind: 'structure' | 'blob' | 'receipt' | 'key' | 'run' | 'task';
-  readonly damage?: Damage;
-}
-
-export interface Damage {
-  /** What is damaged, for people. */
-  readonly name: string;
-  readonly problem: string;
-  /** What becomes of it. */
-  readonly next: string;
-}
 
 /** Rows between two turns of the event loop. */
 const PER_TURN = 64;

@@ -144,7 +144,8 @@ function refuse(error: Error, socket: Duplex, { clock, replies }: { readonly clo
   // What comes behind what was refused is refused too, and told once.
   if (socket.writableEnded) return;
   const isFree = replies === undefined || replies.open === 0 || (replies.open === 1 && !replies.last.headersSent);
-  if (!socket.writable || !isFree || systemCode(error) === 'ECONNRESET') return void socket.destroy();
+  const isGone = !socket.writable || /^(?:ECONNRESET|ERR_(?:TLS|SSL)_.*)$/.test(systemCode(error) ?? '');
+  if (isGone || !isFree) return void socket.destroy();
   const { status, headers = {}, body } = problemReply(problemOf(error));
   const text = String(body);
   const all = { ...headers, 'content-length': String(Buffer.byteLength(text)), connection: 'close' };

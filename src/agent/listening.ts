@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import type { Scope } from '../protocol/rights.ts';
 import { DocketError } from '../errors.ts';
 
@@ -57,10 +57,17 @@ export function localHost(host: string): string {
 /** Where other machines may find it: listening everywhere, by the first address of this machine that is not its own alone. */
 export function publicHost(host: string): string {
   if (!isEverywhere(host)) return bracketed(host);
-  const found = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find(({ internal, family, scopeid }) => !internal && (family === 'IPv4' || (host !== '0.0.0.0' && !scopeid)));
+  const found = addresses().find(({ internal, family, scopeid }) => !internal && (family === 'IPv4' || (host !== '0.0.0.0' && !scopeid)));
   return found === undefined ? localHost(host) : bracketed(found.address);
+}
+
+/** None where that must not be asked: service managers can forbid it. */
+function addresses(): NetworkInterfaceInfo[] {
+  try {
+    return Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  } catch {
+    return [];
+  }
 }
 
 function bracketed(host: string): string {

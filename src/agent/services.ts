@@ -1,5 +1,4 @@
 import type { Services } from '../protocol/services.ts';
-import { DocketError } from '../errors.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';
 import { parseReference } from '../manifest/reference.ts';
@@ -9,8 +8,7 @@ import { checkRights, JOB_OP, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
-import { receiptDocument } from './read-receipt.ts';
-import { runServiceOf } from './run-service.ts';
+import { recordsOf } from './records.ts';
 import { VERSION } from './version.ts';
 
 interface ServiceOptions {
@@ -29,14 +27,15 @@ interface ServiceOptions {
 /** What an agent on this home offers through its API. */
 export function servicesOf(engine: Engine, { policy, ops, tags, active, jobs, address }: ServiceOptions): Services {
   const started = engine.clock.now();
+  const records = recordsOf(engine, { logOfRun: (run) => active.log(run) });
   return {
-    store: engine.store,
+    ...records,
     modules: {
-      push: (toml) => Modules.push(engine, parse(toml, 'the manifest')),
+      ...records.modules,
+      announce: (toml) => Modules.push(engine, parse(toml, 'the manifest')),
       attach: (name, version, module) => Modules.attach(engine, name, version, module),
-      find: (reference) => Modules.find(engine, parseReference(reference)),
-      findManifest: (reference) => Modules.findManifest(engine, parseReference(reference)),
-      list: () => engine.ledger.manifests(),
+      findManifest: async (reference) => Modules.findManifest(engine, parseReference(reference)),
+      list: async () => engine.ledger.manifests(),
     },
     jobs: {
       admit: (reference) => {
@@ -52,11 +51,9 @@ export function servicesOf(engine: Engine, { policy, ops, tags, active, jobs, ad
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
     },
-    runs: runServiceOf(engine, active),
-    receipt: (cid) => {
-      const row = engine.ledger.receipt(cid);
-      if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
-      return { bytes: row.bytes, document: receiptDocument(row) };
+    work: {
+      submit: (submission) => active.submit(submission),
+      resume: (run, options) => active.resume(run, options),
     },
     status: () => ({ did: engine.key.did, version: VERSION, started, slots: engine.slotCount, ops, tags, address: address() }),
   };

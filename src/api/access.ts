@@ -14,9 +14,9 @@ export interface AccessRules {
   readonly hosts: ReadonlySet<string>;
   /**
    * Whether it may be called by whatever address a connection came to: that of one that listens everywhere. No page can lead a name of its own there by
-   * calling it by an address.
+   * calling it by an address. Default false.
    */
-  readonly anyAddress: boolean;
+  readonly anyAddress?: boolean;
 }
 
 const EVERYTHING: Rights = { scopes: SCOPES };
@@ -46,7 +46,7 @@ export class Access {
   }
 
   #isOwn(name: string, address: string | undefined): boolean {
-    const { hosts, anyAddress } = this.#rules;
+    const { hosts, anyAddress = false } = this.#rules;
     return hosts.has(name) || (anyAddress && address !== undefined && name === addressName(address));
   }
 

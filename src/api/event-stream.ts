@@ -1,5 +1,5 @@
 import type { Reply } from './route.ts';
-import type { EventView } from '../protocol/services.ts';
+import type { EventView } from '../protocol/records.ts';
 
 /** How often a stream that is silent shows that it lives, in ms: proxies cut what they take for dead. */
 const HEARTBEAT = 15_000;

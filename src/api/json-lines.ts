@@ -1,10 +1,11 @@
 import { orSilence } from './event-stream.ts';
+import { encode } from '../protocol/wire.ts';
 import type { Reply } from './route.ts';
 
 /** Characters that are gathered before they are sent, while there is no need to wait for more. */
 const GATHERED = 16 * 1024;
 
-/** One JSON document a line, for lists of any length. Empty lines show that the agent lives; a list that breaks off is a cut connection. */
+/** One document of DAG-JSON a line, for lists of any length. Empty lines show that the agent lives; a list that breaks off is a cut connection. */
 export function jsonLinesReply(items: AsyncIterable<unknown>): Reply {
   return { status: 200, headers: { 'content-type': 'application/jsonl', 'cache-control': 'no-store' }, body: () => encoded(items) };
 }
@@ -17,7 +18,7 @@ async function* encoded(items: AsyncIterable<unknown>): AsyncGenerator<Uint8Arra
       const item = await orSilence(next);
       if (item?.done === true) break;
       if (item !== undefined) {
-        text += `${JSON.stringify(item.value)}\n`;
+        text += `${encode(item.value)}\n`;
         next = iterator.next();
       }
       if (item !== undefined && text.length < GATHERED) continue;

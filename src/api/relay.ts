@@ -45,6 +45,15 @@ export function refuseLimited({ limits }: Rights): void {
     throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and this agent has others run them');
 }
 
+/** What a plan asks for is given to whoever may do everything; a peer would take that for who asks with this agent's token. Throws `FORBIDDEN`. */
+export function refuseUntrusted(rights: Rights): void {
+  refuseLimited(rights);
+  if (!rights.scopes.includes('admin'))
+    throw new DocketError('FORBIDDEN', 'this agent has others run plans, and hands on those of whoever has the scope "admin" only', {
+      next: 'Send the workflow instead of its plan, or use a token with the scope admin.',
+    });
+}
+
 /** A request may also name a whole URL, as to a proxy; its path is what was looked at here. */
 function pathOf(target: string): string {
   if (target.startsWith('/')) return target;

@@ -31,7 +31,7 @@ export interface Reply {
 
 type ReplySpec = { readonly description: string } & (
   | { readonly schema?: z.ZodType }
-  | { readonly mediaType: 'application/octet-stream' | 'application/jsonl' | 'text/plain' | 'application/toml' | 'text/html' }
+  | { readonly mediaType: 'application/octet-stream' | 'text/plain' | 'application/toml' | 'text/html' | 'application/jsonl' }
 );
 
 /** For an agent that is without a role: what a peer that has it answers. */

@@ -1,12 +1,16 @@
 import { describe } from './openapi.ts';
 import { json, type Route, route } from './route.ts';
 import { blobRoutes } from './routes/blobs.ts';
+import { checkRoutes } from './routes/check.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { meshRoutes } from './routes/mesh.ts';
+import { moduleRoutes } from './routes/modules.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { receiptRoutes } from './routes/receipts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
+import { tokenRoutes } from './routes/tokens.ts';
+import { workRoutes } from './routes/work.ts';
 import type { Offered } from '../protocol/peers.ts';
 
 /** Everything one agent answers to. */
@@ -15,10 +19,14 @@ export function routesOf(services: Offered): Route[] {
     ...monitorRoutes(services),
     ...blobRoutes(services),
     ...storageRoutes(services),
+    ...moduleRoutes(services),
     ...jobRoutes(services),
+    ...workRoutes(services),
     ...runRoutes(services),
     ...receiptRoutes(services),
     ...meshRoutes(services),
+    ...checkRoutes(services),
+    ...tokenRoutes(services),
   ];
   const description = JSON.stringify(describe(routes, services.status().version));
   return [

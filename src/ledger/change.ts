@@ -4,7 +4,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { StatRow } from '../store/stat-index.ts';
 import type { Row } from './pack.ts';
 import { ROW } from './row.ts';
-import type { RunCounts, RunState } from '../workflow/run-state.ts';
+import type { RunCounts, RunState, TaskEnd } from '../workflow/run-state.ts';
 
 /** What can be written to the ledger. All changes given to one `commit` become durable together or not at all. */
 
@@ -130,7 +130,6 @@ export interface TokenDeleteChange {
   readonly id: string;
 }
 
-export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
 export type TaskVia = 'ran' | 'declared' | 'resolved' | 'unneeded';
 
 /** How a task of a run ended. */

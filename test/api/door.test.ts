@@ -91,7 +91,8 @@ test('a request behind garbage in the middle of a reply is not answered into tha
   assert.ok(!`${first}${await text(socket).catch(() => '')}`.includes('REQUEST_INVALID'));
 });
 
-test('headers that do not come in time end their connection', async () => {
+// Node looks every 30 s unless it is told to look more often.
+test('headers that do not come in time end their connection', { timeout: 20_000 }, async () => {
   await using server = await HttpServer.listen({
     host: '127.0.0.1',
     port: 0,

@@ -150,6 +150,11 @@ test('rights are checked here: no token, no scope, another module, limits a peer
   assert.equal(await code(await run(await bearing({ scopes: ['run'], modules }), 'exit')), '403 FORBIDDEN');
   assert.equal(await code(await run(await bearing({ scopes: ['run'], modules, limits: { time: 1 } }))), '403 FORBIDDEN');
   assert.equal(await (await run(await bearing({ scopes: ['run'], modules }))).text(), 'a\t1\n');
+  const { cid } = await relay.agent.engine.store.put(Buffer.from('no plan'));
+  const plan = async (scopes: readonly ('run' | 'admin')[]): Promise<string> =>
+    code(await relay.ask('POST', `/v1/plans/${cid}/runs`, { body: '{}', headers: await bearing({ scopes }) }));
+  assert.equal(await plan(['run']), '403 FORBIDDEN', 'a peer would give it what the relay may have');
+  assert.equal(await plan(['run', 'admin']), '422 WORKFLOW_INVALID');
 });
 
 /** A relay before a server that answers as the test says. */

@@ -91,7 +91,11 @@ test('at SIGHUP the certificate is read again, and kept if the new one cannot be
   const [first, second] = [makeCertificate(place.folder, 'first'), makeCertificate(place.folder, 'second')];
   const { child, next } = started(place, ['--listen', '127.0.0.1:0', '--tls-cert', first.cert, '--tls-key', first.key]);
   const { url } = (await next()) as unknown as { url: string };
-  assert.equal((JSON.parse(readFileSync(join(place.home, 'agent.json'), 'utf8')) as { url: string }).url, url);
+  const told = JSON.parse(readFileSync(join(place.home, 'agent.json'), 'utf8')) as { url: string; local: string };
+  assert.equal(told.url, url);
+  assert.equal(await (await fetch(`${told.local}/monitor/ping`)).text(), 'pong');
+  const ran = await place.docket(['exec', guest('count-words'), '--json'], { stdin: 'a b' });
+  assert.equal(ran.status, 0, `commands on the home work with it\n${ran.stderr}`);
   assert.equal(await nameAt(url), 'first');
   copyFileSync(second.cert, first.cert);
   child.kill('SIGHUP');

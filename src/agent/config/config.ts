@@ -40,7 +40,7 @@ interface Told {
 }
 
 /** Variables of Docket's that are no settings of an agent. */
-const OTHER_VARIABLES = ['DOCKET_CONFIG', 'DOCKET_AGENT', 'DOCKET_LAUNCHER_FD'];
+const OTHER_VARIABLES = ['DOCKET_CONFIG', 'DOCKET_AGENT', 'DOCKET_TOKEN', 'DOCKET_LAUNCHER_FD'];
 
 /** Throws `USAGE` for an option, `CONFIG_INVALID` for what stands elsewhere. */
 export function readConfig(sources: Sources): Config {

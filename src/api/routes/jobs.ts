@@ -48,7 +48,7 @@ export function jobRoutes({ jobs, modules, peers, store }: Offered): Route[] {
         jobs.checkRights(params.name, rights);
         // Before what may be a hundred megabytes are taken in.
         await peers.bringModule(params.name, { hops, signal });
-        modules.find(params.name);
+        await modules.find(params.name);
         jobs.admit(params.name);
         const stdin = await store.put(bytes, { signal });
         const end = await jobs.run({ reference: params.name, stdin: stdin.cid, limits: rights.limits ?? {}, signal });

@@ -33,8 +33,8 @@ function manifestRoutes({ modules, peers }: Offered): Route[] {
       scope: 'read',
       relay,
       replies: { 200: { description: 'One list of both.', schema: z.array(z.string()) } },
-      handle: () => {
-        const rows = modules.list();
+      handle: async () => {
+        const rows = await modules.list();
         const executables = rows.flatMap(({ shown, written, module }) => (module === null ? [] : [`${shown}.${written}.wasm`]));
         return json([...new Set(rows.map(({ shown }) => `${shown}.manifest.toml`)), ...executables]);
       },
@@ -48,7 +48,7 @@ function manifestRoutes({ modules, peers }: Offered): Route[] {
       relay,
       bytes: { mediaType: 'application/toml', limit: MOST_MANIFEST },
       replies: { 201: INTEGRITY },
-      handle: async ({ bytes }) => text(Cid.toSri((await modules.push(asText(await whole(bytes)))).manifest), 201),
+      handle: async ({ bytes }) => text(Cid.toSri((await modules.announce(asText(await whole(bytes)))).manifest), 201),
     }),
     route({
       method: 'GET',
@@ -61,7 +61,7 @@ function manifestRoutes({ modules, peers }: Offered): Route[] {
       replies: { 200: { description: 'As it is kept.', mediaType: 'application/toml' } },
       handle: async ({ params, hops, signal }): Promise<Reply> => {
         await peers.bringModule(params.name, { hops, signal });
-        const { manifest } = modules.findManifest(params.name);
+        const { manifest } = await modules.findManifest(params.name);
         const body = await peers.store(hops).read(manifest);
         return {
           status: 200,
@@ -87,7 +87,7 @@ function executableRoutes({ modules, peers, store }: Offered): Route[] {
       replies: { 201: INTEGRITY },
       handle: async ({ params, bytes, signal }) => {
         // Before what may be a hundred megabytes are taken in.
-        modules.findManifest(`${params.name}@${params.version}`);
+        await modules.findManifest(`${params.name}@${params.version}`);
         const { cid } = await store.put(bytes, { signal });
         await modules.attach(params.name, params.version, cid);
         return text(Cid.toSri(cid), 201);
@@ -106,7 +106,7 @@ function executableRoutes({ modules, peers, store }: Offered): Route[] {
         const { params, hops, signal } = request;
         const reference = `${params.name}@${params.version}`;
         await peers.bringModule(reference, { hops, signal });
-        return await blobReply(peers.store(hops), modules.find(reference).module, request);
+        return await blobReply(peers.store(hops), (await modules.find(reference)).module, request);
       },
     }),
   ];
