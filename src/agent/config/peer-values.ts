@@ -25,6 +25,11 @@ export function parsePeer(text: string): PeerSetting | undefined {
   return { url: href.replace(/\/+$/, ''), tokenFile };
 }
 
+/** For messages, which go into logs: what stands where a user and a password do is hidden. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/\/\/[^/]*@/, '//…@');
+}
+
 /** With its token. Throws `CONFIG_INVALID` if the file cannot be used, or if the token would cross a network in clear text and that was not asked for. */
 export function peerAddress({ url, tokenFile }: PeerSetting, { insecure }: { readonly insecure: boolean }): PeerAddress {
   if (tokenFile === undefined) return { url };
