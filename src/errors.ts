@@ -195,6 +195,16 @@ export const ERROR_CODES = {
     next: 'Ask an agent that does: /v1/agents names the ops of each.',
     http: 403,
   },
+  ROLE_UNFILLED: {
+    summary: 'This agent does not do what was asked, and none of its peers that does can be reached.',
+    next: 'Look at /v1/agents who is there, or start the agent without --no-run and --no-store, or with another --peer.',
+    http: 503,
+  },
+  MANIFEST_UNREACHABLE: {
+    summary: 'No peer who answered knows the module, but not every peer answered.',
+    next: 'Ask again when the peers that are named answer; the module is not known to be missing.',
+    http: 503,
+  },
   AGENT_TIMEOUT: {
     summary: 'An agent did not answer, or stood still in the middle, for longer than is waited.',
     next: 'Look whether it lives and is not overloaded, then ask again. Whether it has what was asked for is not known.',

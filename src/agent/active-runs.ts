@@ -5,6 +5,7 @@ import type { RunEvent } from '../scheduler/events.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
+import type { PeerService } from '../protocol/peers.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
@@ -13,6 +14,7 @@ import { findRun } from './find.ts';
 import { stillForced } from './forced.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
+import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
 import { RunLog } from './run-log.ts';
@@ -39,6 +41,7 @@ interface Terms {
   readonly places: Places;
   /** Told of every run. */
   readonly watch: RunWatch;
+  readonly peers: PeerService;
 }
 
 interface Active {
@@ -57,6 +60,7 @@ export class ActiveRuns implements AsyncDisposable {
   /** Logs of runs that ended, the oldest first. */
   readonly #ended = new Map<string, RunLog>();
   readonly #submitting = new Map<string, Promise<string>>();
+  readonly #stopping = new AbortController();
 
   constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
@@ -142,15 +146,20 @@ export class ActiveRuns implements AsyncDisposable {
     const plan = await this.#planOf(what);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
+    await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
     const begin = { plan, kind: 'run', traceparent } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
   async #planOf(what: What): Promise<Plan> {
-    if (what.kind === 'plan') return await readPlan(this.#engine, what.plan);
+    const { peers } = this.#terms;
+    if (what.kind === 'plan') {
+      await bringIfAnywhere(peers, what.plan, this.#stopping.signal);
+      return await readPlan(this.#engine, what.plan);
+    }
     const { text, file, inputs } = what;
-    return await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+    return await compile(text, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
   }
 
   #checkOps({ tasks }: Plan): void {
@@ -215,6 +224,7 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new DocketError('CANCELLED', 'the agent was stopped'));
     await Promise.allSettled(this.#submitting.values());
     const active = [...this.#active.values()];
     for (const { stop } of active) stop.abort(new DocketError('CANCELLED', 'the agent was stopped'));

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
+import type { Role } from '../protocol/peers.ts';
 import type { Scope } from '../protocol/rights.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { ActiveRuns } from './active-runs.ts';
@@ -19,6 +20,8 @@ import { Engine } from './engine.ts';
 import { HttpServer } from './http-server.ts';
 import { isEverywhere, localHost, ownNames, publicHost, refuseOpenDoor } from './listening.ts';
 import { allOps } from './op-policy.ts';
+import { peerServiceOf } from './peers/peer-service.ts';
+import { type PeerAddress, Peers } from './peers/peers.ts';
 import { Places } from './places.ts';
 import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
 import { runMetrics } from './run-metrics.ts';
@@ -71,10 +74,16 @@ export interface AgentOptions {
   readonly maxJobs?: number;
   /** Where traces of its runs go. Default nowhere. */
   readonly tracing?: Tracing | undefined;
+  /** Agents that are asked for what is not here, those that are believed first first. */
+  readonly peers?: readonly PeerAddress[];
+  /** What it does itself; the rest is relayed to peers. Default all. */
+  readonly roles?: readonly Role[];
   readonly clock?: Clock;
 }
 
 export const DEFAULT_HOST = '127.0.0.1';
+/** What an agent of ours can be. */
+export const ALL_ROLES: readonly Role[] = ['runner', 'storage'];
 export const MOST_RUNS = 1_000;
 export const MOST_JOBS = 1_000;
 
@@ -133,7 +142,11 @@ export class Agent implements AsyncDisposable {
     const watches = [runMetrics(metrics, clock)];
     if (tracing !== undefined) watches.push(await tracedTo(tracing, { engine, metrics, stack }));
     const watch = together(watches);
-    const active = stack.use(new ActiveRuns(engine, { policy, ops, watch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }));
+    const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
+    const peers = peerServiceOf(engine, known, options.roles ?? ALL_ROLES);
+    const active = stack.use(
+      new ActiveRuns(engine, { policy, ops, peers, watch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }),
+    );
     const state = { isDraining: false };
     let bound = 0;
     const services = servicesOf(engine, {
@@ -154,7 +167,8 @@ export class Agent implements AsyncDisposable {
       hosts: ownNames(host, names),
       anyAddress: isEverywhere(host),
     });
-    const app = createApp(routesOf(services), access, {
+    const app = createApp(routesOf({ ...services, peers }), access, {
+      peers,
       metrics: new HttpMetrics(metrics),
       ...(bodyIdle === undefined ? {} : { bodyIdle }),
       rate: rate === undefined ? undefined : new RateLimit({ rate, clock }),

@@ -1,20 +1,27 @@
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import { parseReference } from '../manifest/reference.ts';
+import type { PeerService } from '../protocol/peers.ts';
 import type { Sources } from '../workflow/sources.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
 import * as Modules from './named-modules.ts';
+import { bringIfAnywhere } from './peers/bring-inputs.ts';
 
 /**
- * What a workflow that was sent to an agent may name: blobs and trees of the store as `ipfs://CID`, and named modules. No path of this machine:
+ * What a workflow that was sent to an agent may name: blobs and trees of the store or of a peer as `ipfs://CID`, and named modules. No path of this machine:
  * whoever sent it is elsewhere.
  */
-export function storedSources(engine: Engine): Sources {
-  const { store } = engine;
+export function storedSources(engine: Engine, peers: PeerService, signal: AbortSignal): Sources {
+  const store = peers.store(0);
+  const named = async (reference: string): Promise<Cid.CID> => {
+    await peers.bringModule(reference, { hops: 0, signal });
+    return Modules.find(engine, parseReference(reference)).module;
+  };
   return {
     async module(module) {
-      const cid = typeof module === 'string' ? (blobIn(module) ?? Modules.find(engine, parseReference(module)).module) : module;
+      const cid = typeof module === 'string' ? (blobIn(module) ?? (await named(module))) : module;
+      if (Cid.isStored(cid)) await bringIfAnywhere(peers, cid, signal);
       await checkModule(engine, cid, `module ${module}`);
       return cid;
     },

@@ -5,9 +5,11 @@ import type { z } from 'zod';
 import { DocketError } from '../errors.ts';
 import type { Access } from './access.ts';
 import type { HttpMetrics, Watch } from './http-metrics.ts';
+import { HOPS, type PeerService } from '../protocol/peers.ts';
 import type { Rights } from '../protocol/rights.ts';
 import { problemReply } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { relay } from './relay.ts';
 import { asJson, awake, BODY_IDLE, limited, whole } from './request-body.ts';
 import type { ApiRequest, Reply, Route } from './route.ts';
 import { hangUp, send } from './send.ts';
@@ -26,12 +28,18 @@ interface AppOptions {
   readonly metrics?: HttpMetrics;
   /** Undefined for as many requests as come. */
   readonly rate?: RateLimit | undefined;
+  /** Undefined if the agent has every role. */
+  readonly peers?: PeerService;
 }
 
 const NOBODY: Watch = () => {};
 
 /** Serves routes: checks who asks and what, and tells errors as problems. */
-export function createApp(routes: readonly Route[], access: Access, { bodyIdle = BODY_IDLE, metrics, rate }: AppOptions = {}): Hono<Env> {
+export function createApp(
+  routes: readonly Route[],
+  access: Access,
+  { bodyIdle = BODY_IDLE, metrics, rate, peers }: AppOptions = {},
+): Hono<Env> {
   const app = new Hono<Env>();
   const answer = async (
     { env: { incoming, outgoing } }: Context<Env>,
@@ -60,7 +68,20 @@ export function createApp(routes: readonly Route[], access: Access, { bodyIdle =
     app.on(route.method, route.path, (c) =>
       answer(c, watch, async () => {
         const rights = scope === undefined ? NOTHING : access.check(scope, c.env.incoming.headers.authorization, forModules);
-        return await route.handle(await read(c, route, { rights, bodyIdle }));
+        const hops = hopsOf(c.env.incoming.headers[HOPS]);
+        if (route.relay !== undefined && peers?.roles.includes(route.relay.role) === false) {
+          const relayed = await relay(peers, {
+            route,
+            relaying: route.relay,
+            params: paramsOf(c, route),
+            rights,
+            hops,
+            bodyIdle,
+            ...c.env,
+          });
+          if (relayed !== undefined) return relayed;
+        }
+        return await route.handle(await read(c, route, { rights, hops, bodyIdle }));
       }),
     );
   }
@@ -97,24 +118,29 @@ function methodsByPath(routes: readonly Route[]): Map<string, string> {
 async function read(
   c: Context<Env>,
   route: Route,
-  { rights, bodyIdle }: { readonly rights: Rights; readonly bodyIdle: number },
+  { rights, hops, bodyIdle }: { readonly rights: Rights; readonly hops: number; readonly bodyIdle: number },
 ): Promise<ApiRequest> {
   const { incoming, outgoing } = c.env;
   const body = (limit: number | undefined): AsyncIterable<Uint8Array> =>
     limited(awake(incoming, bodyIdle), limit, incoming.headers['content-length']);
   let signal: AbortSignal | undefined;
   return {
-    params: checked(route.params, pathParams(c, route), 'path'),
+    params: paramsOf(c, route),
     query: route.query === undefined ? undefined : checked(route.query, c.req.query(), 'query'),
     json: route.json === undefined ? undefined : checked(route.json, asJson(await whole(body(MOST_JSON))), 'body'),
     bytes: route.bytes === undefined ? nothing() : body(route.bytes.limit),
     rights,
+    hops,
     header: (name) => incoming.headers[name] as string | undefined,
     // Most requests are over before anybody could go away.
     get signal() {
       return (signal ??= hangUp(outgoing));
     },
   };
+}
+
+function paramsOf(c: Context<Env>, route: Route): unknown {
+  return checked(route.params, pathParams(c, route), 'path');
 }
 
 function pathParams(c: Context<Env>, { path }: Route): Record<string, string> {
@@ -135,6 +161,13 @@ function checked(schema: z.ZodType | undefined, value: unknown, where: string): 
   throw new DocketError('REQUEST_INVALID', `the ${where} is wrong${first?.at ? ` at ${first.at}` : ''}: ${first?.message ?? ''}`, {
     details: { problems },
   });
+}
+
+/** Throws `REQUEST_INVALID`. */
+function hopsOf(header: string | string[] | undefined): number {
+  if (header === undefined) return 0;
+  if (typeof header === 'string' && /^\d{1,3}$/.test(header)) return Number(header);
+  throw new DocketError('REQUEST_INVALID', `the header ${HOPS} is no number`);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -13,7 +13,8 @@ const FOR_EVER = 'private, max-age=31536000, immutable';
  */
 export async function blobReply(store: Store, cid: Cid.CID, request: ApiRequest): Promise<Reply> {
   const { header } = request;
-  const found = await store.stat(cid);
+  // The request itself: its signal is made only if somebody has to be waited for.
+  const found = await store.stat(cid, request);
   if (found === undefined) {
     // Says why: it may be there, and known to be damaged.
     await store.get(cid)[Symbol.asyncIterator]().next();

@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { CID } from '../ipld/cid.ts';
+import type { Role } from '../protocol/peers.ts';
 import type { Rights, Scope } from '../protocol/rights.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -14,6 +16,8 @@ export interface ApiRequest<Params = unknown, Query = unknown, Json = unknown> {
   readonly rights: Rights;
   /** By its name in lower case. */
   readonly header: (name: string) => string | undefined;
+  /** Through how many agents it came. */
+  readonly hops: number;
   /** Aborted when the caller goes away or the agent stops. */
   readonly signal: AbortSignal;
 }
@@ -39,6 +43,17 @@ type ReplySpec = { readonly description: string } & (
     }
 );
 
+/** For an agent that is without a role: what a peer that has it answers. */
+export interface Relaying<Params = unknown> {
+  readonly role: Role;
+  /** The blob that a reply of 200 is. */
+  readonly blob?: (params: Params) => CID;
+  /** Whether it can be answered here all the same. Default no. */
+  readonly isHere?: (params: Params) => Promise<boolean> | boolean;
+  /** Throws if who asks may not have it handed on, since a peer knows nothing of their rights. */
+  readonly check?: (params: Params, rights: Rights) => void;
+}
+
 /** One operation of the API, as data: what checks requests and what describes them are the same. */
 export interface Route {
   readonly method: Method;
@@ -57,6 +72,8 @@ export interface Route {
   /** Bytes in the body, at most so many; undefined for those of any number. */
   readonly bytes?: { readonly mediaType: string; readonly limit?: number };
   readonly replies: Readonly<Record<number, ReplySpec>>;
+  /** Undefined for what every agent answers itself. */
+  readonly relay?: Relaying;
   readonly handle: (request: ApiRequest) => Promise<Reply> | Reply;
 }
 
@@ -64,10 +81,11 @@ type Out<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 
 /** A route whose handler knows the types its schemas give. */
 export function route<P extends z.ZodType | undefined, Q extends z.ZodType | undefined, J extends z.ZodType | undefined>(
-  spec: Omit<Route, 'params' | 'query' | 'json' | 'handle'> & {
+  spec: Omit<Route, 'params' | 'query' | 'json' | 'relay' | 'handle'> & {
     readonly params?: P;
     readonly query?: Q;
     readonly json?: J;
+    readonly relay?: Relaying<Out<P>>;
     readonly handle: (request: ApiRequest<Out<P>, Out<Q>, Out<J>>) => Promise<Reply> | Reply;
   },
 ): Route {

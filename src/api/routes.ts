@@ -13,10 +13,10 @@ import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { workRoutes } from './routes/work.ts';
-import type { Services } from '../protocol/services.ts';
+import type { Offered } from '../protocol/peers.ts';
 
 /** Everything one agent answers to. */
-export function routesOf(services: Services): Route[] {
+export function routesOf(services: Offered): Route[] {
   const routes = [
     ...monitorRoutes(services),
     ...blobRoutes(services),

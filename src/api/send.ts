@@ -58,7 +58,7 @@ async function stream(request: IncomingMessage, response: ServerResponse, { stat
   await pipeline(whole, response).catch(() => response.destroy());
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 

@@ -7,8 +7,8 @@ import { Watch } from './watch.ts';
  * One request to an agent, by `fetch`.
  *
  * Invariants
- * 1. Silence ends it: whenever the agent is waited for (to connect, to take the next bytes, to answer, to go on) and nothing moves for `idle` ms, it is given
- *    up as `AGENT_TIMEOUT`. There is no bound over the whole, and a slow source or reader on this side is never taken for a silent agent.
+ * 1. Silence ends it: whenever the agent is waited for (to connect, to take the next bytes, to go on) and nothing moves for `idle` ms, or to answer and nothing comes for
+ *    `patience` ms, it is given up as `AGENT_TIMEOUT`. There is no bound over the whole, and a slow source or reader on this side is never taken for a silent agent.
  * 2. A reply is the agent's only if it says so: a problem is told by its code, and everything else (a redirect, a proxy's page) is `AGENT_INVALID`, never a
  *    "no". The token is sent to the address given and nowhere else.
  * 3. Who stops reading in the middle closes the connection.
@@ -23,9 +23,13 @@ export interface AgentDoor {
   readonly fetch?: typeof globalThis.fetch;
   /** On every request, beside the token. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** How long nothing may move while the agent is waited for, in ms; default two minutes, and five at most: Node's own bound. An agent hashes a blob before
-   * it sends its first byte, and syncs what it was sent before it answers. */
+  /** How long nothing may move while the agent is waited for, in ms; default a minute. */
   readonly idle?: number;
+  /**
+   * How long an answer may take to begin, in ms; default five minutes, and no more than that: it is Node's own bound. An agent hashes a blob before it sends
+   * its first byte, or fetches it from elsewhere, and syncs what it was sent before it answers.
+   */
+  readonly patience?: number;
   readonly clock?: Clock;
 }
 
@@ -49,17 +53,18 @@ export interface Answer {
   readonly discard: () => void;
 }
 
-const IDLE = 120_000;
+const IDLE = 60_000;
+const PATIENCE = 300_000;
 /** Bytes of a problem or of a small document. */
 const MOST_DOCUMENT = 8 * 2 ** 20;
 
 /** Throws `AGENT_TIMEOUT`, `AGENT_UNREACHABLE`, `AGENT_INVALID`, and whatever code the agent refuses with; the signal's reason; the failure of a body's source. */
 export async function callAgent(door: AgentDoor, call: Call): Promise<Answer> {
-  const { url, token, fetch = globalThis.fetch, headers, idle = IDLE, clock = systemClock } = door;
+  const { url, token, fetch = globalThis.fetch, headers, idle = IDLE, patience = PATIENCE, clock = systemClock } = door;
   call.signal?.throwIfAborted();
   const watch = new Watch(idle, clock, call.signal);
   const { body } = call;
-  const sent = body === undefined || body instanceof Uint8Array ? undefined : new SentBody(body, watch);
+  const sent = body === undefined || body instanceof Uint8Array ? undefined : new SentBody(body, watch, patience);
   const failure = (error: unknown): unknown => {
     if (watch.isSilent) return timeout(url);
     if (call.signal?.aborted === true) return call.signal.reason;
@@ -77,6 +82,8 @@ export async function callAgent(door: AgentDoor, call: Call): Promise<Answer> {
         signal: watch.signal,
         ...(body === undefined ? {} : { body: sent?.stream ?? body, duplex: 'half' }),
       }),
+      // What is sent as a stream says itself when the answer is waited for.
+      sent === undefined ? patience : idle,
     );
     const answer: Answer = {
       status: reply.status,
@@ -94,7 +101,7 @@ export async function callAgent(door: AgentDoor, call: Call): Promise<Answer> {
 
 /** The JSON document an agent answers with. Throws as `callAgent`; `AGENT_INVALID` if it is none. */
 export async function askJson(door: AgentDoor, call: Call): Promise<unknown> {
-  const text = await smallText(door.url, await callAgent(door, { ...call, headers: { accept: 'application/json', ...call.headers } }));
+  const text = await textOf(door.url, await callAgent(door, { ...call, headers: { accept: 'application/json', ...call.headers } }));
   try {
     return JSON.parse(text);
   } catch {
@@ -106,7 +113,8 @@ export function invalid(url: string, what: string): DocketError {
   return new DocketError('AGENT_INVALID', `the agent at ${url} does not answer as one: ${what}`);
 }
 
-async function smallText(url: string, { body }: Answer): Promise<string> {
+/** A small answer, as text. Throws as its body. */
+export async function textOf(url: string, { body }: Answer): Promise<string> {
   const decoder = new TextDecoder();
   let [text, size] = ['', 0];
   for await (const chunk of body) {
@@ -123,7 +131,7 @@ async function refusal(url: string, answer: Answer): Promise<DocketError> {
   if (status < 400) return invalid(url, `it answers with status ${status}, and is not followed elsewhere`);
   // The reply to a HEAD has no body.
   const named = codeOf(header('docket-error'));
-  const text = await smallText(url, answer);
+  const text = await textOf(url, answer);
   if (text === '')
     return named === undefined ? invalid(url, `it answers with status ${status}`) : new DocketError(named, `the agent at ${url} refused`);
   const problem = header('content-type')?.startsWith('application/problem+json') === true ? parsed(text) : {};

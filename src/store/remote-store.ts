@@ -4,6 +4,7 @@ import { Sha256, sha256 } from '../ipld/hash.ts';
 import { type AgentDoor, type Answer, askJson, callAgent, finish, invalid } from './agent-call.ts';
 import { digestHex } from './digest.ts';
 import { jsonLines } from './json-lines.ts';
+import type { Holder } from './layered-store.ts';
 import { byteRange, checkLimit } from './requests.ts';
 import type { Spool } from './spool.ts';
 import type { BlobStat, GetOptions, PutOptions, Store } from './store.ts';
@@ -14,7 +15,7 @@ import type { BlobStat, GetOptions, PutOptions, Store } from './store.ts';
  * Invariants
  * 1. Nothing is given before all of the blob was seen and matched its CID: the agent verifies what it reads, but its word is not taken for it. Up to
  *    `IN_MEMORY` bytes wait in memory, more in a spool. For the same reason a range costs the whole blob: nothing less can be checked. Who hashes what it gets
- *    anyway, as `put` does with `expect`, takes `unverified` and waits for nothing.
+ *    anyway, as `put` does with `expect`, takes `fetch` and waits for nothing.
  * 2. "Absent" is said only if the agent said so. A time-out, a cut connection, a proxy's page are errors.
  * 3. What the agent stored is what was sent: the name it answers with is compared with the hash taken on the way.
  */
@@ -33,7 +34,7 @@ const IN_MEMORY = 16 * 2 ** 20;
 const BATCH = 5_000;
 const PIECE = 64 * 1024;
 
-export class RemoteStore implements Store {
+export class RemoteStore implements Store, Holder {
   readonly url: string;
   readonly #door: AgentDoor;
   readonly #spool: () => Promise<Spool>;
@@ -89,8 +90,13 @@ export class RemoteStore implements Store {
     }
   }
 
+  /** For messages. */
+  get name(): string {
+    return this.url;
+  }
+
   /** The bytes as they come, for whoever hashes them before anybody uses them. A body that ends too soon throws. */
-  async *unverified(cid: Cid.CID, asked: Asked = {}): AsyncGenerator<Uint8Array> {
+  async *fetch(cid: Cid.CID, asked: Asked = {}): AsyncGenerator<Uint8Array> {
     yield* (await this.#open(cid, asked)).body;
   }
 

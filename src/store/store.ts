@@ -40,8 +40,8 @@ export interface Store {
   /** The whole of a small blob, verified. `BLOB_MISSING`, `BLOB_DAMAGED`; `limit` (default 64 MiB) guards memory. */
   read(cid: CID, options?: { readonly limit?: number }): Promise<Uint8Array>;
 
-  /** Size, or undefined if absent. Does not verify. */
-  stat(cid: CID): Promise<BlobStat | undefined>;
+  /** Size, or undefined if absent. Does not verify. `signal` is for stores that have to ask others. */
+  stat(cid: CID, options?: { readonly signal?: AbortSignal }): Promise<BlobStat | undefined>;
 
   /** Which of these are absent, in one go. */
   missing(cids: readonly CID[]): Promise<CID[]>;

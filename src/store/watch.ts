@@ -22,12 +22,12 @@ export class Watch {
     return this.#stop.signal;
   }
 
-  /** Something moved, and the agent is waited for again. */
-  wait(): void {
+  /** Something moved, and the agent is waited for again, for `ms`. */
+  wait(ms = this.#idle): void {
     this.pause();
     // A body may still be sent when its reply is here and over with.
     if (this.#isOver) return;
-    this.#cancel = this.#clock.after(this.#idle, () => {
+    this.#cancel = this.#clock.after(ms, () => {
       this.#isSilent = true;
       this.#stop.abort(new Error('silent'));
     });
@@ -39,8 +39,8 @@ export class Watch {
     this.#cancel = undefined;
   }
 
-  async over<T>(promise: Promise<T>): Promise<T> {
-    this.wait();
+  async over<T>(promise: Promise<T>, ms = this.#idle): Promise<T> {
+    this.wait(ms);
     try {
       return await promise;
     } finally {

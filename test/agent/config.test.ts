@@ -70,6 +70,9 @@ test('every setting can be told in each way, and comes to the same', () => {
     'max-runs': ['8', '8'],
     'max-jobs': ['9', '9'],
     otlp: ['http://127.0.0.1:4318', '"http://127.0.0.1:4318"'],
+    peer: ['http://b:8100,https://c=/etc/c.token', '["http://b:8100", "https://c=/etc/c.token"]'],
+    'no-run': ['true', 'true'],
+    'no-store': ['true', 'true'],
     drain: ['1h30m', '"1h30m"'],
   };
   assert.deepEqual(Object.keys(said).toSorted(), SETTING_NAMES.toSorted(), 'a new setting is tested here too');
@@ -183,4 +186,36 @@ test('the lines of keys in TOML', () => {
     l: 15,
     'l/m': 16,
   });
+});
+
+test('peers are addresses, with the file of a token and never a token', () => {
+  const peers = ['x', 'ftp://b', 'http://:secret@b', 'http://b?token=x', 'http://b#x', 'http://b=token', 'http://b=./token', 'http://b='];
+  for (const peer of peers) refused({ toml: `peer = ["${peer}"]` }, /^"peer" takes addresses as http(?!.*secret)/, 1);
+  refused({ toml: 'peer = ["http://b", "http://b/=/t"]' }, /"peer" has a peer twice/, 1);
+});
+
+test('the file of a token is closed to others, and its token stays off the network in clear text', () => {
+  const path = join(folder, 'b.token');
+  const start = (peer: string, more = ''): unknown => agentOptions(read({ toml: `peer = ["${peer}"]\n${more}` })).peers;
+  const config = (message: RegExp) => (error: DocketError) =>
+    error.code === 'CONFIG_INVALID' && message.test(error.message) && !error.message.includes('sesame');
+  assert.throws(() => start(`http://127.0.0.1:1=${path}`), config(/cannot be used: ENOENT/));
+  writeFileSync(path, 'sesame\n', { mode: 0o644 });
+  assert.throws(() => start(`http://127.0.0.1:1=${path}`), config(/others may read/));
+  rmSync(path);
+  writeFileSync(path, 'sesame open\n', { mode: 0o600 });
+  assert.throws(() => start(`http://127.0.0.1:1=${path}`), config(/does not hold a token/));
+  writeFileSync(path, 'sesame\n');
+  for (const url of ['http://127.0.0.1:1', 'http://[::1]:1', 'http://localhost:1', 'https://b.example'])
+    assert.deepEqual(start(`${url}=${path}`), [{ url, token: 'sesame' }]);
+  assert.throws(() => start(`http://b.example=${path}`), config(/clear text/));
+  assert.deepEqual(start(`http://b.example=${path}`, 'insecure = true'), [{ url: 'http://b.example', token: 'sesame' }]);
+});
+
+test('roles are what was not declined', () => {
+  const roles = (toml: string): unknown => agentOptions(read({ toml })).roles;
+  assert.deepEqual(roles(''), ['runner', 'storage']);
+  assert.deepEqual(roles('no-run = true'), ['storage']);
+  assert.deepEqual(roles('no-store = true'), ['runner']);
+  assert.deepEqual(roles('no-store = true\nno-run = true'), []);
 });

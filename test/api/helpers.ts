@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/run-command.ts';
 import { Agent, type AgentOptions } from '../../src/agent/agent.ts';
+import * as Home from '../../src/ledger/home.ts';
 
 /** A real agent on a home of its own, in this process, and requests to it. */
 export class Door implements AsyncDisposable {
@@ -16,8 +17,13 @@ export class Door implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  static async open(options: Partial<AgentOptions> = {}): Promise<Door> {
+  /** `token`: the one of the home, if it has to be known before. */
+  static async open(options: Partial<AgentOptions> = {}, token?: string): Promise<Door> {
     const folder = mkdtempSync(join(tmpdir(), 'docket-api-'));
+    if (token !== undefined) {
+      await Home.prepare(join(folder, 'home'));
+      writeFileSync(join(folder, 'home', 'token'), token, { mode: 0o600 });
+    }
     return new Door(await Agent.start({ home: join(folder, 'home'), port: 0, slots: 2, ...options }), folder);
   }
 

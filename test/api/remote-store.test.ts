@@ -1,9 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { digestHex } from '../../src/store/digest.ts';
+import { DiskStore } from '../../src/store/disk-store.ts';
+import { LayeredStore } from '../../src/store/layered-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { contentPath } from '../../src/store/paths.ts';
 import { RemoteStore } from '../../src/store/remote-store.ts';
 import { storeContract } from '../contract/store.ts';
+import { temporaryFolder } from '../store/helpers.ts';
 import { serveBlobs, TOKEN } from './blob-server.ts';
 import { Door } from './helpers.ts';
 
@@ -38,5 +41,22 @@ storeContract('remote, an agent', async () => {
       writeFileSync(path, flip(readFileSync(path)));
     },
     [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+  };
+});
+
+storeContract('layered, disk before an agent that has nothing', async () => {
+  const folder = temporaryFolder();
+  const server = await serveBlobs(new MemoryStore());
+  const slow = new RemoteStore({ url: server.url, token: TOKEN });
+  return {
+    store: new LayeredStore(await DiskStore.open(folder.path), () => [slow]),
+    damage: async (cid) => {
+      const path = contentPath(folder.path, digestHex(cid));
+      writeFileSync(path, flip(readFileSync(path)));
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      folder[Symbol.dispose]();
+    },
   };
 });

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { CID } from '../../src/ipld/cid.ts';
 import { digestHex } from '../../src/store/digest.ts';
 import { DiskStore } from '../../src/store/disk-store.ts';
+import { holderOf, LayeredStore } from '../../src/store/layered-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { contentPath } from '../../src/store/paths.ts';
 import { SplitStore } from '../../src/store/split-store.ts';
@@ -48,5 +49,15 @@ storeContract('split over disk', async () => {
       else flip(bytes);
     },
     [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
+  };
+});
+
+storeContract('layered, memory before memory', async () => {
+  const blobs = new Map<string, Uint8Array>();
+  const slow = new MemoryStore();
+  return {
+    store: new LayeredStore(new MemoryStore(blobs), () => [holderOf('slow', slow)]),
+    damage: async (cid) => void flip(blobs.get(digestHex(cid)) as Uint8Array),
+    [Symbol.asyncDispose]: async () => undefined,
   };
 });

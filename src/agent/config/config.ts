@@ -2,7 +2,8 @@ import { join, resolve } from 'node:path';
 import { didYouMean } from '../../base/suggest.ts';
 import { DocketError } from '../../errors.ts';
 import * as Home from '../../ledger/home.ts';
-import type { AgentOptions } from '../agent.ts';
+import { type AgentOptions, ALL_ROLES } from '../agent.ts';
+import { peerAddress } from './peer-values.ts';
 import { type ConfigFile, readConfigFile } from './read-config-file.ts';
 import { SETTING_NAMES, type SettingName, settingOf, type Values, variableOf } from './settings.ts';
 
@@ -68,9 +69,9 @@ export function readConfig(sources: Sources): Config {
   return { home, values, told, origins, file: file?.path, warnings: unknownVariables(env) };
 }
 
-/** The options of an agent as it was configured. Throws `TLS_INVALID` for half a certificate. */
+/** The options of an agent as it was configured. Throws `TLS_INVALID` for half a certificate, `CONFIG_INVALID` for a token file that cannot be used. */
 export function agentOptions({ home, values }: Config): AgentOptions {
-  const { listen, host, slots, anonymous, allow, ops, tag, insecure, rate } = values;
+  const { listen, host, slots, anonymous, allow, ops, tag, insecure, rate, peer } = values;
   const [cert, key, maxRuns, maxJobs] = [values['tls-cert'], values['tls-key'], values['max-runs'], values['max-jobs']];
   if ((cert === undefined) !== (key === undefined))
     throw new DocketError('TLS_INVALID', `there is ${cert === undefined ? 'a key and no certificate' : 'a certificate and no key'}`, {
@@ -88,6 +89,8 @@ export function agentOptions({ home, values }: Config): AgentOptions {
     rate,
     maxRuns,
     maxJobs,
+    peers: peer?.map((one) => peerAddress(one, { insecure: insecure === true })),
+    roles: ALL_ROLES.filter((role) => values[role === 'runner' ? 'no-run' : 'no-store'] !== true),
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
   };
   return { home, ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<AgentOptions>) };

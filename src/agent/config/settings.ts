@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { DEFAULT_HOST, MOST_JOBS, MOST_RUNS } from '../agent.ts';
 import { DEFAULT_PORT } from '../http-server.ts';
 import { allOps } from '../op-policy.ts';
-import { Count, Duration, Flag, HostNames, Listen, Ops, Path, Permissions, Scopes, Tags, Text } from './values.ts';
+import { Count, Duration, Flag, HostNames, Listen, Ops, Path, PeerSettings, Permissions, Scopes, Tags, Text } from './values.ts';
 
 /** How a setting is written. As an option and as a variable it is text; in the file it is what TOML has for it. */
 export type Shape =
@@ -88,6 +88,20 @@ export const SETTINGS = {
   rate: { shape: 'number', schema: Count, value: 'N', help: 'take at most N requests a second of each client', preset: 'as many as come' },
   'max-runs': { shape: 'number', schema: Count, value: 'N', help: 'take at most N workflows at a time', preset: String(MOST_RUNS) },
   'max-jobs': { shape: 'number', schema: Count, value: 'N', help: 'run at most N jobs at a time', preset: String(MOST_JOBS) },
+  peer: {
+    shape: 'list',
+    schema: PeerSettings,
+    value: 'URL[=TOKENFILE]',
+    help: 'another agent to ask for blobs and modules that are not here, with the token in that file; those named first are believed first',
+    preset: 'none',
+  },
+  'no-run': { shape: 'flag', schema: Flag, help: 'run nothing: jobs and workflows are relayed to a peer that does', preset: 'no' },
+  'no-store': {
+    shape: 'flag',
+    schema: Flag,
+    help: 'keep nothing for others: blobs and modules are relayed to a peer that does',
+    preset: 'no',
+  },
   otlp: {
     shape: 'text',
     schema: Text,

@@ -5,6 +5,7 @@ import { parseDuration } from '../../base/units.ts';
 import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import { SCOPES } from '../../protocol/rights.ts';
 import { allOps } from '../op-policy.ts';
+import { parsePeer, PEER_RULE, withoutSecrets } from './peer-values.ts';
 
 /** What settings may be. A message goes on after the name of the setting: `slots takes …`. */
 
@@ -25,12 +26,17 @@ function textOf<T>(rule: string, read: (text: string) => T | undefined) {
 }
 
 /** Texts of a known few, or of which `read` makes something. */
-function listOf<T>(rule: string, read: (text: string) => T | undefined, known: readonly string[] = []) {
+function listOf<T>(
+  rule: string,
+  read: (text: string) => T | undefined,
+  known: readonly string[] = [],
+  shown = (text: string): string => text,
+) {
   return z.array(z.string(wrong(rule)), wrong(rule)).transform((texts, context): T[] => {
     const values = texts.map(read);
     const at = values.indexOf(undefined);
     if (at < 0) return values as T[];
-    context.addIssue(`${told(rule, texts[at])}${didYouMean(texts[at]!, known)}`);
+    context.addIssue(`${told(rule, shown(texts[at]!))}${didYouMean(texts[at]!, known)}`);
     return z.NEVER;
   });
 }
@@ -48,6 +54,11 @@ export const Duration = textOf('a duration such as "30s"', parseDuration);
 export const Scopes = oneOf(SCOPES);
 export const Ops = oneOf(allOps()).refine((ops) => ops.length > 0, 'takes at least one op');
 export const Permissions = listOf('permissions such as clock, random', parsePermission).describe(PERMISSION_RULE);
+/** Named once each: who is believed first is said by their order. */
+export const PeerSettings = listOf(PEER_RULE, parsePeer, [], withoutSecrets).refine(
+  (peers) => new Set(peers.map(({ url }) => url)).size === peers.length,
+  'has a peer twice',
+);
 export const HostNames = listOf('names without a port, such as docket.example', (text) => (isHostName(text) ? text : undefined));
 
 export const Listen = textOf('HOST:PORT, such as 127.0.0.1:8100', (text) => {

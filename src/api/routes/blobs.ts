@@ -4,7 +4,7 @@ import { blobReply } from '../blob-replies.ts';
 import { jsonLinesReply } from '../json-lines.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { StoredCid } from '../schemas.ts';
-import type { Services } from '../../protocol/services.ts';
+import type { Offered } from '../../protocol/peers.ts';
 
 const Params = z.object({ cid: StoredCid });
 /** CIDs in one question. */
@@ -21,21 +21,24 @@ async function* told<T extends { readonly cid: Cid.CID }>(blobs: AsyncIterable<T
 }
 
 /** Blobs by CID. */
-export function blobRoutes({ store }: Services): Route[] {
+export function blobRoutes({ store, peers }: Pick<Offered, 'store' | 'peers'>): Route[] {
+  const relay = { role: 'storage' } as const;
   return [
     route({
       method: 'GET',
       path: '/v1/blobs/:cid',
-      summary: 'A blob, verified; HEAD tells its size.',
+      summary: 'A blob, verified; HEAD tells its size. What is not here is fetched from peers.',
       tag: 'blobs',
       scope: 'read',
+      // What its own jobs and runs made lies here, whatever the role.
+      relay: { ...relay, blob: ({ cid }) => cid, isHere: async ({ cid }) => (await store.stat(cid)) !== undefined },
       params: Params,
       replies: {
         200: { description: 'Its bytes.', mediaType: 'application/octet-stream' },
         206: { description: 'The range asked for.', mediaType: 'application/octet-stream' },
         304: { description: 'It is what you have.' },
       },
-      handle: (request) => blobReply(store, request.params.cid, request),
+      handle: (request) => blobReply(peers.store(request.hops), request.params.cid, request),
     }),
     route({
       method: 'PUT',
@@ -43,6 +46,7 @@ export function blobRoutes({ store }: Services): Route[] {
       summary: 'Stores a blob. What does not match its CID is not kept.',
       tag: 'blobs',
       scope: 'write',
+      relay,
       params: Params,
       bytes: { mediaType: 'application/octet-stream' },
       replies: { 201: { description: 'It is stored, durably.', schema: Stored } },
@@ -54,6 +58,7 @@ export function blobRoutes({ store }: Services): Route[] {
       summary: 'Stores a blob whose CID is not known yet.',
       tag: 'blobs',
       scope: 'write',
+      relay,
       bytes: { mediaType: 'application/octet-stream' },
       replies: { 201: { description: 'It is stored, durably.', schema: Stored } },
       handle: async ({ bytes, signal }) => stored(await store.put(bytes, { signal })),
@@ -64,6 +69,7 @@ export function blobRoutes({ store }: Services): Route[] {
       summary: 'All blobs that are here, one JSON object a line, in no order.',
       tag: 'blobs',
       scope: 'read',
+      relay,
       replies: { 200: { description: 'Lines of {"cid", "size"}.', mediaType: 'application/jsonl' } },
       handle: () => jsonLinesReply(told(store.list())),
     }),
@@ -73,6 +79,7 @@ export function blobRoutes({ store }: Services): Route[] {
       summary: 'Removes a blob. What rests on it is made again when it is wanted, or is missing.',
       tag: 'blobs',
       scope: 'admin',
+      relay,
       params: Params,
       replies: { 204: { description: 'It is not here any more.' } },
       handle: async ({ params: { cid } }): Promise<Reply> => {
@@ -86,6 +93,7 @@ export function blobRoutes({ store }: Services): Route[] {
       summary: 'Reads and checks every blob, one JSON object a line; damaged ones are set aside.',
       tag: 'blobs',
       scope: 'admin',
+      relay,
       replies: { 200: { description: 'Lines of {"cid", "size", "ok"}.', mediaType: 'application/jsonl' } },
       handle: ({ signal }) => jsonLinesReply(told(store.verify({ signal }))),
     }),
@@ -95,6 +103,7 @@ export function blobRoutes({ store }: Services): Route[] {
       summary: 'Which of these blobs are not here.',
       tag: 'blobs',
       scope: 'read',
+      relay,
       json: z.object({ cids: z.array(StoredCid).max(MOST) }),
       replies: { 200: { description: 'Those that are not.', schema: z.object({ missing: z.array(z.string()) }) } },
       handle: async ({ json: { cids } }) => json({ missing: (await store.missing(cids)).map(String) }),

@@ -18,6 +18,7 @@ import { type Reply, route, type Route } from '../route.ts';
 const MOST_BLOB = 16 * 2 ** 30;
 const MOST_ENTRY = 16 * 2 ** 20;
 
+const relay = { role: 'storage' } as const;
 const Params = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/, 'it is no SHA2-256 in hexadecimal') });
 const OCTETS = 'application/octet-stream';
 const STORED = { 201: { description: 'It is stored, durably.' } } as const;
@@ -30,6 +31,7 @@ export function cacheRoutes({ store, actions }: Pick<Services, 'store' | 'action
       summary: 'A blob of Bazel’s, verified.',
       tag: 'bazel',
       scope: 'read',
+      relay,
       params: Params,
       replies: { 200: { description: 'Its bytes.', mediaType: OCTETS }, 206: { description: 'The range asked for.', mediaType: OCTETS } },
       handle: async (request) => {
@@ -45,6 +47,7 @@ export function cacheRoutes({ store, actions }: Pick<Services, 'store' | 'action
       summary: 'Stores a blob for Bazel. What does not match its digest is not kept.',
       tag: 'bazel',
       scope: 'write',
+      relay,
       params: Params,
       bytes: { mediaType: OCTETS, limit: MOST_BLOB },
       replies: STORED,
@@ -59,6 +62,7 @@ export function cacheRoutes({ store, actions }: Pick<Services, 'store' | 'action
       summary: 'What came of an action of Bazel’s, if all its outputs are here.',
       tag: 'bazel',
       scope: 'read',
+      relay,
       params: Params,
       replies: { 200: { description: 'An ActionResult.', mediaType: OCTETS } },
       handle: async ({ params: { digest }, signal }) => {
@@ -74,6 +78,7 @@ export function cacheRoutes({ store, actions }: Pick<Services, 'store' | 'action
       summary: 'Files what came of an action of Bazel’s; the last one stays.',
       tag: 'bazel',
       scope: 'write',
+      relay,
       params: Params,
       bytes: { mediaType: OCTETS, limit: MOST_ENTRY },
       replies: STORED,

@@ -4,16 +4,18 @@ import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
 import type { Outcome } from '../../receipt/outcome.ts';
 import type { Store } from '../../store/store.ts';
 import { jobDocument } from '../job-document.ts';
+import { refuseLimited } from '../relay.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { ModuleReference } from '../schemas.ts';
-import type { JobEnd, Services } from '../../protocol/services.ts';
+import type { Offered } from '../../protocol/peers.ts';
+import type { JobEnd } from '../../protocol/services.ts';
 
 /** One-shot jobs: a named module, what it reads from stdin, what it says. */
 
 /** As Serval has it. */
 const MOST_STDIN = 100 * 2 ** 20;
 
-export function jobRoutes({ jobs, modules, store }: Services): Route[] {
+export function jobRoutes({ jobs, modules, peers, store }: Offered): Route[] {
   return [
     route({
       method: 'GET',
@@ -21,6 +23,7 @@ export function jobRoutes({ jobs, modules, store }: Services): Route[] {
       summary: 'The latest jobs.',
       tag: 'jobs',
       scope: 'read',
+      relay: { role: 'runner' },
       replies: { 200: { description: 'The newest first.' } },
       handle: () => json({ jobs: jobs.list(100).map(jobDocument) }),
     }),
@@ -31,12 +34,20 @@ export function jobRoutes({ jobs, modules, store }: Services): Route[] {
       tag: 'jobs',
       scope: 'run',
       forModules: true,
+      relay: {
+        role: 'runner',
+        check: ({ name }, rights) => {
+          jobs.checkRights(name, rights);
+          refuseLimited(rights);
+        },
+      },
       params: z.object({ name: ModuleReference }),
       bytes: { mediaType: 'application/octet-stream', limit: MOST_STDIN },
       replies: { 200: { description: 'Its stdout, or its stderr if its exit status is not 0.', mediaType: 'application/octet-stream' } },
-      handle: async ({ params, bytes, rights, header, signal }) => {
+      handle: async ({ params, bytes, rights, header, hops, signal }) => {
         jobs.checkRights(params.name, rights);
         // Before what may be a hundred megabytes are taken in.
+        await peers.bringModule(params.name, { hops, signal });
         await modules.find(params.name);
         jobs.admit(params.name);
         const stdin = await store.put(bytes, { signal });

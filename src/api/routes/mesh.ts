@@ -1,36 +1,36 @@
 import { z } from 'zod';
 import { json, route, type Route } from '../route.ts';
-import type { Services } from '../../protocol/services.ts';
+import { type AgentView, type Offered, ROLES } from '../../protocol/peers.ts';
 
-/** Who else is there: as long as there is no mesh, this agent alone. */
+/** Who is there: this agent, and the peers it was told of. */
 
-const ROLES = ['runner', 'storage', 'scheduler', 'observer'] as const;
-/** What every agent does. */
-const OWN: readonly (typeof ROLES)[number][] = ['runner', 'storage'];
+/** What Serval's agent sends, and what its client reads, which is something else. */
+function servalView({ did, address, roles }: AgentView): unknown {
+  return {
+    http_address: address,
+    instance_id: did,
+    address,
+    inner: { instance_id: did, http_port: Number(address.split(':').at(-1)), roles },
+  };
+}
 
-export function meshRoutes({ status }: Services): Route[] {
-  const replies = { 200: { description: 'A list of agents.' } };
-  // What Serval's agent sends, and what its client reads, which is something else.
-  const self = (): unknown => {
-    const { did, address } = status();
-    return {
-      http_address: address,
-      instance_id: did,
-      address,
-      inner: { instance_id: did, http_port: Number(address.split(':').at(-1)), roles: OWN },
-    };
+export function meshRoutes({ status, peers }: Pick<Offered, 'status' | 'peers'>): Route[] {
+  const replies = { 200: { description: 'A list of agents; those that do not answer are left out.' } };
+  const self = (): AgentView => {
+    const { started, ...agent } = status();
+    return { ...agent, started: new Date(started).toISOString(), roles: peers.roles };
   };
   return [
     route({
       method: 'GET',
       path: '/v1/agents',
-      summary: 'The agents there are: who they are, what they offer.',
+      summary: 'This agent, then its peers: who they are, what they offer; and peers that do not answer.',
       tag: 'mesh',
       scope: 'read',
-      replies: { 200: { description: 'A list of agents.' } },
-      handle: () => {
-        const { started, ...agent } = status();
-        return json({ agents: [{ ...agent, started: new Date(started).toISOString() }] });
+      replies: { 200: { description: 'A list of agents, and one of addresses where nobody answers.' } },
+      handle: async (asked) => {
+        const { present, absent } = await peers.list(asked);
+        return json({ agents: [self(), ...present], absent });
       },
     }),
     route({
@@ -40,7 +40,7 @@ export function meshRoutes({ status }: Services): Route[] {
       tag: 'mesh',
       scope: 'read',
       replies,
-      handle: () => json([self()]),
+      handle: async (asked) => json([self(), ...(await peers.list(asked)).present].map(servalView)),
     }),
     route({
       method: 'GET',
@@ -50,7 +50,10 @@ export function meshRoutes({ status }: Services): Route[] {
       scope: 'read',
       params: z.object({ role: z.enum(ROLES) }),
       replies,
-      handle: ({ params: { role } }) => json(OWN.includes(role) ? [self()] : []),
+      handle: async (asked) => {
+        const { role } = asked.params;
+        return json([self(), ...(await peers.list(asked)).present].filter(({ roles }) => roles.includes(role)).map(servalView));
+      },
     }),
   ];
 }

@@ -1,15 +1,16 @@
 import { z } from 'zod';
-import type { Services } from '../../protocol/services.ts';
+import type { Offered } from '../../protocol/peers.ts';
 import { encode } from '../../protocol/wire.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { ModuleReference, StoredCid } from '../schemas.ts';
 
 const Params = z.object({ reference: ModuleReference });
+const relay = { role: 'storage' } as const;
 const MOST_MANIFEST = 256 * 1024;
 const reply = (view: unknown, status = 200): Reply => ({ ...json(null, status), body: encode(view) });
 
 /** Named modules. Serval's way to them stands beside this, under `/v1/storage`. */
-export function moduleRoutes({ modules }: Services): Route[] {
+export function moduleRoutes({ modules, peers }: Offered): Route[] {
   return [
     route({
       method: 'GET',
@@ -17,6 +18,7 @@ export function moduleRoutes({ modules }: Services): Route[] {
       summary: 'The newest version of every name.',
       tag: 'modules',
       scope: 'read',
+      relay,
       replies: { 200: { description: 'With how many versions there are, as DAG-JSON.' } },
       handle: async () => reply({ modules: await modules.names() }),
     }),
@@ -26,6 +28,7 @@ export function moduleRoutes({ modules }: Services): Route[] {
       summary: 'Names a module that is stored already.',
       tag: 'modules',
       scope: 'write',
+      relay,
       json: z.object({ manifest: z.string().max(MOST_MANIFEST), module: StoredCid }),
       replies: { 201: { description: 'The version as it is kept, as DAG-JSON.' } },
       handle: async ({ json: { manifest, module } }) => reply(await modules.push(manifest, module), 201),
@@ -36,9 +39,13 @@ export function moduleRoutes({ modules }: Services): Route[] {
       summary: 'The version that NAME, NAME@VERSION or NAME@sha256-… means.',
       tag: 'modules',
       scope: 'read',
+      relay,
       params: Params,
       replies: { 200: { description: 'The version, as DAG-JSON.' } },
-      handle: async ({ params }) => reply(await modules.find(params.reference)),
+      handle: async ({ params, hops, signal }) => {
+        await peers.bringModule(params.reference, { hops, signal });
+        return reply(await modules.find(params.reference));
+      },
     }),
     route({
       method: 'GET',
@@ -46,6 +53,7 @@ export function moduleRoutes({ modules }: Services): Route[] {
       summary: 'Every version of a name, the newest first.',
       tag: 'modules',
       scope: 'read',
+      relay,
       params: Params,
       replies: { 200: { description: 'The versions, as DAG-JSON.' } },
       handle: async ({ params }) => reply({ versions: await modules.versions(params.reference) }),
@@ -56,6 +64,7 @@ export function moduleRoutes({ modules }: Services): Route[] {
       summary: 'Takes away the name of NAME@VERSION, or of every version of NAME. Blobs stay.',
       tag: 'modules',
       scope: 'write',
+      relay,
       params: Params,
       replies: { 200: { description: 'The versions taken away.', schema: z.object({ removed: z.array(z.string()) }) } },
       handle: async ({ params }) => json({ removed: await modules.remove(params.reference) }),

@@ -1,10 +1,10 @@
 import { DocketError } from '../../errors.ts';
 import { jobDocument } from '../job-document.ts';
 import { json, route, type Route, text } from '../route.ts';
-import type { Services } from '../../protocol/services.ts';
+import type { Offered } from '../../protocol/peers.ts';
 
 /** Whether the agent lives, and what it did: Serval's paths, and those of container hosts. */
-export function monitorRoutes({ status, jobs, metrics, obstacles }: Services): Route[] {
+export function monitorRoutes({ status, jobs, metrics, obstacles, peers }: Offered): Route[] {
   const history = (): unknown => jobs.list(100).map((job) => ({ id: job.run, ...jobDocument(job) }));
   return [
     route({
@@ -66,7 +66,7 @@ export function monitorRoutes({ status, jobs, metrics, obstacles }: Services): R
           ops,
           tags,
           extensions: {},
-          storage: { location: 'local' },
+          storage: peers.roles.includes('storage') ? { location: 'local' } : null,
           jobs: Object.fromEntries(latest.map(({ run, name, state }) => [run, { id: run, manifest: name, state }])),
           total: latest.length,
           errors: latest.filter(({ state }) => state === 'failed').length,

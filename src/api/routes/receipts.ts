@@ -5,7 +5,7 @@ import type { Services } from '../../protocol/services.ts';
 import { encode } from '../../protocol/wire.ts';
 import { receiptDocument } from '../../receipt/show.ts';
 import { jsonLinesReply } from '../json-lines.ts';
-import { json, route, type Route } from '../route.ts';
+import { json, type Relaying, route, type Route } from '../route.ts';
 import { AnyCid } from '../schemas.ts';
 
 const Params = z.object({ cid: AnyCid });
@@ -13,6 +13,7 @@ const MOST = 1000;
 
 /** Receipts by CID, as they are signed. */
 export function receiptRoutes({ receipts }: Services): Route[] {
+  const relay: Relaying<z.output<typeof Params>> = { role: 'runner', isHere: async ({ cid }) => (await receipts.get(cid)) !== undefined };
   return [
     route({
       method: 'GET',
@@ -20,6 +21,7 @@ export function receiptRoutes({ receipts }: Services): Route[] {
       summary: 'A receipt with its signature: DAG-JSON, or DAG-CBOR if that is asked for.',
       tag: 'receipts',
       scope: 'read',
+      relay,
       params: Params,
       replies: { 200: { description: 'The receipt.' } },
       handle: async ({ params: { cid }, header }) => {
@@ -37,6 +39,7 @@ export function receiptRoutes({ receipts }: Services): Route[] {
       summary: 'Checks a receipt with all it rests on that is here. A line for each thing looked at, as it is done.',
       tag: 'receipts',
       scope: 'read',
+      relay,
       params: Params,
       replies: { 200: { description: 'Lines of what, and whether it is good, bad or absent.', mediaType: 'application/jsonl' } },
       handle: ({ params: { cid } }) => jsonLinesReply(receipts.check(cid)),

@@ -14,6 +14,8 @@ const TaskWord = z.string().min(1).max(10_000);
 const STATES = ['running', 'completed', 'failed', 'cancelled', 'interrupted'] as const;
 const count = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
 
+const relay = { role: 'runner' } as const;
+
 export function runRoutes({ runs }: Services): Route[] {
   return [
     route({
@@ -22,6 +24,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'Runs, the newest first. `before` is the last of the page before.',
       tag: 'runs',
       scope: 'read',
+      relay,
       query: z.object({ limit: count(1000, 50), state: z.enum(STATES).optional(), before: z.string().max(64).optional() }),
       replies: { 200: { description: 'A page of them.' } },
       handle: async ({ query: { limit, state, before } }) => {
@@ -35,6 +38,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'A run with its counts and outputs.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       replies: { 200: { description: 'The run, as DAG-JSON.' } },
       handle: async ({ params }) => dagJson(document(await runs.find(params.run))),
@@ -45,6 +49,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'Forgets a run that is over. Its receipts stay.',
       tag: 'runs',
       scope: 'write',
+      relay,
       params: RunId,
       replies: { 204: { description: 'It is forgotten.' } },
       handle: async ({ params }): Promise<Reply> => {
@@ -58,6 +63,7 @@ export function runRoutes({ runs }: Services): Route[] {
       summary: 'Stops a run; replies when it has ended.',
       tag: 'runs',
       scope: 'run',
+      relay,
       params: RunId,
       replies: { 200: { description: 'How it ended.', schema: z.object({ run: z.string(), state: z.enum(STATES) }) } },
       handle: async ({ params, signal }) => {
@@ -77,6 +83,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'The tasks of a run, in the order of the plan.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       query: z.object({ from: z.coerce.number().int().min(0).default(0), limit: count(10_000, 1000) }),
       replies: { 200: { description: 'A page of them, and how many there are.' } },
@@ -88,6 +95,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'Which task awaits which.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       replies: { 200: { description: 'Tasks by index, with the indexes they await.' } },
       handle: async ({ params }) => json(await runs.graph(params.run)),
@@ -98,6 +106,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'What happens in a run, as server-sent events until it is over. Last-Event-ID goes on where a reader left off.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       replies: { 200: { description: 'A stream of events.' } },
       handle: async ({ params, header, signal }): Promise<Reply> => {
@@ -113,6 +122,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'Why a task was run, or was not: a task by its label, its instruction, or the beginning of either.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       query: z.object({ task: TaskWord }),
       replies: { 200: { description: 'The reason, as DAG-JSON.' } },
@@ -124,6 +134,7 @@ function partRoutes(runs: Services['runs']): Route[] {
       summary: 'What tasks wrote to stdout and stderr: those that wrote anything or failed, or one alone.',
       tag: 'runs',
       scope: 'read',
+      relay,
       params: RunId,
       query: z.object({ task: TaskWord.optional() }),
       replies: {

@@ -4,7 +4,7 @@ import { blobReply } from '../blob-replies.ts';
 import { asText, whole } from '../request-body.ts';
 import { json, type Reply, route, type Route, text } from '../route.ts';
 import { ModuleReference, Sri } from '../schemas.ts';
-import type { Services } from '../../protocol/services.ts';
+import type { Offered } from '../../protocol/peers.ts';
 
 /** Serval's storage: manifests, their modules, and blobs by Subresource Integrity. */
 
@@ -16,13 +16,14 @@ const Name = z.object({ name: ModuleReference });
 const Executable = z.object({ name: ModuleReference, version: z.string().min(1).max(100) });
 const Address = z.object({ rest: Sri });
 const BYTES = { mediaType: 'application/octet-stream', limit: MOST_BYTES } as const;
+const relay = { role: 'storage' } as const;
 const INTEGRITY = { description: 'Its Subresource Integrity.', mediaType: 'text/plain' } as const;
 
-export function storageRoutes(services: Services): Route[] {
+export function storageRoutes(services: Offered): Route[] {
   return [...manifestRoutes(services), ...executableRoutes(services), ...dataRoutes(services)];
 }
 
-function manifestRoutes({ modules, store }: Services): Route[] {
+function manifestRoutes({ modules, peers }: Offered): Route[] {
   return [
     route({
       method: 'GET',
@@ -30,6 +31,7 @@ function manifestRoutes({ modules, store }: Services): Route[] {
       summary: 'Keys of all manifests and modules.',
       tag: 'storage',
       scope: 'read',
+      relay,
       replies: { 200: { description: 'One list of both.', schema: z.array(z.string()) } },
       handle: async () => {
         const rows = await modules.list();
@@ -43,6 +45,7 @@ function manifestRoutes({ modules, store }: Services): Route[] {
       summary: 'Names a manifest; its module is sent next.',
       tag: 'storage',
       scope: 'write',
+      relay,
       bytes: { mediaType: 'application/toml', limit: MOST_MANIFEST },
       replies: { 201: INTEGRITY },
       handle: async ({ bytes }) => text(Cid.toSri((await modules.announce(asText(await whole(bytes)))).manifest), 201),
@@ -53,11 +56,13 @@ function manifestRoutes({ modules, store }: Services): Route[] {
       summary: 'A manifest; HEAD says whether there is one.',
       tag: 'storage',
       scope: 'read',
+      relay,
       params: Name,
       replies: { 200: { description: 'As it is kept.', mediaType: 'application/toml' } },
-      handle: async ({ params }): Promise<Reply> => {
+      handle: async ({ params, hops, signal }): Promise<Reply> => {
+        await peers.bringModule(params.name, { hops, signal });
         const { manifest } = await modules.findManifest(params.name);
-        const body = await store.read(manifest);
+        const body = await peers.store(hops).read(manifest);
         return {
           status: 200,
           headers: { 'content-type': 'application/toml', etag: `"${manifest}"`, 'content-length': String(body.length) },
@@ -68,7 +73,7 @@ function manifestRoutes({ modules, store }: Services): Route[] {
   ];
 }
 
-function executableRoutes({ modules, store }: Services): Route[] {
+function executableRoutes({ modules, peers, store }: Offered): Route[] {
   return [
     route({
       method: 'PUT',
@@ -76,6 +81,7 @@ function executableRoutes({ modules, store }: Services): Route[] {
       summary: 'Gives a manifest its module.',
       tag: 'storage',
       scope: 'write',
+      relay,
       params: Executable,
       bytes: BYTES,
       replies: { 201: INTEGRITY },
@@ -93,17 +99,20 @@ function executableRoutes({ modules, store }: Services): Route[] {
       summary: 'The module of a manifest.',
       tag: 'storage',
       scope: 'read',
+      relay,
       params: Executable,
       replies: { 200: { description: 'Its bytes.', mediaType: 'application/octet-stream' } },
       handle: async (request) => {
-        const { name, version } = request.params;
-        return await blobReply(store, (await modules.find(`${name}@${version}`)).module, request);
+        const { params, hops, signal } = request;
+        const reference = `${params.name}@${params.version}`;
+        await peers.bringModule(reference, { hops, signal });
+        return await blobReply(peers.store(hops), (await modules.find(reference)).module, request);
       },
     }),
   ];
 }
 
-function dataRoutes({ store }: Services): Route[] {
+function dataRoutes({ store, peers }: Offered): Route[] {
   return [
     route({
       method: 'POST',
@@ -111,6 +120,7 @@ function dataRoutes({ store }: Services): Route[] {
       summary: 'Stores a blob.',
       tag: 'storage',
       scope: 'write',
+      relay,
       bytes: BYTES,
       replies: { 201: INTEGRITY },
       handle: async ({ bytes, signal }) => text(Cid.toSri((await store.put(bytes, { signal })).cid), 201),
@@ -118,12 +128,13 @@ function dataRoutes({ store }: Services): Route[] {
     route({
       method: 'GET',
       path: '/v1/storage/data/*',
-      summary: 'A blob by its Subresource Integrity; HEAD says whether it is here.',
+      summary: 'A blob by its Subresource Integrity; HEAD says whether it can be had.',
       tag: 'storage',
       scope: 'read',
+      relay: { ...relay, blob: ({ rest }) => rest, isHere: async ({ rest }) => (await store.stat(rest)) !== undefined },
       params: Address,
       replies: { 200: { description: 'Its bytes.', mediaType: 'application/octet-stream' } },
-      handle: (request) => blobReply(store, request.params.rest, request),
+      handle: (request) => blobReply(peers.store(request.hops), request.params.rest, request),
     }),
   ];
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DocketError } from '../../errors.ts';
 import type { Rights } from '../../protocol/rights.ts';
 import type { RunRequest, Services, Submitted } from '../../protocol/services.ts';
+import { refuseLimited, refuseUntrusted } from '../relay.ts';
 import { asText, whole } from '../request-body.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { StoredCid } from '../schemas.ts';
@@ -19,6 +20,8 @@ const Options = z.object({
   file: z.string().max(200).default('workflow.yaml'),
   input: z.string().max(10_000_000).optional(),
 });
+
+const relay = { role: 'runner', check: (_: unknown, rights: Rights) => refuseLimited(rights) } as const;
 
 const Started = z.object({ run: z.string() });
 
@@ -53,6 +56,7 @@ export function workRoutes({ work }: Services): Route[] {
       summary: 'Submits a workflow, in any format of a workflow file. The header Idempotency-Key makes sending it twice safe.',
       tag: 'runs',
       scope: 'run',
+      relay,
       query: Options,
       bytes: { mediaType: 'application/yaml', limit: MOST_WORKFLOW },
       replies,
@@ -73,6 +77,7 @@ export function workRoutes({ work }: Services): Route[] {
       summary: 'Submits a plan that was compiled elsewhere and is stored here. The header Idempotency-Key makes sending it twice safe.',
       tag: 'runs',
       scope: 'run',
+      relay: { role: 'runner', check: (_, rights) => refuseUntrusted(rights) },
       params: z.object({ cid: StoredCid }),
       json: Plan,
       replies,
@@ -87,6 +92,7 @@ export function workRoutes({ work }: Services): Route[] {
       summary: 'Takes up a run that failed, was cancelled or was cut off.',
       tag: 'runs',
       scope: 'run',
+      relay,
       params: RunId,
       json: Plan.pick({ slots: true }).extend({ failFast: z.boolean().optional() }),
       replies: { 202: { description: 'The run goes on.', schema: Started } },

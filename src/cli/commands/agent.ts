@@ -32,6 +32,8 @@ Examples:
   curl -H "Authorization: Bearer $(cat ~/.local/share/docket/token)" --data-binary @input.txt \\
     http://127.0.0.1:8100/v1/jobs/org.example.count-words/run
 
+  docket agent --listen 127.0.0.1:8200 --home /srv/second --peer http://127.0.0.1:8100=/srv/first/token
+
   docket agent --listen 0.0.0.0:8100 --tls-cert server.pem --tls-key server.key --host docket.example`,
   async run(call) {
     const config = configOf(call);
@@ -87,6 +89,7 @@ function logStart(agent: Agent, { file, values, warnings }: Config, log: Log): v
     pid: process.pid,
     ...(values.tag === undefined ? {} : { tags: values.tag }),
     ...(values.ops === undefined ? {} : { ops: values.ops }),
+    ...(values.peer === undefined ? {} : { peers: values.peer.map((peer) => peer.url) }),
     ...(file === undefined ? {} : { config: file }),
     ...(certificate === undefined ? {} : { certificateExpires: new Date(certificate.expires).toISOString() }),
   });

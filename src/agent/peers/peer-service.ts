@@ -1,0 +1,47 @@
+import type { PeerService, Role } from '../../protocol/peers.ts';
+import { MOST_HOPS } from '../../protocol/peers.ts';
+import { digestHex } from '../../store/digest.ts';
+import { missing } from '../../store/failures.ts';
+import { LayeredStore } from '../../store/layered-store.ts';
+import type { Engine } from '../engine.ts';
+import { bringModule } from './bring-module.ts';
+import { holderAt } from './peer-holder.ts';
+import { Peers } from './peers.ts';
+import { relay } from './relay.ts';
+
+/**
+ * What an agent gets from its peers, and leaves to them.
+ *
+ * Questions carry the number of agents they came through, and there is a layered store for each number: a fetch is shared only by questions that came as far.
+ * So no fetch ever waits for itself by way of others, however the peers are named; and after `MOST_HOPS` nobody else is asked.
+ */
+export function peerServiceOf(engine: Engine, peers: Peers, roles: readonly Role[]): PeerService {
+  const { key } = engine;
+  // Alone there is nothing to look for elsewhere.
+  const layers = Array.from(
+    { length: peers.size === 0 ? 0 : MOST_HOPS },
+    (_, hops) => new LayeredStore(engine.store, async () => (await peers.all()).map((peer) => holderAt(peers, peer, hops))),
+  );
+  return {
+    roles,
+    async list({ hops }) {
+      if (hops > 0) return { present: [], absent: [] };
+      const all = await peers.seen();
+      return {
+        present: all.flatMap(({ state }) => (state.tag === 'up' ? [state.view] : [])),
+        absent: all.flatMap(({ url, state }) => (state.tag === 'down' ? [{ url, error: state.error.message }] : [])),
+      };
+    },
+    store: (hops) => layers[hops] ?? engine.store,
+    async bring(cid, asked) {
+      const layer = layers[asked.hops];
+      if (layer !== undefined) await layer.bring(cid, asked);
+      else if ((await engine.store.stat(cid)) === undefined) throw missing(digestHex(cid));
+    },
+    async bringModule(reference, asked) {
+      const layer = layers[asked.hops];
+      if (layer !== undefined) await bringModule(engine, peers, reference, { ...asked, bring: (cid) => layer.bring(cid, asked) });
+    },
+    relay: (request) => relay(peers, request, key.did),
+  };
+}
