@@ -90,6 +90,11 @@ const WASI: Readonly<Record<string, Check>> = {
     const bad = (value as readonly string[]).find((path) => pathProblem(path) !== undefined);
     return bad === undefined ? undefined : `has the path "${bad}", which ${pathProblem(bad)}`;
   },
+  extensions: (value) => {
+    if (!isMap(value)) return 'must be a map from names to links';
+    const wrong = Object.entries(value).find(([name, module]) => name === '' || !isLink(module) || isTree(module));
+    return wrong === undefined ? undefined : `has at "${wrong[0]}" no link to a module`;
+  },
   grant: (value) => {
     const sorted = GRANTS.filter((grant) => isList(value) && value.includes(grant));
     const isFine = isList(value) && value.length === sorted.length && sorted.every((grant, i) => grant === value[i]);

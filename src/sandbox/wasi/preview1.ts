@@ -28,7 +28,7 @@ interface Options {
 
 /**
  * WASI preview 1 for one task, over its own virtual files: nothing a guest passes reaches the host's file system.
- * Single-threaded, used for one instance.
+ * Single-threaded, used for one instance and its extensions.
  *
  * Invariants: 1. Once `ending` is set every further host call throws it again, since a guest may catch what a host call
  * throws (`catch_all`); what ended the task first stays its end. 2. A host call that fails for the guest changed nothing.
@@ -78,6 +78,25 @@ export class Preview1 implements Host {
   /** What to link a module's `wasi_snapshot_preview1` imports to. */
   get imports(): Record<string, (...args: never[]) => unknown> {
     return importsOf(this);
+  }
+
+  /** The same host calls for another instance of this task, one with a memory of its own, which its addresses mean. */
+  importsOn(memory: GuestMemory): Record<string, (...args: never[]) => unknown> {
+    const { files, descriptors, clock, random, args, environ } = this;
+    const ending = (): Error | undefined => this.#ending;
+    return importsOf({
+      memory,
+      files,
+      descriptors,
+      clock,
+      random,
+      args,
+      environ,
+      get ending() {
+        return ending();
+      },
+      settle: (error) => this.settle(error),
+    });
   }
 
   /** Which memory the guest's addresses mean. Before it is bound every address is EFAULT. */
