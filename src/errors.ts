@@ -154,6 +154,11 @@ export const ERROR_CODES = {
     next: 'Give it with --grant if you trust the module.',
     http: 403,
   },
+  EXTENSION_INVALID: {
+    summary: 'A named module cannot be the extension of the one that imports from it.',
+    next: 'Name a version that exports what is imported; docs/manifest.md says what an extension may be.',
+    http: 422,
+  },
   // -- tasks refused before they run
   OP_UNKNOWN: { summary: 'The op of a task is not known here.', next: 'Known ops: wasi/run, wasm/run.', exit: 2, http: 422 },
   LIMIT_REFUSED: {

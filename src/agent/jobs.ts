@@ -7,6 +7,7 @@ import { covers } from '../manifest/permission.ts';
 import { parseReference } from '../manifest/reference.ts';
 import { DEFAULT_LIMITS } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
+import { bindExtensions, extensionsDocument, extensionsInput } from './bind-extensions.ts';
 import type { Engine } from './engine.ts';
 import { execPlan } from './exec-plan.ts';
 import { findJob } from './find-job.ts';
@@ -25,18 +26,20 @@ interface Job {
   readonly signal: AbortSignal;
 }
 
-/** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`. */
+/** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`, `EXTENSION_INVALID`. */
 export async function runJob(engine: Engine, { reference, stdin, policy, limits: most, signal }: Job): Promise<JobEnd> {
   const found = Modules.find(engine, parseReference(reference));
   const { manifest } = await Modules.read(engine, found);
   const { permissions, args, env, limits } = manifest;
   const name = `${found.shown}@${found.version}`;
   const isGranted = (permission: Permission): boolean => policy.some((granted) => covers(granted, permission));
-  requireGranted(name, permissions, {
+  requireGranted(name, manifest, {
     isGranted,
     advice: (permission) => `Start the agent with --allow ${permission} if you trust the module.`,
   });
   const grants = GRANTS.filter((grant) => permissions.some(({ kind }) => kind === grant));
+  const bound = await bindExtensions(engine, found, manifest);
+  const extensions = extensionsDocument(bound);
   const plan = execPlan({
     name,
     module: found.module,
@@ -45,16 +48,17 @@ export async function runJob(engine: Engine, { reference, stdin, policy, limits:
     stdin,
     files: {},
     keepFiles: false,
+    extensions: extensionsInput(bound),
     grants,
     limits: bounded(limits, most),
   });
   const known = await findJob(engine, plan);
-  if (known !== undefined) return known;
+  if (known !== undefined) return { ...known, extensions };
   const { run } = await runPlan(engine, plan, { signal });
   const row = engine.ledger.runTask(run, 0);
   const receipt = row?.receipt ?? undefined;
   const read = receipt && readReceipt(engine, receipt);
-  return { run, receipt, isCached: row?.via === 'declared' || row?.via === 'resolved', outcome: read?.outcome };
+  return { run, receipt, isCached: row?.via === 'declared' || row?.via === 'resolved', outcome: read?.outcome, extensions };
 }
 
 /** The smaller of each; a limit that only the second names bounds what would be the default. */

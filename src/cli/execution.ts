@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { bindExtensions, BoundExtension } from '../agent/bind-extensions.ts';
 import type { Engine } from '../agent/engine.ts';
 import type { Execution } from '../agent/exec-plan.ts';
 import { checkModule } from '../agent/module-check.ts';
@@ -15,7 +16,7 @@ import type { ExecCall } from './exec-call.ts';
 import { isStream, openStream } from './open-stream.ts';
 
 /** Imports the files it names. Throws as `importFile` and `importFolder`, and `MODULE_INVALID`. */
-export async function importExecution(call: Call, engine: Engine, words: ExecCall): Promise<Execution> {
+export async function importExecution(call: Call, engine: Engine, words: ExecCall): Promise<Execution & Named> {
   const { dirs, stdin } = words;
   const options = { statIndex: statIndexOf(engine), signal: call.signal };
   const { reference } = words;
@@ -30,31 +31,44 @@ export async function importExecution(call: Call, engine: Engine, words: ExecCal
   };
 }
 
-type Asked = Pick<Execution, 'name' | 'module' | 'args' | 'env' | 'grants' | 'limits'>;
+type Asked = Pick<Execution, 'name' | 'module' | 'args' | 'env' | 'extensions' | 'grants' | 'limits'> & Pick<Named, 'bound'>;
+
+interface Named {
+  /** The extensions of a named module. */
+  readonly bound: readonly BoundExtension[];
+}
 
 async function ofPath(call: Call, engine: Engine, { module: path, env, grants, limits }: ExecCall, options: ImportOptions): Promise<Asked> {
   const { cid: module } = await importFile(engine.store, path, options);
   await checkModule(engine, module, path);
-  return { name: basename(path), module, args: call.rest ?? [], env, grants, limits };
+  return { name: basename(path), module, args: call.rest ?? [], env, extensions: {}, bound: [], grants, limits };
 }
 
 /** What the manifest says counts where the call says nothing. */
-async function ofName(call: Call, engine: Engine, { env, grants, limits }: ExecCall, reference: Reference): Promise<Asked> {
+async function ofName(call: Call, engine: Engine, { env, grants, permissions, limits }: ExecCall, reference: Reference): Promise<Asked> {
   // Loaded only here, for it brings a reader of TOML.
   const { find, read } = await import('../agent/named-modules.ts');
   const found = find(engine, reference);
   const { manifest } = await read(engine, found);
   const name = `${found.shown}@${found.version}`;
-  const isGranted = ({ kind }: Permission): boolean => grants.includes(kind);
-  requireGranted(name, manifest.permissions, { isGranted, advice: (permission) => `If you trust it: --grant ${permission}` });
+  const { covers } = await import('../manifest/permission.ts');
+  const isGranted = (asked: Permission): boolean => permissions.some((granted) => covers(granted, asked));
+  requireGranted(name, manifest, { isGranted, advice: (permission) => `If you trust it: --grant ${permission}` });
+  const bound = manifest.permissions.some(({ kind }) => kind === 'extension') ? await bind(engine, found, manifest) : [];
   return {
     name,
+    bound,
+    extensions: Object.fromEntries(bound.map(({ name: from, module }) => [from, module])),
     module: found.module,
     args: call.rest ?? manifest.args,
     env: { ...manifest.env, ...env },
     grants,
     limits: { ...manifest.limits, ...limits },
   };
+}
+
+async function bind(...args: Parameters<typeof bindExtensions>): Promise<readonly BoundExtension[]> {
+  return await (await import('../agent/bind-extensions.ts')).bindExtensions(...args);
 }
 
 /** Other names of our stdin, which cannot be opened anew where it is a socket. */

@@ -52,6 +52,8 @@ export interface JobEnd {
   /** Whether it was found. */
   readonly isCached: boolean;
   readonly outcome: Outcome | undefined;
+  /** The named modules whose functions it imported, by the name it imported them from. */
+  readonly extensions: Readonly<Record<string, { readonly name: string; readonly module: string }>>;
 }
 
 export interface JobRow {

@@ -32,7 +32,7 @@ export interface Outfit {
  * `invalid` for imports that nobody offers, `limit/memory` if the module declares a larger minimum than the cap, `limit/host-memory` if
  * the machine has no room.
  */
-export function outfit(compiled: CompiledModule, { cap, functions, memories, linked = NONE }: Outfit): Guest {
+export function outfit(compiled: CompiledModule, { cap, functions, memories, linked }: Outfit): Guest {
   const { memoryImport } = compiled;
   refuseMissing(compiled, functions, linked);
   const lent = takeMemory(compiled, cap, memories);
@@ -43,8 +43,6 @@ export function outfit(compiled: CompiledModule, { cap, functions, memories, lin
   const imports = { ...functions, [module]: { ...functions[module], [name]: memory } };
   return { compiled, imports, memory, cap, [Symbol.dispose]: giveBack };
 }
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** Runs the start function, if there is one: that is guest time. `linked`: what it imports from other instances. */
 export function instantiate({ compiled, imports }: Guest, linked?: WebAssembly.Imports): WebAssembly.Instance {
@@ -89,10 +87,14 @@ function takeMemory({ info }: CompiledModule, cap: number, memories: MemoryPool)
   }
 }
 
-function refuseMissing({ info, memoryImport }: CompiledModule, functions: WebAssembly.Imports, linked: ReadonlySet<string>): void {
+function refuseMissing(
+  { info, memoryImport }: CompiledModule,
+  functions: WebAssembly.Imports,
+  linked: ReadonlySet<string> | undefined,
+): void {
   const missing = info.imports.filter(({ kind, module, name }) => {
     if (kind === 'memory') return memoryImport?.module !== module || memoryImport.name !== name;
-    return kind !== 'function' || !(linked.has(module) || offers(functions, module, name));
+    return kind !== 'function' || !(linked?.has(module) === true || offers(functions, module, name));
   });
   if (missing.length === 0) return;
   const names = missing.slice(0, MOST_LISTED).map(({ kind, module, name }) => `${kind} ${clip(`${module}.${name}`)}`);

@@ -1,6 +1,7 @@
 import * as Cid from '../ipld/cid.ts';
 import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
 import type { MountEntry } from '../sandbox/files/mount.ts';
+import { MOST_EXTENSIONS } from '../workflow/input.ts';
 import { isOfHost } from '../sandbox/module/extension.ts';
 import type { Tree } from '../store/tree.ts';
 import { clip, Refusal } from './refusal.ts';
@@ -52,9 +53,6 @@ function variables(value: Ipld | undefined): Readonly<Record<string, string>> {
   }
   return value as Readonly<Record<string, string>>;
 }
-
-/** Each costs an instance; more than these would be a mistake. */
-export const MOST_EXTENSIONS = 16;
 
 function modules(value: Ipld): Map<string, Cid.CID> {
   if (!isMap(value)) throw refuse('"extensions" must be a map from names to modules');

@@ -44,6 +44,9 @@ function checkPromises(value: Ipld): void {
   }
 }
 
+/** Modules one command may import functions of; each is an instance of its own. */
+export const MOST_EXTENSIONS = 16;
+
 /** What is wrong with a value, or undefined. */
 type Check = (value: Ipld) => string | undefined;
 
@@ -92,6 +95,7 @@ const WASI: Readonly<Record<string, Check>> = {
   },
   extensions: (value) => {
     if (!isMap(value)) return 'must be a map from names to links';
+    if (Object.keys(value).length > MOST_EXTENSIONS) return `must have at most ${MOST_EXTENSIONS} entries`;
     const wrong = Object.entries(value).find(([name, module]) => name === '' || !isLink(module) || isTree(module));
     return wrong === undefined ? undefined : `has at "${wrong[0]}" no link to a module`;
   },

@@ -24,7 +24,11 @@ export const command: Command = {
       value: 'SCOPES',
       help: 'what needs no token: read, run, write, admin, joined by commas (default: nothing)',
     },
-    allow: { type: 'value', value: 'PERMISSIONS', help: 'what modules get if their manifests ask: clock, random (default: nothing)' },
+    allow: {
+      type: 'value',
+      value: 'PERMISSIONS',
+      help: 'what modules get if their manifests ask: clock, random, extension:NAME (default: nothing)',
+    },
     drain: { type: 'value', value: 'DURATION', help: 'how long requests under way may take when the agent is told to stop (default 30s)' },
   },
   help: `
