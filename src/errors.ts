@@ -209,6 +209,11 @@ export const ERROR_CODES = {
     next: 'Send less, or start the agent with a larger limit.',
     http: 413,
   },
+  PATCH_INVALID: {
+    summary: 'A patch is malformed, or not for the blob it was sent to.',
+    next: 'Make it with `bsdiff OLD NEW PATCH` from the very bytes that are stored, or send the new bytes themselves.',
+    http: 422,
+  },
   JOB_FAILED: {
     summary: 'A job ended without an exit status: it trapped, or broke a limit.',
     next: 'Its receipt says more: `docket receipt show CID`.',

@@ -137,7 +137,12 @@ test('a module uses an extension that is granted, and both stand in the document
   assert.match(await refused('PERMISSION_DENIED', ['exec', 'org.example.uses-fib']), /asks for extension:fib.*\n.*--grant extension:fib/);
   const { status, stdout, stderr } = await place.docket(['exec', 'org.example.uses-fib', '--grant', 'extension:fib']);
   assert.deepEqual([status, stdout.split('\n').slice(7, 9)], [0, ['Fibonacci #8 = 21', 'Fibonacci #9 = 34']], stderr);
-  const document = await place.json<{ extensions: Record<string, { name: string }> }>('exec', 'org.example.uses-fib', '--grant', 'extension:org.example.fib');
+  const document = await place.json<{ extensions: Record<string, { name: string }> }>(
+    'exec',
+    'org.example.uses-fib',
+    '--grant',
+    'extension:org.example.fib',
+  );
   assert.equal(document.extensions['fib']?.name, 'org.example.fib@1.0.0');
   await refused('PERMISSION_DENIED', ['exec', 'org.example.uses-fib', '--grant', 'extension:fib@1']);
   await refused('USAGE', ['exec', guest('noop'), '--grant', 'extension:fib']);
