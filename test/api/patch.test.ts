@@ -39,7 +39,7 @@ test('a patch makes a new blob, and the old one stays', async () => {
 
 test('what cannot be is refused, and nothing is kept of it', async () => {
   const count = async (): Promise<number> => (await Array.fromAsync(door.agent.engine.store.list())).length;
-  const before = await count();
+  const first = await count();
   assert.equal(await problem(await patch(Buffer.from('no patch'))), '422 PATCH_INVALID');
   assert.equal(await problem(await patch(new Uint8Array(0))), '422 PATCH_INVALID');
   // Makes half of what it announces before it ends.
@@ -50,7 +50,7 @@ test('what cannot be is refused, and nothing is kept of it', async () => {
   assert.equal(await problem(await patch(makePatch(STEPS, 15), Cid.toSri(Cid.ofBlob(Buffer.from('not here'))))), '404 BLOB_MISSING');
   assert.equal(await problem(await patch(makePatch(STEPS, 15), 'sha256-short')), '400 REQUEST_INVALID');
   assert.equal(await problem(await patch(new Uint8Array(32 * 2 ** 20 + 1))), '413 BODY_TOO_LARGE');
-  assert.equal(await count(), before);
+  assert.equal(await count(), first);
 });
 
 test('a token that may only read patches nothing', async () => {
