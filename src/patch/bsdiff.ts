@@ -38,7 +38,7 @@ export function* applyPatch(old: Uint8Array, patch: Uint8Array, { limit }: Optio
   let made = 0;
   for (let count = 1; made < size; count++) {
     if (count > MOST_TRIPLES) throw invalid('it has too many steps');
-    controls.fill(triple);
+    controls.readInto(triple);
     const [add, copy, move] = [number(triple, 0), number(triple, 8), number(triple, 16)];
     if (add < 0 || copy < 0) throw invalid('it has a step of negative length');
     if (add > size - made || copy > size - made - add) throw invalid('its steps make more than it announces');

@@ -24,7 +24,7 @@ export class ByteSource implements Disposable {
   }
 
   /** Fills `target`. */
-  fill(target: Uint8Array): void {
+  readInto(target: Uint8Array): void {
     for (let done = 0; done < target.length;) {
       const bytes = this.some(target.length - done);
       target.set(bytes, done);
