@@ -9,7 +9,7 @@ import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
 import { stillForced } from './forced.ts';
 import { planOf } from './plan-of.ts';
-import { RunLog } from './run-log.ts';
+import { EventLog } from '../base/event-log.ts';
 import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import { storedSources } from './stored-sources.ts';
 
@@ -36,7 +36,8 @@ export interface Submission {
 }
 
 interface Active {
-  readonly log: RunLog;
+  readonly plan: Plan;
+  readonly log: EventLog;
   readonly stop: AbortController;
   readonly done: Promise<void>;
 }
@@ -49,7 +50,7 @@ export class ActiveRuns implements AsyncDisposable {
   readonly #policy: readonly Permission[];
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended, the oldest first. */
-  readonly #ended = new Map<string, RunLog>();
+  readonly #ended = new Map<string, EventLog>();
   readonly #submitting = new Map<string, Promise<string>>();
 
   constructor(engine: Engine, policy: readonly Permission[]) {
@@ -105,8 +106,13 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   /** The log of a run that goes on or ended a short time ago. */
-  log(run: string): RunLog | undefined {
+  log(run: string): EventLog | undefined {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
+  }
+
+  /** Whether a run that goes on has a task with this digest. */
+  expects(task: Uint8Array): boolean {
+    return [...this.#active.values()].some(({ plan }) => plan.tasks.some(({ digest }) => Buffer.compare(digest, task) === 0));
   }
 
   async #submit({ text, file, inputs, options }: Submission, submission: { key: string; digest: string } | undefined): Promise<string> {
@@ -125,13 +131,13 @@ export class ActiveRuns implements AsyncDisposable {
 
   /** Resolves when the run's row is durable. */
   #drive(plan: Plan, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
-    const log = new RunLog();
+    const log = new EventLog();
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
     let id: string | undefined;
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { log, stop, done });
+      this.#active.set(run, { plan, log, stop, done });
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
     };
@@ -151,7 +157,7 @@ export class ActiveRuns implements AsyncDisposable {
     return known.promise;
   }
 
-  #retire(run: string, log: RunLog): void {
+  #retire(run: string, log: EventLog): void {
     this.#active.delete(run);
     this.#ended.set(run, log);
     const [oldest] = this.#ended.keys();

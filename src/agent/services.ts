@@ -10,6 +10,7 @@ import { checkRights, runJob } from './jobs.ts';
 import * as Modules from './named-modules.ts';
 import { receiptDocument } from './read-receipt.ts';
 import { runServiceOf } from './run-service.ts';
+import { taskServiceOf } from './task-logs.ts';
 import { VERSION } from './version.ts';
 
 interface ServiceOptions {
@@ -39,6 +40,7 @@ export function servicesOf(engine: Engine, { policy, active, address }: ServiceO
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
     },
     runs: runServiceOf(engine, active),
+    tasks: taskServiceOf(engine, active),
     receipt: (cid) => {
       const row = engine.ledger.receipt(cid);
       if (row === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);

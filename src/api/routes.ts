@@ -7,6 +7,7 @@ import { monitorRoutes } from './routes/monitor.ts';
 import { receiptRoutes } from './routes/receipts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
+import { taskRoutes } from './routes/tasks.ts';
 import type { Services } from '../protocol/services.ts';
 
 /** Everything one agent answers to. */
@@ -17,6 +18,7 @@ export function routesOf(services: Services): Route[] {
     ...storageRoutes(services),
     ...jobRoutes(services),
     ...runRoutes(services),
+    ...taskRoutes(services),
     ...receiptRoutes(services),
     ...meshRoutes(services),
   ];

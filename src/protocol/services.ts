@@ -13,6 +13,7 @@ export interface Services {
   readonly modules: ModuleService;
   readonly jobs: JobService;
   readonly runs: RunService;
+  readonly tasks: TaskService;
   /** Throws `RECEIPT_UNKNOWN`. */
   readonly receipt: (cid: CID) => { readonly bytes: Uint8Array; readonly document: Ipld };
   readonly status: () => AgentStatus;
@@ -84,6 +85,29 @@ export interface RunService {
   delete(run: string): Promise<void>;
   /** What happened after that event, and what happens, until the run is over. */
   events(run: string, after: number, signal: AbortSignal): AsyncIterable<EventView>;
+}
+
+/** What tasks write, each named by the CID of its instruction. Both throw `TASK_UNKNOWN`. */
+export interface TaskService {
+  logs(task: CID): TaskLogs;
+  /** What it writes until it has ended; of one that has, what it wrote. Throws before anything is given. */
+  follow(task: CID, signal: AbortSignal): AsyncIterable<EventView>;
+}
+
+export interface TaskLogs {
+  readonly task: CID;
+  readonly isRunning: boolean;
+  /** How it ended last, if it ever did. Streams are texts, bytes, or links to blobs. */
+  readonly ended:
+    | {
+        readonly receipt: CID;
+        readonly state: 'ok' | 'failed';
+        /** `message [code]`. */
+        readonly failure: string | null;
+        readonly stdout: Ipld;
+        readonly stderr: Ipld;
+      }
+    | undefined;
 }
 
 export interface RunSubmission {

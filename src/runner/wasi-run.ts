@@ -29,7 +29,7 @@ const PROGRAM = 'program';
  * `wasi/run`: runs a preview 1 command over files of its own. Input `{args, env, stdin, files, outputs, extensions, grant}`; gives `{exit, stdout, stderr, files}`
  * if it exits with 0. With another status the same stands in the data of failure `exit`; a trap or a broken limit shows the last of both streams.
  */
-export function run(job: Job, { blobs, modules, memories, storeRoot }: Bench): Ran {
+export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }: Bench): Ran {
   const moduleOf = (module: CID): ReturnType<typeof modules.get> => modules.get(module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES));
   const found = moduleOf(job.module);
   if ('failure' in found) return failed(found.failure);
@@ -50,6 +50,7 @@ export function run(job: Job, { blobs, modules, memories, storeRoot }: Bench): R
     clock,
     random: job.grants.includes('random') ? realRandom() : seededRandom(job.seed),
     openFiles: job.limits.openFiles,
+    onOutput,
   });
   const linked = new Set(input.extensions.keys());
   using guest = outfit(found.compiled, { cap, functions: { [PREVIEW1]: wasi.imports }, memories, linked });

@@ -24,6 +24,8 @@ interface Options {
   readonly openFiles: number;
   /** Guest paths of directories opened before the start, from descriptor 3 on; default `/`, which holds all there is. */
   readonly preopens?: readonly string[];
+  /** Called when the guest has added to a stream. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', content: Content) => void;
 }
 
 /**
@@ -69,8 +71,11 @@ export class Preview1 implements Host {
       inheriting: 0,
       flags: 0,
     });
-    for (const content of [this.stdout, this.stderr]) {
-      this.descriptors.add({ kind: 'output', content, rights: STREAM_RIGHTS | RIGHT.fdWrite, inheriting: 0, flags: 0 });
+    const { onOutput } = options;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const content = this[stream];
+      const wrote = onOutput === undefined ? (): void => {} : () => onOutput(stream, content);
+      this.descriptors.add({ kind: 'output', content, wrote, rights: STREAM_RIGHTS | RIGHT.fdWrite, inheriting: 0, flags: 0 });
     }
     for (const preopen of preopens) this.#preopen(preopen);
   }
