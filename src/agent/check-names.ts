@@ -88,7 +88,7 @@ function isKey(name: unknown): boolean {
 function isLimits(limits: unknown): boolean {
   if (!isRecord(limits)) return false;
   try {
-    toMeta(limits as Parameters<typeof toMeta>[0]);
+    toMeta(limits);
     return true;
   } catch (error) {
     if (isDocketError(error)) return false;

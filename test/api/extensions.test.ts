@@ -112,3 +112,14 @@ test('what is not there or does not fit is refused by name', async () => {
   await extension('org.example.fib', module('uses-fib'), '', '5.0.0');
   assert.match(await problem(await run(['extension:fib'])), /^422 EXTENSION_INVALID .*no extension of its own/);
 });
+
+test('a workflow names extensions by itself, also by their names', async () => {
+  const uses = Cid.ofBlob(module('uses-fib'));
+  await door.ask('POST', '/v1/blobs', { body: module('uses-fib') });
+  const text = `tasks:\n  t:\n    module: ipfs://${uses}\n    extensions: { fib: org.example.fib@1.0.0 }\noutputs: { out: { from: t, at: /stdout } }\n`;
+  const begun = (await (await door.ask('POST', '/v1/runs', { body: text })).json()) as { run: string };
+  const events = await (await door.ask('GET', `/v1/runs/${begun.run}/events`)).text();
+  assert.match(events, /"state":"completed"/);
+  const { outputs } = (await (await door.ask('GET', `/v1/runs/${begun.run}`)).json()) as { outputs: { out: { '/': { bytes: string } } } };
+  assert.equal(Buffer.from(outputs.out['/'].bytes, 'base64').toString(), FIBONACCI);
+});
