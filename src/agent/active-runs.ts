@@ -11,6 +11,7 @@ import { stillForced } from './forced.ts';
 import { planOf } from './plan-of.ts';
 import { EventLog } from '../base/event-log.ts';
 import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
+import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
 
 /**
@@ -36,7 +37,7 @@ export interface Submission {
 }
 
 interface Active {
-  readonly plan: Plan;
+  readonly places: TaskPlaces;
   readonly log: EventLog;
   readonly stop: AbortController;
   readonly done: Promise<void>;
@@ -110,9 +111,12 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
   }
 
-  /** Whether a run that goes on has a task with this digest. */
+  /** Whether a run that goes on has a task with this digest that has not ended in it. */
   expects(task: Uint8Array): boolean {
-    return [...this.#active.values()].some(({ plan }) => plan.tasks.some(({ digest }) => Buffer.compare(digest, task) === 0));
+    return [...this.#active].some(([run, { places }]) => {
+      const index = places.of(task);
+      return index !== undefined && this.#engine.ledger.runTask(run, index) === undefined;
+    });
   }
 
   async #submit({ text, file, inputs, options }: Submission, submission: { key: string; digest: string } | undefined): Promise<string> {
@@ -137,7 +141,7 @@ export class ActiveRuns implements AsyncDisposable {
     let id: string | undefined;
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { plan, log, stop, done });
+      this.#active.set(run, { places: new TaskPlaces(plan), log, stop, done });
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
     };

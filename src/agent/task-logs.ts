@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { type Ipld, isLink, isMap } from '../ipld/value.ts';
@@ -51,7 +52,13 @@ async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: Ab
     }
     const ended = newest(engine, task);
     const isNew = ended !== undefined && !(hasRun && before?.equals(ended.receipt) === true);
-    const isLate = clock.monotonic() - since > PATIENCE && !active.expects(digest);
+    const isExpected = active.expects(digest);
+    const isLate = clock.monotonic() - since > PATIENCE && !isExpected;
+    if (!hasRun && isExpected && ended?.state !== 'ok') {
+      // It waits for its turn; how it failed another time is not what is asked for.
+      await pause(clock, signal);
+      continue;
+    }
     // What was lost with its process is mostly tried again.
     if (ended !== undefined && isNew && (!hasRun || !ended.isLost || isLate)) {
       if (!hasRun) for await (const event of replay(engine, ended, signal)) yield { ...event, seq: ++seq };
@@ -59,9 +66,13 @@ async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: Ab
       return yield { seq: ++seq, kind: 'ended', data: JSON.stringify({ state, receipt: receipt.toString(), failure }) };
     }
     if (isLate) return yield { seq: ++seq, kind: 'ended', data: JSON.stringify({ state: 'unknown', receipt: null, failure: null }) };
-    await new Promise<void>((resolve) => clock.after(LOOK, resolve));
-    signal.throwIfAborted();
+    await pause(clock, signal);
   }
+}
+
+async function pause(clock: Clock, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => clock.after(LOOK, resolve));
+  signal.throwIfAborted();
 }
 
 interface Ended extends NonNullable<TaskLogs['ended']> {

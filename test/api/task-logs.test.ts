@@ -122,7 +122,15 @@ describe('of a task that runs', () => {
     const first = reader.next();
     await cancel(talking[0]!.run);
     assert.deepEqual((await first).value?.data, { at: 0, text: 'out\n' });
-    await Promise.all([cancel(run), ...talking.slice(1).map((other) => cancel(other.run))]);
+    // Again the one that was cancelled: it is the next turn that counts, not how it ended then.
+    const again = await begin(TALKS, '    nonce: "1"\n');
+    assert.equal(again.task, talking[0]!.task);
+    const second = follow(again.task);
+    const next = second.next();
+    await cancel(run);
+    assert.deepEqual((await next).value?.data, { at: 0, text: 'out\n' });
+    await Promise.all([again, ...talking.slice(1)].map((other) => cancel(other.run)));
+    await second.return(undefined);
     await reader.return(undefined);
   });
 });
