@@ -48,7 +48,7 @@ export const command: Command = {
       type: 'value',
       value: 'LIST',
       many: true,
-      help: 'let the guest have the real clock, random, and then the result is not reused; extension:NAME lets a named module use another',
+      help: 'let the guest have the real clock, random (then the result is not reused), or extension:NAME',
     },
     force: { type: 'flag', help: 'run it even if there is a result' },
   },
