@@ -34,6 +34,11 @@ export const ERROR_CODES = {
     next: 'Put it there with `docket store put`, or run the task that makes it again.',
     http: 404,
   },
+  BLOB_UNREACHABLE: {
+    summary: 'Nobody who answered has the blob, but not everybody answered.',
+    next: 'Ask again when the agents that are named answer; it is not known to be missing.',
+    http: 503,
+  },
   BLOB_DAMAGED: {
     summary: 'The bytes of a blob do not match its CID.',
     next: 'The damaged file was set aside; run again to make or import it anew.',
@@ -91,7 +96,7 @@ export const ERROR_CODES = {
     next: 'Free disk space and check permissions of the home folder, then run again.',
   },
   RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.', http: 404 },
-  RUN_BUSY: { summary: 'Another process drives this run.', next: 'Wait for it, or `docket cancel RUN`.', http: 409 },
+  RUN_BUSY: { summary: 'Another process drives this run.', next: '`docket watch RUN` follows it, `docket cancel RUN` ends it.', http: 409 },
   TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.', http: 404 },
   RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.', http: 404 },
   // -- workflow
@@ -176,7 +181,32 @@ export const ERROR_CODES = {
   // -- agent
   AGENT_BUSY: { summary: 'The home has an agent already.', next: 'Use that one, or stop it, or name another home with --home.' },
   LISTEN_FAILED: { summary: 'The agent cannot listen where it was told to.', next: 'Name another address with --listen.' },
+  AGENT_TIMEOUT: {
+    summary: 'An agent did not answer, or stood still in the middle, for longer than is waited.',
+    next: 'Look whether it lives and is not overloaded, then ask again. Whether it has what was asked for is not known.',
+    http: 504,
+  },
+  AGENT_UNREACHABLE: {
+    summary: 'An agent cannot be reached, or the connection to it was cut.',
+    next: 'Look whether it runs and whether its address is right, then ask again.',
+    http: 502,
+  },
+  AGENT_INVALID: {
+    summary: 'What answered does not answer as an agent does.',
+    next: 'Check the address: it names something else, or an agent of another version.',
+    http: 502,
+  },
   TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
+  NOT_READY: {
+    summary: 'The agent can take no work at the moment.',
+    next: 'Ask another agent, or this one later; the message says what has to change.',
+    http: 503,
+  },
+  ACTION_UNKNOWN: {
+    summary: 'There is no result of this action of Bazel’s, or not all of its outputs are here.',
+    next: 'Nothing is wrong: Bazel runs the action and files its result.',
+    http: 404,
+  },
   // -- HTTP
   KEY_REUSED: {
     summary: 'An idempotency key was used before, for something else.',

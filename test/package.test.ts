@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
@@ -45,6 +45,7 @@ it('works when installed as a package, with nothing but its declared dependencie
     });
     assert.equal(exec.status, 0, exec.stderr);
     assert.equal(exec.stdout, 'one\t2\ntwo\t1\n');
+    assert.ok(existsSync(join(dir, 'node_modules', 'docket', 'dist', 'api', 'docs-page', 'page.html')), 'the page at /docs is there');
     const example = join(dir, 'node_modules', 'docket', 'examples', '02-numbers', 'workflow.json');
     const run = spawnSync(process.execPath, [docket, 'run', example, '--json'], { env, encoding: 'utf8' });
     assert.equal(run.status, 0, run.stderr);

@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
+import type { RunRequest, RunSubmission, Submitted as What } from '../protocol/services.ts';
+import type { FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
+import { EventLog } from '../base/event-log.ts';
 import { DocketError, isDocketError } from '../errors.ts';
-import type { Submitted } from '../ledger/runs.ts';
+import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
+import { findRun } from './find.ts';
 import { stillForced } from './forced.ts';
 import { planOf } from './plan-of.ts';
-import { EventLog } from '../base/event-log.ts';
-import { type FinishedRun, resumeRun, runPlan, type RunOptions } from './run-plan.ts';
+import { readPlan } from './read-plan.ts';
+import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
+import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
 
@@ -25,17 +30,6 @@ import { storedSources } from './stored-sources.ts';
  * D4. Stopping aborts every run and waits for it.
  */
 
-export interface Submission {
-  /** The workflow, in any of the formats of a workflow file. */
-  readonly text: string;
-  /** Name for messages; its extension helps to tell the format. */
-  readonly file: string;
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly options: Pick<RunOptions, 'slots' | 'force' | 'failFast'>;
-  /** The same again is the same run. */
-  readonly key: string | undefined;
-}
-
 interface Active {
   readonly places: TaskPlaces;
   readonly log: EventLog;
@@ -49,18 +43,20 @@ const KEPT_LOGS = 100;
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #policy: readonly Permission[];
+  readonly #watch: RunWatch;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended, the oldest first. */
   readonly #ended = new Map<string, EventLog>();
   readonly #submitting = new Map<string, Promise<string>>();
 
-  constructor(engine: Engine, policy: readonly Permission[]) {
+  constructor(engine: Engine, policy: readonly Permission[], watch: RunWatch) {
     this.#engine = engine;
     this.#policy = policy;
+    this.#watch = watch;
   }
 
-  /** Starts a run; gives its id. Throws what `compile` throws, `PERMISSION_DENIED`, `KEY_REUSED`. */
-  async submit(submission: Submission): Promise<{ readonly run: string; readonly isNew: boolean }> {
+  /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `PERMISSION_DENIED`, `KEY_REUSED`. */
+  async submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }> {
     const { key } = submission;
     if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
     const digest = digestOf(submission);
@@ -86,19 +82,32 @@ export class ActiveRuns implements AsyncDisposable {
     const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
     for (const row of found) {
       try {
-        const plan = await planOf(this.#engine, row.run);
-        const { slots, failFast } = row.options as Kept;
-        const options = {
-          force: stillForced(this.#engine, row, plan),
-          failFast: failFast === true,
-          ...(typeof slots === 'number' ? { slots } : {}),
-        };
-        await this.#drive(plan, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+        await this.#takeUp(row, {});
       } catch (error) {
         onFailure(row.run, error);
       }
     }
     return found.map(({ run }) => run);
+  }
+
+  /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`. */
+  async resume(word: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string> {
+    const row = findRun(this.#engine, word);
+    if (this.#active.has(row.run)) throw new DocketError('RUN_BUSY', `run ${row.run} is being driven by this agent`);
+    if (row.state !== 'completed') await this.#takeUp(row, options);
+    return row.run;
+  }
+
+  async #takeUp(row: RunRow, { slots, failFast }: Pick<RunRequest, 'slots' | 'failFast'>): Promise<void> {
+    const plan = await planOf(this.#engine, row.run);
+    const before = row.options as Kept;
+    const most = slots ?? before.slots;
+    const options = {
+      force: stillForced(this.#engine, row, plan),
+      failFast: failFast === true || before.failFast === true,
+      ...(typeof most === 'number' ? { slots: most } : {}),
+    };
+    await this.#drive({ plan, kind: 'run' }, (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
   }
 
   /** How many go on. */
@@ -119,8 +128,23 @@ export class ActiveRuns implements AsyncDisposable {
     });
   }
 
-  async #submit({ text, file, inputs, options }: Submission, submission: { key: string; digest: string } | undefined): Promise<string> {
-    const plan = await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+  async #submit(
+    { what, options, isTrusted, traceparent }: RunSubmission,
+    submission: { key: string; digest: string } | undefined,
+  ): Promise<string> {
+    const plan = await this.#planOf(what);
+    if (!isTrusted) this.#requireGranted(plan);
+    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
+    return await this.#drive({ plan, kind: 'run', traceparent }, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+  }
+
+  async #planOf(what: What): Promise<Plan> {
+    if (what.kind === 'plan') return await readPlan(this.#engine, what.plan);
+    const { text, file, inputs } = what;
+    return await compile(text, { file, inputs, sources: storedSources(this.#engine) });
+  }
+
+  #requireGranted(plan: Plan): void {
     for (const { task, label } of plan.tasks) {
       const denied = grantsOf(task).find((grant) => !this.#policy.some(({ kind }) => kind === grant));
       if (denied !== undefined)
@@ -129,12 +153,12 @@ export class ActiveRuns implements AsyncDisposable {
           details: { permission: denied },
         });
     }
-    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
-    return await this.#drive(plan, (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
   /** Resolves when the run's row is durable. */
-  #drive(plan: Plan, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+  #drive(begin: RunStart, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+    const { plan } = begin;
+    const observer = this.#watch(begin);
     const log = new EventLog();
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
@@ -142,13 +166,21 @@ export class ActiveRuns implements AsyncDisposable {
     const onRun = (run: string): void => {
       id = run;
       this.#active.set(run, { places: new TaskPlaces(plan), log, stop, done });
+      observer.begun(run);
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
     };
-    const onEvent = (event: RunEvent): void => log.add(event.kind, told(event, plan));
-    const done = start({ onRun, onEvent, signal: stop.signal }).then(
-      ({ state, tasks, errors, seconds }) => log.add('ended', { state, tasks, errors, seconds }),
+    const onEvent = (event: RunEvent): void => {
+      observer.event(event);
+      log.add(event.kind, told(event, plan));
+    };
+    const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal }).then(
+      ({ state, tasks, errors, seconds }) => {
+        observer.ended(state);
+        log.add('ended', { state, tasks, errors, seconds });
+      },
       (error: unknown) => {
+        observer.ended('broken');
         known.reject(error);
         const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
         log.add('broken', { code, message });
@@ -193,10 +225,9 @@ function told(event: RunEvent, plan: Plan): unknown {
   return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
 }
 
-function digestOf({ text, inputs, options }: Submission): string {
-  return createHash('sha256')
-    .update(JSON.stringify([text, inputs, options]))
-    .digest('base64url');
+function digestOf({ what, options }: RunSubmission): string {
+  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [what.text, what.inputs, options];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
 function sameOrThrow(earlier: Submitted, key: string, digest: string): string {

@@ -7,15 +7,23 @@ import { getRequestListener } from '@hono/node-server';
 import { Access } from '../api/access.ts';
 import { type Scope } from '../protocol/rights.ts';
 import { createApp } from '../api/app.ts';
+import { HttpMetrics } from '../api/http-metrics.ts';
 import { routesOf } from '../api/routes.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 import type { Permission } from '../manifest/model.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import type { Collector } from '../telemetry/span-exporter.ts';
 import { ActiveRuns } from './active-runs.ts';
+import { agentMetrics } from './agent-metrics.ts';
 import { Engine } from './engine.ts';
+import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
+import { runMetrics } from './run-metrics.ts';
+import { type RunWatch, together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
 import { rightsOf } from './tokens.ts';
 import { loadOrCreateToken } from './token-file.ts';
+import { VERSION } from './version.ts';
 
 /**
  * The daemon: an engine and a door to it.
@@ -43,6 +51,14 @@ export interface AgentOptions {
   readonly bodyIdle?: number;
   /** Names it is called by beside its address. */
   readonly names?: readonly string[];
+  /** Where traces of its runs go. Default nowhere. */
+  readonly tracing?: Tracing | undefined;
+}
+
+export interface Tracing {
+  readonly collector: Collector;
+  /** What it is called there. */
+  readonly service: string;
 }
 
 const DEFAULT_PORT = 8100;
@@ -67,11 +83,12 @@ export class Agent implements AsyncDisposable {
   readonly engine: Engine;
   readonly #server: Server;
   readonly #active: ActiveRuns;
+  readonly #state: { isDraining: boolean };
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
     parts: Pick<Agent, 'url' | 'token' | 'engine'>,
-    { server, active }: { readonly server: Server; readonly active: ActiveRuns },
+    { server, active, state }: { readonly server: Server; readonly active: ActiveRuns; readonly state: { isDraining: boolean } },
     stack: AsyncDisposableStack,
   ) {
     this.url = parts.url;
@@ -79,28 +96,42 @@ export class Agent implements AsyncDisposable {
     this.engine = parts.engine;
     this.#server = server;
     this.#active = active;
+    this.#state = state;
     this.#stack = stack;
   }
 
   /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [], bodyIdle } = options;
+    const { home, slots, host = '127.0.0.1', port, anonymous = [], policy = [], names = [], bodyIdle, tracing } = options;
     refuseOpenDoor(host);
     await using stack = new AsyncDisposableStack();
     const engine = stack.use(await Engine.open({ home, ...(slots === undefined ? {} : { slots }) }));
     const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
-    const token = loadOrCreateToken(join(engine.paths.home, 'token'));
+    const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
     const hosts = new Set([...LOOPBACK, '[::1]', host, ...names]);
     let bound = 0;
-    const active = stack.use(new ActiveRuns(engine, policy));
+    const metrics = new Metrics();
+    stack.use(agentMetrics(metrics, engine));
+    const watches = [runMetrics(metrics, engine.clock)];
+    if (tracing !== undefined) watches.push(await tracedBy(tracing, { engine, metrics, stack }));
+    const watch = together(watches);
+    const active = stack.use(new ActiveRuns(engine, policy, watch));
     const access = new Access({ token, rightsOf: (hash) => rightsOf(engine, hash), anonymous, hosts });
-    const app = createApp(
-      routesOf(servicesOf(engine, { policy, active, address: () => `${bracketed(host)}:${bound}` })),
-      access,
-      bodyIdle === undefined ? {} : { bodyIdle },
-    );
+    const state = { isDraining: false };
+    const services = servicesOf(engine, {
+      policy,
+      active,
+      watch,
+      isDraining: () => state.isDraining,
+      metrics: () => metrics.text(),
+      address: () => `${bracketed(host)}:${bound}`,
+    });
+    const app = createApp(routesOf(services), access, {
+      metrics: new HttpMetrics(metrics),
+      ...(bodyIdle === undefined ? {} : { bodyIdle }),
+    });
     const underWay = new Set<Promise<void>>();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(
@@ -115,10 +146,10 @@ export class Agent implements AsyncDisposable {
     bound = await listen(server, host, port);
     stack.defer(() => closed(server));
     const url = `http://${bracketed(host)}:${bound}`;
-    const file = join(engine.paths.home, 'agent.json');
+    const file = join(engine.paths.home, ADDRESS_FILE);
     writeFileSync(file, `${JSON.stringify({ url, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine }, { server, active }, stack.move());
+    return new Agent({ url, token, engine }, { server, active, state }, stack.move());
   }
 
   /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
@@ -128,6 +159,7 @@ export class Agent implements AsyncDisposable {
 
   /** Takes no more requests; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
+    this.#state.isDraining = true;
     const { clock } = this.engine;
     const deadline = clock.monotonic() + ms;
     const server = { isClosed: false };
@@ -144,6 +176,17 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** Spans are sent for as long as anything runs. Imported here: most agents send none. */
+async function tracedBy(
+  { collector, service }: Tracing,
+  { engine, metrics, stack }: { readonly engine: Engine; readonly metrics: Metrics; readonly stack: AsyncDisposableStack },
+): Promise<RunWatch> {
+  const [{ SpanExporter }, { runTraces }] = await Promise.all([import('../telemetry/span-exporter.ts'), import('./run-traces.ts')]);
+  const { clock } = engine;
+  const exporter = stack.use(new SpanExporter({ collector, source: { service, version: VERSION }, clock, metrics }));
+  return runTraces(exporter, clock);
 }
 
 function bracketed(host: string): string {

@@ -3,17 +3,24 @@ import type { CID } from '../ipld/cid.ts';
 import type { Manifest, Permission } from '../manifest/model.ts';
 import { folded, nameProblem, qualified } from '../manifest/name.ts';
 import { permissionText, splitVersion } from '../manifest/permission.ts';
-import { parseReference } from '../manifest/reference.ts';
+import { parse } from '../manifest/parse.ts';
+import type { NamedModule } from '../manifest/row.ts';
 import { MOST_MODULE_BYTES } from '../runner/module-bounds.ts';
+import type { Store } from '../store/store.ts';
 import { MOST_EXTENSIONS } from '../workflow/input.ts';
-import type { Engine } from './engine.ts';
-import * as Modules from './named-modules.ts';
 
 /**
  * Which modules the extensions of a named module are. A module that imports from `as-fib` and asks for `extension:as-fib` is given the named module of
  * that name in its own namespace; a name with a dot is a full name. What is bound stands in the task by its CID, so that a newer version of an
  * extension makes another task and never changes an old one.
  */
+
+/** Where named modules and their bytes are found: a home, or an agent. */
+export interface Shelf {
+  /** By reference. Throws `MANIFEST_UNKNOWN`. */
+  find(reference: string): Promise<NamedModule> | NamedModule;
+  readonly store: Pick<Store, 'read'>;
+}
 
 export interface BoundExtension {
   /** What the module imports from. */
@@ -26,20 +33,20 @@ export interface BoundExtension {
 /**
  * Looks at nothing if the manifest asks for no extension. Whether the extensions are granted was checked. Throws `PERMISSION_DENIED`, `EXTENSION_INVALID`.
  */
-export async function bindExtensions(engine: Engine, main: Modules.NamedModule, manifest: Manifest): Promise<readonly BoundExtension[]> {
+export async function bindExtensions(shelf: Shelf, main: NamedModule, manifest: Manifest): Promise<readonly BoundExtension[]> {
   const asked = manifest.permissions.filter((permission) => permission.kind === 'extension');
   if (asked.length === 0) return NONE;
   const caller = `${main.shown}@${main.version}`;
   const { wantedOfOthers } = await import('../sandbox/module/extension.ts');
-  const wanted = wantedOfOthers((await declarations(engine, main.module)).imports);
+  const wanted = wantedOfOthers((await declarations(shelf, main.module)).imports);
   if (wanted.size > MOST_EXTENSIONS)
     throw new DocketError('EXTENSION_INVALID', `${caller} imports from ${wanted.size} modules, ${MOST_EXTENSIONS} are allowed`);
   const namespace = main.shown.slice(0, main.shown.lastIndexOf('.'));
   const bound: BoundExtension[] = [];
   for (const [name, imports] of wanted) {
-    const found = find(engine, targetOf(name, { asked, namespace, caller }), caller);
+    const found = await find(shelf, targetOf(name, { asked, namespace, caller }), caller);
     bound.push({ name, of: `${found.shown}@${found.version}`, module: found.module });
-    await checkFit(engine, found, { caller, imports });
+    await checkFit(shelf, found, { caller, imports });
   }
   return bound;
 }
@@ -56,9 +63,9 @@ export function extensionsDocument(bound: readonly BoundExtension[]): Record<str
   return Object.fromEntries(bound.map(({ name, of, module }) => [name, { name: of, module: module.toString() }]));
 }
 
-function find(engine: Engine, target: string, caller: string): Modules.NamedModule {
+async function find(shelf: Shelf, target: string, caller: string): Promise<NamedModule> {
   try {
-    return Modules.find(engine, parseReference(target));
+    return await shelf.find(target);
   } catch (error) {
     if (!isDocketError(error, 'MANIFEST_UNKNOWN')) throw error;
     throw new DocketError('EXTENSION_INVALID', `${caller} uses the extension ${target}: ${error.message}`, {
@@ -94,13 +101,13 @@ function targetOf(name: string, { asked, namespace, caller }: Asking): string {
 }
 
 async function checkFit(
-  engine: Engine,
-  extension: Modules.NamedModule,
+  shelf: Shelf,
+  extension: NamedModule,
   { caller, imports }: { readonly caller: string; readonly imports: Imports },
 ): Promise<void> {
   const shown = `${extension.shown}@${extension.version}`;
-  const { manifest } = await Modules.read(engine, extension);
-  const [own] = manifest.permissions;
+  const text = Buffer.from(await shelf.store.read(extension.manifest)).toString();
+  const [own] = parse(text, `${extension.shown}.toml`).permissions;
   if (own !== undefined)
     throw new DocketError(
       'PERMISSION_DENIED',
@@ -111,7 +118,7 @@ async function checkFit(
       },
     );
   const { extensionProblems } = await import('../sandbox/module/extension.ts');
-  const problems = extensionProblems(imports, await declarations(engine, extension.module));
+  const problems = extensionProblems(imports, await declarations(shelf, extension.module));
   if (problems.length > 0)
     throw new DocketError('EXTENSION_INVALID', `${shown} is no extension for ${caller}: it ${problems.slice(0, MOST_TOLD).join('; ')}`, {
       details: { extension: extension.shown },
@@ -121,7 +128,7 @@ async function checkFit(
 const MOST_TOLD = 5;
 
 /** What a module declares. It was checked when it was named; it is decoded again, since what is kept of that is only that it was done. */
-async function declarations(engine: Engine, module: CID) {
+async function declarations({ store }: Shelf, module: CID) {
   const { inspect } = await import('../sandbox/module/inspect.ts');
-  return inspect(await engine.store.read(module, { limit: MOST_MODULE_BYTES }));
+  return inspect(await store.read(module, { limit: MOST_MODULE_BYTES }));
 }

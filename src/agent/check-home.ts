@@ -14,19 +14,11 @@ import { toIpld } from '../workflow/promise.ts';
 import { blobsOf } from './blobs-of.ts';
 import { manifestDamage, tokenDamage } from './check-names.ts';
 import { keyProblem, receiptRowProblems, runProblem, taskProblem } from './check-rows.ts';
-import type { Damage } from './damage.ts';
+import type { Damage, Looked } from '../protocol/checks.ts';
 import type { Engine } from './engine.ts';
 import { givenBy } from './given.ts';
 import { planOf } from './plan-of.ts';
 import { readReceipt } from './read-receipt.ts';
-
-export type { Damage } from './damage.ts';
-
-/** One thing that was looked at. */
-export interface Looked {
-  readonly kind: 'structure' | 'blob' | 'receipt' | 'key' | 'run' | 'task' | 'manifest' | 'token';
-  readonly damage?: Damage;
-}
 
 /** Rows between two turns of the event loop. */
 const PER_TURN = 64;

@@ -6,7 +6,7 @@ import { parse } from '../manifest/parse.ts';
 import { canonicalVersion } from '../manifest/version.ts';
 import { SCOPES } from '../protocol/rights.ts';
 import { toMeta } from '../workflow/limits.ts';
-import type { Damage } from './damage.ts';
+import type { Damage } from '../protocol/checks.ts';
 import type { Engine } from './engine.ts';
 
 /** Named modules and tokens as a home keeps them, for `checkHome`. Their rows carry no seals: what can be told is what contradicts itself or something else. */

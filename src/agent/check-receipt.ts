@@ -8,15 +8,9 @@ import * as Receipt from '../receipt/verify.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';
 import { isSameCid, keyProblem, preimageProblem, receiptRowProblems, taskProblem } from './check-rows.ts';
+import type { Check } from '../protocol/checks.ts';
 import type { Engine } from './engine.ts';
 import { planOf } from './plan-of.ts';
-
-/** One thing looked at: what, and what is wrong with it. `absent` is no fault: what a receipt names may have been collected. */
-export interface Check {
-  readonly what: string;
-  readonly state: 'good' | 'bad' | 'absent';
-  readonly message?: string;
-}
 
 /**
  * Checks a receipt and all it rests on that is still here: its bytes, CID, form and signature; what it is filed under, against what it says; the CIDs

@@ -1,17 +1,8 @@
 import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as DagJson from '../ipld/dag-json.ts';
+import type { Difference } from '../protocol/explanation.ts';
 import { type Ipld, type IpldList, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
-
-/** One field of a key that differs; undefined where the field is absent. */
-export interface Difference {
-  /** `input.files["in.md"]`, `limits.memory`. */
-  readonly field: string;
-  /** The same as steps: keys of maps, positions in lists. */
-  readonly path: readonly (string | number)[];
-  readonly before: Ipld | undefined;
-  readonly after: Ipld | undefined;
-}
 
 /** The entries of a tree, or undefined to compare trees as wholes. */
 export type ReadTree = (cid: CID) => IpldMap | undefined;

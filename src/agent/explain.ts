@@ -12,59 +12,14 @@ import { Policies } from '../scheduler/policies.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
 import { asPromise } from '../workflow/promise.ts';
-import { compareKeys, type Difference } from './compare-keys.ts';
+import type { Because, Earlier, Explanation } from '../protocol/explanation.ts';
+import { compareKeys } from './compare-keys.ts';
 import { blobsOf } from './blobs-of.ts';
 import type { Engine } from './engine.ts';
 import { givenBy } from './given.ts';
-import { failureText, readReceipt } from './read-receipt.ts';
+import { failureText } from '../receipt/show.ts';
+import { readReceipt } from './read-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
-
-/** An earlier receipt and what it says; `failure` is `message [code]` if it tells of one. */
-export interface Earlier {
-  readonly receipt: CID;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-  readonly failure: string | undefined;
-}
-
-/** A difference, and the task whose output made it if the field holds one. */
-export interface TracedDifference extends Difference {
-  readonly from: string | undefined;
-}
-
-/** Why earlier results did not count, if it was not the key. */
-export type Because =
-  | { readonly kind: 'forced' | 'impure' | 'memo: never' }
-  /** There is a result under this very key, made before; its blobs are gone or its receipt is damaged. */
-  | { readonly kind: 'blobs gone'; readonly earlier: Earlier }
-  /** Another run made a result under this key while this one did. */
-  | { readonly kind: 'at the same time'; readonly earlier: Earlier }
-  /** The same work was tried before and gave no result. */
-  | { readonly kind: 'failed before'; readonly earlier: Earlier };
-
-/** Why a task of a run was run, or was not. */
-export type Explanation =
-  | { readonly kind: 'found'; readonly by: 'declared' | 'resolved'; readonly receipt: CID; readonly failure: string | undefined }
-  /** It has not ended in this run, and the run has not either. */
-  | { readonly kind: 'pending' }
-  | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
-  | {
-      readonly kind: 'skipped';
-      readonly cause: string | undefined;
-      readonly causeState: RunTaskRow['state'] | undefined;
-      readonly failure: string | undefined;
-    }
-  | { readonly kind: 'cancelled' }
-  | {
-      readonly kind: 'ran';
-      readonly receipt: CID | null;
-      readonly failure: string | undefined;
-      readonly because: Because | undefined;
-      /** The nearest earlier result under another key; undefined if there is none. */
-      readonly nearest:
-        | { readonly receipt: CID; readonly at: number; readonly label: string; readonly differences: readonly TracedDifference[] }
-        | undefined;
-    };
 
 /** A task of a run, and what is asked about it. */
 export interface Question {

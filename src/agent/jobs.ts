@@ -5,9 +5,10 @@ import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits, Permission } from '../manifest/model.ts';
 import { covers } from '../manifest/permission.ts';
 import { parseReference } from '../manifest/reference.ts';
+import type { Plan } from '../workflow/model.ts';
 import { DEFAULT_LIMITS } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
-import { bindExtensions, extensionsDocument, extensionsInput } from './bind-extensions.ts';
+import { bindExtensions, extensionsDocument, extensionsInput, type Shelf } from './bind-extensions.ts';
 import type { Engine } from './engine.ts';
 import { execPlan } from './exec-plan.ts';
 import { findJob } from './find-job.ts';
@@ -15,6 +16,7 @@ import * as Modules from './named-modules.ts';
 import { requireGranted } from './permissions.ts';
 import { readReceipt } from './read-receipt.ts';
 import { runPlan } from './run-plan.ts';
+import type { RunWatch } from './run-watch.ts';
 
 interface Job {
   readonly reference: string;
@@ -24,10 +26,14 @@ interface Job {
   /** What it may not exceed, whatever the manifest says. */
   readonly limits: ManifestLimits;
   readonly signal: AbortSignal;
+  readonly watch: RunWatch;
+  /** The header of that name, for those who watch. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`, `EXTENSION_INVALID`. */
-export async function runJob(engine: Engine, { reference, stdin, policy, limits: most, signal }: Job): Promise<JobEnd> {
+export async function runJob(engine: Engine, job: Job): Promise<JobEnd> {
+  const { reference, stdin, policy, limits: most } = job;
   const found = Modules.find(engine, parseReference(reference));
   const { manifest } = await Modules.read(engine, found);
   const { permissions, args, env, limits } = manifest;
@@ -38,7 +44,7 @@ export async function runJob(engine: Engine, { reference, stdin, policy, limits:
     advice: (permission) => `Start the agent with --allow ${permission} if you trust the module.`,
   });
   const grants = GRANTS.filter((grant) => permissions.some(({ kind }) => kind === grant));
-  const bound = await bindExtensions(engine, found, manifest);
+  const bound = await bindExtensions(shelfOf(engine), found, manifest);
   const extensions = extensionsDocument(bound);
   const plan = execPlan({
     name,
@@ -52,13 +58,40 @@ export async function runJob(engine: Engine, { reference, stdin, policy, limits:
     grants,
     limits: bounded(limits, most),
   });
-  const known = await findJob(engine, plan);
-  if (known !== undefined) return { ...known, extensions };
-  const { run } = await runPlan(engine, plan, { signal });
+  return { ...(await watched(engine, plan, job)), extensions };
+}
+
+/** The named modules of a home. */
+function shelfOf(engine: Engine): Shelf {
+  return { find: (reference) => Modules.find(engine, parseReference(reference)), store: engine.store };
+}
+
+/** The job, found or run, with somebody watching. */
+async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent }: Job): Promise<Omit<JobEnd, 'extensions'>> {
+  const observer = watch({ plan, kind: 'job', traceparent });
+  try {
+    const known = await findJob(engine, plan);
+    if (known === undefined) {
+      const { begun: onRun, event: onEvent, driven: onDriven } = observer;
+      const { run, state } = await runPlan(engine, plan, { signal, onRun, onEvent, onDriven });
+      observer.ended(state);
+      return endOf(engine, run);
+    }
+    observer.begun(known.run);
+    observer.event({ kind: 'settled', task: 0, state: 'ok', via: 'declared' });
+    observer.ended('completed');
+    return known;
+  } catch (error) {
+    observer.ended('broken');
+    throw error;
+  }
+}
+
+function endOf(engine: Engine, run: string): Omit<JobEnd, 'extensions'> {
   const row = engine.ledger.runTask(run, 0);
   const receipt = row?.receipt ?? undefined;
   const read = receipt && readReceipt(engine, receipt);
-  return { run, receipt, isCached: row?.via === 'declared' || row?.via === 'resolved', outcome: read?.outcome, extensions };
+  return { run, receipt, isCached: row?.via === 'declared' || row?.via === 'resolved', outcome: read?.outcome };
 }
 
 /** The smaller of each; a limit that only the second names bounds what would be the default. */

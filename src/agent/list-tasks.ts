@@ -1,4 +1,4 @@
-import type { TaskView } from '../protocol/services.ts';
+import type { TaskView } from '../protocol/records.ts';
 import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
@@ -6,7 +6,8 @@ import type { RunRow } from '../ledger/runs.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 import { planOf } from './plan-of.ts';
-import { failureText, readReceipt } from './read-receipt.ts';
+import { failureText } from '../receipt/show.ts';
+import { readReceipt } from './read-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
 
 /** Every task of a run in the order of its plan; if that is gone, those that ended. */

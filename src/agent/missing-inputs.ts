@@ -3,10 +3,10 @@ import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
-import type { Engine } from './engine.ts';
+import type { Store } from '../store/store.ts';
 
 /** Modules and inputs of a plan that no task makes and that are not in the store; a damaged one is set aside by whoever reads it, and gone then. */
-export async function missingInputs({ store }: Pick<Engine, 'store'>, plan: Plan): Promise<CID[]> {
+export async function missingInputs({ store }: { readonly store: Store }, plan: Plan): Promise<CID[]> {
   const named = new Map<string, CID>();
   const add = (cid: CID): unknown => Cid.isStored(cid) && named.set(cid.toString(), cid);
   for (const { task, module } of plan.tasks) {

@@ -26,6 +26,12 @@ export async function checkModule({ paths, store }: Pick<Engine, 'paths' | 'stor
     if (isDocketError(error, 'BLOB_TOO_LARGE')) throw invalid(`${name} is too large for a module: ${error.message}`, 'Check the path.');
     throw error;
   }
+  await judgeModule(bytes, name);
+  remember(paths.modules, mark);
+}
+
+/** Looks into the bytes of a module. Throws `MODULE_INVALID`, which calls it `name`. */
+export async function judgeModule(bytes: Uint8Array, name: string): Promise<void> {
   const { prepare } = await import('../sandbox/module/prepare.ts');
   try {
     prepare(bytes);
@@ -33,7 +39,6 @@ export async function checkModule({ paths, store }: Pick<Engine, 'paths' | 'stor
     if (!isDocketError(error, 'MODULE_INVALID')) throw error;
     throw invalid(`${name}: ${error.message}`, adviceOn(bytes) ?? error.next, error);
   }
-  remember(paths.modules, mark);
 }
 
 /** Where the home cannot be written the module is decoded again next time. */

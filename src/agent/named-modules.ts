@@ -1,6 +1,6 @@
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
-import type { ManifestRow } from '../manifest/row.ts';
+import type { ManifestRow, NamedModule } from '../manifest/row.ts';
 import type { Manifest } from '../manifest/model.ts';
 import { nameKey, shownName } from '../manifest/name.ts';
 import { parse } from '../manifest/parse.ts';
@@ -13,11 +13,6 @@ import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
 
 /** Modules by name. A version, once it has its module, stays as it is for good; which one a bare name means moves with the newest. */
-
-/** A manifest that has its module. */
-export interface NamedModule extends ManifestRow {
-  readonly module: Cid.CID;
-}
 
 /** Names a manifest and, if given, its module. The same again changes nothing. Throws `MANIFEST_EXISTS`, `LIMIT_REFUSED`, `MODULE_INVALID`. */
 export async function push(engine: Engine, manifest: Manifest, module?: Cid.CID): Promise<ManifestRow> {

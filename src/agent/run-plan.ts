@@ -1,13 +1,12 @@
 import { DocketError } from '../errors.ts';
-import * as Cid from '../ipld/cid.ts';
 import { Flight } from '../ledger/flight.ts';
 import { Lock } from '../ledger/locks.ts';
 import { isSuspended } from '../ledger/suspended.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
-import { Coordinator } from '../scheduler/coordinator.ts';
-import type { RunEvent, RunSummary } from '../scheduler/events.ts';
+import { Coordinator, type Load } from '../scheduler/coordinator.ts';
+import { completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
 import type { Plan } from '../workflow/model.ts';
 import { encodePlan } from '../workflow/stored-plan.ts';
@@ -18,25 +17,13 @@ import { expectedDurations } from './expected-durations.ts';
 import { newRunId } from './run-id.ts';
 import { VERSION } from './version.ts';
 
-export interface RunOptions {
-  /** Slots this run may hold at a time; default: all of the engine's. */
-  readonly slots?: number;
-  /** Tasks whose earlier results are not used: all, or those of these labels or groups. */
-  readonly force?: 'all' | readonly string[];
-  /** Stop at the first failure. Default: independent tasks still finish. */
-  readonly failFast?: boolean;
+export interface RunOptions extends DriveOptions, DriveHooks {
   /** An agent drives it, which takes it up again after a crash. Default false. */
   readonly byAgent?: boolean;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
-  readonly onEvent?: (event: RunEvent) => void;
-  readonly onRun?: (run: string) => void;
-  readonly signal?: AbortSignal;
-}
-
-export interface FinishedRun extends RunSummary {
-  readonly workflow: Cid.CID;
-  readonly seconds: number;
+  /** Is given what reads the load of the run while it goes on. */
+  readonly onDriven?: (load: () => Load) => void;
 }
 
 /** How often a run asks whether somebody cancelled it, in ms. */
@@ -71,7 +58,7 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   const row = engine.ledger.run(run);
   if (row?.state === 'completed') {
     lock.remove();
-    return asCompleted(row);
+    return completed(row);
   }
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
@@ -79,11 +66,9 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   return await drive(engine, { run, plan, options, lock, earlier, recorded });
 }
 
-/** A completed run as it ended. */
-export function asCompleted({ run, workflow, counts, outputs, created, finished }: RunRow): FinishedRun {
-  const tasks = counts ?? { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
-  const seconds = ((finished ?? created) - created) / 1000;
-  return { run, workflow, state: 'completed', tasks, outputs: outputs ?? {}, errors: [], conflicts: 0, seconds };
+/** As it ended before. */
+function completed({ run, workflow, counts, outputs, created, finished }: RunRow): FinishedRun {
+  return completedRun({ run, workflow, tasks: counts, outputs: outputs ?? {}, created, finished });
 }
 
 /** How long (ms) a run waits for another process that puts in order what a killed coordinator left. */
@@ -155,6 +140,7 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
       version: VERSION,
       signal,
     });
+    options.onDriven?.(() => coordinator.load);
     const summary = await coordinator.run();
     await known;
     if (poll.failure !== undefined) throw poll.failure.cause;

@@ -37,6 +37,11 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
     this.#rights = new Slots(options.locks, options.count, options.clock);
   }
 
+  /** Slots held by this process. */
+  get held(): number {
+    return this.#rights.held;
+  }
+
   async acquire(signal: AbortSignal): Promise<Lease> {
     await this.#letOthersFirst(signal);
     const right = await this.#rights.acquire(signal);

@@ -3,12 +3,27 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import type { CID } from '../ipld/cid.ts';
 import { globBase, globFiles } from '../store/glob.ts';
 import { type ImportedFile, importFile, importFiles, importFolder } from '../store/import.ts';
+import type { StatIndex } from '../store/stat-index.ts';
 import type { Store } from '../store/store.ts';
 import type { Sources } from '../workflow/sources.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
 import { Reach } from './reach.ts';
 import { statIndexOf } from './stat-index.ts';
+
+/** Where files of this machine are put. */
+export interface Importer {
+  readonly store: Store;
+  /** What is known of files read before. */
+  readonly statIndex?: StatIndex | undefined;
+  /** Throws `MODULE_INVALID`, which calls the module `name`. `path` is where it came from, if that is a file of this machine. */
+  readonly checkModule: (cid: CID, name: string, path?: string) => Promise<void>;
+}
+
+/** Into the store of a home. */
+export function importerOf(engine: Engine): Importer {
+  return { store: engine.store, statIndex: statIndexOf(engine), checkModule: (cid, name) => checkModule(engine, cid, name) };
+}
 
 interface LocalSourcesOptions {
   /**
@@ -22,17 +37,22 @@ interface LocalSourcesOptions {
 }
 
 /** What a workflow file can name on this machine, imported into the store. Relative paths start at the folder of the file. */
-export function localSources(file: string, engine: Engine, { reach = [], signal, onImport = () => {} }: LocalSourcesOptions = {}): Sources {
-  const { store } = engine;
+export function localSources(
+  file: string,
+  importer: Importer,
+  { reach = [], signal, onImport = () => {} }: LocalSourcesOptions = {},
+): Sources {
+  const { store, statIndex } = importer;
   const root = dirname(resolve(file));
   let reached: Promise<Reach> | undefined;
   const within = async (path: string): Promise<string> => (await (reached ??= reachOf(root, reach))).resolve(root, path);
-  const options = { statIndex: statIndexOf(engine), ...(signal === undefined ? {} : { signal }) };
+  const options = { ...(statIndex === undefined ? {} : { statIndex }), ...(signal === undefined ? {} : { signal }) };
   const batch = new ImportBatch(store, options, onImport);
   return {
     async module(module) {
-      const cid = typeof module === 'string' ? (await batch.add(resolve(root, module))).cid : module;
-      await checkModule(engine, cid, `module ${module}`);
+      const path = typeof module === 'string' ? resolve(root, module) : undefined;
+      const cid = path === undefined ? (module as CID) : (await batch.add(path)).cid;
+      await importer.checkModule(cid, `module ${module}`, path);
       return cid;
     },
     file: async (path) => await batch.add(await within(path)),

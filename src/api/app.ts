@@ -4,6 +4,7 @@ import { type Context, Hono } from 'hono';
 import type { z } from 'zod';
 import { DocketError } from '../errors.ts';
 import type { Access } from './access.ts';
+import type { HttpMetrics, Watch } from './http-metrics.ts';
 import type { Rights } from '../protocol/rights.ts';
 import { problemReply } from './problem.ts';
 import { asJson, awake, BODY_IDLE, limited, whole } from './request-body.ts';
@@ -20,12 +21,21 @@ type Env = { readonly Bindings: HttpBindings };
 interface AppOptions {
   /** How long a body may stand still, in ms; default 30 s. */
   readonly bodyIdle?: number;
+  /** Is told of every reply. */
+  readonly metrics?: HttpMetrics;
 }
 
+const NOBODY: Watch = () => {};
+
 /** Serves routes: checks who asks and what, and tells errors as problems. */
-export function createApp(routes: readonly Route[], access: Access, { bodyIdle = BODY_IDLE }: AppOptions = {}): Hono<Env> {
+export function createApp(routes: readonly Route[], access: Access, { bodyIdle = BODY_IDLE, metrics }: AppOptions = {}): Hono<Env> {
   const app = new Hono<Env>();
-  const answer = async ({ env: { incoming, outgoing } }: Context<Env>, reply: () => Promise<Reply> | Reply): Promise<Response> => {
+  const answer = async (
+    { env: { incoming, outgoing } }: Context<Env>,
+    watch: Watch,
+    reply: () => Promise<Reply> | Reply,
+  ): Promise<Response> => {
+    const began = performance.now();
     let made: Reply;
     try {
       access.checkOrigin(incoming.headers.host, incoming.headers.origin);
@@ -34,12 +44,16 @@ export function createApp(routes: readonly Route[], access: Access, { bodyIdle =
       made = problemReply(error);
     }
     await send(incoming, outgoing, made);
+    watch(incoming.method, made.status, performance.now() - began);
     return RESPONSE_ALREADY_SENT;
   };
+  const watches = new Map([...routes.map(({ path }) => path), 'none'].map((path) => [path, metrics?.of(path) ?? NOBODY]));
+  const watchOf = (path: string): Watch => watches.get(path) ?? NOBODY;
   for (const route of routes) {
+    const watch = watchOf(route.path);
     const { scope, forModules = false } = route;
     app.on(route.method, route.path, (c) =>
-      answer(c, async () => {
+      answer(c, watch, async () => {
         const rights = scope === undefined ? NOTHING : access.check(scope, c.env.incoming.headers.authorization, forModules);
         return await route.handle(await read(c, route, { rights, bodyIdle }));
       }),
@@ -49,10 +63,10 @@ export function createApp(routes: readonly Route[], access: Access, { bodyIdle =
     const unknown = (): never => {
       throw new DocketError('METHOD_UNKNOWN', `there is ${methods} here`, { details: { allow: methods } });
     };
-    app.all(path, (c) => answer(c, unknown));
+    app.all(path, (c) => answer(c, watchOf(path), unknown));
   }
   app.notFound((c) =>
-    answer(c, () => {
+    answer(c, watchOf('none'), () => {
       throw new DocketError('ROUTE_UNKNOWN', `there is nothing at ${c.req.path}`);
     }),
   );

@@ -14,7 +14,11 @@ const FOR_EVER = 'private, max-age=31536000, immutable';
 export async function blobReply(store: Store, cid: Cid.CID, request: ApiRequest): Promise<Reply> {
   const { header } = request;
   const found = await store.stat(cid);
-  if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+  if (found === undefined) {
+    // Says why: it may be there, and known to be damaged.
+    await store.get(cid)[Symbol.asyncIterator]().next();
+    throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+  }
   const etag = `"${cid}"`;
   const headers = {
     'content-type': 'application/octet-stream',

@@ -1,5 +1,5 @@
 import type { Reply } from './route.ts';
-import type { EventView } from '../protocol/services.ts';
+import type { EventView } from '../protocol/records.ts';
 
 /** How often a stream that is silent shows that it lives, in ms: proxies cut what they take for dead. */
 const HEARTBEAT = 15_000;
@@ -32,7 +32,7 @@ async function* encoded(events: AsyncIterable<EventView>): AsyncGenerator<Uint8A
 }
 
 /** Undefined if nothing came for a while. */
-async function orSilence<T>(next: Promise<T>): Promise<T | undefined> {
+export async function orSilence<T>(next: Promise<T>): Promise<T | undefined> {
   const silence = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => silence.resolve(undefined), HEARTBEAT);
   try {

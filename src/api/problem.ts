@@ -1,7 +1,7 @@
 import { DocketError, isDocketError } from '../errors.ts';
 import type { Reply } from './route.ts';
 
-/** An error as RFC 9457 has it. What is not ours to tell (the agent's own faults) is told by its code alone. */
+/** An error as RFC 9457 has it; the reply to a HEAD, which has no body, tells its code too. What is not ours to tell (the agent's own faults) is told by its code alone. */
 export function problemReply(error: unknown): Reply {
   const known = isDocketError(error) ? error : new DocketError('INTERNAL', 'the agent failed to answer this request');
   const { code, message, next, details, place, http } = known;
@@ -15,7 +15,11 @@ export function problemReply(error: unknown): Reply {
     ...(place === undefined ? {} : { place }),
     ...(http < 500 ? details : {}),
   };
-  return { status: http, headers: { 'content-type': 'application/problem+json', ...extra(known) }, body: JSON.stringify(body) };
+  return {
+    status: http,
+    headers: { 'content-type': 'application/problem+json', 'docket-error': code, ...extra(known) },
+    body: JSON.stringify(body),
+  };
 }
 
 /** Headers that a status asks for. */

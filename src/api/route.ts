@@ -27,7 +27,16 @@ export interface Reply {
 
 type ReplySpec = { readonly description: string } & (
   | { readonly schema?: z.ZodType }
-  | { readonly mediaType: 'application/octet-stream' | 'text/plain' | 'application/toml' | 'text/html' }
+  | {
+      readonly mediaType:
+        | 'application/octet-stream'
+        | 'text/plain'
+        | 'application/toml'
+        | 'text/html'
+        | 'application/jsonl'
+        | 'text/css'
+        | 'text/javascript';
+    }
 );
 
 /** One operation of the API, as data: what checks requests and what describes them are the same. */

@@ -1,13 +1,19 @@
 import { describe } from './openapi.ts';
 import { json, type Route, route } from './route.ts';
 import { blobRoutes } from './routes/blobs.ts';
+import { cacheRoutes } from './routes/cache.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { checkRoutes } from './routes/check.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { meshRoutes } from './routes/mesh.ts';
+import { moduleRoutes } from './routes/modules.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { receiptRoutes } from './routes/receipts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { tokenRoutes } from './routes/tokens.ts';
+import { workRoutes } from './routes/work.ts';
 import type { Services } from '../protocol/services.ts';
 
 /** Everything one agent answers to. */
@@ -16,11 +22,17 @@ export function routesOf(services: Services): Route[] {
     ...monitorRoutes(services),
     ...blobRoutes(services),
     ...storageRoutes(services),
+    ...moduleRoutes(services),
     ...jobRoutes(services),
+    ...workRoutes(services),
     ...runRoutes(services),
     ...taskRoutes(services),
     ...receiptRoutes(services),
     ...meshRoutes(services),
+    ...cacheRoutes(services),
+    ...docsRoutes(),
+    ...checkRoutes(services),
+    ...tokenRoutes(services),
   ];
   const description = JSON.stringify(describe(routes, services.status().version));
   return [

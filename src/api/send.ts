@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { DocketError } from '../errors.ts';
+import { problemReply } from './problem.ts';
 import type { Reply } from './route.ts';
 
 /** On every reply: blobs are whatever somebody stored, and no browser may take one for a page of ours. */
@@ -19,16 +20,42 @@ export async function send(request: IncomingMessage, response: ServerResponse, {
   if (status >= 400 && !request.complete && hasBody(request)) response.shouldKeepAlive = false;
   const isHead = request.method === 'HEAD';
   if (typeof body === 'function') {
-    response.writeHead(status, { ...ALWAYS, ...headers });
-    if (isHead) response.end();
-    // The caller went away, or the bytes did: there is nobody to tell.
-    else await pipeline(body(), response).catch(() => response.destroy());
+    if (isHead) response.writeHead(status, { ...ALWAYS, ...headers }).end();
+    else await stream(request, response, { status, headers: headers ?? {}, body: body() });
     return;
   }
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
   response.writeHead(status, { ...ALWAYS, ...length, ...headers });
   response.end(isHead ? undefined : bytes);
+}
+
+interface Streamed extends Required<Omit<Reply, 'body'>> {
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Begins when the first bytes are there, so that what keeps them from coming is told by its code: a blob that is damaged, or gone since it was looked for. */
+async function stream(request: IncomingMessage, response: ServerResponse, { status, headers, body }: Streamed): Promise<void> {
+  const iterator = body[Symbol.asyncIterator]();
+  let first: IteratorResult<Uint8Array> | undefined;
+  try {
+    first = await iterator.next();
+  } catch (error) {
+    return await send(request, response, problemReply(error));
+  }
+  const whole: AsyncIterableIterator<Uint8Array> = {
+    [Symbol.asyncIterator]: () => whole,
+    next() {
+      const taken = first;
+      first = undefined;
+      return taken === undefined ? iterator.next() : Promise.resolve(taken);
+    },
+    return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+  };
+  if (response.destroyed) return void (await whole.return!());
+  response.writeHead(status, { ...ALWAYS, ...headers });
+  // The caller went away, or the bytes did: there is nobody to tell.
+  await pipeline(whole, response).catch(() => response.destroy());
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -56,6 +56,9 @@ export interface Command {
 
 /** Options every command takes. */
 export const COMMON_OPTIONS = {
+  agent: { type: 'value', value: 'URL', help: 'work at this agent instead of a home of this machine (default: DOCKET_AGENT)' },
+  'token-file': { type: 'value', value: 'FILE', help: 'the token for that agent (default: DOCKET_TOKEN, else that of the own home)' },
+  local: { type: 'flag', help: 'work on the home itself, also if an agent runs on it' },
   home: { type: 'value', value: 'DIR', help: 'where results are kept (default: DOCKET_HOME, else the user’s data folder)' },
   json: { type: 'flag', help: 'print one JSON document on stdout and nothing else there' },
   help: { type: 'flag', short: 'h', help: 'explain this command' },

@@ -1,5 +1,4 @@
-import type { Engine } from '../agent/engine.ts';
-import { localSources } from '../agent/sources.ts';
+import { type Importer, localSources } from '../agent/sources.ts';
 import { formatSize } from '../base/units.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -11,7 +10,7 @@ import type { WorkflowText } from './read-workflow.ts';
 const LARGE = 2 ** 20;
 
 /** Compiles a workflow; the files it names are imported, which a terminal is told about if it takes a while. */
-export async function compileFile(call: Call, engine: Engine, { file, text, inputs }: WorkflowText): Promise<Plan> {
+export async function compileFile(call: Call, importer: Importer, { file, text, inputs }: WorkflowText): Promise<Plan> {
   const { stderr } = call.streams;
   if (text.length >= LARGE) stderr.write(`reading ${printable(file)}: ${formatSize(text.length)}\n`);
   let told = false;
@@ -21,7 +20,7 @@ export async function compileFile(call: Call, engine: Engine, { file, text, inpu
     told = true;
   };
   try {
-    const sources = localSources(file, engine, { reach: [process.cwd(), ...Object.values(inputs)], signal: call.signal, onImport });
+    const sources = localSources(file, importer, { reach: [process.cwd(), ...Object.values(inputs)], signal: call.signal, onImport });
     return await compile(text, { file, inputs, sources });
   } finally {
     if (told) stderr.write('\r\u001B[K');

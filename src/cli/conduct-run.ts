@@ -1,8 +1,8 @@
-import type { Engine } from '../agent/engine.ts';
-import { type FinishedRun, resumeRun, type RunOptions, runPlan } from '../agent/run-plan.ts';
+import type { DriveHooks, FinishedRun } from '../scheduler/driver.ts';
 import type { RunOutcome } from '../scheduler/events.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Call, OptionSpecs } from './command.ts';
+import type { Desk } from './desk.ts';
 import { deliverWhole } from './healing.ts';
 import { prepareOut, writeOutputs } from './outputs.ts';
 import { counted, countsLine, errorLines, jsonable, jsonLine, printable, secondsText } from './present.ts';
@@ -18,7 +18,7 @@ export const RUN_OPTIONS = {
 
 const STATUS: Readonly<Record<RunOutcome, number>> = { completed: 0, failed: 1, cancelled: 130 };
 
-type Start = (hooks: Pick<RunOptions, 'onEvent' | 'onRun' | 'signal'>) => Promise<FinishedRun>;
+type Start = (hooks: DriveHooks) => Promise<FinishedRun>;
 
 interface Conduct {
   readonly plan: Plan;
@@ -33,33 +33,31 @@ interface Conduct {
  * Drives a run to its end: progress on stderr, the outcome on stdout, outputs in `--out`. Inputs that turn out damaged are imported again and the run
  * goes on; outputs that do are made again by another run. Gives the exit status.
  */
-export async function conductRun(call: Call, engine: Engine, conduct: Conduct): Promise<number> {
+export async function conductRun(call: Call, desk: Desk, conduct: Conduct): Promise<number> {
   const out = call.value('out');
   // Before the work, which may take hours.
   if (out !== undefined) await prepareOut(out);
   const { plan, slots, start } = conduct;
-  const first = await watched(call, engine, plan, start);
-  const finished = (await mended(call, engine, conduct, first)) ?? first;
-  return await deliver(call, engine, { plan: async () => plan, slots, finished });
+  const first = await watched(call, plan, start);
+  const finished = (await mended(call, desk, conduct, first)) ?? first;
+  return await deliver(call, desk, { plan: async () => plan, slots, finished });
 }
 
 /** The run taken up again, if it failed for want of inputs that can be had once more. */
-async function mended(call: Call, engine: Engine, conduct: Conduct, { state, run, errors }: FinishedRun): Promise<FinishedRun | undefined> {
+async function mended(call: Call, desk: Desk, conduct: Conduct, { state, run, errors }: FinishedRun): Promise<FinishedRun | undefined> {
   const { plan, importAgain, slots } = conduct;
   const mayBeBlobs = state === 'failed' && errors.some(({ code }) => code === 'invalid' || code === 'lost');
   if (!mayBeBlobs || importAgain === undefined) return undefined;
   const { missingInputs } = await import('../agent/missing-inputs.ts');
-  const missing = await missingInputs(engine, plan);
+  const missing = await missingInputs(desk, plan);
   if (missing.length === 0) return undefined;
   const again = await importAgain();
   // A file that changed meanwhile makes another workflow; that one is for the next run.
-  if (!again.workflow.equals(plan.workflow) || (await missingInputs(engine, plan)).length === missing.length) return undefined;
+  if (!again.workflow.equals(plan.workflow) || (await missingInputs(desk, plan)).length === missing.length) return undefined;
   call.streams.stderr.write(
     `docket: ${counted(missing.length, 'input')} had been damaged and ${missing.length === 1 ? 'was' : 'were'} read again: the run goes on\n`,
   );
-  return await watched(call, engine, plan, (hooks) =>
-    resumeRun(engine, run, plan, { ...(slots === undefined ? {} : { slots }), ...hooks }),
-  );
+  return await watched(call, plan, (hooks) => desk.driver.resume(run, plan, { ...(slots === undefined ? {} : { slots }), ...hooks }));
 }
 
 interface Delivery extends Pick<Conduct, 'slots'> {
@@ -68,39 +66,38 @@ interface Delivery extends Pick<Conduct, 'slots'> {
 }
 
 /** Tells how a run ended, and puts its outputs where the call wants them. Gives the exit status. */
-export async function deliver(call: Call, engine: Engine, { plan, slots, finished }: Delivery): Promise<number> {
+export async function deliver(call: Call, desk: Desk, { plan, slots, finished }: Delivery): Promise<number> {
   let current = finished;
   return await deliverWhole(
-    () => deliverOnce(call, engine, current),
+    () => deliverOnce(call, desk, current),
     async ({ message }) => {
       call.streams.stderr.write(`docket: ${printable(message)}; it is made again\n`);
       const whole = await plan();
-      current = await watched(call, engine, whole, (hooks) =>
-        runPlan(engine, whole, { ...(slots === undefined ? {} : { slots }), ...hooks }),
-      );
+      current = await watched(call, whole, (hooks) => desk.driver.run(whole, { ...(slots === undefined ? {} : { slots }), ...hooks }));
     },
   );
 }
 
-async function deliverOnce(call: Call, engine: Engine, finished: FinishedRun): Promise<number> {
+async function deliverOnce(call: Call, desk: Desk, finished: FinishedRun): Promise<number> {
   const { stdout, stderr } = call.streams;
   const out = call.value('out');
   const { run, workflow, state, tasks, errors, seconds } = finished;
   stderr.write(summaryText(finished));
   if (out !== undefined && state !== 'cancelled') {
-    await writeOutputs(engine.store, finished.outputs, out);
+    await writeOutputs(desk.store, finished.outputs, out);
     stderr.write(`${counted(Object.keys(finished.outputs).length, 'output')} in ${printable(out)}\n`);
   }
   if (call.flag('json')) {
     const outputs = Object.fromEntries(Object.entries(finished.outputs).map(([name, value]) => [name, jsonable(value)]));
     stdout.write(jsonLine({ run, workflow: workflow.toString(), state, tasks, outputs, errors, seconds: Number(seconds.toFixed(3)) }));
-  } else if (out === undefined) await printOutputs(engine, finished.outputs, stdout);
+  } else if (out === undefined) await printOutputs(desk, finished.outputs, stdout);
   return STATUS[state];
 }
 
-async function watched(call: Call, engine: Engine, plan: Plan, start: Start): Promise<FinishedRun> {
-  const progress = progressFor(plan, call, () => engine.clock.monotonic());
-  const stopping = (): void => progress.stopping();
+/** Shows progress while a run goes on. `stops`: whether what stops the command stops the run as well. */
+export async function watched(call: Call, plan: Plan, start: Start, { stops = true } = {}): Promise<FinishedRun> {
+  const progress = progressFor(plan, call, () => performance.now());
+  const stopping = (): void => void (stops && progress.stopping());
   call.signal.addEventListener('abort', stopping);
   try {
     const finished = await start({

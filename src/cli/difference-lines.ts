@@ -1,4 +1,4 @@
-import type { TracedDifference } from '../agent/explain.ts';
+import type { TracedDifference } from '../protocol/explanation.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import { type Ipld, isLink, isMap } from '../ipld/value.ts';
 import { counted, printable } from './present.ts';

@@ -8,6 +8,7 @@ import { parse } from './parse.ts';
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   run: () => import('./commands/run.ts'),
   exec: () => import('./commands/exec.ts'),
+  watch: () => import('./commands/watch.ts'),
   resume: () => import('./commands/resume.ts'),
   cancel: () => import('./commands/cancel.ts'),
   runs: () => import('./commands/runs.ts'),

@@ -1,8 +1,8 @@
-import type { Engine } from '../agent/engine.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import { type Ipld, isLink } from '../ipld/value.ts';
 import type { Streams } from './command.ts';
+import type { Desk } from './desk.ts';
 import { fileEntry } from './outputs.ts';
 import { counted, printable } from './present.ts';
 import { writePiece, writeValue } from './write-value.ts';
@@ -11,23 +11,27 @@ import { writePiece, writeValue } from './write-value.ts';
 const SHOWN = 1 << 20;
 
 /** Outputs on stdout. A single one that is text or bytes is printed bare, so that it can be piped on; several are named, and the large ones told. */
-export async function printOutputs(engine: Engine, outputs: Readonly<Record<string, Ipld>>, stdout: Streams['stdout']): Promise<void> {
+export async function printOutputs(
+  desk: Pick<Desk, 'store'>,
+  outputs: Readonly<Record<string, Ipld>>,
+  stdout: Streams['stdout'],
+): Promise<void> {
   const [only, second] = Object.values(outputs);
-  const bare = only === undefined || second !== undefined ? undefined : await bareOf(engine, only, stdout.isTTY);
+  const bare = only === undefined || second !== undefined ? undefined : await bareOf(desk, only, stdout.isTTY);
   if (bare === undefined) return writePiece(stdout, outputLines(outputs));
-  await writeValue(engine, bare, stdout);
+  await writeValue(desk, bare, stdout);
   const isCut = (typeof bare === 'string' || stdout.isTTY) && !(typeof bare === 'string' && (bare === '' || bare.endsWith('\n')));
   if (isCut) stdout.write('\n');
 }
 
 /** What to print of a single output; undefined if it is to be described instead. A terminal gets text only, and not too much. */
-async function bareOf(engine: Engine, value: Ipld, isTerminal: boolean): Promise<Ipld | undefined> {
+async function bareOf(desk: Pick<Desk, 'store'>, value: Ipld, isTerminal: boolean): Promise<Ipld | undefined> {
   if (typeof value === 'string') return value;
   const blob = fileEntry(value)?.cid ?? (isLink(value) && Cid.isStored(value) && !Cid.isTree(value) ? value : undefined);
   if (!isTerminal) return value instanceof Uint8Array ? value : blob;
   if (value instanceof Uint8Array) return textOf(value);
-  const size = blob === undefined ? undefined : (await engine.store.stat(blob))?.size;
-  return blob === undefined || size === undefined || size > SHOWN ? undefined : textOf(await engine.store.read(blob));
+  const size = blob === undefined ? undefined : (await desk.store.stat(blob))?.size;
+  return blob === undefined || size === undefined || size > SHOWN ? undefined : textOf(await desk.store.read(blob));
 }
 
 /** A line for each output, or a heading and its text. */

@@ -1,12 +1,12 @@
-import type { Engine } from '../agent/engine.ts';
+import type { Desk } from './desk.ts';
 import { type Ipld, isLink } from '../ipld/value.ts';
 
 /** Writes text, bytes or a blob to a stream as they are, however large; other values are nothing. Throws what `Store.get` throws. */
-export async function writeValue(engine: Engine, value: Ipld | undefined, stream: NodeJS.WriteStream): Promise<void> {
+export async function writeValue({ store }: Pick<Desk, 'store'>, value: Ipld | undefined, stream: NodeJS.WriteStream): Promise<void> {
   if (typeof value === 'string' || value instanceof Uint8Array) {
     if (value.length > 0) stream.write(value);
   } else if (isLink(value)) {
-    for await (const chunk of engine.store.get(value)) await writePiece(stream, chunk);
+    for await (const chunk of store.get(value)) await writePiece(stream, chunk);
   }
 }
 

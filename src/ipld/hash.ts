@@ -7,6 +7,20 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return bytesOf(hash('sha256', bytes, 'latin1'));
 }
 
+/** SHA2-256 of bytes that come in pieces. */
+export class Sha256 {
+  readonly #state = createHash('sha256');
+
+  update(bytes: Uint8Array): void {
+    this.#state.update(bytes);
+  }
+
+  /** 32 bytes; to be asked for once, at the end. */
+  digest(): Uint8Array {
+    return bytesOf(this.#state.digest('latin1'));
+  }
+}
+
 /** SHA3-256, 32 bytes. */
 export function sha3(bytes: Uint8Array): Uint8Array {
   return bytesOf(hash('sha3-256', bytes, 'latin1'));

@@ -68,6 +68,8 @@ export class Applier {
       case ROW.tokenDelete:
         this.#sql.tokenDelete.run(row[1]!);
         return undefined;
+      case ROW.action:
+        return this.#fileAction(row);
       case ROW.stat:
         this.#sql.stat.run(...row.slice(1));
         return undefined;
@@ -136,6 +138,13 @@ export class Applier {
     else this.#sql.smallHeal.run(bytes!, id);
   }
 
+  #fileAction([, action, entry]: readonly Sql[]): undefined {
+    const place = locator(action as Uint8Array);
+    const id = find(this.#sql.actionFind, place, action!);
+    if (id === undefined) this.#sql.action.run(place, action!, entry!);
+    else this.#sql.actionReplace.run(entry!, id);
+  }
+
   #fileTask([, run, index, label, instruction, state, via, cid, key, attempts, cause]: readonly Sql[]): undefined {
     const receipt = cid === null ? null : this.#receiptNumber(cid as Uint8Array);
     this.#sql.runTask.run(this.#runNumber(run as string), index!, label!, instruction!, state!, via!, receipt, key!, attempts!, cause!);
@@ -194,6 +203,9 @@ function prepare(db: DatabaseSync) {
     small: write('INSERT INTO small (place, digest, bytes) VALUES (?, ?, ?)'),
     smallHeal: write('UPDATE small SET bytes = ? WHERE id = ?'),
     smallDelete: write('DELETE FROM small WHERE place = ? AND digest = ?'),
+    actionFind: read('SELECT id FROM actions WHERE place = ? AND action = ?'),
+    action: write('INSERT INTO actions (place, action, entry) VALUES (?, ?, ?)'),
+    actionReplace: write('UPDATE actions SET entry = ? WHERE id = ?'),
     stat: write('INSERT OR REPLACE INTO stats (dev, ino, size, mtime, ctime, checked, digest) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     manifest: write(
       `INSERT INTO manifests (name, version, shown, written, manifest, at) VALUES (?, ?, ?, ?, ?, ?)

@@ -4,7 +4,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { StatRow } from '../store/stat-index.ts';
 import type { Row } from './pack.ts';
 import { ROW } from './row.ts';
-import type { RunCounts, RunState } from '../workflow/run-state.ts';
+import type { RunCounts, RunState, TaskEnd } from '../workflow/run-state.ts';
 
 /** What can be written to the ledger. All changes given to one `commit` become durable together or not at all. */
 
@@ -130,7 +130,6 @@ export interface TokenDeleteChange {
   readonly id: string;
 }
 
-export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
 export type TaskVia = 'ran' | 'declared' | 'resolved' | 'unneeded';
 
 /** How a task of a run ended. */
@@ -186,6 +185,15 @@ export interface ManifestRemoveChange {
   readonly version: string;
 }
 
+/** Files what another build tool says came of an action of its own; the last one stays. Docket never takes it for a result. */
+export interface ActionChange {
+  readonly kind: 'action';
+  /** The tool's name for the action, 32 bytes. */
+  readonly action: Uint8Array;
+  /** The blob of what it says. */
+  readonly entry: CID;
+}
+
 export type Change =
   | ReceiptChange
   | DeclaredChange
@@ -202,7 +210,8 @@ export type Change =
   | TokenDeleteChange
   | ManifestChange
   | ManifestModuleChange
-  | ManifestRemoveChange;
+  | ManifestRemoveChange
+  | ActionChange;
 
 const NO_COUNTS: RunCounts = { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
 
@@ -271,6 +280,9 @@ export function addRows(change: Change, add: (row: Row) => void): void {
       return;
     case 'submission':
       add([ROW.submission, change.key, change.digest, change.run]);
+      return;
+    case 'action':
+      add([ROW.action, change.action, change.entry.bytes]);
       return;
     case 'run-delete':
       add([ROW.runDelete, change.run]);

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import type { CID } from '../ipld/cid.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
+import * as Actions from './actions.ts';
 import * as Audit from './audit.ts';
 import { addRows, type Change, type MemoTable, type RunTaskRow } from './change.ts';
 import type { ManifestRow } from '../manifest/row.ts';
@@ -101,6 +102,11 @@ export class Ledger implements AsyncDisposable {
     return { conflicts: conflicts.map(Results.toConflict) };
   }
 
+  /** Why it takes no more; undefined as long as it does. */
+  get failure(): DocketError | undefined {
+    return this.#writer.failure;
+  }
+
   /** Resolves when this process writes nothing, and will not until what it gives is disposed of. */
   hold(): Promise<Disposable> {
     return this.#writer.hold();
@@ -183,6 +189,11 @@ export class Ledger implements AsyncDisposable {
   /** The oldest first. */
   tokens(): Tokens.TokenRow[] {
     return Tokens.tokens(this.#reading);
+  }
+
+  /** What another build tool filed under this name of an action: a blob. */
+  action(digest: Uint8Array): CID | undefined {
+    return Actions.action(this.#reading, digest);
   }
 
   run(id: string): Runs.RunRow | undefined {

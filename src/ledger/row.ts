@@ -21,4 +21,5 @@ export const ROW = {
   token: 14,
   tokenDelete: 15,
   submission: 16,
+  action: 17,
 } as const;

@@ -2,8 +2,8 @@ import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { decode } from '../ipld/dag-cbor.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { RunTaskRow, TaskEnd, TaskVia } from './change.ts';
-import type { RunCounts, RunState } from '../workflow/run-state.ts';
+import type { RunTaskRow, TaskVia } from './change.ts';
+import type { RunCounts, RunState, TaskEnd } from '../workflow/run-state.ts';
 import { damaged, readCid } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 

@@ -78,7 +78,8 @@ const STEPS: readonly string[] = [
   CREATE INDEX resolved_by_receipt ON resolved (receipt);
   CREATE INDEX resolved_by_label ON resolved (label);
   `,
-  // Named modules and tokens, of which there are few, so they need no places; and the keys that runs were submitted with.
+  // Named modules and tokens, of which there are few, so they need no places; the keys that runs were submitted with; and what other build tools file
+  // under the names of their actions.
   `
   CREATE TABLE manifests (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, shown TEXT NOT NULL, written TEXT NOT NULL, manifest BLOB NOT NULL, module BLOB, at INTEGER NOT NULL,
@@ -89,6 +90,8 @@ const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE submissions (key TEXT PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX submissions_by_run ON submissions (run);
+  CREATE TABLE actions (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, action BLOB NOT NULL, entry BLOB NOT NULL) STRICT;
+  CREATE INDEX actions_by_digest ON actions (place);
   `,
 ];
 

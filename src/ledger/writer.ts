@@ -69,6 +69,11 @@ export class Writer implements AsyncDisposable {
     this.#patience = patience;
   }
 
+  /** Why nothing is written any more. */
+  get failure(): DocketError | undefined {
+    return this.#failure;
+  }
+
   /** Writes the rows that `collect` adds in one transaction, with those of other calls. Resolves when they are durable. */
   write(collect: (add: (row: Row) => void) => void): Promise<readonly ConflictBytes[]> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);

@@ -16,3 +16,8 @@ export interface ManifestRow {
   /** When it was named, in milliseconds since the epoch. */
   readonly at: number;
 }
+
+/** One that has its module. */
+export interface NamedModule extends ManifestRow {
+  readonly module: CID;
+}

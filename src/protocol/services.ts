@@ -1,33 +1,34 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
-import type { RunCounts, RunState } from '../workflow/run-state.ts';
-import type { ManifestRow } from '../manifest/row.ts';
 import type { ManifestLimits } from '../manifest/model.ts';
+import type { ManifestRow, NamedModule } from '../manifest/row.ts';
 import type { Outcome } from '../receipt/outcome.ts';
-import type { Store } from '../store/store.ts';
+import type { EventView, ModuleRecords, Records } from './records.ts';
 import type { Rights } from './rights.ts';
 
-/** What the API is a door to. All throw `DocketError`s. */
-export interface Services {
-  readonly store: Store;
+/** What an agent offers: its records, and work. All throw `DocketError`s. */
+export interface Services extends Records {
   readonly modules: ModuleService;
   readonly jobs: JobService;
-  readonly runs: RunService;
+  readonly work: WorkService;
   readonly tasks: TaskService;
-  /** Throws `RECEIPT_UNKNOWN`. */
-  readonly receipt: (cid: CID) => { readonly bytes: Uint8Array; readonly document: Ipld };
+  readonly actions: ActionService;
+  /** Why the agent can take no work; nothing if it can. */
+  readonly obstacles: () => Promise<readonly string[]>;
+  /** Everything the agent counts, in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   readonly status: () => AgentStatus;
 }
 
-export interface ModuleService {
-  /** Reads a manifest and names it. */
-  push(toml: string): Promise<ManifestRow>;
-  attach(name: string, version: string, module: CID): Promise<ManifestRow & { readonly module: CID }>;
-  /** A version with its module. */
-  find(reference: string): ManifestRow & { readonly module: CID };
+/** Serval's way to name a module: first the manifest, then the module. */
+export interface ModuleService extends ModuleRecords {
+  announce(toml: string): Promise<ManifestRow>;
+  /** Gives a manifest its module. Throws `MANIFEST_UNKNOWN`, `MANIFEST_EXISTS`, `MODULE_INVALID`. */
+  attach(name: string, version: string, module: CID): Promise<NamedModule>;
   /** A version, also one whose module was not sent yet. */
-  findManifest(reference: string): ManifestRow;
-  list(): readonly ManifestRow[];
+  findManifest(reference: string): Promise<ManifestRow>;
+  /** Every version of every name. */
+  list(): Promise<readonly ManifestRow[]>;
 }
 
 export interface JobService {
@@ -38,6 +39,8 @@ export interface JobService {
     /** What it may not exceed, whatever the manifest says. */
     readonly limits: ManifestLimits;
     readonly signal: AbortSignal;
+    /** The header of that name, as it came. */
+    readonly traceparent: string | undefined;
   }): Promise<JobEnd>;
   /** Throws `FORBIDDEN` if these rights do not include running this module. */
   checkRights(reference: string, rights: Rights): void;
@@ -66,25 +69,14 @@ export interface JobRow {
   readonly finished: number | null;
 }
 
-export interface RunService {
+export interface WorkService {
   /** Starts a workflow; resolves when it is recorded. */
   submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }>;
-  /** The newest first, those that sort before `before`. */
-  list(filter: { readonly limit: number; readonly state?: RunState; readonly before?: string }): readonly RunView[];
-  /** Throws `RUN_UNKNOWN`, as all below. */
-  get(run: string): RunView;
-  /** From the task with this index on. */
-  tasks(
-    run: string,
-    page: { readonly from: number; readonly limit: number },
-  ): Promise<{ readonly tasks: readonly TaskView[]; readonly total: number }>;
-  graph(run: string): Promise<RunGraph>;
-  /** Gives the state it is in when it has ended. */
-  cancel(run: string, signal: AbortSignal): Promise<RunState>;
-  /** Forgets a run that is over. Throws `RUN_BUSY`. */
-  delete(run: string): Promise<void>;
-  /** What happened after that event, and what happens, until the run is over. */
-  events(run: string, after: number, signal: AbortSignal): AsyncIterable<EventView>;
+  /**
+   * Takes up a run, by its id, the beginning of one, or `last`; gives the id. One that is complete stays as it is. Resolves when that is recorded. Throws
+   * `RUN_UNKNOWN`, and `RUN_BUSY` if it goes on.
+   */
+  resume(run: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string>;
 }
 
 /** What tasks write, each named by the CID of its instruction. Both throw `TASK_UNKNOWN`. */
@@ -110,49 +102,33 @@ export interface TaskLogs {
     | undefined;
 }
 
+export interface RunRequest {
+  readonly slots?: number;
+  readonly force?: 'all' | readonly string[];
+  readonly failFast?: boolean;
+}
+
+/** A workflow to be compiled there, or a plan that was compiled by whoever sends it. */
+export type Submitted =
+  | { readonly kind: 'workflow'; readonly text: string; readonly file: string; readonly inputs: Readonly<Record<string, string>> }
+  | { readonly kind: 'plan'; readonly plan: CID };
+
 export interface RunSubmission {
-  readonly text: string;
-  readonly file: string;
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly options: { readonly slots?: number; readonly force?: 'all' | readonly string[]; readonly failFast?: boolean };
+  readonly what: Submitted;
+  readonly options: RunRequest;
+  /** Whether tasks get the clock and randomness they ask for, whatever the agent's policy. */
+  readonly isTrusted: boolean;
+  /** The same again is the same run. */
   readonly key: string | undefined;
+  /** The header of that name, as it came. */
+  readonly traceparent: string | undefined;
 }
 
-export interface RunView {
-  readonly run: string;
-  readonly name: string;
-  readonly workflow: CID;
-  readonly state: RunState;
-  /** Milliseconds since the epoch. */
-  readonly created: number;
-  readonly finished: number | null;
-  readonly tasks: RunCounts | null;
-  readonly outputs: Readonly<Record<string, Ipld>>;
-}
-
-/** A task of a run as it is listed. */
-export interface TaskView {
-  readonly index: number;
-  readonly label: string;
-  readonly instruction: string;
-  /** How it ended; `pending` if it has not, and `cached` also where it was not needed. */
-  readonly state: string;
-  readonly via: string | null;
-  readonly attempts: number;
-  readonly receipt: string | null;
-  /** `message [code]` of a task that failed. */
-  readonly error: string | null;
-}
-
-export interface RunGraph {
-  readonly tasks: readonly { readonly label: string; readonly group: string; readonly awaits: readonly number[] }[];
-}
-
-/** `data` is JSON. */
-export interface EventView {
-  readonly seq: number;
-  readonly kind: string;
-  readonly data: string;
+/** What other build tools keep here under the SHA2-256 of their actions, in hexadecimal. */
+export interface ActionService {
+  find(digest: string): CID | undefined;
+  /** Resolves when it is durable. */
+  file(digest: string, entry: CID): Promise<void>;
 }
 
 export interface AgentStatus {

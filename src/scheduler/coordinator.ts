@@ -29,6 +29,12 @@ type Message =
   | { readonly kind: 'failFast' }
   | { readonly kind: 'broken'; readonly cause: unknown };
 
+/** Tasks that could run at once if there were slots for them, and those that were given to one. */
+export interface Load {
+  readonly queued: number;
+  readonly running: number;
+}
+
 /** While look-ups go on the most urgent task may not be known yet; with this many tasks in line, slots are not kept waiting for it. */
 const ENOUGH = 256;
 
@@ -92,6 +98,10 @@ export class Coordinator {
       fail,
       makersOfMissing: (task) => this.#search.makersOfMissing(task),
     });
+  }
+
+  get load(): Load {
+    return { queued: this.#attempts.queued, running: this.#attempts.running };
   }
 
   /** Runs to the end. Rejects only if the run itself could not go on (ledger or store failed, an outside promise is unresolved). */

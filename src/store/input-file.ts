@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { DocketError, systemCode } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { sameStamp, stampOf } from './file-stamp.ts';
-import type { Store } from './store.ts';
+import type { Rereadable, Store } from './store.ts';
 
 /** Up to here a file is read in one piece, which the store then need not write if it has it. */
 const WHOLE = 1 << 20;
@@ -21,7 +21,7 @@ export async function readIn(store: Store, path: string, stats: BigIntStats, sig
     await using handle = await open(path, OPEN_INPUT);
     const source = new InputFile(handle, path, stats);
     await source.checkUnchanged();
-    const { cid } = await store.put(stats.size <= WHOLE ? await source.whole() : source.chunks(), signal === undefined ? {} : { signal });
+    const { cid } = await store.put(stats.size <= WHOLE ? await source.whole() : source, signal === undefined ? {} : { signal });
     return cid;
   } catch (error) {
     throw inputFailure(error, path);
@@ -42,7 +42,8 @@ function reason(code: string, path: string): string {
   return path.includes('\uFFFD') ? 'its name is not valid UTF-8' : 'there is none';
 }
 
-class InputFile {
+class InputFile implements Rereadable {
+  readonly isRereadable = true;
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #stats: BigIntStats;
@@ -60,7 +61,7 @@ class InputFile {
   }
 
   /** Reads the next chunk while the last is hashed and written. Throws before it ends if the file changed. */
-  async *chunks(): AsyncGenerator<Uint8Array> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const size = Number(this.#stats.size);
     let [current, spare] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
     let reading = this.#fill(current.subarray(0, Math.min(CHUNK, size)), 0);

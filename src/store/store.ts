@@ -8,6 +8,11 @@ export interface BlobStat {
   readonly size: number;
 }
 
+/** A source that gives the same bytes each time it is read, so that they can be hashed before they are sent anywhere. */
+export interface Rereadable extends AsyncIterable<Uint8Array> {
+  readonly isRereadable: true;
+}
+
 export interface PutOptions {
   /** What the bytes must hash to; `BLOB_MISMATCH` if they do not, and nothing is kept. */
   readonly expect?: CID;

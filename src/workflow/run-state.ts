@@ -12,3 +12,6 @@ export interface RunCounts {
   readonly skipped: number;
   readonly cancelled: number;
 }
+
+/** How a task ended. */
+export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';

@@ -3,7 +3,8 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, w
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
-import { type Check, checkReceipt } from '../../src/agent/check-receipt.ts';
+import { checkReceipt } from '../../src/agent/check-receipt.ts';
+import type { Check } from '../../src/protocol/checks.ts';
 import { Engine } from '../../src/agent/engine.ts';
 import { isDocketError } from '../../src/errors.ts';
 import type { CID } from '../../src/ipld/cid.ts';

@@ -8,8 +8,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import wabt from 'wabt';
 import { ROOT } from '../../scripts/run-command.ts';
 import { Engine } from '../../src/agent/engine.ts';
-import { type FinishedRun, type RunOptions, runPlan } from '../../src/agent/run-plan.ts';
-import { localSources } from '../../src/agent/sources.ts';
+import { type RunOptions, runPlan } from '../../src/agent/run-plan.ts';
+import type { FinishedRun } from '../../src/scheduler/driver.ts';
+import { importerOf, localSources } from '../../src/agent/sources.ts';
 import { type Ipld, isMap } from '../../src/ipld/value.ts';
 import * as Home from '../../src/ledger/home.ts';
 import { decode } from '../../src/receipt/verify.ts';
@@ -126,7 +127,7 @@ export class Place implements Disposable {
   async runHere(file: string, options: RunOptions = {}): Promise<FinishedRun> {
     await using engine = await Engine.open({ home: this.paths.home, slots: 1 });
     const path = this.at(file);
-    const sources = localSources(path, engine);
+    const sources = localSources(path, importerOf(engine));
     return await runPlan(engine, await compile(readFileSync(path, 'utf8'), { file: path, inputs: {}, sources }), options);
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Engine } from '../../src/agent/engine.ts';
 import { checkModule } from '../../src/agent/module-check.ts';
-import { localSources } from '../../src/agent/sources.ts';
+import { importerOf, localSources } from '../../src/agent/sources.ts';
 import { type DocketError, isDocketError } from '../../src/errors.ts';
 import * as Cid from '../../src/ipld/cid.ts';
 import { digestHex } from '../../src/store/digest.ts';
@@ -42,7 +42,7 @@ after(async () => {
 
 function plan(text: string, options: { reach?: readonly string[]; file?: string } = {}): Promise<Plan> {
   const { file = place.at('flow', 'w.yaml'), ...rest } = options;
-  return compile(text, { file, inputs: {}, sources: localSources(file, engine, rest) });
+  return compile(text, { file, inputs: {}, sources: localSources(file, importerOf(engine), rest) });
 }
 
 async function refusal(text: string, options?: Parameters<typeof plan>[1]): Promise<DocketError> {

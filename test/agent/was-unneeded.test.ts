@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wasUnneeded } from '../../src/agent/was-unneeded.ts';
-import type { TaskEnd } from '../../src/ledger/change.ts';
+import type { TaskEnd } from '../../src/workflow/run-state.ts';
 import { indexOf, planOf } from '../scheduler/helpers.ts';
 
 test('of the tasks a stopped run has no row of, those that nobody needed are told from those it did not reach', () => {

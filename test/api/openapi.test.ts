@@ -54,6 +54,7 @@ test('whatever is asked is answered or refused by name, and never with a fault o
     fc.constantFrom(
       'org.example.count-words',
       'org.example.count-words@1',
+      'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
       'sha256-uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=',
       '..',
       '%00',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -35,6 +35,7 @@ interface Surroundings {
 export class Place implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'docket-cli-'));
   readonly home = join(this.folder, 'home');
+  #agent: ReturnType<typeof startOn> | undefined;
 
   at(...names: string[]): string {
     return join(this.folder, ...names);
@@ -49,8 +50,15 @@ export class Place implements Disposable {
   start(args: readonly string[], { env = {}, cwd = this.folder }: Surroundings = {}): ChildProcessWithoutNullStreams {
     return spawn(process.execPath, [MAIN, ...args], {
       cwd,
-      env: { ...process.env, DOCKET_HOME: this.home, NODE_COMPILE_CACHE: this.at('compiled'), ...env },
+      env: { ...process.env, DOCKET_HOME: this.home, NODE_COMPILE_CACHE: this.at('compiled'), ...env, ...this.#agentFor(args) },
     });
+  }
+
+  /** Where commands are to work at an agent, the variables that send them there: to one on this home, started at the first of them. */
+  #agentFor([command]: readonly string[]): Readonly<Record<string, string>> {
+    if (process.env[AT_AGENT] === undefined || command === 'agent' || command === 'help') return {};
+    this.#agent ??= startOn(this.home);
+    return this.#agent.variables;
   }
 
   async docket(args: readonly string[], surroundings: Surroundings = {}): Promise<Ended> {
@@ -76,8 +84,27 @@ export class Place implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#agent?.child.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Set, it has every command of a test work at an agent instead of on the home. */
+export const AT_AGENT = 'DOCKET_TEST_AT_AGENT';
+
+/** An agent on a home. Waits without turning the event loop, since commands are started that way. */
+function startOn(home: string): { readonly child: ChildProcess; readonly variables: Readonly<Record<string, string>> } {
+  const args = [MAIN, 'agent', '--listen', '127.0.0.1:0', '--slots', '2'];
+  const child = spawn(process.execPath, args, { stdio: 'ignore', env: { ...process.env, DOCKET_HOME: home } });
+  child.unref();
+  const file = join(home, 'agent.json');
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let looks = 0; !existsSync(file); looks++) {
+    assert.ok(looks < 3_000, 'the agent does not start');
+    Atomics.wait(clock, 0, 0, 20);
+  }
+  const { url } = JSON.parse(readFileSync(file, 'utf8')) as { readonly url: string };
+  return { child, variables: { DOCKET_AGENT: url, DOCKET_TOKEN: readFileSync(join(home, 'token'), 'utf8').trim() } };
 }
 
 /** What `docket run --json` prints. */

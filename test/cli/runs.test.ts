@@ -53,7 +53,7 @@ interface Shown {
 
 test('runs are listed, newest first; names cannot break a line', async () => {
   assert.deepEqual(await place.json('runs'), { runs: [] });
-  assert.match((await place.docket(['runs'])).stderr, /no runs yet in .*home; start one: docket run FILE\n/);
+  assert.match((await place.docket(['runs'])).stderr, /no runs yet in \S+; start one: docket run FILE\n/);
   const first = await place.json<Report>('run', 'w.yaml');
   const second = await place.json<Report>('run', 'w.yaml');
   assert.equal(second.tasks.cached, 3);

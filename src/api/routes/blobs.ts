@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import * as Cid from '../../ipld/cid.ts';
 import { blobReply } from '../blob-replies.ts';
+import { jsonLinesReply } from '../json-lines.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { StoredCid } from '../schemas.ts';
 import type { Services } from '../../protocol/services.ts';
@@ -13,6 +14,10 @@ const Stored = z.object({ cid: z.string(), size: z.number(), sri: z.string() });
 
 function stored({ cid, size }: { readonly cid: Cid.CID; readonly size: number }): Reply {
   return json({ cid: cid.toString(), size, sri: Cid.toSri(cid) }, 201, { location: `/v1/blobs/${cid}` });
+}
+
+async function* told<T extends { readonly cid: Cid.CID }>(blobs: AsyncIterable<T>): AsyncGenerator {
+  for await (const blob of blobs) yield { ...blob, cid: blob.cid.toString() };
 }
 
 /** Blobs by CID. */
@@ -52,6 +57,37 @@ export function blobRoutes({ store }: Services): Route[] {
       bytes: { mediaType: 'application/octet-stream' },
       replies: { 201: { description: 'It is stored, durably.', schema: Stored } },
       handle: async ({ bytes, signal }) => stored(await store.put(bytes, { signal })),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/blobs',
+      summary: 'All blobs that are here, one JSON object a line, in no order.',
+      tag: 'blobs',
+      scope: 'read',
+      replies: { 200: { description: 'Lines of {"cid", "size"}.', mediaType: 'application/jsonl' } },
+      handle: () => jsonLinesReply(told(store.list())),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/blobs/:cid',
+      summary: 'Removes a blob. What rests on it is made again when it is wanted, or is missing.',
+      tag: 'blobs',
+      scope: 'admin',
+      params: Params,
+      replies: { 204: { description: 'It is not here any more.' } },
+      handle: async ({ params: { cid } }): Promise<Reply> => {
+        await store.delete(cid);
+        return { status: 204 };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/blobs/verify',
+      summary: 'Reads and checks every blob, one JSON object a line; damaged ones are set aside.',
+      tag: 'blobs',
+      scope: 'admin',
+      replies: { 200: { description: 'Lines of {"cid", "size", "ok"}.', mediaType: 'application/jsonl' } },
+      handle: ({ signal }) => jsonLinesReply(told(store.verify({ signal }))),
     }),
     route({
       method: 'POST',

@@ -37,9 +37,15 @@ export function jobRoutes({ jobs, modules, store }: Services): Route[] {
       handle: async ({ params, bytes, rights, header, signal }) => {
         jobs.checkRights(params.name, rights);
         // Before what may be a hundred megabytes are taken in.
-        modules.find(params.name);
+        await modules.find(params.name);
         const stdin = await store.put(bytes, { signal });
-        const end = await jobs.run({ reference: params.name, stdin: stdin.cid, limits: rights.limits ?? {}, signal });
+        const end = await jobs.run({
+          reference: params.name,
+          stdin: stdin.cid,
+          limits: rights.limits ?? {},
+          signal,
+          traceparent: header('traceparent'),
+        });
         return await jobReply(store, end, header('accept')?.includes('application/json') === true);
       },
     }),

@@ -1,9 +1,10 @@
+import { DocketError } from '../../errors.ts';
 import { jobDocument } from '../job-document.ts';
 import { json, route, type Route, text } from '../route.ts';
 import type { Services } from '../../protocol/services.ts';
 
 /** Whether the agent lives, and what it did: Serval's paths, and those of container hosts. */
-export function monitorRoutes({ status, jobs }: Services): Route[] {
+export function monitorRoutes({ status, jobs, metrics, obstacles }: Services): Route[] {
   const history = (): unknown => jobs.list(100).map((job) => ({ id: job.run, ...jobDocument(job) }));
   return [
     route({
@@ -21,6 +22,31 @@ export function monitorRoutes({ status, jobs }: Services): Route[] {
       tag: 'monitor',
       replies: { 200: { description: 'It does.', mediaType: 'text/plain' } },
       handle: () => text('ok'),
+    }),
+    route({
+      method: 'GET',
+      path: '/readyz',
+      summary: 'Whether the agent can take work; 503 and why if it cannot.',
+      tag: 'monitor',
+      replies: { 200: { description: 'It can.', mediaType: 'text/plain' } },
+      handle: async () => {
+        const found = await obstacles();
+        if (found.length > 0) throw new DocketError('NOT_READY', `the agent can take no work: ${found.join(', ')}`);
+        return text('ok');
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/metrics',
+      summary: 'What the agent counts, for Prometheus.',
+      tag: 'monitor',
+      scope: 'read',
+      replies: { 200: { description: 'Prometheus’ text format.', mediaType: 'text/plain' } },
+      handle: async () => ({
+        status: 200,
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' },
+        body: await metrics(),
+      }),
     }),
     route({
       method: 'GET',

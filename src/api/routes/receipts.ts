@@ -1,11 +1,18 @@
 import { z } from 'zod';
+import { DocketError } from '../../errors.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
+import type { Services } from '../../protocol/services.ts';
+import { encode } from '../../protocol/wire.ts';
+import { receiptDocument } from '../../receipt/show.ts';
+import { jsonLinesReply } from '../json-lines.ts';
 import { json, route, type Route } from '../route.ts';
 import { AnyCid } from '../schemas.ts';
-import type { Services } from '../../protocol/services.ts';
+
+const Params = z.object({ cid: AnyCid });
+const MOST = 1000;
 
 /** Receipts by CID, as they are signed. */
-export function receiptRoutes({ receipt }: Services): Route[] {
+export function receiptRoutes({ receipts }: Services): Route[] {
   return [
     route({
       method: 'GET',
@@ -13,15 +20,39 @@ export function receiptRoutes({ receipt }: Services): Route[] {
       summary: 'A receipt with its signature: DAG-JSON, or DAG-CBOR if that is asked for.',
       tag: 'receipts',
       scope: 'read',
-      params: z.object({ cid: AnyCid }),
+      params: Params,
       replies: { 200: { description: 'The receipt.' } },
-      handle: ({ params: { cid }, header }) => {
-        const { bytes, document } = receipt(cid);
+      handle: async ({ params: { cid }, header }) => {
+        const bytes = await receipts.get(cid);
+        if (bytes === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
         const headers = { 'cache-control': 'private, max-age=31536000, immutable', etag: `"${cid}"`, vary: 'accept' };
         if (header('accept')?.includes('application/vnd.ipld.dag-cbor') === true)
           return { status: 200, headers: { ...headers, 'content-type': 'application/vnd.ipld.dag-cbor' }, body: bytes };
-        return { ...json(null, 200, headers), body: DagJson.encode(document) };
+        return { ...json(null, 200, headers), body: DagJson.encode(receiptDocument(cid, bytes)) };
       },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/receipts/:cid/check',
+      summary: 'Checks a receipt with all it rests on that is here. A line for each thing looked at, as it is done.',
+      tag: 'receipts',
+      scope: 'read',
+      params: Params,
+      replies: { 200: { description: 'Lines of what, and whether it is good, bad or absent.', mediaType: 'application/jsonl' } },
+      handle: ({ params: { cid } }) => jsonLinesReply(receipts.check(cid)),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/receipts',
+      summary: 'The receipts of an instruction, the newest first.',
+      tag: 'receipts',
+      scope: 'read',
+      query: z.object({ instruction: AnyCid, limit: z.coerce.number().int().min(1).max(MOST).default(50) }),
+      replies: { 200: { description: 'Their CIDs, times, and whether they are ok, as DAG-JSON.' } },
+      handle: async ({ query: { instruction, limit } }) => ({
+        ...json(null),
+        body: encode({ receipts: await receipts.ofInstruction(instruction, limit) }),
+      }),
     }),
   ];
 }

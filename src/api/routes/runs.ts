@@ -1,59 +1,21 @@
 import { z } from 'zod';
-import { DocketError } from '../../errors.ts';
-import * as DagJson from '../../ipld/dag-json.ts';
+import type { RunView } from '../../protocol/records.ts';
+import type { Services } from '../../protocol/services.ts';
+import { encode } from '../../protocol/wire.ts';
 import { eventStream } from '../event-stream.ts';
-import { asText, whole } from '../request-body.ts';
+import { jsonLinesReply } from '../json-lines.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
-import type { RunView, Services } from '../../protocol/services.ts';
 
-/** Workflows: submitted, looked at, watched, stopped. */
+/** Runs: looked at, watched, stopped. */
 
-const RunId = z.object({ run: z.string().regex(/^[0-9A-Za-z_-]{1,64}$/, 'it is not the id of a run') });
+/** The id of a run, the beginning of one, or `last`. */
+export const RunId = z.object({ run: z.string().regex(/^[0-9A-Za-z_-]{1,64}$/, 'it is not the id of a run') });
+const TaskWord = z.string().min(1).max(10_000);
 const STATES = ['running', 'completed', 'failed', 'cancelled', 'interrupted'] as const;
 const count = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
 
-/** Bytes of a workflow. */
-const MOST_WORKFLOW = 64 * 2 ** 20;
-
-const Options = z.object({
-  slots: z.coerce.number().int().min(1).max(100_000).optional(),
-  'fail-fast': z.enum(['true', 'false']).optional(),
-  force: z.enum(['true', 'false']).optional(),
-  file: z.string().max(200).default('workflow.yaml'),
-  input: z.string().max(10_000_000).optional(),
-});
-
 export function runRoutes({ runs }: Services): Route[] {
   return [
-    route({
-      method: 'POST',
-      path: '/v1/runs',
-      summary: 'Submits a workflow, in any format of a workflow file. The header Idempotency-Key makes sending it twice safe.',
-      tag: 'runs',
-      scope: 'run',
-      query: Options,
-      bytes: { mediaType: 'application/yaml', limit: MOST_WORKFLOW },
-      replies: {
-        201: { description: 'The run goes on.', schema: z.object({ run: z.string() }) },
-        200: { description: 'It was submitted before with this key.', schema: z.object({ run: z.string() }) },
-      },
-      handle: async ({ query, bytes, rights, header }) => {
-        if (rights.limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
-        const { slots, 'fail-fast': failFast, force, file, input } = query;
-        const { run, isNew } = await runs.submit({
-          text: asText(await whole(bytes)),
-          file,
-          inputs: inputsOf(input),
-          options: {
-            failFast: failFast === 'true',
-            ...(force === 'true' ? { force: 'all' } : {}),
-            ...(slots === undefined ? {} : { slots }),
-          },
-          key: keyOf(header('idempotency-key')),
-        });
-        return json({ run }, isNew ? 201 : 200, { location: `/v1/runs/${run}` });
-      },
-    }),
     route({
       method: 'GET',
       path: '/v1/runs',
@@ -62,8 +24,8 @@ export function runRoutes({ runs }: Services): Route[] {
       scope: 'read',
       query: z.object({ limit: count(1000, 50), state: z.enum(STATES).optional(), before: z.string().max(64).optional() }),
       replies: { 200: { description: 'A page of them.' } },
-      handle: ({ query: { limit, state, before } }) => {
-        const page = runs.list({ limit, ...(state === undefined ? {} : { state }), ...(before === undefined ? {} : { before }) });
+      handle: async ({ query: { limit, state, before } }) => {
+        const page = await runs.list({ limit, ...(state === undefined ? {} : { state }), ...(before === undefined ? {} : { before }) });
         return dagJson({ runs: page.map(document), next: page.length === limit ? (page.at(-1)?.run ?? null) : null });
       },
     }),
@@ -75,7 +37,7 @@ export function runRoutes({ runs }: Services): Route[] {
       scope: 'read',
       params: RunId,
       replies: { 200: { description: 'The run, as DAG-JSON.' } },
-      handle: ({ params }) => dagJson(document(runs.get(params.run))),
+      handle: async ({ params }) => dagJson(document(await runs.find(params.run))),
     }),
     route({
       method: 'DELETE',
@@ -98,7 +60,10 @@ export function runRoutes({ runs }: Services): Route[] {
       scope: 'run',
       params: RunId,
       replies: { 200: { description: 'How it ended.', schema: z.object({ run: z.string(), state: z.enum(STATES) }) } },
-      handle: async ({ params: { run }, signal }) => json({ run, state: await runs.cancel(run, signal) }),
+      handle: async ({ params, signal }) => {
+        const { run } = await runs.find(params.run);
+        return json({ run, state: await runs.cancel(run, signal) });
+      },
     }),
     ...partRoutes(runs),
   ];
@@ -135,46 +100,51 @@ function partRoutes(runs: Services['runs']): Route[] {
       scope: 'read',
       params: RunId,
       replies: { 200: { description: 'A stream of events.' } },
-      handle: ({ params, header, signal }): Reply => {
+      handle: async ({ params, header, signal }): Promise<Reply> => {
         // Before the reply begins: a run that is not there is 404.
-        runs.get(params.run);
+        await runs.find(params.run);
         const last = Number(header('last-event-id') ?? 0);
         return eventStream(runs.events(params.run, Number.isSafeInteger(last) && last > 0 ? last : 0, signal));
       },
     }),
+    route({
+      method: 'GET',
+      path: '/v1/runs/:run/why',
+      summary: 'Why a task was run, or was not: a task by its label, its instruction, or the beginning of either.',
+      tag: 'runs',
+      scope: 'read',
+      params: RunId,
+      query: z.object({ task: TaskWord }),
+      replies: { 200: { description: 'The reason, as DAG-JSON.' } },
+      handle: async ({ params, query }) => dagJson(await runs.why(params.run, query.task)),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/runs/:run/logs',
+      summary: 'What tasks wrote to stdout and stderr: those that wrote anything or failed, or one alone.',
+      tag: 'runs',
+      scope: 'read',
+      params: RunId,
+      query: z.object({ task: TaskWord.optional() }),
+      replies: {
+        200: { description: 'A line for each task. Texts of more than 4 KiB are links to blobs.', mediaType: 'application/jsonl' },
+      },
+      handle: ({ params, query }) => jsonLinesReply(runs.logs(params.run, query.task)),
+    }),
   ];
 }
 
-function document({ created, finished, workflow, ...rest }: RunView): Record<string, unknown> {
+function document({ created, finished, workflow, plan, ...rest }: RunView): Record<string, unknown> {
   return {
     ...rest,
     workflow: workflow.toString(),
+    plan: plan?.toString() ?? null,
     created: new Date(created).toISOString(),
     finished: finished === null ? null : new Date(finished).toISOString(),
   };
 }
 
 /** Outputs are IPLD: bytes and links stand in JSON as DAG-JSON has them. */
-function dagJson(value: unknown): Reply {
-  return { ...json(null), body: DagJson.encode(value as Parameters<typeof DagJson.encode>[0]) };
-}
-
-function inputsOf(text: string | undefined): Record<string, string> {
-  if (text === undefined) return {};
-  const parsed = z.record(z.string(), z.string()).safeParse(tryJson(text));
-  if (!parsed.success) throw new DocketError('REQUEST_INVALID', 'the query parameter "input" is no JSON object of texts');
-  return parsed.data;
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function keyOf(header: string | undefined): string | undefined {
-  if (header === undefined || (header.length > 0 && header.length <= 255)) return header;
-  throw new DocketError('REQUEST_INVALID', 'an idempotency key has 1 to 255 characters');
+function dagJson(view: unknown): Reply {
+  return { ...json(null), body: encode(view) };
 }

@@ -36,8 +36,8 @@ function manifestRoutes({ modules, store }: Services): Route[] {
       tag: 'storage',
       scope: 'read',
       replies: { 200: { description: 'One list of both.', schema: z.array(z.string()) } },
-      handle: () => {
-        const rows = modules.list();
+      handle: async () => {
+        const rows = await modules.list();
         const executables = rows.flatMap(({ shown, written, module }) => (module === null ? [] : [`${shown}.${written}.wasm`]));
         return json([...new Set(rows.map(({ shown }) => `${shown}.manifest.toml`)), ...executables]);
       },
@@ -50,7 +50,7 @@ function manifestRoutes({ modules, store }: Services): Route[] {
       scope: 'write',
       bytes: { mediaType: 'application/toml', limit: MOST_MANIFEST },
       replies: { 201: INTEGRITY },
-      handle: async ({ bytes }) => text(Cid.toSri((await modules.push(asText(await whole(bytes)))).manifest), 201),
+      handle: async ({ bytes }) => text(Cid.toSri((await modules.announce(asText(await whole(bytes)))).manifest), 201),
     }),
     route({
       method: 'GET',
@@ -61,7 +61,7 @@ function manifestRoutes({ modules, store }: Services): Route[] {
       params: Name,
       replies: { 200: { description: 'As it is kept.', mediaType: 'application/toml' } },
       handle: async ({ params }): Promise<Reply> => {
-        const { manifest } = modules.findManifest(params.name);
+        const { manifest } = await modules.findManifest(params.name);
         const body = await store.read(manifest);
         return {
           status: 200,
@@ -86,7 +86,7 @@ function executableRoutes({ modules, store }: Services): Route[] {
       replies: { 201: INTEGRITY },
       handle: async ({ params, bytes, signal }) => {
         // Before what may be a hundred megabytes are taken in.
-        modules.findManifest(`${params.name}@${params.version}`);
+        await modules.findManifest(`${params.name}@${params.version}`);
         const { cid } = await store.put(bytes, { signal });
         await modules.attach(params.name, params.version, cid);
         return text(Cid.toSri(cid), 201);
@@ -100,7 +100,10 @@ function executableRoutes({ modules, store }: Services): Route[] {
       scope: 'read',
       params: Executable,
       replies: { 200: { description: 'Its bytes.', mediaType: 'application/octet-stream' } },
-      handle: (request) => blobReply(store, modules.find(`${request.params.name}@${request.params.version}`).module, request),
+      handle: async (request) => {
+        const { name, version } = request.params;
+        return await blobReply(store, (await modules.find(`${name}@${version}`)).module, request);
+      },
     }),
   ];
 }

@@ -8,6 +8,7 @@ import type { Permission } from '../../manifest/model.ts';
 import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import type { Call, Command } from '../command.ts';
 import { suspendInOrder } from '../open-engine.ts';
+import { tracingOf } from '../otlp.ts';
 import { count, measured } from '../option-values.ts';
 
 const DRAIN = 30_000;
@@ -29,6 +30,11 @@ export const command: Command = {
       value: 'PERMISSIONS',
       help: 'what modules get if their manifests ask: clock, random, extension:NAME (default: nothing)',
     },
+    otlp: {
+      type: 'value',
+      value: 'URL',
+      help: 'send traces of runs to this OpenTelemetry collector, over HTTP (default: OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere)',
+    },
     drain: { type: 'value', value: 'DURATION', help: 'how long requests under way may take when the agent is told to stop (default 30s)' },
   },
   help: `
@@ -49,6 +55,7 @@ Example:
       names: call.values('host'),
       anonymous: parseScopes(call),
       policy: parsePolicy(call),
+      tracing: tracingOf(call),
     });
     suspendInOrder(agent.engine);
     const { stderr } = call.streams;

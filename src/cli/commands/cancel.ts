@@ -1,7 +1,5 @@
-import { cancelRun } from '../../agent/cancel-run.ts';
 import type { Command } from '../command.ts';
-import { findRun } from '../find.ts';
-import { openEngine } from '../open-engine.ts';
+import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
 
 export const command: Command = {
@@ -13,9 +11,10 @@ export const command: Command = {
 RUN is the id of a run, the beginning of one, or \`last\`. Tasks that run are killed and get a receipt that says so; what is finished stays.
 \`docket resume RUN\` goes on. A run that is over stays as it is.`,
   async run(call) {
-    await using engine = await openEngine(call);
-    const { run, state: before } = findRun(engine, call.words[0]!);
-    const state = await cancelRun(engine, run, call.signal);
+    await using desk = await openDesk(call);
+    const { runs } = await desk.records();
+    const { run, state: before } = await runs.find(call.words[0]!);
+    const state = await runs.cancel(run, call.signal);
     const wasOver = state === before;
     call.streams.stdout.write(
       call.flag('json') ? jsonLine({ run, state }) : `run ${run} ${wasOver ? 'was over already: ' : 'is '}${state}\n`,

@@ -1,7 +1,7 @@
 import { ofValue } from '../../ipld/cid.ts';
 import type { Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
-import { openEngine } from '../open-engine.ts';
+import { openDesk } from '../open-desk.ts';
 import { jsonLine, table } from '../present.ts';
 import { INPUT_OPTION, readWorkflow } from '../read-workflow.ts';
 
@@ -15,8 +15,8 @@ Files the workflow names are imported into the store, since their CIDs are part 
 a receipt names the CID of an invocation, \`{task}\`, which --json shows too.`,
   async run(call) {
     const workflow = await readWorkflow(call);
-    await using engine = await openEngine(call);
-    const plan = await compileFile(call, engine, workflow);
+    await using desk = await openDesk(call);
+    const plan = await compileFile(call, desk.importer, workflow);
     const rows = plan.tasks.map(({ label, task, instruction, invocation }) => ({
       label,
       instruction: instruction.toString(),

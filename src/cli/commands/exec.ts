@@ -1,12 +1,11 @@
 import type { BoundExtension } from '../../agent/bind-extensions.ts';
-import type { Engine } from '../../agent/engine.ts';
 import { type Execution, execPlan } from '../../agent/exec-plan.ts';
-import { failureText, readReceipt } from '../../agent/read-receipt.ts';
-import { type FinishedRun, runPlan } from '../../agent/run-plan.ts';
 import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
 import type { Outcome } from '../../receipt/outcome.ts';
+import { failureText } from '../../receipt/show.ts';
+import type { FinishedRun } from '../../scheduler/driver.ts';
 import { exportTree } from '../../store/export.ts';
 import * as Tree from '../../store/tree.ts';
 import type { Plan } from '../../workflow/model.ts';
@@ -14,7 +13,8 @@ import type { Call, Command } from '../command.ts';
 import { type ExecCall, parseExecCall } from '../exec-call.ts';
 import { canImportAgain, importExecution } from '../execution.ts';
 import { deliverWhole } from '../healing.ts';
-import { openEngine } from '../open-engine.ts';
+import type { Desk } from '../desk.ts';
+import { openDesk } from '../open-desk.ts';
 import { prepareOut } from '../outputs.ts';
 import { jsonable, jsonLine, printable } from '../present.ts';
 import { documentOf, reportError } from '../report-error.ts';
@@ -71,19 +71,19 @@ Examples:
     const words = await parseExecCall(call);
     const out = call.value('out');
     if (out !== undefined) await prepareOut(out);
-    await using engine = await openEngine(call);
-    const execution = await importExecution(call, engine, words);
+    await using desk = await openDesk(call, { drives: true });
+    const execution = await importExecution(call, desk, words);
     const plan = execPlan(execution);
-    const run = (force: 'all' | []): Promise<FinishedRun> => watched(call, () => runPlan(engine, plan, { force, signal: call.signal }));
+    const run = (force: 'all' | []): Promise<FinishedRun> => watched(call, () => desk.driver.run(plan, { force, signal: call.signal }));
     let last = await run(call.flag('force') ? 'all' : []);
-    if (last.state === 'failed' && canImportAgain(words) && (await lacksInputs(engine, plan))) {
-      await importExecution(call, engine, words);
+    if (last.state === 'failed' && canImportAgain(words) && (await lacksInputs(desk, plan))) {
+      await importExecution(call, desk, words);
       call.streams.stderr.write('docket: an input had been damaged and was read again\n');
       last = await run([]);
     }
     const said = new Set<string>();
     return await deliverWhole(
-      () => deliver({ call, engine, execution, words, run: last.run, said }),
+      () => deliver({ call, desk, execution, words, run: last.run, said }),
       async ({ message }) => {
         call.streams.stderr.write(`docket: ${printable(message)}; it is made again\n`);
         last = await run([]);
@@ -92,9 +92,9 @@ Examples:
   },
 };
 
-async function lacksInputs(engine: Engine, plan: Plan): Promise<boolean> {
+async function lacksInputs(desk: Desk, plan: Plan): Promise<boolean> {
   const { missingInputs } = await import('../../agent/missing-inputs.ts');
-  return (await missingInputs(engine, plan)).length > 0;
+  return (await missingInputs(desk, plan)).length > 0;
 }
 
 /** Says on a terminal that a Ctrl-C was heard. Elsewhere stderr is the guest's. */
@@ -111,7 +111,7 @@ async function watched(call: Call, work: () => Promise<FinishedRun>): Promise<Fi
 
 interface Delivery {
   readonly call: Call;
-  readonly engine: Engine;
+  readonly desk: Desk;
   readonly execution: Execution & { readonly bound: readonly BoundExtension[] };
   readonly words: ExecCall;
   readonly run: string;
@@ -121,11 +121,10 @@ interface Delivery {
 
 /** Puts what came out where the caller wants it, and gives the guest's exit status. */
 async function deliver(delivery: Delivery): Promise<number> {
-  const { call, engine, run } = delivery;
-  const cid = engine.ledger.runTask(run, 0)?.receipt;
-  const read = cid == null ? undefined : readReceipt(engine, cid);
-  if (cid == null || read === undefined) throw new DocketError('CANCELLED', `run ${run} was cancelled`);
-  const { outcome, receipt } = read;
+  const { call, desk, run } = delivery;
+  const ended = await desk.firstResult(run);
+  if (ended === undefined) throw new DocketError('CANCELLED', `run ${run} was cancelled`);
+  const { cid, outcome, receipt } = ended;
   const result = outcome.tag === 'ok' ? outcome.value : outcome.failure.data;
   const { files, stdout, stderr } = isMap(result) ? result : {};
   const json = call.flag('json');
@@ -151,12 +150,12 @@ async function extensionsOf({ execution: { bound } }: Delivery): Promise<Record<
 }
 
 async function say(
-  { call: { streams }, engine, words, said }: Delivery,
+  { call: { streams }, desk, words, said }: Delivery,
   outcome: Outcome,
   written: Record<'stdout' | 'stderr', Ipld | undefined>,
 ) {
   for (const stream of ['stdout', 'stderr'] as const) {
-    if (!said.has(stream)) await writeValue(engine, written[stream], streams[stream]);
+    if (!said.has(stream)) await writeValue(desk, written[stream], streams[stream]);
     said.add(stream);
   }
   if (outcome.tag === 'ok' || outcome.failure.code === 'exit') return;
@@ -166,11 +165,11 @@ async function say(
 }
 
 /** Writes what the guest made or changed to --out; gives what kept it from that. */
-async function writeFiles({ call, engine, execution }: Delivery, files: Cid.CID): Promise<DocketError | undefined> {
+async function writeFiles({ call, desk, execution }: Delivery, files: Cid.CID): Promise<DocketError | undefined> {
   const out = call.value('out');
   if (out === undefined) return undefined;
   try {
-    await writeChanges(engine, execution, files, out);
+    await writeChanges(desk, execution, files, out);
     return undefined;
   } catch (error) {
     if (isDocketError(error, 'OUTPUT_UNWRITABLE')) return error;
@@ -204,15 +203,15 @@ function exitStatus(outcome: Outcome): number {
 }
 
 /** Leaves out what is as it was given, so that the folder gets what the guest made or changed. */
-async function writeChanges(engine: Engine, execution: Execution, files: Cid.CID, out: string): Promise<void> {
+async function writeChanges(desk: Desk, execution: Execution, files: Cid.CID, out: string): Promise<void> {
   const given = new Map<string, string>();
   for (const [guest, tree] of Object.entries(execution.files)) {
     const prefix = guest === '.' ? '' : `${guest}/`;
-    for (const [path, entry] of Object.entries(await Tree.read(engine.store, tree))) given.set(prefix + path, sameness(entry));
+    for (const [path, entry] of Object.entries(await Tree.read(desk.store, tree))) given.set(prefix + path, sameness(entry));
   }
-  const after = Object.entries(await Tree.read(engine.store, files));
+  const after = Object.entries(await Tree.read(desk.store, files));
   const changed = Object.fromEntries(after.filter(([path, entry]) => given.get(path) !== sameness(entry)));
-  await exportTree(engine.store, await Tree.write(engine.store, changed), out, { replace: true });
+  await exportTree(desk.store, await Tree.write(desk.store, changed), out, { replace: true });
 }
 
 function sameness(entry: Tree.TreeEntry): string {

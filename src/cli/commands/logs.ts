@@ -1,12 +1,8 @@
-import { planOf } from '../../agent/plan-of.ts';
-import type { Engine } from '../../agent/engine.ts';
-import { failureText, readReceipt } from '../../agent/read-receipt.ts';
-import { DocketError } from '../../errors.ts';
-import { type Ipld, isLink, isMap } from '../../ipld/value.ts';
-import type { RunTaskRow } from '../../ledger/change.ts';
+import { type Ipld, isLink } from '../../ipld/value.ts';
+import type { TaskLog } from '../../protocol/records.ts';
 import type { Call, Command } from '../command.ts';
-import { findRun, findTask } from '../find.ts';
-import { openEngine } from '../open-engine.ts';
+import type { Desk } from '../desk.ts';
+import { openDesk } from '../open-desk.ts';
 import { jsonable, jsonLine, jsonList, printable } from '../present.ts';
 import { textOf } from '../print-outputs.ts';
 import { writePiece, writeValue } from '../write-value.ts';
@@ -21,94 +17,60 @@ RUN is the id of a run, the beginning of one, or \`last\`. With TASK: its stdout
 that wrote anything or failed, under a heading. A cached task shows what it wrote when it ran. Of a task that was stopped its last words are kept.
 With --json a stream is a text; one that is no text or longer than 1 MiB stands there as DAG-JSON: its bytes, or a link to its blob.`,
   async run(call) {
-    await using engine = await openEngine(call, { lookOnly: true });
-    const { run } = findRun(engine, call.words[0]!);
+    await using desk = await openDesk(call, { lookOnly: true });
+    const { runs } = await desk.records();
+    const { run } = await runs.find(call.words[0]!);
     const task = call.words[1];
-    await (task === undefined ? allLogs(call, engine, run) : taskLogs(call, engine, run, findTask(await planOf(engine, run), task)));
+    if (task === undefined) await allLogs(call, desk, { run, logs: runs.logs(run) });
+    else for await (const log of runs.logs(run, task)) await taskLogs(call, desk, { run, log });
     return 0;
   },
 };
 
-async function taskLogs(call: Call, engine: Engine, run: string, index: number): Promise<void> {
+async function taskLogs(call: Call, desk: Desk, { run, log }: { readonly run: string; readonly log: TaskLog }): Promise<void> {
   const { stdout, stderr } = call.streams;
-  const row = engine.ledger.runTask(run, index);
-  const written = row && writtenIn(engine, row);
-  if (row === undefined || written === undefined) {
-    throw new DocketError('RECEIPT_UNKNOWN', `the task has no receipt in run ${run}, so no logs`, {
-      next: '`docket why` says why it did not run.',
-    });
-  }
   if (call.flag('json')) {
-    stdout.write(jsonLine({ run, ...(await document(engine, row, written)) }));
+    stdout.write(jsonLine({ run, ...(await document(desk, log)) }));
     return;
   }
-  await writeValue(engine, written.stdout, stdout);
-  await writeValue(engine, written.stderr, stderr);
-  if (written.failure !== undefined) stderr.write(`docket: failed: ${printable(written.failure)}\n`);
+  await writeValue(desk, log.stdout, stdout);
+  await writeValue(desk, log.stderr, stderr);
+  if (log.failure !== null) stderr.write(`docket: failed: ${printable(log.failure)}\n`);
 }
 
-async function allLogs(call: Call, engine: Engine, run: string): Promise<void> {
+interface RunLogs {
+  readonly run: string;
+  readonly logs: AsyncIterable<TaskLog>;
+}
+
+async function allLogs(call: Call, desk: Desk, { run, logs }: RunLogs): Promise<void> {
   const { stdout } = call.streams;
   if (call.flag('json')) {
-    for await (const piece of jsonList('tasks', documents(engine, run))) await writePiece(stdout, piece);
+    for await (const piece of jsonList('tasks', documents(desk, { run, logs }))) await writePiece(stdout, piece);
     return;
   }
-  for (const { row, written } of taskWithLogs(engine, run)) {
-    await writePiece(stdout, `== ${printable(row.label)} (${row.via === 'ran' ? row.state : `${row.state}, cached`})\n`);
-    await writeValue(engine, written.stdout, stdout);
-    await writeValue(engine, written.stderr, stdout);
-    if (written.failure !== undefined) await writePiece(stdout, `failed: ${printable(written.failure)}\n`);
+  for await (const log of logs) {
+    await writePiece(stdout, `== ${printable(log.label)} (${log.via === 'ran' ? log.state : `${log.state}, cached`})\n`);
+    await writeValue(desk, log.stdout, stdout);
+    await writeValue(desk, log.stderr, stdout);
+    if (log.failure !== null) await writePiece(stdout, `failed: ${printable(log.failure)}\n`);
   }
 }
 
-async function* documents(engine: Engine, run: string): AsyncGenerator<unknown, { readonly run: string }, void> {
-  for (const { row, written } of taskWithLogs(engine, run)) yield await document(engine, row, written);
+async function* documents(desk: Desk, { run, logs }: RunLogs): AsyncGenerator<unknown, { readonly run: string }, void> {
+  for await (const log of logs) yield await document(desk, log);
   return { run };
 }
 
-function* taskWithLogs(engine: Engine, run: string): Generator<{ readonly row: RunTaskRow; readonly written: Written }> {
-  for (const row of engine.ledger.runTasks(run)) {
-    const written = writtenIn(engine, row);
-    if (written !== undefined && !(isEmpty(written.stdout) && isEmpty(written.stderr) && written.failure === undefined))
-      yield { row, written };
-  }
-}
-
-async function document(engine: Engine, { label, state }: RunTaskRow, written: Written): Promise<Record<string, unknown>> {
-  return {
-    task: label,
-    state,
-    stdout: await streamOf(engine, written.stdout),
-    stderr: await streamOf(engine, written.stderr),
-    failure: written.failure ?? null,
-  };
-}
-
-interface Written {
-  readonly stdout: Ipld;
-  readonly stderr: Ipld;
-  /** How the task failed, for people. */
-  readonly failure: string | undefined;
-}
-
-/** What stands in a task's receipt of what the guest wrote: under the value of a success, or in the data of a failure. */
-function writtenIn(engine: Engine, { receipt: cid }: RunTaskRow): Written | undefined {
-  const outcome = cid === null ? undefined : readReceipt(engine, cid)?.outcome;
-  if (outcome === undefined) return undefined;
-  const holder = outcome.tag === 'ok' ? outcome.value : outcome.failure.data;
-  const { stdout = '', stderr = '' } = isMap(holder) ? holder : {};
-  return { stdout, stderr, failure: failureText(outcome) };
+async function document(desk: Desk, { label, state, stdout, stderr, failure }: TaskLog): Promise<Record<string, unknown>> {
+  return { task: label, state, stdout: await streamOf(desk, stdout), stderr: await streamOf(desk, stderr), failure };
 }
 
 const LONGEST_TEXT = 1 << 20;
 
-async function streamOf(engine: Engine, value: Ipld): Promise<unknown> {
+async function streamOf({ store }: Desk, value: Ipld): Promise<unknown> {
   if (value instanceof Uint8Array) return textOf(value) ?? jsonable(value);
   if (!isLink(value)) return value;
-  const size = (await engine.store.stat(value))?.size ?? 0;
-  return (size <= LONGEST_TEXT ? textOf(await engine.store.read(value)) : undefined) ?? jsonable(value);
-}
-
-function isEmpty(value: Ipld): boolean {
-  return (typeof value === 'string' || value instanceof Uint8Array) && value.length === 0;
+  const size = (await store.stat(value))?.size ?? 0;
+  return (size <= LONGEST_TEXT ? textOf(await store.read(value)) : undefined) ?? jsonable(value);
 }

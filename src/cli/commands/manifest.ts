@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Engine } from '../../agent/engine.ts';
-import * as Modules from '../../agent/named-modules.ts';
-import { statIndexOf } from '../../agent/stat-index.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import * as Cid from '../../ipld/cid.ts';
+import type { Manifest } from '../../manifest/model.ts';
 import { parse } from '../../manifest/parse.ts';
 import { permissionText } from '../../manifest/permission.ts';
 import { parseReference } from '../../manifest/reference.ts';
+import type { NamedModule } from '../../manifest/row.ts';
 import { importFile } from '../../store/import.ts';
 import { inputFailure } from '../../store/input-file.ts';
 import type { Call, Command } from '../command.ts';
-import { openEngine } from '../open-engine.ts';
+import type { Desk } from '../desk.ts';
+import { openDesk } from '../open-desk.ts';
+import { importOptions } from '../execution.ts';
 import { counted, jsonLine, printable, table } from '../present.ts';
 import { fit } from '../text-width.ts';
 
@@ -19,7 +20,7 @@ interface Verb {
   readonly usage: string;
   readonly words: number;
   readonly looksOnly: boolean;
-  readonly act: (call: Call, engine: Engine, word: string) => number | Promise<number>;
+  readonly act: (call: Call, desk: Desk, word: string) => number | Promise<number>;
 }
 
 const VERBS: Readonly<Record<string, Verb>> = {
@@ -54,18 +55,20 @@ Example:
     if (verb === undefined) throw call.usage(`takes ${names.join(', ')}, not "${name}"${didYouMean(name!, names)}`);
     if (call.words.length !== verb.words + 1) throw call.usage(`wrong number of words: docket manifest ${name} ${verb.usage}`.trimEnd());
     if (call.flag('all') && name !== 'rm') throw call.usage('--all goes with rm');
-    await using engine = await openEngine(call, { lookOnly: verb.looksOnly });
-    return await verb.act(call, engine, word ?? '');
+    await using desk = await openDesk(call, { lookOnly: verb.looksOnly });
+    return await verb.act(call, desk, word ?? '');
   },
 };
 
-async function push(call: Call, engine: Engine, file: string): Promise<number> {
-  const manifest = parse(readManifest(file), file);
-  const options = { statIndex: statIndexOf(engine), signal: call.signal };
-  const module = await importFile(engine.store, resolve(dirname(file), manifest.binary), options);
-  const row = await Modules.push(engine, manifest, module.cid);
+async function push(call: Call, desk: Desk, file: string): Promise<number> {
+  const text = readManifest(file);
+  const manifest = parse(text, file);
+  const path = resolve(dirname(file), manifest.binary);
+  const module = await importFile(desk.store, path, importOptions(call, desk));
+  await desk.importer.checkModule(module.cid, manifest.binary, path);
+  const row = await (await desk.records()).modules.push(text, module.cid);
   const { stdout, stderr } = call.streams;
-  if (call.flag('json')) stdout.write(jsonLine(document({ ...row, module: module.cid })));
+  if (call.flag('json')) stdout.write(jsonLine(document(row)));
   else {
     stdout.write(`${row.shown}@${row.version}\n`);
     stderr.write(`manifest ${Cid.toSri(row.manifest)}\nmodule   ${Cid.toSri(module.cid)}\nrun it: docket exec ${row.shown}\n`);
@@ -81,20 +84,20 @@ function readManifest(file: string): string {
   }
 }
 
-async function ls(call: Call, engine: Engine): Promise<number> {
+async function ls(call: Call, desk: Desk): Promise<number> {
   const { stdout, stderr } = call.streams;
-  const rows = Modules.list(engine);
+  const rows = await (await desk.records()).modules.names();
   if (call.flag('json')) {
     stdout.write(jsonLine({ modules: rows.map(({ latest, versions: count }) => ({ ...document(latest), versions: count })) }));
     return 0;
   }
   if (rows.length === 0) {
-    stderr.write(`no named modules yet in ${engine.paths.home}; name one: docket manifest push FILE\n`);
+    stderr.write(`no named modules yet in ${desk.place}; name one: docket manifest push FILE\n`);
     return 0;
   }
   const lines = await Promise.all(
     rows.map(async ({ latest, versions: count }) => {
-      const { manifest } = await Modules.read(engine, latest);
+      const { manifest } = await read(desk, latest);
       return [latest.shown, latest.version, String(count), fit(manifest.description, 60)];
     }),
   );
@@ -102,20 +105,17 @@ async function ls(call: Call, engine: Engine): Promise<number> {
   return 0;
 }
 
-async function show(call: Call, engine: Engine, word: string): Promise<number> {
-  const row = Modules.find(engine, parseReference(word));
-  const { text, manifest } = await Modules.read(engine, row);
+async function show(call: Call, desk: Desk, word: string): Promise<number> {
+  const row = await (await desk.records()).modules.find(word);
+  const { text, manifest } = await read(desk, row);
   const permissions = manifest.permissions.map(permissionText);
   call.streams.stdout.write(call.flag('json') ? jsonLine({ ...manifest, permissions, ...document(row) }) : text);
   return 0;
 }
 
-function versions(call: Call, engine: Engine, word: string): number {
-  const reference = parseReference(word);
-  if (reference.selector.kind !== 'latest') throw call.usage('versions takes a name alone');
-  // For the error, if there is none.
-  Modules.find(engine, reference);
-  const rows = Modules.versionsOf(engine, reference.key);
+async function versions(call: Call, desk: Desk, word: string): Promise<number> {
+  if (parseReference(word).selector.kind !== 'latest') throw call.usage('versions takes a name alone');
+  const rows = await (await desk.records()).modules.versions(word);
   const { stdout } = call.streams;
   if (call.flag('json')) stdout.write(jsonLine({ versions: rows.map(document) }));
   else {
@@ -129,20 +129,26 @@ function versions(call: Call, engine: Engine, word: string): number {
   return 0;
 }
 
-async function rm(call: Call, engine: Engine, word: string): Promise<number> {
+async function rm(call: Call, desk: Desk, word: string): Promise<number> {
   const reference = parseReference(word);
   const isAll = call.flag('all');
   if (isAll && reference.selector.kind !== 'latest') throw call.usage('--all takes a name alone');
   if (!isAll && reference.selector.kind !== 'version')
     throw call.usage(`say which version: docket manifest rm ${reference.name}@1.2.3`, '--all takes every version of the name away.');
-  const removed = await Modules.remove(engine, reference);
+  const removed = await (await desk.records()).modules.remove(word);
   const { stdout } = call.streams;
   if (call.flag('json')) stdout.write(jsonLine({ name: reference.name, removed }));
   else stdout.write(`${printable(reference.name)}: ${counted(removed.length, 'version')} removed\n`);
   return 0;
 }
 
-function document({ shown, version, manifest, module, at }: Modules.NamedModule): Record<string, unknown> {
+/** Its text as kept, and what that says. */
+async function read({ store }: Desk, { manifest, shown }: NamedModule): Promise<{ readonly text: string; readonly manifest: Manifest }> {
+  const text = Buffer.from(await store.read(manifest)).toString();
+  return { text, manifest: parse(text, `${shown}.toml`) };
+}
+
+function document({ shown, version, manifest, module, at }: NamedModule): Record<string, unknown> {
   return {
     name: shown,
     version,

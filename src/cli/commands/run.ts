@@ -1,21 +1,23 @@
-import { type FinishedRun, type RunOptions, runPlan } from '../../agent/run-plan.ts';
 import type { Plan } from '../../workflow/model.ts';
+import type { DocketError } from '../../errors.ts';
 import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
-import { openEngine } from '../open-engine.ts';
+import { openDesk } from '../open-desk.ts';
+import { jsonLine } from '../present.ts';
 import { count } from '../option-values.ts';
 import { INPUT_OPTION, readWorkflow } from '../read-workflow.ts';
 
 export const command: Command = {
   summary: 'Run a workflow; what was computed before is taken from its receipts.',
-  usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--fail-fast] [--json]',
+  usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--fail-fast] [--detach] [--json]',
   words: [1, 1],
   options: {
     ...INPUT_OPTION,
     ...RUN_OPTIONS,
     force: { type: 'flag', help: 'run every task, also those with a result' },
+    detach: { type: 'flag', help: 'leave the run to the agent: print its id and end; `docket watch` follows it' },
     'force-task': { type: 'value', value: 'NAME', many: true, help: 'run this task, or all of this group, also if there is a result' },
   },
   help: `
@@ -35,17 +37,36 @@ Examples:
   async run(call) {
     const slots = count(call, 'slots');
     const workflow = await readWorkflow(call);
-    await using engine = await openEngine(call, slots === undefined ? {} : { slots });
-    const plan = await compileFile(call, engine, workflow);
+    await using desk = await openDesk(call, { slots, drives: true });
+    const { importer, driver, submit } = desk;
+    if (call.flag('detach') && submit === undefined) throw noAgent(call);
+    const plan = await compileFile(call, importer, workflow);
     const options = {
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
       failFast: call.flag('fail-fast'),
       ...(slots === undefined ? {} : { slots }),
     };
-    const start = (hooks: RunOptions): Promise<FinishedRun> => runPlan(engine, plan, { ...options, ...hooks });
-    return await conductRun(call, engine, { plan, slots, start, importAgain: () => compileFile(call, engine, workflow) });
+    if (call.flag('detach')) {
+      const run = await submit!(plan, options);
+      call.streams.stdout.write(call.flag('json') ? jsonLine({ run }) : `${run}\n`);
+      return 0;
+    }
+    return await conductRun(call, desk, {
+      plan,
+      slots,
+      start: (hooks) => driver.run(plan, { ...options, ...hooks }),
+      importAgain: () => compileFile(call, importer, workflow),
+    });
   },
 };
+
+function noAgent(call: Call): DocketError {
+  if (call.value('out') !== undefined) return call.usage('--detach does not wait for what --out would write');
+  return call.usage(
+    '--detach needs an agent that goes on with the run',
+    'Start one on this home (`docket agent`), or name one with --agent URL.',
+  );
+}
 
 function forcedTasks(call: Call, plan: Plan): readonly string[] {
   const names = call.values('force-task');

@@ -1,14 +1,10 @@
-import type { Engine } from '../../agent/engine.ts';
-import { listTasks } from '../../agent/list-tasks.ts';
-import { runCounts } from '../../agent/run-counts.ts';
-import type { TaskView } from '../../protocol/services.ts';
 import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
-import type { RunRow } from '../../ledger/runs.ts';
-import * as Receipt from '../../receipt/verify.ts';
+import type { RunView, TaskView } from '../../protocol/records.ts';
 import type { Call, Command } from '../command.ts';
-import { findRun } from '../find.ts';
-import { openEngine } from '../open-engine.ts';
+import { allTasks } from '../all-tasks.ts';
+import type { Desk } from '../desk.ts';
+import { openDesk } from '../open-desk.ts';
 import { countsLine, jsonable, jsonLine, printable, table } from '../present.ts';
 import { outputLines } from '../print-outputs.ts';
 import { stat as statBlob } from '../store/blobs.ts';
@@ -22,9 +18,10 @@ export const command: Command = {
   help: `
 RUN is the id of a run, the beginning of one, or \`last\`. A CID may be one of a receipt, an instruction, a blob or a tree.`,
   async run(call) {
-    await using engine = await openEngine(call, { lookOnly: true });
+    await using desk = await openDesk(call, { lookOnly: true });
     const word = call.words[0]!;
-    return await (word.length > LONGEST_RUN ? showCid(call, engine, Cid.parse(word)) : showRun(call, engine, findRun(engine, word)));
+    if (word.length > LONGEST_RUN) return await showCid(call, desk, Cid.parse(word));
+    return await showRun(call, desk, await (await desk.records()).runs.find(word));
   },
 };
 
@@ -33,11 +30,10 @@ const LONGEST_RUN = 26;
 
 const SHOWN = 50;
 
-async function showRun(call: Call, engine: Engine, run: RunRow): Promise<number> {
-  const tasks = await listTasks(engine, run);
-  const counts = runCounts(engine.ledger, run);
+async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
+  const tasks = await allTasks(await desk.records(), run.run);
   const { stdout } = call.streams;
-  const outputs = run.outputs ?? {};
+  const { outputs, tasks: counts } = run;
   if (call.flag('json')) {
     stdout.write(
       jsonLine({
@@ -79,25 +75,22 @@ function howText({ via, attempts, state }: TaskView): string {
   return state === 'cached' ? 'not needed' : '';
 }
 
-async function showCid(call: Call, engine: Engine, cid: Cid.CID): Promise<number> {
+async function showCid(call: Call, desk: Desk, cid: Cid.CID): Promise<number> {
   const { stdout } = call.streams;
-  if (engine.ledger.receipt(cid) !== undefined) return showReceipt(call, engine, cid);
-  const receipts = engine.ledger.receiptsOfInstruction(cid, SHOWN);
+  const records = await desk.records();
+  if ((await records.receipts.get(cid)) !== undefined) return await showReceipt(call, desk, cid);
+  const receipts = await records.receipts.ofInstruction(cid, SHOWN);
   if (receipts.length > 0) {
-    const rows = receipts.map(({ cid: receipt, at, bytes }) => ({
-      receipt: receipt.toString(),
-      at: new Date(at).toISOString(),
-      out: Receipt.decode(bytes).receipt.out[0],
-    }));
+    const rows = receipts.map(({ receipt, at, out }) => ({ receipt: receipt.toString(), at: new Date(at).toISOString(), out }));
     if (call.flag('json')) stdout.write(jsonLine({ instruction: cid.toString(), receipts: rows }));
     else
       stdout.write(`instruction ${cid}\n${table([['RECEIPT', 'AT', 'OUT'], ...rows.map(({ receipt, at, out }) => [receipt, at, out])])}`);
     return 0;
   }
-  if (!Cid.isStored(cid) || (await engine.store.stat(cid)) === undefined) {
+  if (!Cid.isStored(cid) || (await desk.store.stat(cid)) === undefined) {
     throw new DocketError('CID_INVALID', `nothing here is named ${cid}`, {
-      next: `It is no receipt, instruction, blob or tree of ${engine.paths.home}.`,
+      next: `It is no receipt, instruction, blob or tree of ${desk.place}.`,
     });
   }
-  return await statBlob(call, engine, [cid.toString()]);
+  return await statBlob(call, desk, [cid.toString()]);
 }

@@ -1,7 +1,7 @@
-import type { Engine } from '../../agent/engine.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
-import { openEngine } from '../open-engine.ts';
+import type { Desk } from '../desk.ts';
+import { openDesk } from '../open-desk.ts';
 import * as Blobs from '../store/blobs.ts';
 import * as Files from '../store/files.ts';
 import { verify } from '../store/verify.ts';
@@ -10,7 +10,7 @@ interface Verb {
   /** Words after the verb, as in the help. */
   readonly usage: string;
   readonly words: readonly [fewest: number, most: number];
-  readonly act: (call: Call, engine: Engine, words: readonly string[]) => Promise<number>;
+  readonly act: (call: Call, desk: Desk, words: readonly string[]) => Promise<number>;
 }
 
 const ANY = Number.POSITIVE_INFINITY;
@@ -48,7 +48,7 @@ Exit status of verify: 0 if all is good, 1 if not.`,
     if (words.length < fewest || words.length > most) throw call.usage(`wrong number of words: docket store ${name} ${verb.usage}`);
     if (call.flag('force') && name !== 'get') throw call.usage('--force goes with get');
     if (call.flag('json') && name === 'cat') throw call.usage('cat prints the blob itself, which is no JSON document');
-    await using engine = await openEngine(call, { lookOnly: name !== 'put' });
-    return await verb.act(call, engine, words);
+    await using desk = await openDesk(call, { lookOnly: name !== 'put' });
+    return await verb.act(call, desk, words);
   },
 };

@@ -1,12 +1,11 @@
-import type { Engine } from '../../agent/engine.ts';
-import * as Tokens from '../../agent/tokens.ts';
-import { type Scope, SCOPES } from '../../protocol/rights.ts';
+import type { TokenRecords, TokenView } from '../../protocol/records.ts';
+import { type Rights, type Scope, SCOPES } from '../../protocol/rights.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../../base/units.ts';
 import type { ManifestLimits } from '../../manifest/model.ts';
 import { nameKey } from '../../manifest/name.ts';
 import type { Call, Command } from '../command.ts';
-import { openEngine } from '../open-engine.ts';
+import { openDesk } from '../open-desk.ts';
 import { jsonLine, table } from '../present.ts';
 import { count, measured } from '../option-values.ts';
 
@@ -44,19 +43,21 @@ Example:
     const lifetime = measured(call, 'expires', parseDuration, '7d');
     if (verb !== 'create' && (lifetime !== undefined || Object.keys(command.options).some((name) => call.values(name).length > 0)))
       throw call.usage(`options go with create, not with ${verb}`);
-    await using engine = await openEngine(call, { lookOnly: verb === 'ls' });
-    if (verb === 'create') return await create(call, engine, rights, lifetime);
-    return verb === 'ls' ? ls(call, engine) : await revoke(call, engine, word!);
+    await using desk = await openDesk(call, { lookOnly: verb === 'ls' });
+    const { tokens } = await desk.records();
+    if (verb === 'create') return await create(call, tokens, { rights, lifetime });
+    return verb === 'ls' ? await ls(call, tokens) : await revoke(call, tokens, word!);
   },
 };
 
-async function create(
-  call: Call,
-  engine: Engine,
-  rights: Parameters<typeof Tokens.create>[1],
-  lifetime: number | undefined,
-): Promise<number> {
-  const made = await Tokens.create(engine, rights, lifetime);
+interface Asked {
+  readonly rights: Rights;
+  /** Milliseconds. */
+  readonly lifetime: number | undefined;
+}
+
+async function create(call: Call, tokens: TokenRecords, { rights, lifetime }: Asked): Promise<number> {
+  const made = await tokens.create(rights, lifetime);
   const { stdout, stderr } = call.streams;
   if (call.flag('json')) stdout.write(jsonLine({ ...document(made), token: made.token }));
   else {
@@ -66,8 +67,8 @@ async function create(
   return 0;
 }
 
-function ls(call: Call, engine: Engine): number {
-  const tokens = Tokens.list(engine);
+async function ls(call: Call, records: TokenRecords): Promise<number> {
+  const tokens = await records.list();
   const { stdout, stderr } = call.streams;
   if (call.flag('json')) stdout.write(jsonLine({ tokens: tokens.map(document) }));
   else if (tokens.length === 0) stderr.write('no tokens but the one in the file `token` of the home\n');
@@ -77,20 +78,20 @@ function ls(call: Call, engine: Engine): number {
       rights.scopes.join(','),
       rights.modules?.join(', ') ?? '',
       limitsText(rights.limits ?? {}),
-      expires === null ? 'never' : `${new Date(expires).toISOString()}${expires <= engine.clock.now() ? ' (over)' : ''}`,
+      expires === null ? 'never' : `${new Date(expires).toISOString()}${expires <= Date.now() ? ' (over)' : ''}`,
     ]);
     stdout.write(table([['ID', 'SCOPES', 'MODULES', 'LIMITS', 'EXPIRES'], ...rows]));
   }
   return 0;
 }
 
-async function revoke(call: Call, engine: Engine, id: string): Promise<number> {
-  await Tokens.revoke(engine, id);
+async function revoke(call: Call, tokens: TokenRecords, id: string): Promise<number> {
+  await tokens.revoke(id);
   call.streams.stdout.write(call.flag('json') ? jsonLine({ id, revoked: true }) : `token ${id} is revoked\n`);
   return 0;
 }
 
-function parseRights(call: Call): Parameters<typeof Tokens.create>[1] {
+function parseRights(call: Call): Rights {
   const names = call.value('scope')?.split(',') ?? ['run'];
   const unknown = names.find((name) => !SCOPES.some((known) => known === name));
   if (unknown !== undefined)
@@ -125,6 +126,6 @@ function limitsText({ memory, time, output, openFiles }: ManifestLimits): string
   return parts.filter((part) => part !== undefined).join(', ');
 }
 
-function document({ id, rights, created, expires }: Tokens.TokenView): Record<string, unknown> {
+function document({ id, rights, created, expires }: TokenView): Record<string, unknown> {
   return { id, ...rights, created: new Date(created).toISOString(), expires: expires === null ? null : new Date(expires).toISOString() };
 }

@@ -1,9 +1,6 @@
-import { type Because, explain, type Explanation } from '../../agent/explain.ts';
-import { wasForced } from '../../agent/forced.ts';
-import { planOf } from '../../agent/plan-of.ts';
+import type { Because, Explanation } from '../../protocol/explanation.ts';
 import type { Command } from '../command.ts';
-import { findRun, findTask } from '../find.ts';
-import { openEngine } from '../open-engine.ts';
+import { openDesk } from '../open-desk.ts';
 import { counted, jsonable, jsonLine, printable } from '../present.ts';
 import { differenceLines } from '../difference-lines.ts';
 
@@ -16,16 +13,13 @@ export const command: Command = {
 RUN is the id of a run, the beginning of one, or \`last\`. TASK is a label such as \`top\` or \`count[docs/a.md]\` (\`docket show RUN\` lists them).
 A task is run if no earlier result has its key: the hash of module, arguments, inputs, limits and grants. What changed is named field by field.`,
   async run(call) {
-    await using engine = await openEngine(call, { lookOnly: true });
+    await using desk = await openDesk(call, { lookOnly: true });
     const [runWord, taskWord] = call.words;
-    const row = findRun(engine, runWord!);
-    const plan = await planOf(engine, row.run);
-    const index = findTask(plan, taskWord!);
-    const task = plan.tasks[index]!;
-    const isOver = row.state !== 'running' && row.state !== 'interrupted';
-    const explanation = explain(engine, { run: row.run, plan, index, forced: wasForced(row, task), isOver });
-    if (call.flag('json')) call.streams.stdout.write(jsonLine({ run: row.run, task: task.label, ...document(explanation) }));
-    else call.streams.stdout.write(`${sentences(printable(task.label), explanation).join('\n')}\n`);
+    const { runs } = await desk.records();
+    const { run } = await runs.find(runWord!);
+    const { label, why } = await runs.why(run, taskWord!);
+    if (call.flag('json')) call.streams.stdout.write(jsonLine({ run, task: label, ...document(why) }));
+    else call.streams.stdout.write(`${sentences(printable(label), why).join('\n')}\n`);
     return 0;
   },
 };

@@ -1,9 +1,9 @@
-import type { Engine } from '../../agent/engine.ts';
 import { formatSize } from '../../base/units.ts';
 import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import * as Tree from '../../store/tree.ts';
 import type { Call } from '../command.ts';
+import type { Desk } from '../desk.ts';
 import { counted, jsonLine, jsonList, printable } from '../present.ts';
 import { writePiece, writeValue } from '../write-value.ts';
 
@@ -19,13 +19,13 @@ export function storedCid(word: string): Cid.CID {
   return cid;
 }
 
-export async function cat(call: Call, engine: Engine, [word]: readonly string[]): Promise<number> {
-  await writeValue(engine, storedCid(word!), call.streams.stdout);
+export async function cat(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
+  await writeValue(desk, storedCid(word!), call.streams.stdout);
   return 0;
 }
 
-export async function ls(call: Call, engine: Engine, [word]: readonly string[]): Promise<number> {
-  return word === undefined ? await lsStore(call, engine) : lsTree(call, await Tree.read(engine.store, storedCid(word)));
+export async function ls(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
+  return word === undefined ? await lsStore(call, desk) : lsTree(call, await Tree.read(desk.store, storedCid(word)));
 }
 
 function lsTree(call: Call, tree: Tree.Tree): number {
@@ -46,15 +46,15 @@ function lsTree(call: Call, tree: Tree.Tree): number {
   return 0;
 }
 
-async function lsStore(call: Call, engine: Engine): Promise<number> {
+async function lsStore(call: Call, desk: Desk): Promise<number> {
   const { stdout, stderr } = call.streams;
   if (call.flag('json')) {
-    for await (const piece of jsonList('blobs', listed(engine))) await writePiece(stdout, piece);
+    for await (const piece of jsonList('blobs', listed(desk))) await writePiece(stdout, piece);
     return 0;
   }
   let count = 0;
   let bytes = 0;
-  for await (const { cid, size } of engine.store.list()) {
+  for await (const { cid, size } of desk.store.list()) {
     count++;
     bytes += size;
     await writePiece(stdout, `${cid}  ${size}\n`);
@@ -63,17 +63,17 @@ async function lsStore(call: Call, engine: Engine): Promise<number> {
   return 0;
 }
 
-async function* listed(engine: Engine): AsyncGenerator<unknown, Record<string, never>, void> {
-  for await (const { cid, size } of engine.store.list()) yield { cid: cid.toString(), size };
+async function* listed(desk: Desk): AsyncGenerator<unknown, Record<string, never>, void> {
+  for await (const { cid, size } of desk.store.list()) yield { cid: cid.toString(), size };
   return {};
 }
 
-export async function stat(call: Call, engine: Engine, [word]: readonly string[]): Promise<number> {
+export async function stat(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
   const cid = storedCid(word!);
-  const found = await engine.store.stat(cid);
+  const found = await desk.store.stat(cid);
   if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
   const sri = Cid.toSri(cid);
-  const files = Cid.isTree(cid) ? Object.values(await Tree.read(engine.store, cid)).filter((entry) => 'cid' in entry) : undefined;
+  const files = Cid.isTree(cid) ? Object.values(await Tree.read(desk.store, cid)).filter((entry) => 'cid' in entry) : undefined;
   const total = files?.reduce((sum, file) => sum + file.size, 0);
   const { stdout } = call.streams;
   if (call.flag('json')) {

@@ -1,12 +1,12 @@
 import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine } from '../../agent/engine.ts';
-import { statIndexOf } from '../../agent/stat-index.ts';
 import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import { exportBlob, exportTree } from '../../store/export.ts';
 import { type ImportOptions, importFile, importFolder } from '../../store/import.ts';
 import type { Call } from '../command.ts';
+import type { Desk } from '../desk.ts';
+import { importOptions } from '../execution.ts';
 import { jsonLine, printable } from '../present.ts';
 import { storedCid } from './blobs.ts';
 
@@ -19,13 +19,13 @@ interface Stored {
   readonly size: number;
 }
 
-export async function put(call: Call, engine: Engine, paths: readonly string[]): Promise<number> {
+export async function put(call: Call, desk: Desk, paths: readonly string[]): Promise<number> {
   const { stdout } = call.streams;
   if (paths.indexOf('-') !== paths.lastIndexOf('-')) throw call.usage('stdin can be read only once');
-  const options = { statIndex: statIndexOf(engine), signal: call.signal };
+  const options = importOptions(call, desk);
   const stored: Stored[] = [];
   for (const path of paths) {
-    const found = await putOne(call, engine, path, options);
+    const found = await putOne(call, desk, path, options);
     stored.push(found);
     if (!call.flag('json')) stdout.write(paths.length === 1 ? `${found.cid}\n` : `${found.cid}  ${printable(path)}\n`);
   }
@@ -33,19 +33,19 @@ export async function put(call: Call, engine: Engine, paths: readonly string[]):
   return 0;
 }
 
-async function putOne(call: Call, engine: Engine, path: string, options: ImportOptions): Promise<Stored> {
-  if (path === '-') return { path, ...(await engine.store.put(call.streams.stdin as AsyncIterable<Uint8Array>, { signal: call.signal })) };
-  if (!isFolder(path, statSync)) return { path, ...(await importFile(engine.store, path, options)) };
-  const { cid, bytes } = await importFolder(engine.store, path, options);
+async function putOne(call: Call, desk: Desk, path: string, options: ImportOptions): Promise<Stored> {
+  if (path === '-') return { path, ...(await desk.store.put(call.streams.stdin as AsyncIterable<Uint8Array>, { signal: call.signal })) };
+  if (!isFolder(path, statSync)) return { path, ...(await importFile(desk.store, path, options)) };
+  const { cid, bytes } = await importFolder(desk.store, path, options);
   return { path, cid, size: bytes };
 }
 
-export async function get(call: Call, engine: Engine, [word, path]: readonly string[]): Promise<number> {
+export async function get(call: Call, desk: Desk, [word, path]: readonly string[]): Promise<number> {
   const cid = storedCid(word!);
   const options = { replace: call.flag('force'), signal: call.signal };
   const target = !Cid.isTree(cid) && isFolder(path!, lstatSync) ? join(path!, cid.toString()) : path!;
   try {
-    await (Cid.isTree(cid) ? exportTree : exportBlob)(engine.store, cid, target, options);
+    await (Cid.isTree(cid) ? exportTree : exportBlob)(desk.store, cid, target, options);
   } catch (error) {
     if (!isDocketError(error, 'OUTPUT_UNWRITABLE') || 'target' in error.details) throw error;
     const next = 'The folder must be there and writable; files that exist are replaced only with --force.';

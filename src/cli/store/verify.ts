@@ -1,6 +1,6 @@
-import { checkBlobs, checkHome, type Damage, type Looked } from '../../agent/check-home.ts';
-import type { Engine } from '../../agent/engine.ts';
+import type { Damage, Looked } from '../../protocol/checks.ts';
 import type { Call } from '../command.ts';
+import type { Desk } from '../desk.ts';
 import { counted, jsonLine, printable } from '../present.ts';
 import { storedCid } from './blobs.ts';
 
@@ -11,14 +11,14 @@ type Kind = Exclude<Looked['kind'], 'structure'>;
 const KINDS: readonly Kind[] = ['blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token'];
 const REDRAW_MS = 100;
 
-export async function verify(call: Call, engine: Engine, words: readonly string[]): Promise<number> {
+export async function verify(call: Call, desk: Desk, words: readonly string[]): Promise<number> {
   const { stdout, stderr } = call.streams;
   const named = words.map(storedCid);
   const checked = new Map<Kind, number>();
   const damaged: (Damage & { readonly kind: string })[] = [];
   const summary = (): string => KINDS.flatMap((kind) => (checked.has(kind) ? counted(checked.get(kind)!, kind) : [])).join(', ');
-  using progress = liveLine(call, engine, () => `checking: ${summary()}`);
-  for await (const { kind, damage } of named.length > 0 ? checkBlobs(engine, named) : checkHome(engine, call.signal)) {
+  using progress = liveLine(call, () => `checking: ${summary()}`);
+  for await (const { kind, damage } of (await desk.records()).check(named, call.signal)) {
     if (kind !== 'structure') checked.set(kind, (checked.get(kind) ?? 0) + 1);
     progress.step();
     if (damage === undefined) continue;
@@ -42,17 +42,17 @@ interface LiveLine extends Disposable {
 }
 
 /** One line on a terminal that says how far things are; elsewhere nothing. */
-function liveLine({ streams: { stderr }, env }: Call, { clock }: Engine, text: () => string): LiveLine {
+function liveLine({ streams: { stderr }, env }: Call, text: () => string): LiveLine {
   const isLive = stderr.isTTY && env['TERM'] !== 'dumb';
-  let last = clock.monotonic();
+  let last = performance.now();
   let isShown = false;
   const clear = (): void => {
     if (isShown) stderr.write('\r\u001B[K');
     isShown = false;
   };
   const step = (): void => {
-    if (!isLive || clock.monotonic() - last < REDRAW_MS) return;
-    last = clock.monotonic();
+    if (!isLive || performance.now() - last < REDRAW_MS) return;
+    last = performance.now();
     stderr.write(`\r\u001B[K${text()}`);
     isShown = true;
   };

@@ -1,4 +1,4 @@
-import type { Engine } from '../agent/engine.ts';
+import type { Engine } from './engine.ts';
 import { DocketError } from '../errors.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';

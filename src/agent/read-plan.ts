@@ -1,0 +1,50 @@
+import { DocketError, isDocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import { OPS } from '../runner/ops.ts';
+import { checkTask } from '../workflow/check-task.ts';
+import type { Plan } from '../workflow/model.ts';
+import * as Resource from '../workflow/resource.ts';
+import { decodePlan } from '../workflow/stored-plan.ts';
+import type { Engine } from './engine.ts';
+import { checkModule } from './module-check.ts';
+
+/**
+ * A plan that somebody else compiled. CIDs and edges are made anew from its tasks; what a compiler would have refused is refused here: unknown ops, limits that
+ * cannot be enforced, inputs of the wrong form, labels that name two tasks, a module that is not the one its task is named for. What its `workflow` is called
+ * is the sender's word, and names nothing here but the run.
+ *
+ * Throws `BLOB_MISSING`, `WORKFLOW_INVALID`, `OP_UNKNOWN`, `LIMIT_REFUSED`, `MODULE_INVALID`.
+ */
+export async function readPlan(engine: Engine, cid: CID): Promise<Plan> {
+  const plan = decode(await engine.store.read(cid, { limit: MOST_BYTES }));
+  const labels = new Set<string>();
+  const modules = new Map<string, CID>();
+  for (const { task, module, label, aliases = [] } of plan.tasks) {
+    for (const name of [label, ...aliases]) {
+      if (labels.has(name)) throw invalid(`two tasks are called "${name}"`);
+      labels.add(name);
+    }
+    checkTask(task, Object.keys(OPS));
+    const named = Resource.isLocal(task.run.rsc) ? undefined : Resource.cidOf(task.run.rsc);
+    if (named !== undefined && module?.equals(named) !== true) throw invalid(`task ${label} names ${named}, but would run another module`);
+    if (module !== undefined) modules.set(module.toString(), module);
+  }
+  for (const module of modules.values()) await checkModule(engine, module, `module ${module}`);
+  return plan;
+}
+
+/** Of a plan. A million tasks take about a third. */
+const MOST_BYTES = 2 ** 30;
+
+function decode(bytes: Uint8Array): Plan {
+  try {
+    return decodePlan(bytes);
+  } catch (error) {
+    if (isDocketError(error, 'IPLD_INVALID')) throw invalid(`it is no plan: ${error.message}`);
+    throw error;
+  }
+}
+
+function invalid(message: string): DocketError {
+  return new DocketError('WORKFLOW_INVALID', `the plan cannot be run: ${message}`, { next: 'Compile the workflow again.' });
+}

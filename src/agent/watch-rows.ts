@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Lock } from '../ledger/locks.ts';
+import type { RunRow } from '../ledger/runs.ts';
+import type { RunState } from '../workflow/run-state.ts';
+import type { EventView } from '../protocol/records.ts';
+import type { TaskError } from '../scheduler/events.ts';
+import type { Engine } from './engine.ts';
+import { readReceipt } from './read-receipt.ts';
+import { runCounts } from './run-counts.ts';
+
+/** Time between two looks, in ms. */
+const LOOK = 250;
+/** The looks at a large run take at most this part of the time. */
+const SHARE = 1 / 5;
+/** Failures told at the end. */
+const MOST_ERRORS = 1_000;
+
+interface Watch {
+  /** Number of the last event a reader had; what follows counts on from it. */
+  readonly after: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What happens in a run that another process drives, as far as the rows in the ledger tell: which tasks ended, and how the run did. Whoever comes back is
+ * told all of it again, since rows have no order in time. A run whose driver died ends as interrupted.
+ */
+export async function* watchRows(engine: Engine, run: string, { after, signal }: Watch): AsyncGenerator<EventView> {
+  let seq = after;
+  const event = (kind: string, data: unknown): EventView => ({ seq: ++seq, kind, data: JSON.stringify(data) });
+  const first = engine.ledger.run(run);
+  if (first !== undefined)
+    yield event('begun', { run, name: first.name, workflow: first.workflow.toString(), tasks: first.counts?.total ?? null });
+  const seen = new Map<number, string>();
+  for (let wasDriven = true; ;) {
+    signal.throwIfAborted();
+    const row = engine.ledger.run(run);
+    if (row === undefined) return yield event('ended', { state: 'deleted', tasks: null, errors: [], seconds: 0 });
+    const began = engine.clock.monotonic();
+    for (const { index, label, state, via } of engine.ledger.runTasks(run)) {
+      if (seen.get(index) === state) continue;
+      seen.set(index, state);
+      yield event('settled', { label, task: index, state, via });
+    }
+    if (row.state !== 'running') return yield event('ended', endOf(engine, row, row.state));
+    const isDriven = Lock.isHeld(engine.paths.runLock(run));
+    // Twice, since a driver lets go of its run a moment after it wrote how it ended.
+    if (!isDriven && !wasDriven) return yield event('ended', endOf(engine, row, 'interrupted'));
+    wasDriven = isDriven;
+    const took = engine.clock.monotonic() - began;
+    await sleep(Math.max(LOOK, took / SHARE), undefined, { signal }).catch(() => {});
+  }
+}
+
+function endOf(engine: Engine, row: RunRow, state: RunState): unknown {
+  const seconds = ((row.finished ?? engine.clock.now()) - row.created) / 1000;
+  return { state, tasks: runCounts(engine.ledger, row), errors: errorsOf(engine, row.run), seconds };
+}
+
+function errorsOf(engine: Engine, run: string): TaskError[] {
+  const behind = new Map<number, number>();
+  const failed: { readonly index: number; readonly error: Omit<TaskError, 'skipped'> }[] = [];
+  for (const { index, label, state, receipt, cause } of engine.ledger.runTasks(run)) {
+    if (state === 'skipped' && cause !== null) behind.set(cause, (behind.get(cause) ?? 0) + 1);
+    if (state !== 'failed' || failed.length >= MOST_ERRORS) continue;
+    const outcome = receipt === null ? undefined : readReceipt(engine, receipt)?.outcome;
+    const failure = outcome?.tag === 'error' ? outcome.failure : { code: 'lost', message: 'its receipt is gone' };
+    failed.push({ index, error: { task: label, code: failure.code, message: failure.message } });
+  }
+  return failed.map(({ index, error }) => ({ ...error, skipped: behind.get(index) ?? 0 }));
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { DocketError } from '../../errors.ts';
+import type { Rights } from '../../protocol/rights.ts';
+import type { RunRequest, Services, Submitted } from '../../protocol/services.ts';
+import { asText, whole } from '../request-body.ts';
+import { json, type Reply, route, type Route } from '../route.ts';
+import { StoredCid } from '../schemas.ts';
+import { RunId } from './runs.ts';
+
+/** Workflows and plans that are to be run. */
+
+/** Bytes of a workflow. */
+const MOST_WORKFLOW = 64 * 2 ** 20;
+
+const Options = z.object({
+  slots: z.coerce.number().int().min(1).max(100_000).optional(),
+  'fail-fast': z.enum(['true', 'false']).optional(),
+  force: z.enum(['true', 'false']).optional(),
+  file: z.string().max(200).default('workflow.yaml'),
+  input: z.string().max(10_000_000).optional(),
+});
+
+const Started = z.object({ run: z.string() });
+
+const Plan = z.strictObject({
+  slots: z.number().int().min(1).max(100_000).optional(),
+  failFast: z.boolean().default(false),
+  force: z.union([z.literal('all'), z.array(z.string().max(10_000)).max(100_000)]).optional(),
+});
+
+export function workRoutes({ work }: Services): Route[] {
+  const started = async (what: Submitted, options: RunRequest, { rights, header }: Sender): Promise<Reply> => {
+    if (rights.limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
+    // As whoever runs a command on the home itself is: a workflow somebody compiled says by its grants what it wants.
+    const isTrusted = what.kind === 'plan' && rights.scopes.includes('admin');
+    const { run, isNew } = await work.submit({
+      what,
+      options,
+      isTrusted,
+      key: keyOf(header('idempotency-key')),
+      traceparent: header('traceparent'),
+    });
+    return json({ run }, isNew ? 201 : 200, { location: `/v1/runs/${run}` });
+  };
+  const replies = {
+    201: { description: 'The run goes on.', schema: Started },
+    200: { description: 'It was submitted before with this key.', schema: Started },
+  };
+  return [
+    route({
+      method: 'POST',
+      path: '/v1/runs',
+      summary: 'Submits a workflow, in any format of a workflow file. The header Idempotency-Key makes sending it twice safe.',
+      tag: 'runs',
+      scope: 'run',
+      query: Options,
+      bytes: { mediaType: 'application/yaml', limit: MOST_WORKFLOW },
+      replies,
+      handle: async ({ query, bytes, ...sender }) => {
+        const { slots, 'fail-fast': failFast, force, file, input } = query;
+        const options = {
+          failFast: failFast === 'true',
+          ...(force === 'true' ? { force: 'all' as const } : {}),
+          ...(slots === undefined ? {} : { slots }),
+        };
+        const text = asText(await whole(bytes));
+        return await started({ kind: 'workflow', text, file, inputs: inputsOf(input) }, options, sender);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/plans/:cid/runs',
+      summary: 'Submits a plan that was compiled elsewhere and is stored here. The header Idempotency-Key makes sending it twice safe.',
+      tag: 'runs',
+      scope: 'run',
+      params: z.object({ cid: StoredCid }),
+      json: Plan,
+      replies,
+      handle: async ({ params, json: { slots, failFast, force }, ...sender }) => {
+        const options = { failFast, ...(force === undefined ? {} : { force }), ...(slots === undefined ? {} : { slots }) };
+        return await started({ kind: 'plan', plan: params.cid }, options, sender);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/runs/:run/resume',
+      summary: 'Takes up a run that failed, was cancelled or was cut off.',
+      tag: 'runs',
+      scope: 'run',
+      params: RunId,
+      json: Plan.pick({ slots: true }).extend({ failFast: z.boolean().optional() }),
+      replies: { 202: { description: 'The run goes on.', schema: Started } },
+      handle: async ({ params: { run }, json: { slots, failFast } }) => {
+        const options = { ...(slots === undefined ? {} : { slots }), ...(failFast === undefined ? {} : { failFast }) };
+        return json({ run: await work.resume(run, options) }, 202);
+      },
+    }),
+  ];
+}
+
+interface Sender {
+  readonly rights: Rights;
+  readonly header: (name: string) => string | undefined;
+}
+
+function inputsOf(text: string | undefined): Record<string, string> {
+  if (text === undefined) return {};
+  const parsed = z.record(z.string(), z.string()).safeParse(tryJson(text));
+  if (!parsed.success) throw new DocketError('REQUEST_INVALID', 'the query parameter "input" is no JSON object of texts');
+  return parsed.data;
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function keyOf(header: string | undefined): string | undefined {
+  if (header === undefined || (header.length > 0 && header.length <= 255)) return header;
+  throw new DocketError('REQUEST_INVALID', 'an idempotency key has 1 to 255 characters');
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { findAgent } from '../agent/find-agent.ts';
+import { judgeModule } from '../agent/module-check.ts';
+import { DocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import { outcomeOf } from '../receipt/out.ts';
+import { decodeAs } from '../receipt/verify.ts';
+import { agentDriver, submit } from '../sdk/agent-driver.ts';
+import { remoteRecords } from '../sdk/remote-records.ts';
+import { UploadStore } from '../sdk/upload-store.ts';
+import { inputFailure } from '../store/input-file.ts';
+import { RemoteStore } from '../store/remote-store.ts';
+import type { Call } from './command.ts';
+import type { Desk } from './desk.ts';
+import { homeOf } from './open-engine.ts';
+
+/** Works at an agent, over its HTTP API; nothing is kept here. Throws `USAGE`. */
+export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
+  const token = await tokenFor(call, url);
+  const door = { url, ...(token === undefined ? {} : { token }) };
+  const store = new UploadStore(new RemoteStore(door));
+  const records = remoteRecords(door, store);
+  const at = { door, store, records };
+  return {
+    place: url,
+    store,
+    driver: agentDriver(at),
+    importer: { store, checkModule: checkHere },
+    submit: (plan, options) => submit(at, plan, options),
+    records: async () => records,
+    live: async () => records,
+    async firstResult(run) {
+      const [task] = (await records.runs.tasks(run, { from: 0, limit: 1 })).tasks;
+      const cid = task?.receipt == null ? undefined : Cid.parse(task.receipt);
+      const bytes = cid && (await records.receipts.get(cid));
+      const receipt = cid && bytes && decodeAs(cid, bytes);
+      return receipt && { cid, receipt, outcome: outcomeOf(receipt.out) };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** The agent judges what it is sent, but knows no paths. */
+async function checkHere(_: Cid.CID, name: string, path?: string): Promise<void> {
+  if (path !== undefined) await judgeModule(await readFile(path), name);
+}
+
+/** Of the file or the variable that hold one; of an agent of our own home, from there. */
+async function tokenFor(call: Call, url: string): Promise<string | undefined> {
+  const file = call.value('token-file');
+  if (file !== undefined) return await readToken(call, file);
+  const given = call.env['DOCKET_TOKEN'];
+  if (given !== undefined && given !== '') return given;
+  const own = findAgent(homeOf(call));
+  return own !== undefined && sameAddress(own.url, url) ? own.token : undefined;
+}
+
+async function readToken(call: Call, file: string): Promise<string> {
+  let text: string;
+  try {
+    text = (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    throw inputFailure(error, file);
+  }
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw call.usage(`--token-file ${file} holds no token`);
+}
+
+function sameAddress(one: string, other: string): boolean {
+  try {
+    return new URL(one).origin === new URL(other).origin;
+  } catch {
+    throw new DocketError('USAGE', `"${other}" is not the address of an agent`, { next: 'An address is http://HOST:PORT.' });
+  }
+}

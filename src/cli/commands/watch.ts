@@ -1,0 +1,38 @@
+import { completedRun } from '../../scheduler/driver.ts';
+import { follow } from '../../sdk/follow.ts';
+import type { Command } from '../command.ts';
+import { deliver, watched } from '../conduct-run.ts';
+import { openDesk } from '../open-desk.ts';
+import { prepareOut } from '../outputs.ts';
+import { planOf } from '../plan-of.ts';
+
+export const command: Command = {
+  summary: 'Follow a run that goes on, and give its outputs when it ends.',
+  usage: 'RUN [--out DIR] [--json]',
+  words: [1, 1],
+  options: { out: { type: 'value', value: 'DIR', help: 'write the named outputs there, as files and folders' } },
+  help: `
+RUN is the id of a run, the beginning of one, or \`last\`. Of a run that an agent drives everything is told as it happens, of one that a command drives which
+tasks have ended. Ctrl-C ends the watching and not the run. Exit status as of \`docket run\`; that of a run that is over already is given once more.`,
+  async run(call) {
+    const out = call.value('out');
+    if (out !== undefined) await prepareOut(out);
+    await using desk = await openDesk(call, { drives: true });
+    const records = await desk.live();
+    const view = await records.runs.find(call.words[0]!);
+    const plan = await planOf(desk, view);
+    const slots = view.slots ?? undefined;
+    if (view.state === 'completed') return await deliver(call, desk, { plan: async () => plan, slots, finished: completedRun(view) });
+    try {
+      const finished = await watched(call, plan, (hooks) => follow(records, view.run, hooks), { stops: false });
+      return await deliver(call, desk, { plan: async () => plan, slots, finished });
+    } catch (error) {
+      if (!call.signal.aborted) throw error;
+      call.streams.stderr.write(`run ${view.run} goes on\n`);
+      return STOPPED;
+    }
+  },
+};
+
+/** As Ctrl-C ends other commands. */
+const STOPPED = 130;

@@ -1,0 +1,32 @@
+import type { Importer } from '../agent/sources.ts';
+import type { CID } from '../ipld/cid.ts';
+import type { Records } from '../protocol/records.ts';
+import type { Outcome } from '../receipt/outcome.ts';
+import type { Receipt } from '../receipt/model.ts';
+import type { DriveOptions, Driver } from '../scheduler/driver.ts';
+import type { Store } from '../store/store.ts';
+import type { Plan } from '../workflow/model.ts';
+
+/** Where a command works: on a home of this machine, or at an agent. */
+export interface Desk extends AsyncDisposable {
+  /** For people: the path of the home or the address of the agent. */
+  readonly place: string;
+  readonly store: Store;
+  readonly driver: Driver;
+  /** Where files of the user's are put. */
+  readonly importer: Importer;
+  /** Starts a run that goes on without us; gives its id. Undefined where there is no agent to drive it. */
+  readonly submit: ((plan: Plan, options: DriveOptions) => Promise<string>) | undefined;
+  /** Loaded when asked for: a run needs none of it. */
+  readonly records: () => Promise<Records>;
+  /** The same, from whoever drives what goes on there: more is known of a run by its driver than by the home. */
+  readonly live: () => Promise<Records>;
+  /** How the first task of a run ended; undefined if it did not. */
+  readonly firstResult: (run: string) => Promise<TaskResult | undefined>;
+}
+
+export interface TaskResult {
+  readonly cid: CID;
+  readonly receipt: Receipt;
+  readonly outcome: Outcome;
+}

@@ -1,0 +1,60 @@
+import type { CID } from '../ipld/cid.ts';
+import type { Ipld } from '../ipld/value.ts';
+import type { TaskEnd } from '../workflow/run-state.ts';
+
+/** One field of a key that differs; undefined where the field is absent. */
+export interface Difference {
+  /** `input.files["in.md"]`, `limits.memory`. */
+  readonly field: string;
+  /** The same as steps: keys of maps, positions in lists. */
+  readonly path: readonly (string | number)[];
+  readonly before: Ipld | undefined;
+  readonly after: Ipld | undefined;
+}
+
+/** An earlier receipt and what it says; `failure` is `message [code]` if it tells of one. */
+export interface Earlier {
+  readonly receipt: CID;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly failure: string | undefined;
+}
+
+/** A difference, and the task whose output made it if the field holds one. */
+export interface TracedDifference extends Difference {
+  readonly from: string | undefined;
+}
+
+/** Why earlier results did not count, if it was not the key. */
+export type Because =
+  | { readonly kind: 'forced' | 'impure' | 'memo: never' }
+  /** There is a result under this very key, made before; its blobs are gone or its receipt is damaged. */
+  | { readonly kind: 'blobs gone'; readonly earlier: Earlier }
+  /** Another run made a result under this key while this one did. */
+  | { readonly kind: 'at the same time'; readonly earlier: Earlier }
+  /** The same work was tried before and gave no result. */
+  | { readonly kind: 'failed before'; readonly earlier: Earlier };
+
+/** Why a task of a run was run, or was not. */
+export type Explanation =
+  | { readonly kind: 'found'; readonly by: 'declared' | 'resolved'; readonly receipt: CID; readonly failure: string | undefined }
+  /** It has not ended in this run, and the run has not either. */
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
+  | {
+      readonly kind: 'skipped';
+      readonly cause: string | undefined;
+      readonly causeState: TaskEnd | undefined;
+      readonly failure: string | undefined;
+    }
+  | { readonly kind: 'cancelled' }
+  | {
+      readonly kind: 'ran';
+      readonly receipt: CID | null;
+      readonly failure: string | undefined;
+      readonly because: Because | undefined;
+      /** The nearest earlier result under another key; undefined if there is none. */
+      readonly nearest:
+        | { readonly receipt: CID; readonly at: number; readonly label: string; readonly differences: readonly TracedDifference[] }
+        | undefined;
+    };

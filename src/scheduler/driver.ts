@@ -1,0 +1,47 @@
+import type { CID } from '../ipld/cid.ts';
+import type { Plan } from '../workflow/model.ts';
+import type { RunCounts } from '../workflow/run-state.ts';
+import type { RunEvent, RunSummary } from './events.ts';
+
+export interface FinishedRun extends RunSummary {
+  readonly workflow: CID;
+  readonly seconds: number;
+}
+
+export interface DriveOptions {
+  /** Slots the run may hold at a time; default: all there are. */
+  readonly slots?: number;
+  /** Tasks whose earlier results are not used: all, or those of these labels or groups. */
+  readonly force?: 'all' | readonly string[];
+  /** Stop at the first failure. Default: independent tasks still finish. */
+  readonly failFast?: boolean;
+}
+
+export interface DriveHooks {
+  readonly onEvent?: (event: RunEvent) => void;
+  /** Told its id when it is recorded. */
+  readonly onRun?: (run: string) => void;
+  /** Cancels the run. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs plans to their end, in this process or elsewhere. */
+export interface Driver {
+  run(plan: Plan, options: DriveOptions & DriveHooks): Promise<FinishedRun>;
+  /** Takes up a run that is not complete; what it was started with holds where nothing else is said. Throws `RUN_UNKNOWN`, `RUN_BUSY`. */
+  resume(run: string, plan: Plan, options: Pick<DriveOptions, 'slots' | 'failFast'> & DriveHooks): Promise<FinishedRun>;
+}
+
+/** A run that is complete already, as it ended. */
+export function completedRun({ run, workflow, tasks, outputs, created, finished }: CompletedRun): FinishedRun {
+  const counts = tasks ?? { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
+  const seconds = ((finished ?? created) - created) / 1000;
+  return { run, workflow, state: 'completed', tasks: counts, outputs, errors: [], conflicts: 0, seconds };
+}
+
+interface CompletedRun extends Pick<FinishedRun, 'run' | 'workflow' | 'outputs'> {
+  readonly tasks: RunCounts | null;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  readonly finished: number | null;
+}

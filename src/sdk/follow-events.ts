@@ -1,0 +1,77 @@
+import { type Clock, systemClock } from '../base/clock.ts';
+import { DocketError, isDocketError } from '../errors.ts';
+import type { EventView } from '../protocol/records.ts';
+import { type AgentDoor, callAgent } from '../store/agent-call.ts';
+import { textLines } from './ask.ts';
+
+/**
+ * The events of a run as an agent tells them, until the run is over. Where the connection is cut, or the agent is started again, they go on where they were:
+ * nothing is told twice, unless the agent that comes back knows less than we do.
+ *
+ * Throws what `callAgent` throws, once the agent could not be reached for half a minute.
+ */
+export async function* followEvents(
+  door: AgentDoor,
+  run: string,
+  { after, signal }: { readonly after: number; readonly signal: AbortSignal },
+): AsyncGenerator<EventView> {
+  const { clock = systemClock } = door;
+  let last = after;
+  let reached = clock.monotonic();
+  for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, MOST_WAIT)) {
+    try {
+      const headers = { accept: 'text/event-stream', ...(last > 0 ? { 'last-event-id': String(last) } : {}) };
+      const answer = await callAgent(door, { method: 'GET', path: `/v1/runs/${encodeURIComponent(run)}/events`, headers, signal });
+      for await (const event of parseEvents(textLines(door, answer.body))) {
+        reached = clock.monotonic();
+        wait = FIRST_WAIT;
+        last = event.seq;
+        yield event;
+        if (isLast(event)) return;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      const isCut = isDocketError(error, 'AGENT_UNREACHABLE') || isDocketError(error, 'AGENT_TIMEOUT');
+      if (!isCut || clock.monotonic() - reached > PATIENCE) throw error;
+    }
+    await paused(clock, wait, signal);
+  }
+}
+
+const FIRST_WAIT = 100;
+const MOST_WAIT = 2_000;
+const PATIENCE = 30_000;
+
+/** The last thing that is told of a run. */
+function isLast({ kind }: EventView): boolean {
+  return kind === 'ended' || kind === 'broken';
+}
+
+/** Server-sent events; comments and fields that are not known are passed over, as their specification wants it. */
+async function* parseEvents(lines: AsyncIterable<string>): AsyncGenerator<EventView> {
+  let [seq, kind, data] = [0, 'message', ''];
+  for await (const line of lines) {
+    const [, field, value = ''] = /^(id|event|data): ?(.*)$/.exec(line.replace(/\r$/, '')) ?? [];
+    if (field === 'id') seq = Number(value);
+    else if (field === 'event') kind = value;
+    else if (field === 'data') data = data === '' ? value : `${data}\n${value}`;
+    else if (line === '' && data !== '') {
+      yield { seq: Number.isSafeInteger(seq) ? seq : 0, kind, data };
+      [kind, data] = ['message', ''];
+    }
+  }
+}
+
+async function paused(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const stop = clock.after(ms, over.resolve);
+  const abort = (): void => over.reject(signal.reason ?? new DocketError('CANCELLED', 'it was stopped'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    await over.promise;
+  } finally {
+    stop();
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,59 @@
+import { DocketError, ERROR_CODES, type ErrorCode } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
+import * as DagJson from '../ipld/dag-json.ts';
+import type { EventView, Records } from '../protocol/records.ts';
+import type { DriveHooks, FinishedRun } from '../scheduler/driver.ts';
+import type { RunEvent } from '../scheduler/events.ts';
+import * as View from './views.ts';
+
+/**
+ * Tells what happens in a run until it is over. `signal` ends the telling, and nothing else. Throws its reason, `RUN_UNKNOWN`, `RUN_BUSY` if whoever drove it is
+ * gone, and what kept the agent from driving it.
+ */
+export async function follow(
+  { runs }: Pick<Records, 'runs'>,
+  run: string,
+  { onEvent = () => {}, onRun = () => {}, signal = new AbortController().signal }: DriveHooks,
+): Promise<FinishedRun> {
+  onRun(run);
+  let conflicts = 0;
+  for await (const event of runs.events(run, 0, signal)) {
+    if (event.kind === 'broken') throw brokenBy(event);
+    if (event.kind === 'conflict') conflicts++;
+    if (event.kind === 'ended') return { ...(await endOf(runs, run, event)), conflicts };
+    const told = toRunEvent(event);
+    if (told !== undefined) onEvent(told);
+  }
+  throw new DocketError('RUN_UNKNOWN', `it is not told how run ${run} ended`);
+}
+
+async function endOf(runs: Records['runs'], run: string, { data }: EventView): Promise<Omit<FinishedRun, 'conflicts'>> {
+  const { errors, seconds } = View.Ended.parse(DagJson.decode(data));
+  const { workflow, tasks, outputs, state } = await runs.find(run);
+  if (state === 'running' || state === 'interrupted')
+    throw new DocketError('RUN_BUSY', `run ${run} was cut off: whoever drove it is gone`, { next: `docket resume ${run} goes on.` });
+  const counts = tasks ?? { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
+  return { run, workflow, state, tasks: counts, outputs, errors, seconds };
+}
+
+/** An event as the scheduler tells it; undefined for those that only a distant reader gets. */
+function toRunEvent({ kind, data }: EventView): RunEvent | undefined {
+  const fields = JSON.parse(data) as Readonly<Record<string, unknown>>;
+  switch (kind) {
+    case 'planned':
+    case 'started':
+    case 'retrying':
+    case 'settled':
+    case 'slots':
+      return { kind, ...fields } as RunEvent;
+    case 'conflict':
+      return { kind, kept: Cid.parse(String(fields['kept'])), other: Cid.parse(String(fields['other'])) };
+    default:
+      return undefined;
+  }
+}
+
+function brokenBy({ data }: EventView): DocketError {
+  const { code, message } = View.Broken.parse(JSON.parse(data));
+  return new DocketError(Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'INTERNAL', message);
+}

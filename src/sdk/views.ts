@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import * as Cid from '../ipld/cid.ts';
+import { Float, type Ipld, isLink } from '../ipld/value.ts';
+import { SCOPES } from '../protocol/rights.ts';
+
+/** What an agent answers with, checked: it may be of another version, or none. Values are as DAG-JSON has them, times ISO 8601 where people read them. */
+
+const link = z.custom<Cid.CID>(isLink, 'it is no link');
+const ipld = z.custom<Ipld>((value) => value !== undefined);
+const cidText = z.string().transform((text) => Cid.parse(text));
+const isoTime = z.iso.datetime().transform((text) => Date.parse(text));
+const count = z.number().int().min(0);
+/** 1.0 arrives as a float. */
+const amount = z.union([z.number(), z.instanceof(Float).transform(({ value }) => value)]);
+const optional = <T extends z.ZodType>(schema: T) => schema.optional().transform((value): z.output<T> | undefined => value);
+
+const Counts = z.object({ total: count, ran: count, cached: count, failed: count, skipped: count, cancelled: count });
+const RunStates = z.enum(['running', 'completed', 'failed', 'cancelled', 'interrupted']);
+
+export const Run = z.object({
+  run: z.string(),
+  name: z.string(),
+  workflow: cidText,
+  plan: cidText.nullable(),
+  state: RunStates,
+  created: isoTime,
+  finished: isoTime.nullable(),
+  tasks: Counts.nullable(),
+  outputs: z.record(z.string(), ipld),
+  slots: count.nullable(),
+  failFast: z.boolean(),
+});
+export const Runs = z.object({ runs: z.array(Run) });
+export const Started = z.object({ run: z.string() });
+export const Stopped = z.object({ state: RunStates });
+
+export const Tasks = z.object({
+  tasks: z.array(
+    z.object({
+      index: count,
+      label: z.string(),
+      instruction: z.string(),
+      state: z.string(),
+      via: z.string().nullable(),
+      attempts: count,
+      receipt: z.string().nullable(),
+      error: z.string().nullable(),
+    }),
+  ),
+  total: count,
+});
+export const Graph = z.object({ tasks: z.array(z.object({ label: z.string(), group: z.string(), awaits: z.array(count) })) });
+
+export const Log = z.object({
+  label: z.string(),
+  state: z.string(),
+  via: z.string().nullable(),
+  stdout: ipld,
+  stderr: ipld,
+  failure: z.string().nullable(),
+});
+
+const Earlier = z.object({ receipt: link, at: count, failure: optional(z.string()) });
+const Difference = z.object({
+  field: z.string(),
+  path: z.array(z.union([z.string(), count])),
+  before: optional(ipld),
+  after: optional(ipld),
+  from: optional(z.string()),
+});
+const Because = z.discriminatedUnion('kind', [
+  z.object({ kind: z.enum(['forced', 'impure', 'memo: never']) }),
+  z.object({ kind: z.enum(['blobs gone', 'at the same time', 'failed before']), earlier: Earlier }),
+]);
+const Explanation = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('found'), by: z.enum(['declared', 'resolved']), receipt: link, failure: optional(z.string()) }),
+  z.object({ kind: z.enum(['pending', 'cancelled']) }),
+  z.object({ kind: z.literal('unneeded'), wantedBy: z.array(z.string()) }),
+  z.object({
+    kind: z.literal('skipped'),
+    cause: optional(z.string()),
+    causeState: optional(z.enum(['ok', 'failed', 'skipped', 'cancelled'])),
+    failure: optional(z.string()),
+  }),
+  z.object({
+    kind: z.literal('ran'),
+    receipt: link.nullable(),
+    failure: optional(z.string()),
+    because: optional(Because),
+    nearest: optional(z.object({ receipt: link, at: count, label: z.string(), differences: z.array(Difference) })),
+  }),
+]);
+export const Why = z.object({ label: z.string(), why: Explanation });
+
+export const Check = z.object({ what: z.string(), state: z.enum(['good', 'bad', 'absent']), message: z.string().exactOptional() });
+const Damage = z.object({ name: z.string(), problem: z.string(), next: z.string() });
+export const Looked = z.object({
+  kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task']),
+  damage: Damage.exactOptional(),
+});
+export const Receipts = z.object({ receipts: z.array(z.object({ receipt: link, at: count, out: z.string() })) });
+
+export const Named = z.object({
+  name: z.string(),
+  shown: z.string(),
+  version: z.string(),
+  written: z.string(),
+  manifest: link,
+  module: link,
+  isRemoved: z.boolean(),
+  at: count,
+});
+export const Names = z.object({ modules: z.array(z.object({ latest: Named, versions: count })) });
+export const Versions = z.object({ versions: z.array(Named) });
+export const Removed = z.object({ removed: z.array(z.string()) });
+
+const Limits = z.object({
+  memory: count.exactOptional(),
+  time: count.exactOptional(),
+  output: count.exactOptional(),
+  openFiles: count.exactOptional(),
+});
+const Rights = z.object({
+  scopes: z.array(z.enum(SCOPES)),
+  modules: z.array(z.string()).exactOptional(),
+  limits: Limits.exactOptional(),
+});
+const Token = z.object({ id: z.string(), rights: Rights, created: count, expires: count.nullable() });
+export const NewToken = Token.extend({ token: z.string() });
+export const Tokens = z.object({ tokens: z.array(Token) });
+
+const Failure = z.object({ task: z.string(), code: z.string(), message: z.string(), skipped: count });
+/** The data of the event that ends a run. */
+export const Ended = z.object({
+  state: z.enum([...RunStates.options, 'deleted']),
+  errors: z.array(Failure).default([]),
+  seconds: amount.default(0),
+});
+export const Broken = z.object({ code: z.string(), message: z.string() });

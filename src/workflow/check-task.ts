@@ -1,0 +1,17 @@
+import { DocketError } from '../errors.ts';
+import { checkInput } from './input.ts';
+import * as Limit from './limits.ts';
+import type { Task } from './model.ts';
+import { isNonce } from './nonce.ts';
+import { memoOf } from './policy.ts';
+
+/** Whether a task that no compiler here made may be run. Throws `WORKFLOW_INVALID`, `OP_UNKNOWN`, `LIMIT_REFUSED`. */
+export function checkTask({ run, meta }: Task, ops: readonly string[]): void {
+  if (!ops.includes(run.op))
+    throw new DocketError('OP_UNKNOWN', `the op "${run.op}" is not known`, { next: `Known ops: ${ops.toSorted().join(', ')}.` });
+  if (!isNonce(run.nnc)) throw new DocketError('WORKFLOW_INVALID', '"nnc" must be "", 12 or 16 bytes, or these in base32hex');
+  Limit.fromMeta(meta);
+  Limit.retryFromMeta(meta);
+  memoOf(meta);
+  checkInput(run.op, run.input);
+}

@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { Access } from '../../src/api/access.ts';
+import { createApp } from '../../src/api/app.ts';
+import { blobRoutes } from '../../src/api/routes/blobs.ts';
+import type { Services } from '../../src/protocol/services.ts';
+import type { Store } from '../../src/store/store.ts';
+
+export const TOKEN = 'the-token-of-the-test';
+
+/** The agent's own door to blobs, over any store. */
+export async function serveBlobs(store: Store): Promise<AsyncDisposable & { readonly url: string }> {
+  const access = new Access({ token: TOKEN, rightsOf: () => undefined, anonymous: [], hosts: new Set(['127.0.0.1']) });
+  const app = createApp(blobRoutes({ store } as unknown as Services), access);
+  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

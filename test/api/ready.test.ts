@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { renameSync } from 'node:fs';
+import { connect } from 'node:net';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { obstacles } from '../../src/agent/readiness.ts';
+import { outputFile } from './bazel/messages.ts';
+import { Door, type Problem } from './helpers.ts';
+
+const ready = async (door: Door): Promise<string> => {
+  const reply = await fetch(`${door.agent.url}/readyz`);
+  const text = await reply.text();
+  if (reply.status === 200) return text;
+  const { code, detail } = JSON.parse(text) as Problem;
+  return `${reply.status} ${code}: ${detail}`;
+};
+const lives = async (door: Door): Promise<string> => (await fetch(`${door.agent.url}/healthz`)).text();
+
+test('an agent that can take work is ready, and anybody may ask', async () => {
+  await using door = await Door.open();
+  assert.equal(await ready(door), 'ok');
+});
+
+test('one whose home went is not, and lives', async () => {
+  await using door = await Door.open();
+  const { store } = door.agent.engine.paths;
+  renameSync(store, `${store}-away`);
+  assert.deepEqual(
+    [await ready(door), await lives(door)],
+    ['503 NOT_READY: the agent can take no work: its store cannot be written', 'ok'],
+  );
+  renameSync(`${store}-away`, store);
+  assert.equal(await ready(door), 'ok');
+});
+
+test('one whose ledger failed is not, and lives', async () => {
+  await using door = await Door.open();
+  const { paths } = door.agent.engine;
+  {
+    using db = new DatabaseSync(paths.ledger);
+    db.exec('DROP TABLE actions');
+  }
+  assert.equal(await ready(door), 'ok', 'nobody has tried to write');
+  assert.equal((await door.ask('PUT', `/cache/ac/${'0'.repeat(64)}`, { body: outputFile('out', 'x') })).status, 500);
+  assert.match(await ready(door), /^503 NOT_READY: the agent can take no work: its ledger takes no more \([A-Z_]+\)$/);
+  assert.equal(await lives(door), 'ok');
+});
+
+test('a full disk is told, one that does not count its files is not taken for full', async () => {
+  await using door = await Door.open();
+  const { engine } = door.agent;
+  const on = (disk: { bavail: number; files: number; ffree: number }): Promise<string[]> =>
+    obstacles(engine, { isDraining: false, disk: async () => ({ bsize: 4096, ...disk }) });
+  assert.deepEqual(await on({ bavail: 16_383, files: 10, ffree: 1 }), ['its disk is full']);
+  assert.deepEqual(await on({ bavail: 16_384, files: 10, ffree: 1 }), []);
+  assert.deepEqual(await on({ bavail: 16_384, files: 10, ffree: 0 }), ['its disk can hold no more files']);
+  assert.deepEqual(await on({ bavail: 16_384, files: 0, ffree: 0 }), []);
+  assert.deepEqual(await obstacles(engine, { isDraining: false, disk: () => Promise.reject(new Error('no')) }), []);
+});
+
+test('one that is being stopped says so to who is still connected', async () => {
+  await using door = await Door.open();
+  const { port } = new URL(door.agent.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  await once(socket, 'connect');
+  // The agent waits for the end of this request.
+  await new Promise<void>((resolve) => socket.write('GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n', () => resolve()));
+  assert.equal(await lives(door), 'ok');
+  const drained = door.agent.drain(20_000);
+  let reply = '';
+  socket.on('data', (text: Buffer) => (reply += text.toString()));
+  socket.write('\r\n');
+  await drained;
+  assert.match(reply, /^HTTP\/1\.1 503 [^]*it is being stopped/);
+  socket.destroy();
+});
