@@ -159,6 +159,11 @@ export const ERROR_CODES = {
     next: 'Give it with --grant if you trust the module.',
     http: 403,
   },
+  EXTENSION_INVALID: {
+    summary: 'A named module cannot be the extension of the one that imports from it.',
+    next: 'Name a version that exports what is imported; docs/manifest.md says what an extension may be.',
+    http: 422,
+  },
   // -- tasks refused before they run
   OP_UNKNOWN: { summary: 'The op of a task is not known here.', next: 'Known ops: wasi/run, wasm/run.', exit: 2, http: 422 },
   LIMIT_REFUSED: {
@@ -273,6 +278,11 @@ export const ERROR_CODES = {
     summary: 'A client sent more requests than the agent takes of one.',
     next: 'Wait as long as the reply says under `retry-after`.',
     http: 429,
+  },
+  PATCH_INVALID: {
+    summary: 'A patch is malformed, or not for the blob it was sent to.',
+    next: 'Make it with `bsdiff OLD NEW PATCH` from the very bytes that are stored, or send the new bytes themselves.',
+    http: 422,
   },
   JOB_FAILED: {
     summary: 'A job ended without an exit status: it trapped, or broke a limit.',

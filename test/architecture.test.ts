@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** Imports go to lower layers only; units of one layer do not know each other. ARCHITECTURE.md says what each holds. */
 const LAYERS: readonly (readonly string[])[] = [
   ['errors', 'base'],
-  ['ipld', 'telemetry'],
+  ['ipld', 'patch', 'telemetry'],
   ['workflow', 'manifest'],
   ['receipt', 'store'],
   ['protocol', 'ledger'],

@@ -41,6 +41,7 @@ test('there is a test for each example', () => {
     '02-numbers',
     '03-files-and-limits',
     '04-named-module',
+    '05-serval-api',
     'README.md',
   ]);
 });

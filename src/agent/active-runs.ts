@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RunRequest, RunSubmission, Submitted as What } from '../protocol/services.ts';
 import type { FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
+import { EventLog } from '../base/event-log.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
@@ -17,9 +18,9 @@ import type { Places } from './places.ts';
 import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
-import { RunLog } from './run-log.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
+import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
 
 /**
@@ -45,7 +46,8 @@ interface Terms {
 }
 
 interface Active {
-  readonly log: RunLog;
+  readonly places: TaskPlaces;
+  readonly log: EventLog;
   readonly stop: AbortController;
   readonly done: Promise<void>;
 }
@@ -58,7 +60,7 @@ export class ActiveRuns implements AsyncDisposable {
   readonly #terms: Terms;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended, the oldest first. */
-  readonly #ended = new Map<string, RunLog>();
+  readonly #ended = new Map<string, EventLog>();
   readonly #submitting = new Map<string, Promise<string>>();
   readonly #stopping = new AbortController();
 
@@ -133,8 +135,16 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   /** The log of a run that goes on or ended a short time ago. */
-  log(run: string): RunLog | undefined {
+  log(run: string): EventLog | undefined {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
+  }
+
+  /** Whether a run that goes on has a task with this digest that has not ended in it. */
+  expects(task: Uint8Array): boolean {
+    return [...this.#active].some(([run, { places }]) => {
+      const index = places.of(task);
+      return index !== undefined && this.#engine.ledger.runTask(run, index) === undefined;
+    });
   }
 
   async #submit(
@@ -181,13 +191,13 @@ export class ActiveRuns implements AsyncDisposable {
   #drive(begin: RunStart, place: Disposable, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
     const { plan } = begin;
     const observer = this.#terms.watch(begin);
-    const log = new RunLog();
+    const log = new EventLog();
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
     let id: string | undefined;
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { log, stop, done });
+      this.#active.set(run, { places: new TaskPlaces(plan), log, stop, done });
       observer.begun(run);
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
@@ -216,7 +226,7 @@ export class ActiveRuns implements AsyncDisposable {
     return known.promise;
   }
 
-  #retire(run: string, log: RunLog): void {
+  #retire(run: string, log: EventLog): void {
     this.#active.delete(run);
     this.#ended.set(run, log);
     const [oldest] = this.#ended.keys();

@@ -156,6 +156,7 @@ export class Agent implements AsyncDisposable {
       active,
       jobs: new Places('jobs', options.maxJobs ?? MOST_JOBS),
       watch,
+      peers,
       isDraining: () => state.isDraining,
       metrics: () => metrics.text(),
       address: () => `${publicHost(host)}:${bound}`,

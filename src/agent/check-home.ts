@@ -12,6 +12,7 @@ import { resolve } from '../scheduler/inputs.ts';
 import type { Plan } from '../workflow/model.ts';
 import { toIpld } from '../workflow/promise.ts';
 import { blobsOf } from './blobs-of.ts';
+import { manifestDamage, tokenDamage } from './check-names.ts';
 import { keyProblem, receiptRowProblems, runProblem, taskProblem } from './check-rows.ts';
 import type { Damage, Looked } from '../protocol/checks.ts';
 import type { Engine } from './engine.ts';
@@ -37,11 +38,11 @@ const NEXT = {
 
 /**
  * Looks through all that a home keeps: the structure of the ledger, every blob, every receipt with its signature and what it is filed under, the seals
- * of every key, and the rows of every run. Damaged blobs are set aside; receipts of this home of which only the signature is damaged are healed.
+ * of every key, the rows of every run, named modules with what they name, and tokens. Damaged blobs are set aside; receipts of this home of which only the signature is damaged are healed.
  */
 export async function* checkHome(engine: Engine, signal: AbortSignal): AsyncGenerator<Looked> {
   // Blobs before the rows that name them: whoever reads a damaged one sets it aside, and it would look like one that is not there.
-  for (const part of [structure, blobs, receipts, keys, runs]) {
+  for (const part of [structure, blobs, receipts, keys, runs, manifests, tokens]) {
     let count = 0;
     try {
       for await (const looked of part(engine, signal)) {
@@ -135,6 +136,20 @@ async function* runs(engine: Engine): AsyncGenerator<Looked> {
       if (!isDocketError(error, 'LEDGER_DAMAGED')) throw error;
       yield { kind: 'run', damage: { name, problem: error.message, next: NEXT.run } };
     }
+  }
+}
+
+async function* manifests(engine: Engine): AsyncGenerator<Looked> {
+  for (const row of engine.ledger.allManifests()) {
+    const damage = await manifestDamage(engine, row);
+    yield damage === undefined ? { kind: 'manifest' } : { kind: 'manifest', damage };
+  }
+}
+
+async function* tokens(engine: Engine): AsyncGenerator<Looked> {
+  for (const row of engine.ledger.allTokens()) {
+    const damage = tokenDamage(row);
+    yield damage === undefined ? { kind: 'token' } : { kind: 'token', damage };
   }
 }
 

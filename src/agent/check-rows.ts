@@ -1,6 +1,7 @@
 import type { CID } from '../ipld/cid.ts';
 import { sha3 } from '../ipld/hash.ts';
 import { decode } from '../ipld/dag-cbor.ts';
+import * as DagJson from '../ipld/dag-json.ts';
 import { Float, isLink, isList, isMap } from '../ipld/value.ts';
 import type { FiledKey } from '../ledger/ledger.ts';
 import type { ReceiptRow } from '../ledger/results.ts';
@@ -77,11 +78,13 @@ const TASK_WAYS: ReadonlySet<string> = new Set<NonNullable<RunTaskRow['via']>>([
 export function preimageProblem(preimage: Uint8Array, { meta }: Receipt): string | undefined {
   const made = decode(preimage);
   if (!isMap(made)) return 'what it was made of is no map';
-  const { module, limits, grants } = made;
+  const { module, limits, grants, input } = made;
   if (meta.module !== undefined && !(module !== undefined && isLink(module) && module.equals(meta.module)))
     return `it was made of another module than ${meta.module}`;
   const differs = isMap(limits) ? Object.keys(limits).find((name) => limits[name] !== meta.limits[name]) : 'limits';
   if (differs !== undefined) return `it was made with another limit of ${differs}`;
+  const extensions = input !== undefined && isMap(input) ? input['extensions'] : undefined;
+  if (DagJson.encode(extensions ?? {}) !== DagJson.encode(meta.extensions ?? {})) return 'it was made with other extensions';
   const same =
     grants !== undefined && isList(grants) && grants.length === meta.grants.length && grants.every((grant, i) => grant === meta.grants[i]);
   return same ? undefined : 'it was made with other grants';

@@ -17,6 +17,8 @@ export interface Execution {
   readonly files: Readonly<Record<string, Cid.CID>>;
   /** Whether what is left in the file system is kept. */
   readonly keepFiles: boolean;
+  /** Modules whose functions it imports, by the name it imports them from. */
+  readonly extensions: Readonly<Record<string, Cid.CID>>;
   readonly grants: readonly string[];
   readonly limits: Partial<Limits>;
 }
@@ -26,13 +28,14 @@ const ALL_FILES = ['**', '**/.*', '**/.*/**'];
 
 /** The plan of an `exec`: one task, named for its module. Throws `LIMIT_REFUSED`. */
 export function execPlan(execution: Execution): Plan {
-  const { name, module, args, env, stdin, files, keepFiles, grants, limits } = execution;
+  const { name, module, args, env, stdin, files, keepFiles, extensions, grants, limits } = execution;
   const input: IpldMap = {
     ...(args.length === 0 ? {} : { args: [...args] }),
     ...(Object.keys(env).length === 0 ? {} : { env }),
     ...(stdin === undefined ? {} : { stdin }),
     ...(Object.keys(files).length === 0 ? {} : { files }),
     ...(keepFiles ? { outputs: ALL_FILES } : {}),
+    ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
     ...(grants.length === 0 ? {} : { grant: [...new Set(grants)].toSorted() }),
   };
   const run = { rsc: `ipfs://${module}`, op: 'wasi/run', input, nnc: '' };

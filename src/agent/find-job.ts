@@ -16,7 +16,7 @@ import { newRunId } from './run-id.ts';
  * The result of a job that was run before, filed as a run of its own in one commit; undefined if it has to be run. What is found needs no coordinator: nothing
  * of it is ever in flight, so there is nothing to lock, to journal or to claim, which would be ten times the work.
  */
-export async function findJob(engine: Engine, plan: Plan): Promise<JobEnd | undefined> {
+export async function findJob(engine: Engine, plan: Plan): Promise<Omit<JobEnd, 'extensions'> | undefined> {
   const [hit] = new Lookup(plan, new Policies(plan, (op) => OPS[op]?.semantics ?? 0), engine.ledger, () => false).byDeclared([0]);
   if (hit === undefined || hit.status !== OK || !isWhole(engine, hit.value)) return undefined;
   const read = readReceipt(engine, hit.receipt);

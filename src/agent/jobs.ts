@@ -1,3 +1,4 @@
+import type { PeerService } from '../protocol/peers.ts';
 import type { Rights } from '../protocol/rights.ts';
 import type { JobEnd } from '../protocol/services.ts';
 import { DocketError } from '../errors.ts';
@@ -8,6 +9,7 @@ import { parseReference } from '../manifest/reference.ts';
 import type { Plan } from '../workflow/model.ts';
 import { DEFAULT_LIMITS } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
+import { bindExtensions, extensionsDocument, extensionsInput, type Shelf } from './bind-extensions.ts';
 import type { Engine } from './engine.ts';
 import { execPlan } from './exec-plan.ts';
 import { findJob } from './find-job.ts';
@@ -26,6 +28,8 @@ interface Job {
   readonly limits: ManifestLimits;
   readonly signal: AbortSignal;
   readonly watch: RunWatch;
+  /** Who may have extensions that are not here. */
+  readonly peers: Pick<PeerService, 'bringModule'>;
   /** The header of that name, for those who watch. */
   readonly traceparent?: string | undefined;
 }
@@ -33,7 +37,7 @@ interface Job {
 /** What named modules are run by. */
 export const JOB_OP = 'wasi/run';
 
-/** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`. */
+/** Runs a named module on what it reads from stdin, as `docket exec NAME` does. Throws `USAGE`, `MANIFEST_UNKNOWN`, `PERMISSION_DENIED`, `EXTENSION_INVALID`. */
 export async function runJob(engine: Engine, job: Job): Promise<JobEnd> {
   const { reference, stdin, policy, limits: most } = job;
   const found = Modules.find(engine, parseReference(reference));
@@ -41,11 +45,13 @@ export async function runJob(engine: Engine, job: Job): Promise<JobEnd> {
   const { permissions, args, env, limits } = manifest;
   const name = `${found.shown}@${found.version}`;
   const isGranted = (permission: Permission): boolean => policy.some((granted) => covers(granted, permission));
-  requireGranted(name, permissions, {
+  requireGranted(name, manifest, {
     isGranted,
     advice: (permission) => `Start the agent with --allow ${permission} if you trust the module.`,
   });
   const grants = GRANTS.filter((grant) => permissions.some(({ kind }) => kind === grant));
+  const bound = await bindExtensions(shelfOf(engine, job), found, manifest);
+  const extensions = extensionsDocument(bound);
   const plan = execPlan({
     name,
     module: found.module,
@@ -54,14 +60,26 @@ export async function runJob(engine: Engine, job: Job): Promise<JobEnd> {
     stdin,
     files: {},
     keepFiles: false,
+    extensions: extensionsInput(bound),
     grants,
     limits: bounded(limits, most),
   });
-  return await watched(engine, plan, job);
+  return { ...(await watched(engine, plan, job)), extensions };
+}
+
+/** The named modules of a home, and those its peers have. */
+function shelfOf(engine: Engine, { peers, signal }: Pick<Job, 'peers' | 'signal'>): Shelf {
+  return {
+    async find(reference) {
+      await peers.bringModule(reference, { hops: 0, signal });
+      return Modules.find(engine, parseReference(reference));
+    },
+    store: engine.store,
+  };
 }
 
 /** The job, found or run, with somebody watching. */
-async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent }: Job): Promise<JobEnd> {
+async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent }: Job): Promise<Omit<JobEnd, 'extensions'>> {
   const observer = watch({ plan, kind: 'job', traceparent });
   try {
     const known = await findJob(engine, plan);
@@ -81,7 +99,7 @@ async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent 
   }
 }
 
-function endOf(engine: Engine, run: string): JobEnd {
+function endOf(engine: Engine, run: string): Omit<JobEnd, 'extensions'> {
   const row = engine.ledger.runTask(run, 0);
   const receipt = row?.receipt ?? undefined;
   const read = receipt && readReceipt(engine, receipt);

@@ -1,7 +1,11 @@
 import { DocketError } from '../errors.ts';
-import type { Permission } from '../manifest/model.ts';
+import type { Manifest, Permission } from '../manifest/model.ts';
+import { folded, qualified } from '../manifest/name.ts';
 import { permissionText } from '../manifest/permission.ts';
 import { GRANTS } from '../workflow/policy.ts';
+
+/** What can be given. */
+const KINDS: ReadonlySet<string> = new Set([...GRANTS, 'extension']);
 
 interface Terms {
   readonly isGranted: (permission: Permission) => boolean;
@@ -10,11 +14,15 @@ interface Terms {
 }
 
 /** Refuses a module that asks for what it is not given, or what there is no giving yet. Throws `PERMISSION_DENIED`. */
-export function requireGranted(name: string, asked: readonly Permission[], { isGranted, advice }: Terms): void {
-  for (const permission of asked) {
+export function requireGranted(
+  name: string,
+  { permissions, namespace }: Pick<Manifest, 'permissions' | 'namespace'>,
+  { isGranted, advice }: Terms,
+): void {
+  for (const permission of permissions) {
     const text = permissionText(permission);
-    const isKnown = GRANTS.some((grant) => grant === permission.kind);
-    if (isKnown && isGranted(permission)) continue;
+    const isKnown = KINDS.has(permission.kind);
+    if (isKnown && spellings(permission, namespace).some(isGranted)) continue;
     throw new DocketError(
       'PERMISSION_DENIED',
       `${name} asks for ${text}, which ${isKnown ? 'it was not given' : 'Docket gives nobody yet'}`,
@@ -24,4 +32,13 @@ export function requireGranted(name: string, asked: readonly Permission[], { isG
       },
     );
   }
+}
+
+/** The names an extension may be granted by: as it is asked for, in full, and without the namespace where that is the module's own. */
+function spellings(permission: Permission, namespace: string): readonly Permission[] {
+  if (permission.kind !== 'extension' || permission.target === '*') return [permission];
+  const full = qualified(permission.target, namespace);
+  const isOwn = folded(full).startsWith(`${folded(namespace)}.`);
+  const short = isOwn ? [full.slice(namespace.length + 1)].filter((name) => !name.split('@', 1)[0]!.includes('.')) : [];
+  return [full, ...short].map((target) => ({ kind: 'extension', target }));
 }

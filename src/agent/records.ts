@@ -7,13 +7,13 @@ import { checkBlobs, checkHome } from './check-home.ts';
 import { checkReceipt } from './check-receipt.ts';
 import type { Engine } from './engine.ts';
 import * as Modules from './named-modules.ts';
-import type { RunLog } from './run-log.ts';
+import type { EventLog } from '../base/event-log.ts';
 import { runRecords } from './run-records.ts';
 import * as Tokens from './tokens.ts';
 
 interface RecordsOptions {
   /** Logs of the runs that this process drives. */
-  readonly logOfRun?: (run: string) => RunLog | undefined;
+  readonly logOfRun?: (run: string) => EventLog | undefined;
 }
 
 /** What a home keeps that is opened here. */

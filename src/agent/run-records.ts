@@ -10,12 +10,12 @@ import { wasForced } from './forced.ts';
 import { listTasks } from './list-tasks.ts';
 import { planOf } from './plan-of.ts';
 import { runCounts } from './run-counts.ts';
-import type { RunLog } from './run-log.ts';
+import type { EventLog } from '../base/event-log.ts';
 import { logOf, logsOf } from './task-logs.ts';
 import { watchRows } from './watch-rows.ts';
 
 /** The runs of a home, whoever drives them. `logOfRun` knows those that this process drives. */
-export function runRecords(engine: Engine, logOfRun: (run: string) => RunLog | undefined = () => undefined): RunRecords {
+export function runRecords(engine: Engine, logOfRun: (run: string) => EventLog | undefined = () => undefined): RunRecords {
   const { ledger } = engine;
   return {
     list: async (filter) => ledger.runs(filter).map((row) => viewOf(engine, row)),

@@ -1,3 +1,4 @@
+import type { PeerService } from '../protocol/peers.ts';
 import type { Services } from '../protocol/services.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';
@@ -11,6 +12,7 @@ import type { Places } from './places.ts';
 import { obstacles } from './readiness.ts';
 import { recordsOf } from './records.ts';
 import type { RunWatch } from './run-watch.ts';
+import { taskServiceOf } from './follow-task.ts';
 import { VERSION } from './version.ts';
 
 interface ServiceOptions {
@@ -21,6 +23,7 @@ interface ServiceOptions {
   readonly tags: Readonly<Record<string, string>>;
   readonly active: ActiveRuns;
   readonly watch: RunWatch;
+  readonly peers: PeerService;
   readonly isDraining: () => boolean;
   /** Everything that is counted, in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
@@ -33,7 +36,7 @@ interface ServiceOptions {
 /** What an agent on this home offers through its API. */
 export function servicesOf(
   engine: Engine,
-  { policy, ops, tags, active, jobs, watch, isDraining, metrics, address }: ServiceOptions,
+  { policy, ops, tags, active, jobs, watch, peers, isDraining, metrics, address }: ServiceOptions,
 ): Services {
   const started = engine.clock.now();
   const records = recordsOf(engine, { logOfRun: (run) => active.log(run) });
@@ -54,12 +57,13 @@ export function servicesOf(
       async run(job) {
         requireOp(JOB_OP, ops, job.reference);
         using _ = jobs.take();
-        return await runJob(engine, { ...job, policy, watch });
+        return await runJob(engine, { ...job, policy, watch, peers });
       },
       checkRights,
       list: (limit) =>
         engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
     },
+    tasks: taskServiceOf(engine, active),
     work: {
       submit: (submission) => active.submit(submission),
       resume: (run, options) => active.resume(run, options),

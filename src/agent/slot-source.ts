@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { EventLog } from '../base/event-log.ts';
 import { Slots } from '../ledger/slots.ts';
 import type { Slot } from '../runner/slot.ts';
 import type { Lease, SlotSource } from '../scheduler/crew.ts';
@@ -73,6 +74,15 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
     const slot = Slot.start({ storeRoot: store, index, clock, onGone });
     this.#all.add(slot);
     return slot;
+  }
+
+  /** What a task writes at the moment, if it has a job here. */
+  live(task: Uint8Array): EventLog | undefined {
+    for (const slot of this.#all) {
+      const log = slot.live(task);
+      if (log !== undefined) return log;
+    }
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,6 +11,7 @@ import { monitorRoutes } from './routes/monitor.ts';
 import { receiptRoutes } from './routes/receipts.ts';
 import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
+import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { workRoutes } from './routes/work.ts';
 import type { Offered } from '../protocol/peers.ts';
@@ -25,6 +26,7 @@ export function routesOf(services: Offered): Route[] {
     ...jobRoutes(services),
     ...workRoutes(services),
     ...runRoutes(services),
+    ...taskRoutes(services),
     ...receiptRoutes(services),
     ...meshRoutes(services),
     ...cacheRoutes(services),

@@ -1,6 +1,7 @@
 import { didYouMean } from '../base/suggest.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import { DocketError, isDocketError } from '../errors.ts';
+import type { Permission } from '../manifest/model.ts';
 import type { Reference } from '../manifest/reference.ts';
 import { type Limits, toMeta } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
@@ -16,6 +17,8 @@ export interface ExecCall {
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: string | undefined;
   readonly grants: readonly string[];
+  /** All that was granted: the grants, and extensions. */
+  readonly permissions: readonly Permission[];
   readonly limits: Partial<Limits>;
 }
 
@@ -35,7 +38,7 @@ export async function parseExecCall(call: Call): Promise<ExecCall> {
     dirs: parseDirs(call),
     env: pairs(call, 'env'),
     stdin: parseStdin(call, reference !== undefined),
-    grants: parseGrants(call),
+    ...(await parseGrants(call, reference !== undefined)),
     limits: parseLimits(call),
   };
 }
@@ -82,12 +85,23 @@ function parseDir(call: Call, text: string): Mount {
   return { host, guest: parts.length === 0 ? '.' : parts.join('/') };
 }
 
-function parseGrants(call: Call): string[] {
-  const grants = call.values('grant').flatMap((list) => list.split(','));
-  const unknown = grants.find((grant) => !GRANTS.some((known) => known === grant));
-  if (unknown !== undefined)
-    throw call.usage(`there is no grant "${unknown}"${didYouMean(unknown, GRANTS)}`, `There are: ${GRANTS.join(', ')}.`);
-  return grants;
+async function parseGrants(call: Call, isNamed: boolean): Promise<Pick<ExecCall, 'grants' | 'permissions'>> {
+  const words = call.values('grant').flatMap((list) => list.split(','));
+  const permissions: Permission[] = [];
+  for (const word of words) {
+    const grant = GRANTS.find((known) => known === word);
+    permissions.push(grant === undefined ? await parseExtension(call, word, isNamed) : { kind: grant });
+  }
+  return { permissions, grants: words.filter((word) => GRANTS.some((grant) => grant === word)) };
+}
+
+async function parseExtension(call: Call, word: string, isNamed: boolean): Promise<Permission> {
+  // Loaded only here: it brings the rules of versions.
+  const permission = word.startsWith('extension:') ? (await import('../manifest/permission.ts')).parsePermission(word) : undefined;
+  if (permission === undefined)
+    throw call.usage(`there is no grant "${word}"${didYouMean(word, GRANTS)}`, `There are: ${GRANTS.join(', ')}, extension:NAME.`);
+  if (!isNamed) throw call.usage(`--grant ${word}: extensions are for modules that have a name`, '`docket manifest push` gives names.');
+  return permission;
 }
 
 function parseLimits(call: Call): Partial<Limits> {

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { bindExtensions, BoundExtension } from '../agent/bind-extensions.ts';
 import type { Execution } from '../agent/exec-plan.ts';
 import { requireGranted } from '../agent/permissions.ts';
 import type { CID } from '../ipld/cid.ts';
@@ -12,7 +13,7 @@ import type { Desk } from './desk.ts';
 import { isStream, openStream } from './open-stream.ts';
 
 /** Imports the files it names. Throws as `importFile` and `importFolder`, and `MODULE_INVALID`. */
-export async function importExecution(call: Call, desk: Desk, words: ExecCall): Promise<Execution> {
+export async function importExecution(call: Call, desk: Desk, words: ExecCall): Promise<Execution & Named> {
   const { dirs, stdin } = words;
   const options = importOptions(call, desk);
   const asked = words.reference === undefined ? await ofPath(call, desk, words, options) : await ofName(call, desk, words);
@@ -31,31 +32,47 @@ export function importOptions({ signal }: Pick<Call, 'signal'>, { importer: { st
   return { signal, ...(statIndex === undefined ? {} : { statIndex }) };
 }
 
-type Asked = Pick<Execution, 'name' | 'module' | 'args' | 'env' | 'grants' | 'limits'>;
+type Asked = Pick<Execution, 'name' | 'module' | 'args' | 'env' | 'extensions' | 'grants' | 'limits'> & Pick<Named, 'bound'>;
+
+interface Named {
+  /** The extensions of a named module. */
+  readonly bound: readonly BoundExtension[];
+}
 
 async function ofPath(call: Call, desk: Desk, { module: path, env, grants, limits }: ExecCall, options: ImportOptions): Promise<Asked> {
   const { cid: module } = await importFile(desk.store, path, options);
   await desk.importer.checkModule(module, path, path);
-  return { name: basename(path), module, args: call.rest ?? [], env, grants, limits };
+  return { name: basename(path), module, args: call.rest ?? [], env, extensions: {}, bound: [], grants, limits };
 }
 
 /** What the manifest says counts where the call says nothing. */
-async function ofName(call: Call, desk: Desk, { module: reference, env, grants, limits }: ExecCall): Promise<Asked> {
+async function ofName(call: Call, desk: Desk, { module: reference, env, grants, permissions, limits }: ExecCall): Promise<Asked> {
   // Loaded only here, for it brings a reader of TOML.
   const { parse } = await import('../manifest/parse.ts');
-  const found = await (await desk.records()).modules.find(reference);
+  const { modules } = await desk.records();
+  const found = await modules.find(reference);
   const manifest = parse(Buffer.from(await desk.store.read(found.manifest)).toString(), `${found.shown}.toml`);
   const name = `${found.shown}@${found.version}`;
-  const isGranted = ({ kind }: Permission): boolean => grants.includes(kind);
-  requireGranted(name, manifest.permissions, { isGranted, advice: (permission) => `If you trust it: --grant ${permission}` });
+  const { covers } = await import('../manifest/permission.ts');
+  const isGranted = (asked: Permission): boolean => permissions.some((granted) => covers(granted, asked));
+  requireGranted(name, manifest, { isGranted, advice: (permission) => `If you trust it: --grant ${permission}` });
+  const bound = manifest.permissions.some(({ kind }) => kind === 'extension')
+    ? await bind({ find: (asked) => modules.find(asked), store: desk.store }, found, manifest)
+    : [];
   return {
     name,
+    bound,
+    extensions: Object.fromEntries(bound.map(({ name: from, module }) => [from, module])),
     module: found.module,
     args: call.rest ?? manifest.args,
     env: { ...manifest.env, ...env },
     grants,
     limits: { ...manifest.limits, ...limits },
   };
+}
+
+async function bind(...args: Parameters<typeof bindExtensions>): Promise<readonly BoundExtension[]> {
+  return await (await import('../agent/bind-extensions.ts')).bindExtensions(...args);
 }
 
 /** Other names of our stdin, which cannot be opened anew where it is a socket. */

@@ -26,6 +26,27 @@ export interface TaskPlace {
   readonly index: number;
 }
 
+/** A version of a named module; undefined is what is no CID. */
+export interface RawManifest {
+  readonly name: string;
+  readonly version: string;
+  readonly shown: string;
+  readonly written: string;
+  readonly manifest: CID | undefined;
+  /** Null as long as it was not sent. */
+  readonly module: CID | null | undefined;
+  readonly isRemoved: boolean;
+}
+
+export interface RawToken {
+  readonly id: string;
+  readonly hash: Uint8Array;
+  /** Not yet read as JSON. */
+  readonly rights: string;
+  readonly created: number;
+  readonly expires: number | null;
+}
+
 type Columns = readonly [
   id: number,
   key: Uint8Array,
@@ -62,6 +83,39 @@ export function* receipts(reading: Reading): Generator<{ readonly id: number; re
     yield { id, row: read && of && ran && { cid: read, instruction: of, invocation: ran, at, bytes } };
   }
 }
+
+/** Every version of every named module, removed ones too. There are few. */
+export function manifests(reading: Reading): RawManifest[] {
+  const rows = reading.all(
+    'SELECT name, version, shown, written, manifest, module, removed FROM manifests ORDER BY id',
+  ) as unknown as ManifestColumns[];
+  return rows.map(([name, version, shown, written, manifest, module, removed]) => ({
+    name,
+    version,
+    shown,
+    written,
+    manifest: fromBytes(manifest),
+    module: module && fromBytes(module),
+    isRemoved: removed !== 0,
+  }));
+}
+
+type ManifestColumns = readonly [
+  name: string,
+  version: string,
+  shown: string,
+  written: string,
+  manifest: Uint8Array,
+  module: Uint8Array | null,
+  removed: number,
+];
+
+export function tokens(reading: Reading): RawToken[] {
+  const rows = reading.all('SELECT id, hash, rights, created, expires FROM tokens ORDER BY created, id') as unknown as TokenColumns[];
+  return rows.map(([id, hash, rights, created, expires]) => ({ id, hash, rights, created, expires }));
+}
+
+type TokenColumns = readonly [id: string, hash: Uint8Array, rights: string, created: number, expires: number | null];
 
 /** Every key of a table, in the order filed. */
 export function* keys(reading: Reading, table: MemoTable): Generator<FiledKey> {

@@ -172,6 +172,15 @@ export class Ledger implements AsyncDisposable {
     return Manifests.manifest(this.#reading, name, version);
   }
 
+  /** Every row of a named module and of a token, damaged ones too, for who checks them. */
+  allManifests(): Audit.RawManifest[] {
+    return Audit.manifests(this.#reading);
+  }
+
+  allTokens(): Audit.RawToken[] {
+    return Audit.tokens(this.#reading);
+  }
+
   /** By the SHA2-256 of the token, also one that has expired. */
   tokenOfHash(hash: Uint8Array): Tokens.TokenRow | undefined {
     return Tokens.tokenOfHash(this.#reading, hash);

@@ -1,3 +1,4 @@
+import { damaged } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 
 /** Reads of tokens of less than every right. */
@@ -27,5 +28,14 @@ export function tokens(reading: Reading): TokenRow[] {
 }
 
 function toRow([id, rights, created, expires]: Columns): TokenRow {
-  return { id, rights: JSON.parse(rights), created, expires };
+  return { id, rights: parsed(rights, id), created, expires };
+}
+
+/** Throws `LEDGER_DAMAGED`. */
+function parsed(rights: string, id: string): unknown {
+  try {
+    return JSON.parse(rights);
+  } catch {
+    return damaged(`the rights of token ${id} cannot be read`);
+  }
 }

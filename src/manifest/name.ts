@@ -29,5 +29,15 @@ export function shownName(namespace: string, name: string): string {
 export function nameKey(full: string): string {
   const problem = nameProblem(full);
   if (problem !== undefined) throw new DocketError('USAGE', `the name "${full}" ${problem}`, { next: NAME_RULE });
-  return full.toLowerCase().replaceAll('-', '_');
+  return folded(full);
+}
+
+/** The full name that a name without a dot stands for in a namespace; a version behind an `@` stays. */
+export function qualified(name: string, namespace: string): string {
+  return name.split('@', 1)[0]!.includes('.') ? name : `${namespace}.${name}`;
+}
+
+/** What does not count in a name is made the same. */
+export function folded(name: string): string {
+  return name.toLowerCase().replaceAll('-', '_');
 }

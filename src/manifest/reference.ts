@@ -30,6 +30,11 @@ export function parseReference(text: string): Reference {
   return { name, key, selector: parseSelector(text.slice(at + 1)) };
 }
 
+/** Whether this may stand behind the `@`. */
+export function isSelector(text: string): boolean {
+  return text === 'latest' || SRI.test(text) || isVersionSelector(text);
+}
+
 function parseSelector(text: string): Selector {
   if (text === 'latest') return { kind: 'latest' };
   if (SRI.test(text)) return { kind: 'digest', sri: text };

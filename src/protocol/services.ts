@@ -3,7 +3,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits } from '../manifest/model.ts';
 import type { ManifestRow, NamedModule } from '../manifest/row.ts';
 import type { Outcome } from '../receipt/outcome.ts';
-import type { ModuleRecords, Records } from './records.ts';
+import type { EventView, ModuleRecords, Records } from './records.ts';
 import type { Rights } from './rights.ts';
 
 /** What an agent offers: its records, and work. All throw `DocketError`s. */
@@ -11,6 +11,7 @@ export interface Services extends Records {
   readonly modules: ModuleService;
   readonly jobs: JobService;
   readonly work: WorkService;
+  readonly tasks: TaskService;
   readonly actions: ActionService;
   /** Why the agent can take no work; nothing if it can. */
   readonly obstacles: () => Promise<readonly string[]>;
@@ -57,6 +58,8 @@ export interface JobEnd {
   /** Whether it was found. */
   readonly isCached: boolean;
   readonly outcome: Outcome | undefined;
+  /** The named modules whose functions it imported, by the name it imported them from. */
+  readonly extensions: Readonly<Record<string, { readonly name: string; readonly module: string }>>;
 }
 
 export interface JobRow {
@@ -76,6 +79,29 @@ export interface WorkService {
    * `RUN_UNKNOWN`, and `RUN_BUSY` if it goes on.
    */
   resume(run: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string>;
+}
+
+/** What tasks write, each named by the CID of its instruction. Both throw `TASK_UNKNOWN`. */
+export interface TaskService {
+  logs(task: CID): TaskLogs;
+  /** What it writes until it has ended; of one that has, what it wrote. Throws before anything is given. */
+  follow(task: CID, signal: AbortSignal): AsyncIterable<EventView>;
+}
+
+export interface TaskLogs {
+  readonly task: CID;
+  readonly isRunning: boolean;
+  /** How it ended last, if it ever did. Streams are texts, bytes, or links to blobs. */
+  readonly ended:
+    | {
+        readonly receipt: CID;
+        readonly state: 'ok' | 'failed';
+        /** `message [code]`. */
+        readonly failure: string | null;
+        readonly stdout: Ipld;
+        readonly stderr: Ipld;
+      }
+    | undefined;
 }
 
 export interface RunRequest {

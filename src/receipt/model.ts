@@ -25,6 +25,8 @@ export interface ReceiptMeta {
   readonly key?: Uint8Array;
   /** Absent if the op has none, or it could not be had. */
   readonly module?: CID;
+  /** Modules whose functions it imported, by the name it imported them from; absent if there are none. */
+  readonly extensions?: { readonly [name: string]: CID };
   /** Milliseconds since the Unix epoch, whole. */
   readonly started: number;
   readonly usage: ReceiptUsage;

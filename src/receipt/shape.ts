@@ -37,6 +37,7 @@ const META: Readonly<Record<keyof Receipt['meta'], Check>> = {
   instruction: link,
   key: optional(key),
   module: optional(link),
+  extensions: optional((value) => isMap(value) && Object.values(value).every(link)),
   started: count,
   usage: (value) => isMap(value) && milliseconds(value.wall) && milliseconds(value.cpu) && count(value.memory) && count(value.output),
   limits: (value) => isMap(value) && Object.values(value).every(count),

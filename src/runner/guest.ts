@@ -23,6 +23,8 @@ export interface Outfit {
   /** The host calls offered, as module → name → function. */
   readonly functions: WebAssembly.Imports;
   readonly memories: MemoryPool;
+  /** Modules whose functions are given to `instantiate`; that they are there was checked. */
+  readonly linked?: ReadonlySet<string>;
 }
 
 /**
@@ -30,9 +32,9 @@ export interface Outfit {
  * `invalid` for imports that nobody offers, `limit/memory` if the module declares a larger minimum than the cap, `limit/host-memory` if
  * the machine has no room.
  */
-export function outfit(compiled: CompiledModule, { cap, functions, memories }: Outfit): Guest {
+export function outfit(compiled: CompiledModule, { cap, functions, memories, linked }: Outfit): Guest {
   const { memoryImport } = compiled;
-  refuseMissing(compiled, functions);
+  refuseMissing(compiled, functions, linked);
   const lent = takeMemory(compiled, cap, memories);
   const giveBack = (): void => lent?.[Symbol.dispose]();
   const memory = lent?.memory;
@@ -42,9 +44,12 @@ export function outfit(compiled: CompiledModule, { cap, functions, memories }: O
   return { compiled, imports, memory, cap, [Symbol.dispose]: giveBack };
 }
 
-/** Runs the start function, if there is one: that is guest time. */
-export function instantiate({ compiled, imports }: Guest): WebAssembly.Instance {
-  return new WebAssembly.Instance(compiled.module, imports);
+/** Runs the start function, if there is one: that is guest time. `linked`: what it imports from other instances. */
+export function instantiate({ compiled, imports }: Guest, linked?: WebAssembly.Imports): WebAssembly.Instance {
+  if (linked === undefined) return new WebAssembly.Instance(compiled.module, imports);
+  const all = { ...imports };
+  for (const [name, module] of Object.entries(linked)) all[name] = { ...module, ...all[name] };
+  return new WebAssembly.Instance(compiled.module, all);
 }
 
 /** Bytes of memory held; memories never shrink, so at the end it is the peak. */
@@ -53,12 +58,12 @@ export function memoryOf({ memory }: Guest): number {
 }
 
 /**
- * A trap with how near the guest was to its memory limit, if that was near. `memory.grow` tells a guest no and the host nothing, so this is all that can
- * be said: most programs that get no more memory trap by themselves.
+ * A trap with how near the guests of a task were to their memory limit, if that was near. `memory.grow` tells a guest no and the host nothing, so this is all
+ * that can be said: most programs that get no more memory trap by themselves.
  */
-export function withMemory(failure: Failure, guest: Guest): Failure {
-  const { cap } = guest;
-  const held = memoryOf(guest);
+export function withMemory(failure: Failure, ...guests: readonly Guest[]): Failure {
+  const cap = guests.reduce((sum, guest) => sum + guest.cap, 0);
+  const held = guests.reduce((sum, guest) => sum + memoryOf(guest), 0);
   if (failure.code !== 'trap' || held * 2 < cap) return failure;
   const message = `${failure.message}; it held ${formatSize(held)} of memory, and was allowed ${formatSize(cap)}`;
   return { ...failure, message, data: { ...failure.data, memory: held, memoryLimit: cap } };
@@ -82,15 +87,25 @@ function takeMemory({ info }: CompiledModule, cap: number, memories: MemoryPool)
   }
 }
 
-function refuseMissing({ info, memoryImport }: CompiledModule, functions: WebAssembly.Imports): void {
+function refuseMissing(
+  { info, memoryImport }: CompiledModule,
+  functions: WebAssembly.Imports,
+  linked: ReadonlySet<string> | undefined,
+): void {
   const missing = info.imports.filter(({ kind, module, name }) => {
     if (kind === 'memory') return memoryImport?.module !== module || memoryImport.name !== name;
-    return kind !== 'function' || typeof functions[module]?.[name] !== 'function';
+    return kind !== 'function' || !(linked?.has(module) === true || offers(functions, module, name));
   });
   if (missing.length === 0) return;
   const names = missing.slice(0, MOST_LISTED).map(({ kind, module, name }) => `${kind} ${clip(`${module}.${name}`)}`);
   const more = missing.length > MOST_LISTED ? ` and ${missing.length - MOST_LISTED} more` : '';
   throw new Refusal('invalid', `the module imports what is not there: ${names.join(', ')}${more}`, { part: 'module', imports: names });
+}
+
+/** Its own properties only: linking looks at prototypes too, and a guest that imports `constructor` `assign` would be given it. */
+function offers(functions: WebAssembly.Imports, module: string, name: string): boolean {
+  const offered = Object.hasOwn(functions, module) ? functions[module] : undefined;
+  return offered !== undefined && Object.hasOwn(offered, name) && typeof offered[name] === 'function';
 }
 
 const MOST_LISTED = 10;

@@ -7,6 +7,8 @@ import type { Limits } from '../workflow/limits.ts';
 export interface Job {
   /** The caller's; comes back in the end. */
   readonly id: number;
+  /** Digest of the instruction, for those who ask what a task does at the moment. Stays on this side of the pipe. */
+  readonly task?: Uint8Array;
   readonly op: string;
   /** The module, a blob. */
   readonly module: CID;

@@ -1,8 +1,10 @@
 import type { Outcome, Usage } from '../receipt/outcome.ts';
+import type { Content } from '../sandbox/files/content.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { Job, JobEnd } from './job.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { ModuleCache } from './module-cache.ts';
+import type { OutputStream } from './output-frame.ts';
 
 /** What an op has to work with inside of a slot process. */
 export interface Bench {
@@ -12,6 +14,8 @@ export interface Bench {
   readonly memories: MemoryPool;
   /** Root of the disk store. */
   readonly storeRoot: string;
+  /** Told when a guest adds to one of its streams. */
+  readonly onOutput: (stream: OutputStream, content: Content) => void;
 }
 
 /** What running gave. Processor time is measured around it. */

@@ -1,5 +1,6 @@
 import { isDocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
+import { isMap } from '../ipld/value.ts';
 import { heldSize } from '../store/content-files.ts';
 import { digestHex } from '../store/digest.ts';
 import type { Job } from './job.ts';
@@ -25,8 +26,9 @@ export class ResidentAllowance {
   }
 
   /** In bytes, while `job` runs. What other modules the process has run stays in its cache, and counts too. */
-  of({ limits, module, small }: Job): number {
-    if (Cid.isStored(module) && this.#modules < MOST_MODULES) this.#note(digestHex(module), small);
+  of({ limits, module, input, small }: Job): number {
+    const extensions = isMap(input) && input['extensions'] !== undefined ? Cid.links(input['extensions']) : [];
+    for (const each of [module, ...extensions]) if (Cid.isStored(each) && this.#modules < MOST_MODULES) this.#note(digestHex(each), small);
     return limits.memory + Math.min(limits.output, MOST_OUTPUT) + OVERHEAD + PER_MODULE_BYTE * this.#modules;
   }
 

@@ -3,9 +3,10 @@ import type { Failure } from '../receipt/outcome.ts';
 import { BlobReader } from '../store/blob-reader.ts';
 import { VerifiedFiles } from '../store/verified-files.ts';
 import type { Job, JobEnd } from './job.ts';
+import type { LiveWriter } from './live-writer.ts';
 import { MemoryPool } from './memory-pool.ts';
 import { ModuleCache } from './module-cache.ts';
-import type { Op, Ran } from './op.ts';
+import type { Bench, Op, Ran } from './op.ts';
 import { OPS } from './ops.ts';
 import { failed, Refusal } from './refusal.ts';
 import { run as wasiRun } from './wasi-run.ts';
@@ -22,8 +23,11 @@ export class JobRunner {
   /** Where the job before ended; asking twice for each job costs as much as an instance. What reading and writing the pipe takes counts for a job too. */
   #cpuBefore = process.threadCpuUsage();
 
-  constructor(storeRoot: string) {
+  readonly #live: LiveWriter;
+
+  constructor(storeRoot: string, live: LiveWriter) {
     this.#storeRoot = storeRoot;
+    this.#live = live;
   }
 
   /**
@@ -41,6 +45,7 @@ export class JobRunner {
   }
 
   #attempt(job: Job): Ran {
+    this.#live.begin(job.id);
     try {
       const op = RUNNERS[job.op];
       const traits = OPS[job.op];
@@ -48,7 +53,8 @@ export class JobRunner {
       const unknown = job.grants.filter((grant) => !traits.grants.includes(grant));
       if (unknown.length > 0) throw new Refusal('invalid', `${job.op} knows no grant ${unknown.join(', ')}`);
       const blobs = new BlobReader(this.#storeRoot, job.small, this.#verified);
-      return op(job, { blobs, modules: this.#modules, memories: this.#memories, storeRoot: this.#storeRoot });
+      const onOutput: Bench['onOutput'] = (stream, content) => this.#live.wrote(stream, content);
+      return op(job, { blobs, modules: this.#modules, memories: this.#memories, storeRoot: this.#storeRoot, onOutput });
     } catch (error) {
       return failed(error instanceof Refusal ? error.failure : hostFailure(error));
     }

@@ -2,11 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { systemCode } from '../errors.ts';
 import { FrameDecoder } from './frames.ts';
+import { decodeOutput, type OutputFrame } from './output-frame.ts';
 import { decodeMessage, type Message } from './protocol.ts';
-import { JOBS_FD, RESULTS_FD, type SlotCommand } from './slot-command.ts';
+import { JOBS_FD, OUTPUT_FD, RESULTS_FD, type SlotCommand } from './slot-command.ts';
 
 interface Handlers {
   readonly onMessage: (message: Message) => void;
+  /** What a guest writes, told while it runs. */
+  readonly onOutput: (output: OutputFrame) => void;
   /** What arrived is no message: the process is not to be trusted any more. */
   readonly onNonsense: (error: unknown) => void;
   /** Called once, after the last message. `reason` is for people: signal or exit status, and the end of what it wrote to stderr. */
@@ -30,7 +33,12 @@ export class SlotChild {
   constructor({ file, args }: SlotCommand, handlers: Handlers) {
     this.#handlers = handlers;
     // A session of its own: a Ctrl-C at the terminal is for Docket, which ends its slots itself.
-    this.#child = spawn(file, args, { detached: true, cwd: '/', env: {}, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(file, args, {
+      detached: true,
+      cwd: '/',
+      env: {},
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    });
     // Absent when this process has run out of descriptors; `error` follows then.
     this.#stdio = (this.#child.stdio as readonly (Readable | Writable | null)[] | undefined) ?? [];
     this.#listen();
@@ -64,7 +72,7 @@ export class SlotChild {
   }
 
   #listen(): void {
-    const { onMessage, onNonsense, onLog } = this.#handlers;
+    const { onMessage, onOutput, onNonsense, onLog } = this.#handlers;
     const decoder = new FrameDecoder();
     const results = this.#stdio[RESULTS_FD];
     results?.on('data', (chunk: Buffer) => {
@@ -77,6 +85,14 @@ export class SlotChild {
     results?.on('close', () => {
       this.#drained = true;
       this.#finish();
+    });
+    const outputs = new FrameDecoder();
+    this.#stdio[OUTPUT_FD]?.on('data', (chunk: Buffer) => {
+      try {
+        for (const message of outputs.push(chunk)) onOutput(decodeOutput(message));
+      } catch (error) {
+        onNonsense(error);
+      }
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#tail = (this.#tail + text).slice(-TAIL);

@@ -19,10 +19,11 @@ import { DocketError } from '../errors.ts';
 export const JOBS_FD = 3;
 export const RESULTS_FD = 4;
 const WATCH_FD = 5;
+export const OUTPUT_FD = 6;
 
 /** The watcher lets go of everything but its pipe, or the pipes of a dead process would seem open. No core dumps: they hold what tasks worked on. */
 const SHELL = `ulimit -c 0
-{ while read -r _; do :; done; kill -9 $$; } <&${WATCH_FD} ${JOBS_FD}<&- ${RESULTS_FD}>&- ${WATCH_FD}<&- >/dev/null 2>&1 &
+{ while read -r _; do :; done; kill -9 $$; } <&${WATCH_FD} ${JOBS_FD}<&- ${RESULTS_FD}>&- ${OUTPUT_FD}>&- ${WATCH_FD}<&- >/dev/null 2>&1 &
 exec "$@" ${WATCH_FD}<&-`;
 
 export interface SlotCommand {

@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
+import type { EventLog } from '../base/event-log.ts';
 import type { Usage } from '../receipt/outcome.ts';
 import type { Job, JobEnd } from './job.ts';
+import { LiveOutput } from './live-output.ts';
+import type { OutputFrame } from './output-frame.ts';
 import { type ProcessSample, sampleProcess } from './process-sample.ts';
 import type { Encoder, Message } from './protocol.ts';
 import { ResidentAllowance } from './resident-allowance.ts';
@@ -41,6 +44,8 @@ interface Place {
   readonly job: Job;
   readonly settle: (end: SlotEnd) => void;
   isSettled: boolean;
+  /** What it wrote so far; made when there is something, or somebody asks. */
+  live?: LiveOutput;
 }
 
 type State =
@@ -92,6 +97,7 @@ export class SlotLine {
     this.#onGone = options.onGone;
     this.#child = new SlotChild(command, {
       onMessage: (message) => this.#receive(message),
+      onOutput: (output) => this.#hear(output),
       onNonsense: (error) => this.#kill('lost', `the slot process sent what is no message: ${String(error)}`),
       onExit: (reason) => this.#exited(reason),
       onLog: options.onLog,
@@ -123,6 +129,7 @@ export class SlotLine {
       settle: (end) => {
         if (place.isSettled) return;
         place.isSettled = true;
+        place.live?.close();
         signal.removeEventListener('abort', onAbort);
         ended.resolve(end);
       },
@@ -158,6 +165,19 @@ export class SlotLine {
     if (this.#state.kind !== 'serving') return;
     this.#cancelDeadline();
     this.#beginHead();
+  }
+
+  /** Of a job that has ended meanwhile it is not worth telling: its end says all. */
+  #hear(output: OutputFrame): void {
+    const head = this.#line[0];
+    if (head === undefined || head.wire !== output.job || head.isSettled) return;
+    (head.live ??= new LiveOutput()).add(output);
+  }
+
+  /** What the job of a task writes, if it is in line here. */
+  live(task: Uint8Array): EventLog | undefined {
+    const place = this.#line.find(({ job, isSettled }) => !isSettled && job.task !== undefined && Buffer.compare(job.task, task) === 0);
+    return place && (place.live ??= new LiveOutput()).log;
   }
 
   #beginHead(): void {

@@ -1,12 +1,13 @@
 import { readSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FrameDecoder } from './frames.ts';
+import { LiveWriter } from './live-writer.ts';
 import { decodeJob, Encoder } from './protocol.ts';
-import { RESULTS_FD, JOBS_FD } from './slot-command.ts';
+import { JOBS_FD, OUTPUT_FD, RESULTS_FD } from './slot-command.ts';
 import { JobRunner } from './run-job.ts';
 
 /**
- * The program of a slot process. Reads jobs from one pipe, runs them one after another, writes their ends to another.
+ * The program of a slot process. Reads jobs from one pipe, runs them one after another, writes their ends to another; what guests say meanwhile goes to a third.
  *
  * Invariants
  * 1. The end of a job is written, in one go, before the next job begins: the other side starts that one's clock when it reads it.
@@ -32,7 +33,7 @@ function writeAll(bytes: Uint8Array): void {
 }
 
 async function serve(storeRoot: string): Promise<void> {
-  const runner = new JobRunner(storeRoot);
+  const runner = new JobRunner(storeRoot, new LiveWriter(OUTPUT_FD));
   const decoder = new FrameDecoder();
   const encoder = new Encoder();
   const chunk = new Uint8Array(CHUNK);

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { EventLog } from '../base/event-log.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { Job } from './job.ts';
 import { Encoder } from './protocol.ts';
@@ -65,6 +66,15 @@ export class Slot implements AsyncDisposable {
       const outcome = { tag: 'error', failure: { code: 'invalid', message: `the task's input cannot be sent: ${error.message}` } } as const;
       return { kind: 'ended', end: { id: job.id, outcome, usage, small: new Map(), written: [] } };
     }
+  }
+
+  /** What a task writes, if it has a job here. */
+  live(task: Uint8Array): EventLog | undefined {
+    for (const line of this.#lines) {
+      const log = line.live(task);
+      if (log !== undefined) return log;
+    }
+    return undefined;
   }
 
   /** Kills what runs: its job ends as `lost`, code `cancelled`, those behind it as `unstarted`. */

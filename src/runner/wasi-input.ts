@@ -1,6 +1,8 @@
 import * as Cid from '../ipld/cid.ts';
 import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
 import type { MountEntry } from '../sandbox/files/mount.ts';
+import { MOST_EXTENSIONS } from '../workflow/input.ts';
+import { isOfHost } from '../sandbox/module/extension.ts';
 import type { Tree } from '../store/tree.ts';
 import { clip, Refusal } from './refusal.ts';
 
@@ -13,6 +15,8 @@ export interface WasiInput {
   /** By guest path. */
   readonly files: Readonly<Record<string, MountEntry>>;
   readonly outputs: readonly string[];
+  /** Modules whose functions the command imports, by the name it imports them from. */
+  readonly extensions: ReadonlyMap<string, Cid.CID>;
 }
 
 type ReadTree = (cid: Cid.CID) => Tree;
@@ -21,7 +25,7 @@ type ReadTree = (cid: Cid.CID) => Tree;
 export function parseWasiInput(input: Ipld, readTree: ReadTree): WasiInput {
   if (!isMap(input)) throw refuse('the input must be a map');
   // `grant` was read by whoever made the job, and stands in it.
-  const { args, env, stdin, files, outputs, grant: _, ...rest } = input;
+  const { args, env, stdin, files, outputs, extensions, grant: _, ...rest } = input;
   const unknown = Object.keys(rest);
   if (unknown.length > 0) throw refuse(`wasi/run knows no input ${unknown.map((key) => JSON.stringify(clip(key))).join(', ')}`);
   return {
@@ -30,6 +34,7 @@ export function parseWasiInput(input: Ipld, readTree: ReadTree): WasiInput {
     stdin: stdin === undefined ? undefined : stream(stdin),
     files: files === undefined ? {} : mounts(files, readTree),
     outputs: texts(outputs, 'outputs'),
+    extensions: extensions === undefined ? new Map() : modules(extensions),
   };
 }
 
@@ -47,6 +52,19 @@ function variables(value: Ipld | undefined): Readonly<Record<string, string>> {
     if (!isFine) throw refuse(`"env" has a wrong entry ${JSON.stringify(clip(name))}`);
   }
   return value as Readonly<Record<string, string>>;
+}
+
+function modules(value: Ipld): Map<string, Cid.CID> {
+  if (!isMap(value)) throw refuse('"extensions" must be a map from names to modules');
+  const entries = Object.entries(value);
+  if (entries.length > MOST_EXTENSIONS) throw refuse(`a task may have ${MOST_EXTENSIONS} extensions, not ${entries.length}`);
+  return new Map(
+    entries.map(([name, module]) => {
+      if (isOfHost(name)) throw refuse(`"extensions" has the name ${JSON.stringify(name)}, which is the host's`);
+      if (!isLink(module) || !isBlob(module)) throw refuse(`the extension ${JSON.stringify(clip(name))} must be a link to a blob`);
+      return [name, module];
+    }),
+  );
 }
 
 function stream(value: Ipld): NonNullable<WasiInput['stdin']> {

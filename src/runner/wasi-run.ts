@@ -1,3 +1,4 @@
+import type { CID } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { Budget } from '../sandbox/files/budget.ts';
 import { FileSystem } from '../sandbox/files/file-system.ts';
@@ -9,10 +10,13 @@ import { PREVIEW1 } from '../sandbox/wasi/signatures.ts';
 import * as Tree from '../store/tree.ts';
 import { BlobSink } from './blob-sink.ts';
 import { checkCommand, checkImportTypes } from './check-command.ts';
+import { type Extension, type LinkedExtensions, loadExtensions, outfitExtensions } from './extensions.ts';
 import { guestFailure } from './guest-failure.ts';
 import { type Guest, instantiate, memoryOf, outfit, withMemory } from './guest.ts';
 import type { Job } from './job.ts';
+import { memoryShares } from './memory-shares.ts';
 import { MOST_MODULE_BYTES } from './module-bounds.ts';
+import type { CompiledModule } from './module-cache.ts';
 import type { Bench, Ran } from './op.ts';
 import { failed } from './refusal.ts';
 import { parseWasiInput } from './wasi-input.ts';
@@ -22,14 +26,17 @@ import { lastWords, resultOf } from './wasi-result.ts';
 const PROGRAM = 'program';
 
 /**
- * `wasi/run`: runs a preview 1 command over files of its own. Input `{args, env, stdin, files, outputs, grant}`; gives `{exit, stdout, stderr, files}`
+ * `wasi/run`: runs a preview 1 command over files of its own. Input `{args, env, stdin, files, outputs, extensions, grant}`; gives `{exit, stdout, stderr, files}`
  * if it exits with 0. With another status the same stands in the data of failure `exit`; a trap or a broken limit shows the last of both streams.
  */
-export function run(job: Job, { blobs, modules, memories, storeRoot }: Bench): Ran {
-  const found = modules.get(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES));
+export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }: Bench): Ran {
+  const moduleOf = (module: CID): ReturnType<typeof modules.get> => modules.get(module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES));
+  const found = moduleOf(job.module);
   if ('failure' in found) return failed(found.failure);
   checkCommand(found.compiled);
   const input = parseWasiInput(job.input, (cid) => Tree.decode(blobs.readAll(cid)));
+  const extensions = loadExtensions(found.compiled, input.extensions, moduleOf);
+  const [cap = 0, ...caps] = sharesOf(found.compiled, extensions, job.limits.memory);
   const sink = new BlobSink(storeRoot);
   const budget = new Budget(job.limits.output);
   const clock = job.grants.includes('clock') ? realClock() : virtualClock();
@@ -43,26 +50,37 @@ export function run(job: Job, { blobs, modules, memories, storeRoot }: Bench): R
     clock,
     random: job.grants.includes('random') ? realRandom() : seededRandom(job.seed),
     openFiles: job.limits.openFiles,
+    onOutput,
   });
-  using guest = outfit(found.compiled, { cap: job.limits.memory, functions: { [PREVIEW1]: wasi.imports }, memories });
+  const linked = new Set(input.extensions.keys());
+  using guest = outfit(found.compiled, { cap, functions: { [PREVIEW1]: wasi.imports }, memories, linked });
+  using others = outfitExtensions(extensions, { caps, wasi, memories });
   checkImportTypes(found.compiled);
   if (guest.memory !== undefined) wasi.bind(guest.memory);
+  const guests = [guest, ...others.guests];
   const began = performance.now();
-  const ending = runCommand(guest, wasi);
-  const usage = { wall: performance.now() - began, memory: memoryOf(guest), output: budget.peak };
+  const ending = runCommand(guest, others, wasi);
+  const memory = guests.reduce((sum, each) => sum + memoryOf(each), 0);
+  const usage = { wall: performance.now() - began, memory, output: budget.peak };
   if ('failure' in ending) {
-    const failure = withMemory(ending.failure, guest);
+    const failure = withMemory(ending.failure, ...guests);
     return failed({ ...failure, data: { ...failure.data, ...lastWords(wasi) } }, usage);
   }
   return finished(ending.exit, { wasi, globs: input.outputs, sink, usage });
 }
 
+/** A task without extensions has all of its limit, to the byte. */
+function sharesOf(main: CompiledModule, extensions: readonly Extension[], limit: number): number[] {
+  if (extensions.length === 0) return [limit];
+  return memoryShares([main.info.memory, ...extensions.map(({ compiled }) => compiled.info.memory)], limit);
+}
+
 type Ending = { readonly exit: number } | { readonly failure: Failure };
 
 /** What the guest did is never thrown; what failed in the host (a damaged blob, a full disk) is. */
-function runCommand(guest: Guest, wasi: Preview1): Ending {
+function runCommand(guest: Guest, others: LinkedExtensions, wasi: Preview1): Ending {
   try {
-    (instantiate(guest).exports['_start'] as () => void)();
+    (instantiate(guest, others.instantiate()).exports['_start'] as () => void)();
     // A guest may catch what a host call threw to end it, and return.
     return wasi.ending === undefined ? { exit: 0 } : endingOf(wasi.ending);
   } catch (error) {

@@ -149,12 +149,13 @@ export class Attempts {
     const { options, state, policies, prepared } = this.#context;
     const { input, key } = prepared.get(task)!;
     const { limits, grants } = policies.of(task);
-    const { op } = state.plan.tasks[task]!.task.run;
+    const { digest, task: planned } = state.plan.tasks[task]!;
+    const { op } = planned.run;
     options.onEvent({ kind: 'started', task, attempt: state.attempts[task]! });
     const abort = new AbortController();
     this.#jobs.set(task, abort);
     const started = options.clock.now();
-    const job = { id: this.#nextJob++, op, module, input, limits, grants, seed: key.key, small };
+    const job = { id: this.#nextJob++, task: digest, op, module, input, limits, grants, seed: key.key, small };
     berth.submit(job, abort.signal).then(
       (end) => this.#steps.back(task, end, started),
       (cause: unknown) => {

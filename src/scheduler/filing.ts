@@ -1,5 +1,5 @@
 import type { CID } from '../ipld/cid.ts';
-import { float, isMap } from '../ipld/value.ts';
+import { float, type Ipld, isLink, isMap } from '../ipld/value.ts';
 import type { Change } from '../ledger/change.ts';
 import * as Receipt from '../receipt/issue.ts';
 import type { ReceiptMeta } from '../receipt/model.ts';
@@ -99,12 +99,13 @@ export class Filing {
 
   #meta({ task, policy, usage, started, attempt, key }: Ended, instruction: CID): ReceiptMeta {
     const { run } = task.task;
-    const func = run.op === 'wasm/run' && isMap(run.input) ? run.input.func : undefined;
+    const { func, extensions } = isMap(run.input) ? run.input : {};
     return {
       // Homestar's receipts carry the function's name here; other ops have none, so theirs carry the op.
-      op: typeof func === 'string' ? func : run.op,
+      op: run.op === 'wasm/run' && typeof func === 'string' ? func : run.op,
       instruction,
       ...(policy.module === undefined ? {} : { module: policy.module }),
+      ...(run.op === 'wasi/run' && extensions !== undefined ? { extensions: linksOf(extensions) } : {}),
       ...(key === undefined ? {} : { key: key.key }),
       agent: this.#issuer,
       attempt,
@@ -115,6 +116,12 @@ export class Filing {
       usage: { wall: float(usage.wall), cpu: float(usage.cpu), memory: usage.memory, output: usage.output },
     };
   }
+}
+
+/** What is no link was refused, or makes the task fail. */
+function linksOf(extensions: Ipld): Record<string, CID> {
+  if (!isMap(extensions)) return {};
+  return Object.fromEntries(Object.entries(extensions).filter((entry): entry is [string, CID] => isLink(entry[1])));
 }
 
 function resolvedRow({ key, preimage }: Key, { label }: PlannedTask, receipt: CID, out: Uint8Array, replace: boolean): Change {

@@ -95,7 +95,7 @@ export const Why = z.object({ label: z.string(), why: Explanation });
 export const Check = z.object({ what: z.string(), state: z.enum(['good', 'bad', 'absent']), message: z.string().exactOptional() });
 const Damage = z.object({ name: z.string(), problem: z.string(), next: z.string() });
 export const Looked = z.object({
-  kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task']),
+  kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token']),
   damage: Damage.exactOptional(),
 });
 export const Receipts = z.object({ receipts: z.array(z.object({ receipt: link, at: count, out: z.string() })) });

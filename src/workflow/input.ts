@@ -44,6 +44,9 @@ function checkPromises(value: Ipld): void {
   }
 }
 
+/** Modules one command may import functions of; each is an instance of its own. */
+export const MOST_EXTENSIONS = 16;
+
 /** What is wrong with a value, or undefined. */
 type Check = (value: Ipld) => string | undefined;
 
@@ -89,6 +92,12 @@ const WASI: Readonly<Record<string, Check>> = {
     if (wrong !== undefined) return wrong;
     const bad = (value as readonly string[]).find((path) => pathProblem(path) !== undefined);
     return bad === undefined ? undefined : `has the path "${bad}", which ${pathProblem(bad)}`;
+  },
+  extensions: (value) => {
+    if (!isMap(value)) return 'must be a map from names to links';
+    if (Object.keys(value).length > MOST_EXTENSIONS) return `must have at most ${MOST_EXTENSIONS} entries`;
+    const wrong = Object.entries(value).find(([name, module]) => name === '' || !isLink(module) || isTree(module));
+    return wrong === undefined ? undefined : `has at "${wrong[0]}" no link to a module`;
   },
   grant: (value) => {
     const sorted = GRANTS.filter((grant) => isList(value) && value.includes(grant));

@@ -7,8 +7,11 @@ import { checkHome } from '../../src/agent/check-home.ts';
 import type { Damage } from '../../src/protocol/checks.ts';
 import { checkReceipt } from '../../src/agent/check-receipt.ts';
 import { Engine } from '../../src/agent/engine.ts';
+import * as Modules from '../../src/agent/named-modules.ts';
+import * as Tokens from '../../src/agent/tokens.ts';
 import { isDocketError } from '../../src/errors.ts';
 import * as Cid from '../../src/ipld/cid.ts';
+import { parse } from '../../src/manifest/parse.ts';
 import { hexOf } from '../../src/scheduler/blob-view.ts';
 import { contentPath } from '../../src/store/paths.ts';
 import { GUESTS, Place } from './helpers.ts';
@@ -40,6 +43,7 @@ before(async () => {
   place.write('w.yaml', JSON.stringify({ name: 'flipped', tasks, outputs }));
   await place.runHere('w.yaml');
   await place.runHere('w.yaml');
+  await name(module);
   // All rows into the one file where bits are flipped.
   place.tamper('PRAGMA wal_checkpoint(TRUNCATE)');
   sound = place.at('sound');
@@ -47,6 +51,15 @@ before(async () => {
   rows = dump();
 });
 after(() => place[Symbol.dispose]());
+
+/** Names a module, and makes a token for it. */
+async function name(path: string): Promise<void> {
+  await using engine = await Engine.open({ home: place.paths.home });
+  const { cid } = await engine.store.put(readFileSync(path));
+  const text = 'namespace = "org.example"\nname = "count-words"\nversion = "1.20.300"\nbinary = "w.wasm"\ndescription = ""';
+  await Modules.push(engine, parse(text, 'w.toml'), cid);
+  await Tokens.create(engine, { scopes: ['run'], modules: ['org.example.other'], limits: { time: 1000 } }, 60_000);
+}
 
 function restore(): void {
   rmSync(place.paths.home, { recursive: true });
@@ -60,6 +73,8 @@ const TABLES = {
   small: ['digest', 'bytes'],
   runs: ['run', 'name', 'workflow', 'plan', 'options', 'state', 'counts', 'outputs'],
   run_tasks: ['label', 'instruction', 'state', 'via', 'key'],
+  manifests: ['name', 'version', 'shown', 'written', 'manifest', 'module'],
+  tokens: ['rights'],
 } as const;
 
 /** Everything these tables hold. */
@@ -239,5 +254,48 @@ test('a flipped bit in a blob is found by both, large or small', async () => {
   restore();
   flip();
   assert.match((await damages())[0]!.name, new RegExp(Cid.fromSha256(files.multihash.digest).toString()));
+  restore();
+});
+
+test('a name whose text or module is gone is reported, and mended by pushing it again', async () => {
+  const gone = async (which: 'manifest' | 'module'): Promise<void> => {
+    await using engine = await Engine.open({ home: place.paths.home });
+    await engine.store.delete(engine.ledger.manifests()[0]![which]!);
+  };
+  for (const [which, problem] of [
+    ['module', /^its module is gone: /],
+    ['manifest', /^its text cannot be read: /],
+  ] as const) {
+    await gone(which);
+    const found = (await damages()).filter(({ name: of }) => of.startsWith('manifest '));
+    assert.equal(found[0]?.name, 'manifest org.example.count-words@1.20.300');
+    assert.match(found[0].problem, problem);
+    await name(`${GUESTS}/count-words.wasm`);
+    assert.deepEqual(await damages(), []);
+    restore();
+  }
+});
+
+test('one that waits for its module, or was removed, is no damage', async () => {
+  {
+    await using engine = await Engine.open({ home: place.paths.home });
+    await Modules.push(
+      engine,
+      parse('namespace = "org.example"\nname = "w"\nversion = "1"\nbinary = "w.wasm"\ndescription = ""', 'w.toml'),
+    );
+    const [row] = engine.ledger.manifests('org.example.count_words');
+    await engine.ledger.commit([{ kind: 'manifest-remove', name: row!.name, version: row!.version }]);
+    await engine.store.delete(row!.manifest);
+  }
+  assert.deepEqual(await damages(), []);
+  restore();
+});
+
+test('a token whose rights cannot be read lets nobody in and stops nothing else', async () => {
+  place.tamper("UPDATE tokens SET rights = 'nonsense'");
+  const [damage] = await damages();
+  assert.match(`${damage?.name}: ${damage?.problem}`, /^token [0-9a-f]{12}: its rights cannot be read$/);
+  await using engine = await Engine.open({ home: place.paths.home });
+  assert.throws(() => Tokens.list(engine), { code: 'LEDGER_DAMAGED' });
   restore();
 });

@@ -129,6 +129,25 @@ describe('what the manifest says', () => {
   });
 });
 
+test('a module uses an extension that is granted, and both stand in the document', async () => {
+  for (const name of ['fib', 'uses-fib']) {
+    const more = name === 'fib' ? '' : 'required_extensions = ["fib"]\n';
+    await place.out('manifest', 'push', write('1', { module: name, name, more }));
+  }
+  assert.match(await refused('PERMISSION_DENIED', ['exec', 'org.example.uses-fib']), /asks for extension:fib.*\n.*--grant extension:fib/);
+  const { status, stdout, stderr } = await place.docket(['exec', 'org.example.uses-fib', '--grant', 'extension:fib']);
+  assert.deepEqual([status, stdout.split('\n').slice(7, 9)], [0, ['Fibonacci #8 = 21', 'Fibonacci #9 = 34']], stderr);
+  const document = await place.json<{ extensions: Record<string, { name: string }> }>(
+    'exec',
+    'org.example.uses-fib',
+    '--grant',
+    'extension:org.example.fib',
+  );
+  assert.equal(document.extensions['fib']?.name, 'org.example.fib@1.0.0');
+  await refused('PERMISSION_DENIED', ['exec', 'org.example.uses-fib', '--grant', 'extension:fib@1']);
+  await refused('USAGE', ['exec', guest('noop'), '--grant', 'extension:fib']);
+});
+
 test('wrong words are told apart', async () => {
   await place.out('manifest', 'push', write('1'));
   for (const words of [

@@ -19,7 +19,7 @@ const parse = (input: Ipld): ReturnType<typeof parseWasiInput> =>
 
 describe('parseWasiInput', () => {
   test('everything may be left out', () => {
-    assert.deepEqual(parse({}), { args: [], env: {}, stdin: undefined, files: {}, outputs: [] });
+    assert.deepEqual(parse({}), { args: [], env: {}, stdin: undefined, files: {}, outputs: [], extensions: new Map() });
   });
 
   test('each form of a file', () => {

@@ -73,7 +73,7 @@ export const SETTINGS = {
     shape: 'list',
     schema: Permissions,
     value: 'PERMISSIONS',
-    help: 'what modules get if their manifests ask: clock, random',
+    help: 'what modules get if their manifests ask: clock, random, extension:NAME',
     preset: 'nothing',
   },
   slots: {

@@ -65,7 +65,7 @@ export function jobRoutes({ jobs, modules, peers, store }: Offered): Route[] {
 }
 
 async function jobReply(store: Store, end: JobEnd, asJson: boolean): Promise<Reply> {
-  const { run, receipt, isCached, outcome } = end;
+  const { run, receipt, isCached, outcome, extensions } = end;
   if (outcome === undefined || receipt === undefined) throw new DocketError('CANCELLED', `job ${run} was cancelled`, { details: { run } });
   const exit = exitOf(outcome);
   const headers = {
@@ -84,6 +84,7 @@ async function jobReply(store: Store, end: JobEnd, asJson: boolean): Promise<Rep
         cached: isCached,
         exit: exit ?? null,
         failure,
+        extensions,
         stdout: await named(store, stdout),
         stderr: await named(store, stderr),
       },

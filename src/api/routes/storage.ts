@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { Gate } from '../../base/gate.ts';
+import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import { blobReply } from '../blob-replies.ts';
 import { asText, whole } from '../request-body.ts';
@@ -11,6 +13,9 @@ import type { Offered } from '../../protocol/peers.ts';
 const MOST_MANIFEST = 256 * 1024;
 /** As Serval has it. */
 const MOST_BYTES = 100 * 2 ** 20;
+
+/** Patches are for being smaller than what they make. */
+const MOST_PATCH = 32 * 2 ** 20;
 
 const Name = z.object({ name: ModuleReference });
 const Executable = z.object({ name: ModuleReference, version: z.string().min(1).max(100) });
@@ -112,8 +117,34 @@ function executableRoutes({ modules, peers, store }: Offered): Route[] {
   ];
 }
 
+/** Patches applied at a time: each holds a blob and a patch in memory. */
+const MOST_PATCHING = 2;
+
 function dataRoutes({ store, peers }: Offered): Route[] {
+  const gate = new Gate(MOST_PATCHING);
   return [
+    route({
+      method: 'PATCH',
+      path: '/v1/storage/data/*',
+      summary: 'Stores a blob that is made of one that is here by a patch of bsdiff 4.',
+      tag: 'storage',
+      scope: 'write',
+      relay,
+      params: Address,
+      bytes: { mediaType: 'application/octet-stream', limit: MOST_PATCH },
+      replies: { 201: { ...INTEGRITY, description: 'Subresource Integrity of the new blob. The old one stays.' } },
+      handle: async ({ params: { rest: cid }, bytes, signal }) => {
+        // Before the patch is taken in.
+        const size = (await store.stat(cid))?.size;
+        if (size === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+        if (size > MOST_BYTES) throw new DocketError('BLOB_TOO_LARGE', `the blob has ${size} bytes; up to ${MOST_BYTES} can be patched`);
+        const patch = await whole(bytes);
+        using _ = await gate.enter(signal);
+        const { patched } = await import('../../patch/patched.ts');
+        const old = await store.read(cid, { limit: MOST_BYTES });
+        return text(Cid.toSri((await store.put(patched(old, patch, { limit: MOST_BYTES, signal }), { signal })).cid), 201);
+      },
+    }),
     route({
       method: 'POST',
       path: '/v1/storage/data',

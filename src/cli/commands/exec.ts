@@ -1,3 +1,4 @@
+import type { BoundExtension } from '../../agent/bind-extensions.ts';
 import { type Execution, execPlan } from '../../agent/exec-plan.ts';
 import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
@@ -43,7 +44,12 @@ export const command: Command = {
     time: { type: 'value', value: 'DURATION', help: 'time limit, as 10s (default 10min)' },
     output: { type: 'value', value: 'SIZE', help: 'limit of bytes written: stdout, stderr and files (default 1GiB)' },
     'open-files': { type: 'value', value: 'N', help: 'limit of open files (default 256)' },
-    grant: { type: 'value', value: 'LIST', many: true, help: 'let the guest have the real clock, random; then the result is not reused' },
+    grant: {
+      type: 'value',
+      value: 'LIST',
+      many: true,
+      help: 'let the guest have the real clock, random (then the result is not reused), or extension:NAME',
+    },
     force: { type: 'flag', help: 'run it even if there is a result' },
   },
   help: `
@@ -106,7 +112,7 @@ async function watched(call: Call, work: () => Promise<FinishedRun>): Promise<Fi
 interface Delivery {
   readonly call: Call;
   readonly desk: Desk;
-  readonly execution: Execution;
+  readonly execution: Execution & { readonly bound: readonly BoundExtension[] };
   readonly words: ExecCall;
   readonly run: string;
   /** What was printed already, before something else turned out damaged. */
@@ -128,11 +134,19 @@ async function deliver(delivery: Delivery): Promise<number> {
   const exit = exitStatus(outcome);
   if (json) {
     const error = trouble === undefined ? {} : { error: documentOf(trouble) };
-    call.streams.stdout.write(jsonLine({ run, receipt: cid.toString(), exit, out: jsonable(receipt.out), ...error }));
+    const extensions = await extensionsOf(delivery);
+    call.streams.stdout.write(jsonLine({ run, receipt: cid.toString(), exit, ...extensions, out: jsonable(receipt.out), ...error }));
   }
   if (trouble === undefined) return exit;
   reportError(trouble, call.streams, { json: false });
   return exit === 0 ? DOCKET_FAILED : exit;
+}
+
+/** Which modules were bound, if any. */
+async function extensionsOf({ execution: { bound } }: Delivery): Promise<Record<string, unknown>> {
+  if (bound.length === 0) return {};
+  const { extensionsDocument } = await import('../../agent/bind-extensions.ts');
+  return { extensions: extensionsDocument(bound) };
 }
 
 async function say(

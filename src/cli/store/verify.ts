@@ -8,7 +8,7 @@ import { storedCid } from './blobs.ts';
 
 type Kind = Exclude<Looked['kind'], 'structure'>;
 
-const KINDS: readonly Kind[] = ['blob', 'receipt', 'key', 'run', 'task'];
+const KINDS: readonly Kind[] = ['blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token'];
 const REDRAW_MS = 100;
 
 export async function verify(call: Call, desk: Desk, words: readonly string[]): Promise<number> {

@@ -13,7 +13,7 @@ interface Common {
 export type Descriptor = Common &
   (
     | { readonly kind: 'input'; readonly content: Content; position: number }
-    | { readonly kind: 'output'; readonly content: Content }
+    | { readonly kind: 'output'; readonly content: Content; readonly wrote: () => void }
     | { readonly kind: 'file'; readonly inode: FileInode; position: number }
     | { readonly kind: 'directory'; readonly inode: DirectoryInode; readonly preopen: string | undefined }
   );

@@ -36,6 +36,7 @@ export function fdWrite(host: Host, fd: number, iovs: number, iovsLength: number
   const count = checkIovecs(memory, iovs, iovsLength);
   if (descriptor.kind === 'output') {
     writeFrom(memory, descriptor.content, iovs, iovsLength, descriptor.content.size);
+    descriptor.wrote();
   } else {
     const { content } = descriptor.inode;
     const position = (descriptor.flags & FDFLAG.append) !== 0 ? content.size : descriptor.position;

@@ -24,11 +24,13 @@ interface Options {
   readonly openFiles: number;
   /** Guest paths of directories opened before the start, from descriptor 3 on; default `/`, which holds all there is. */
   readonly preopens?: readonly string[];
+  /** Called when the guest has added to a stream. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', content: Content) => void;
 }
 
 /**
  * WASI preview 1 for one task, over its own virtual files: nothing a guest passes reaches the host's file system.
- * Single-threaded, used for one instance.
+ * Single-threaded, used for one instance and its extensions.
  *
  * Invariants: 1. Once `ending` is set every further host call throws it again, since a guest may catch what a host call
  * throws (`catch_all`); what ended the task first stays its end. 2. A host call that fails for the guest changed nothing.
@@ -69,8 +71,11 @@ export class Preview1 implements Host {
       inheriting: 0,
       flags: 0,
     });
-    for (const content of [this.stdout, this.stderr]) {
-      this.descriptors.add({ kind: 'output', content, rights: STREAM_RIGHTS | RIGHT.fdWrite, inheriting: 0, flags: 0 });
+    const { onOutput } = options;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const content = this[stream];
+      const wrote = onOutput === undefined ? (): void => {} : () => onOutput(stream, content);
+      this.descriptors.add({ kind: 'output', content, wrote, rights: STREAM_RIGHTS | RIGHT.fdWrite, inheriting: 0, flags: 0 });
     }
     for (const preopen of preopens) this.#preopen(preopen);
   }
@@ -78,6 +83,25 @@ export class Preview1 implements Host {
   /** What to link a module's `wasi_snapshot_preview1` imports to. */
   get imports(): Record<string, (...args: never[]) => unknown> {
     return importsOf(this);
+  }
+
+  /** The same host calls for another instance of this task, one with a memory of its own, which its addresses mean. */
+  importsOn(memory: GuestMemory): Record<string, (...args: never[]) => unknown> {
+    const { files, descriptors, clock, random, args, environ } = this;
+    const ending = (): Error | undefined => this.#ending;
+    return importsOf({
+      memory,
+      files,
+      descriptors,
+      clock,
+      random,
+      args,
+      environ,
+      get ending() {
+        return ending();
+      },
+      settle: (error) => this.settle(error),
+    });
   }
 
   /** Which memory the guest's addresses mean. Before it is bound every address is EFAULT. */

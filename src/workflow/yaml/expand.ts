@@ -97,11 +97,13 @@ function wantImports({ order, inputs, source, imports }: Context, cells: Readonl
   const fail = failing(source);
   for (const spec of order) {
     const wanted = [...contentsOf(spec)].filter((content) => content.kind === 'file' || content.kind === 'dir');
-    const { module } = spec;
+    const modules = [spec.module, ...(spec.body.op === 'wasi/run' ? spec.body.extensions.values() : [])];
     for (const cell of cells.get(spec.name)!) {
       const names = { ...cell, inputs };
-      const named = module.kind === 'path' ? textOf(module.text, names, fail) : cidOf(module.text, names, fail);
-      imports.wantModule(named, () => source.place(module.text.at));
+      for (const { kind, text } of modules) {
+        const named = kind === 'path' ? textOf(text, names, fail) : cidOf(text, names, fail);
+        imports.wantModule(named, () => source.place(text.at));
+      }
       for (const content of wanted) {
         const place = () => source.place(content.path.at);
         if (content.kind === 'file') imports.wantFile(textOf(content.path, names, fail), place);

@@ -1,9 +1,9 @@
 import { isTree } from '../../ipld/cid.ts';
 import { type Ipld, isLink, isList } from '../../ipld/value.ts';
 import { findClash, listedPaths, pathProblem, PATH_RULE } from '../guest-path.ts';
-import { argumentsMaker, contentMaker } from './make-value.ts';
+import { argumentsMaker, contentMaker, moduleMaker } from './make-value.ts';
 import { type Fail, listMaker, type Maker, maker, mapMaker, textMaker, type World } from './maker.ts';
-import type { Content, Mount, Template, WasiBody, WasmBody } from './model.ts';
+import type { Content, ModuleSpec, Mount, Template, WasiBody, WasmBody } from './model.ts';
 
 /** Makes the `input` of an instruction. Keys that would be empty are left out, so that writing them or not gives one CID. */
 export function inputMaker(body: WasiBody | WasmBody, world: World): Maker {
@@ -14,7 +14,7 @@ export function inputMaker(body: WasiBody | WasmBody, world: World): Maker {
   ]);
 }
 
-function wasiMaker({ args, env, stdin, files, outputs, grant }: WasiBody, world: World): Maker {
+function wasiMaker({ args, env, stdin, files, outputs, extensions, grant }: WasiBody, world: World): Maker {
   const { fail } = world;
   const parts: [string, Maker][] = [];
   if (args.length > 0) parts.push(['args', listMaker(args.map((argument) => cTextMaker(argument, fail)))]);
@@ -22,6 +22,7 @@ function wasiMaker({ args, env, stdin, files, outputs, grant }: WasiBody, world:
   if (stdin !== undefined) parts.push(['stdin', contentMaker(stdin, world)]);
   if (files.length > 0) parts.push(['files', filesMaker(files, world)]);
   if (outputs.length > 0) parts.push(['outputs', listMaker(outputs.map((pattern) => patternMaker(pattern, fail)))]);
+  if (extensions.size > 0) parts.push(['extensions', mapMaker([...extensions].map(([name, module]) => [name, linkMaker(module, world)]))]);
   if (grant.length > 0) parts.push(['grant', maker(true, () => grant)]);
   return maker(
     parts.every(([, { constant }]) => constant),
@@ -34,6 +35,11 @@ function wasiMaker({ args, env, stdin, files, outputs, grant }: WasiBody, world:
       return input;
     },
   );
+}
+
+function linkMaker(module: ModuleSpec, world: World): Maker {
+  const { constant, make } = moduleMaker(module, world);
+  return { constant, make: (frame) => make(frame).cid };
 }
 
 interface Mounted {

@@ -3,7 +3,7 @@ import { Float, type Ipld, isList, isMap } from '../../ipld/value.ts';
 import { toIpld } from '../promise.ts';
 import type { Folder } from '../sources.ts';
 import { cidOf, dataMaker, type Fail, type Frame, listMaker, type Maker, maker, mapMaker, textMaker, textOf, type World } from './maker.ts';
-import type { Argument, Content, FromContent, TaskSpec, Template } from './model.ts';
+import type { Argument, Content, FromContent, ModuleSpec, Template } from './model.ts';
 import { isConstant, type Names } from './template.ts';
 
 /** Bytes above which a value is stored and linked instead of standing inline. */
@@ -12,10 +12,7 @@ const INLINE = 4096;
 const encoder = new TextEncoder();
 
 /** The module and the `rsc` that names it. */
-export function moduleMaker(
-  { kind, text }: TaskSpec['module'],
-  { imports, fail }: World,
-): Maker<{ readonly cid: CID; readonly rsc: string }> {
+export function moduleMaker({ kind, text }: ModuleSpec, { imports, fail }: World): Maker<{ readonly cid: CID; readonly rsc: string }> {
   return maker(isConstant(text), (frame) => {
     const cid = kind === 'cid' ? cidOf(text, frame, fail) : imports.module(textOf(text, frame, fail));
     return { cid, rsc: `ipfs://${cid}` };

@@ -31,10 +31,15 @@ export interface TaskSpec {
   readonly name: string;
   readonly at: number;
   readonly shape: Shape;
-  readonly module: { readonly kind: 'path' | 'cid'; readonly text: Template };
+  readonly module: ModuleSpec;
   readonly body: WasiBody | WasmBody;
   readonly meta: IpldMap;
   readonly nonce: Template | undefined;
+}
+
+export interface ModuleSpec {
+  readonly kind: 'path' | 'cid';
+  readonly text: Template;
 }
 
 export type Shape =
@@ -51,6 +56,8 @@ export interface WasiBody {
   readonly stdin: Content | undefined;
   readonly files: readonly Mount[];
   readonly outputs: readonly Template[];
+  /** By the name they are imported from. */
+  readonly extensions: ReadonlyMap<string, ModuleSpec>;
   readonly grant: readonly string[];
 }
 

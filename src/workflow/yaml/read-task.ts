@@ -1,8 +1,9 @@
 import { isDocketError } from '../../errors.ts';
 import { parse as parseCid } from '../../ipld/cid.ts';
 import { pathProblem, PATH_RULE } from '../guest-path.ts';
+import { MOST_EXTENSIONS } from '../input.ts';
 import { GRANTS } from '../policy.ts';
-import type { Data, Mount, Shape, TaskSpec, Template, WasiBody, WasmBody } from './model.ts';
+import type { Data, ModuleSpec, Mount, Shape, TaskSpec, Template, WasiBody, WasmBody } from './model.ts';
 import { NO_SETTINGS, readSettings, type Settings, toMeta } from './read-settings.ts';
 import { readArgument, readContent, readData, readTexts } from './read-value.ts';
 import type { Reader } from './reader.ts';
@@ -18,7 +19,7 @@ export interface Defaults {
 export const NO_DEFAULTS: Defaults = { settings: NO_SETTINGS, env: new Map() };
 
 const COMMON_KEYS = ['description', 'each', 'reduce', 'module', 'op', 'args', 'limits', 'retry', 'memo', 'nonce'] as const;
-const WASI_KEYS = ['env', 'stdin', 'files', 'outputs', 'grant'] as const;
+const WASI_KEYS = ['env', 'stdin', 'files', 'outputs', 'extensions', 'grant'] as const;
 const WASM_KEYS = ['func'] as const;
 const OPS = ['wasi/run', 'wasm/run'] as const;
 const MEMO = ['always', 'never', 'errors'] as const;
@@ -40,7 +41,7 @@ export function readTask(name: string, node: Node, defaults: Defaults, inputs: R
   if (description !== undefined) reader.text(description, `"description" of ${what}`);
   const shape = readShape(map, what, { inputs, items: false }, reader);
   const scope: Scope = { inputs, items: shape.kind === 'glob' || shape.kind === 'list' || shape.kind === 'pairs' };
-  const module = readModule(map, what, scope, reader);
+  const module = readOwnModule(map, what, scope, reader);
   const nonce = reader.get(map, 'nonce');
   const nonceText = nonce === undefined ? undefined : reader.text(nonce, `"nonce" of ${what}`);
   const memo = reader.get(map, 'memo');
@@ -126,18 +127,22 @@ function readReduce(node: Node, what: string, reader: Reader): Shape | undefined
   return task === undefined || count === undefined ? undefined : { kind: 'reduce', task, at: over.at, arity: count };
 }
 
-function readModule(map: MapNode, what: string, scope: Scope, reader: Reader): TaskSpec['module'] | undefined {
+function readOwnModule(map: MapNode, what: string, scope: Scope, reader: Reader): ModuleSpec | undefined {
   const node = reader.get(map, 'module');
   if (node === undefined) return reader.problem(map.at, `${what} has no "module"`, 'Name the WebAssembly file to run: module: count.wasm');
+  return readModule(node, `"module" of ${what}`, scope, reader);
+}
+
+function readModule(node: Node, what: string, scope: Scope, reader: Reader): ModuleSpec | undefined {
   if (node.kind !== 'map') {
-    const text = reader.text(node, `"module" of ${what}`);
-    if (text === '') return reader.problem(node.at, `"module" of ${what} is empty`);
+    const text = reader.text(node, what);
+    if (text === '') return reader.problem(node.at, `${what} is empty`);
     return text === undefined ? undefined : { kind: 'path', text: parseTemplate(text, node.at, scope, reader) };
   }
-  reader.checkKeys(node, `"module" of ${what}`, ['cid']);
+  reader.checkKeys(node, what, ['cid']);
   const cid = reader.get(node, 'cid');
-  if (cid === undefined) return reader.problem(node.at, `"module" of ${what} must be a path or {cid: …}`);
-  const text = reader.text(cid, `"cid" of "module" of ${what}`);
+  if (cid === undefined) return reader.problem(node.at, `${what} must be a path or {cid: …}`);
+  const text = reader.text(cid, `"cid" of ${what}`);
   if (text === undefined) return undefined;
   const template = parseTemplate(text, cid.at, scope, reader);
   checkCid(template, reader);
@@ -175,6 +180,7 @@ function readWasi(map: MapNode, what: string, scope: Scope, defaults: Defaults, 
   const files = reader.get(map, 'files');
   const grant = reader.get(map, 'grant');
   const outputs = reader.get(map, 'outputs');
+  const extensions = reader.get(map, 'extensions');
   const own = env === undefined ? new Map<string, Template>() : readEnv(env, `"env" of ${what}`, scope, reader);
   const grants = grant === undefined ? [] : (reader.list(grant, `"grant" of ${what}`)?.items ?? []);
   return {
@@ -184,6 +190,7 @@ function readWasi(map: MapNode, what: string, scope: Scope, defaults: Defaults, 
     stdin: stdin === undefined ? undefined : readContent(stdin, `"stdin" of ${what}`, scope, reader),
     files: files === undefined ? [] : readFiles(files, what, scope, reader),
     outputs: outputs === undefined ? [] : readPatterns(outputs, what, scope, reader),
+    extensions: extensions === undefined ? new Map() : readExtensions(extensions, what, scope, reader),
     grant: [...new Set(grants.flatMap((item) => reader.oneOf(item, `"grant" of ${what}`, GRANTS) ?? []))].sort(),
   };
 }
@@ -197,6 +204,28 @@ function readFiles(node: Node, what: string, scope: Scope, reader: Reader): Moun
     return content === undefined ? [] : [{ path: parseTemplate(path, keyAt, scope, reader), content }];
   });
 }
+
+function readExtensions(node: Node, what: string, scope: Scope, reader: Reader): Map<string, ModuleSpec> {
+  const entries = [...(reader.map(node, `"extensions" of ${what}`)?.entries ?? [])];
+  if (entries.length > MOST_EXTENSIONS) reader.problem(node.at, `${what} has ${entries.length} extensions, ${MOST_EXTENSIONS} are allowed`);
+  return new Map(
+    entries.flatMap(([name, { keyAt, value }]) => {
+      if (name === '' || RESERVED.has(name))
+        return (
+          reader.problem(
+            keyAt,
+            `"${name}" of ${what} cannot be an extension`,
+            'Name what the module imports from; what the host gives needs no naming.',
+          ) ?? []
+        );
+      const module = readModule(value, `extension "${name}" of ${what}`, scope, reader);
+      return module === undefined ? [] : [[name, module] as const];
+    }),
+  );
+}
+
+/** What imports from these the host gives. */
+const RESERVED: ReadonlySet<string> = new Set(['docket', 'wasi_snapshot_preview1']);
 
 function readPatterns(node: Node, what: string, scope: Scope, reader: Reader): Template[] {
   const patterns = readTexts(node, `"outputs" of ${what}`, scope, reader);

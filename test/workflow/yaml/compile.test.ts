@@ -46,6 +46,12 @@ describe('input of wasi/run', () => {
     assert.deepEqual(await inputOf('grant: [random, clock, random]'), { grant: ['clock', 'random'] });
   });
 
+  test('extensions are links to modules, imported as those are', async () => {
+    const input = await inputOf(`extensions: { fib: "\${inputs.x}.wasm", other: { cid: ${cidOfFile('o.wasm')} } }`);
+    assert.deepEqual(input, { extensions: { fib: cidOfFile('X.wasm'), other: cidOfFile('o.wasm') } });
+    assert.deepEqual(await inputOf('extensions: {}'), {});
+  });
+
   test('every VALUE', async () => {
     const sources = new MemorySources();
     const files = `files:

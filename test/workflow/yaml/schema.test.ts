@@ -43,6 +43,7 @@ const GOOD = [
   'module: a.wasm\noutputs: ["*.json", out/**]',
   'module: a.wasm\ngrant: [random, clock]',
   'module: a.wasm\ngrant: []',
+  'module: a.wasm\nextensions: { fib: f.wasm, org.example.fib: { cid: bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy } }',
   'module: a.wasm\nlimits: { memory: 64MiB, time: 1h30m, output: 0, open-files: 16, fuel: none }',
   'module: a.wasm\nlimits: { memory: 65536, fuel: 18446744073709551615 }',
   'module: a.wasm\nretry: { attempts: 1, backoff: 0ms, on-failure: true }',
@@ -56,6 +57,12 @@ const GOOD = [
 ];
 
 const BAD = [
+  'module: a.wasm\nextensions: [f.wasm]',
+  'module: a.wasm\nextensions: { docket: f.wasm }',
+  'module: a.wasm\nextensions: { "": f.wasm }',
+  'module: a.wasm\nextensions: { fib: 1 }',
+  'module: a.wasm\nextensions: { fib: { path: f.wasm } }',
+  'module: a.wasm\nfunc: f\nextensions: { fib: f.wasm }',
   '[]',
   'text',
   '{}',

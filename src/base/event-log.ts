@@ -1,8 +1,8 @@
-import { deferred, type Deferred } from '../base/deferred.ts';
+import { deferred, type Deferred } from './deferred.ts';
 
-/** Something that happened in a run, as it is told to others. */
+/** Something that happened, as it is told to others. */
 export interface LoggedEvent {
-  /** Counts from 1 within the run. */
+  /** Counts from 1. */
   readonly seq: number;
   readonly kind: string;
   /** JSON, made once however many read it. */
@@ -13,26 +13,32 @@ export interface LoggedEvent {
 const KEPT = 10_000;
 
 /**
- * What happened in a run, for any number of readers.
+ * What happened in something that has an end, for any number of readers.
  *
  * Invariants
  * E1. Readers hold no events of their own: they read on from a number, so a slow one costs no memory.
  * E2. The oldest events are forgotten. Who reads from before them is given `gap` first, and then what is there: nothing is left out unsaid.
  * E3. Every reader ends: when the log is closed and read to its end, or by its signal.
  */
-export class RunLog {
+export class EventLog {
+  readonly #kept: number;
   readonly #events: LoggedEvent[] = [];
   /** How many were forgotten. */
   #forgotten = 0;
   #closed = false;
   #more: Deferred<void> = deferred();
 
+  /** `kept`: events kept at least, default 10,000. */
+  constructor({ kept = KEPT }: { readonly kept?: number } = {}) {
+    this.#kept = kept;
+  }
+
   add(kind: string, data: unknown): void {
     this.#events.push({ seq: this.#last + 1, kind, data: JSON.stringify(data) });
     // A batch at a time, since cutting the head off moves all the others.
-    if (this.#events.length >= 2 * KEPT) {
-      this.#events.splice(0, KEPT);
-      this.#forgotten += KEPT;
+    if (this.#events.length >= 2 * this.#kept) {
+      this.#events.splice(0, this.#kept);
+      this.#forgotten += this.#kept;
     }
     this.#wake();
   }

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RunLog } from '../../src/agent/run-log.ts';
+import { EventLog } from '../../src/base/event-log.ts';
 
 const never = new AbortController().signal;
 
-async function readAll(log: RunLog, after = 0): Promise<string[]> {
+async function readAll(log: EventLog, after = 0): Promise<string[]> {
   const found: string[] = [];
   for await (const { seq, kind, data } of log.read(after, never)) found.push(`${seq} ${kind} ${data}`);
   return found;
 }
 
 test('every reader gets every event, whenever it comes, and ends with the log', async () => {
-  const log = new RunLog();
+  const log = new EventLog();
   const early = readAll(log);
   log.add('a', 1);
   const late = readAll(log);
@@ -24,7 +24,7 @@ test('every reader gets every event, whenever it comes, and ends with the log', 
 });
 
 test('who reads too slowly is told what it missed', async () => {
-  const log = new RunLog();
+  const log = new EventLog();
   const slow = log.read(0, never);
   log.add('first', 0);
   assert.equal((await slow.next()).value?.kind, 'first');
@@ -41,7 +41,7 @@ test('who reads too slowly is told what it missed', async () => {
 });
 
 test('a reader ends by its signal while nothing happens', async () => {
-  const log = new RunLog();
+  const log = new EventLog();
   const stop = new AbortController();
   const reading = log.read(0, stop.signal).next();
   stop.abort(new Error('gone'));

@@ -1,0 +1,137 @@
+import type { Clock } from '../base/clock.ts';
+import { DocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import { type Ipld, isLink, isMap } from '../ipld/value.ts';
+import type { EventView } from '../protocol/records.ts';
+import type { TaskLogs, TaskService } from '../protocol/services.ts';
+import { failureText } from '../receipt/show.ts';
+import type { ActiveRuns } from './active-runs.ts';
+import type { Engine } from './engine.ts';
+import { readReceipt } from './read-receipt.ts';
+
+/**
+ * What tasks write: of one that ended from its receipt, of one that runs here as it comes. What comes is not a result yet: the task may end otherwise, or
+ * be run again. Only the event `ended` speaks of what is committed, and after it the streams can be had whole.
+ */
+export function taskServiceOf(engine: Engine, active: ActiveRuns): TaskService {
+  const known = (task: CID): boolean =>
+    engine.slots.live(digestOf(task)) !== undefined || newest(engine, task) !== undefined || active.expects(digestOf(task));
+  return {
+    logs(task) {
+      const isRunning = engine.slots.live(digestOf(task)) !== undefined;
+      const ended = newest(engine, task);
+      if (ended === undefined && !isRunning) throw unknown(task);
+      return { task, isRunning, ended };
+    },
+    follow(task, signal) {
+      if (!known(task)) throw unknown(task);
+      return follow(engine, active, task, signal);
+    },
+  };
+}
+
+/** Time between two looks whether a task has begun or its receipt is there, in ms. */
+const LOOK = 50;
+/** How long a task may be neither running nor ended after it was seen to run, in ms: its receipt is being committed, or it will be tried again. */
+const PATIENCE = 5_000;
+/** Bytes of one event. */
+const PIECE = 1 << 16;
+
+async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: AbortSignal): AsyncGenerator<EventView> {
+  const { clock } = engine;
+  const digest = digestOf(task);
+  const before = newest(engine, task)?.receipt;
+  let seq = 0;
+  let hasRun = false;
+  for (let since = clock.monotonic(); ;) {
+    const live = engine.slots.live(digest);
+    if (live !== undefined) {
+      if (hasRun) yield { seq: ++seq, kind: 'again', data: '{}' };
+      hasRun = true;
+      for await (const { kind, data } of live.read(0, signal)) yield { seq: ++seq, kind, data };
+      since = clock.monotonic();
+      continue;
+    }
+    const ended = newest(engine, task);
+    const isNew = ended !== undefined && !(hasRun && before?.equals(ended.receipt) === true);
+    const isExpected = active.expects(digest);
+    const isLate = clock.monotonic() - since > PATIENCE && !isExpected;
+    if (!hasRun && isExpected && ended?.state !== 'ok') {
+      // It waits for its turn; how it failed another time is not what is asked for.
+      await pause(clock, signal);
+      continue;
+    }
+    // What was lost with its process is mostly tried again.
+    if (ended !== undefined && isNew && (!hasRun || !ended.isLost || isLate)) {
+      if (!hasRun) for await (const event of replay(engine, ended, signal)) yield { ...event, seq: ++seq };
+      const { receipt, state, failure } = ended;
+      return yield { seq: ++seq, kind: 'ended', data: JSON.stringify({ state, receipt: receipt.toString(), failure }) };
+    }
+    if (isLate) return yield { seq: ++seq, kind: 'ended', data: JSON.stringify({ state: 'unknown', receipt: null, failure: null }) };
+    await pause(clock, signal);
+  }
+}
+
+async function pause(clock: Clock, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => clock.after(LOOK, resolve));
+  signal.throwIfAborted();
+}
+
+interface Ended extends NonNullable<TaskLogs['ended']> {
+  readonly isLost: boolean;
+}
+
+/** What stands in the newest receipt of a task that can be read. */
+function newest(engine: Engine, task: CID): Ended | undefined {
+  for (const { cid } of engine.ledger.receiptsOfInstruction(task, MOST_READ)) {
+    const outcome = readReceipt(engine, cid)?.outcome;
+    if (outcome === undefined) continue;
+    const holder = outcome.tag === 'ok' ? outcome.value : outcome.failure.data;
+    const { stdout = '', stderr = '' } = isMap(holder) ? holder : {};
+    return {
+      receipt: cid,
+      state: outcome.tag === 'ok' ? 'ok' : 'failed',
+      failure: failureText(outcome) ?? null,
+      stdout,
+      stderr,
+      isLost: outcome.tag === 'error' && outcome.failure.code === 'lost',
+    };
+  }
+  return undefined;
+}
+
+/** Receipts looked at, of which the newest may be damaged. */
+const MOST_READ = 10;
+
+async function* replay(engine: Engine, ended: Ended, signal: AbortSignal): AsyncGenerator<Omit<EventView, 'seq'>> {
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    let at = 0;
+    for await (const bytes of pieces(engine, ended[stream], signal)) {
+      yield { kind: stream, data: JSON.stringify({ at, text: decoder.decode(bytes, { stream: true }) }) };
+      at += bytes.length;
+    }
+    const left = decoder.decode();
+    if (left !== '') yield { kind: stream, data: JSON.stringify({ at, text: left }) };
+  }
+}
+
+async function* pieces(engine: Engine, value: Ipld, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (isLink(value)) {
+    for await (const chunk of engine.store.get(value, { signal }))
+      for (let at = 0; at < chunk.length; at += PIECE) yield chunk.subarray(at, at + PIECE);
+    return;
+  }
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+  if (bytes instanceof Uint8Array && bytes.length > 0) yield bytes;
+}
+
+function digestOf(task: CID): Uint8Array {
+  return task.multihash.digest;
+}
+
+function unknown(task: CID): DocketError {
+  return new DocketError('TASK_UNKNOWN', `the task ${task} does not run here, and has no receipt`, {
+    next: 'Name it by the CID of its instruction: GET /v1/runs/RUN/tasks lists them.',
+  });
+}
