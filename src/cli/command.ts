@@ -44,6 +44,8 @@ export interface Command {
   readonly help?: string;
   /** Fewest and most words, `--` aside; default 0 and 0. */
   readonly words?: readonly [number, number];
+  /** Whether it has to do with a home of this machine and never with an agent elsewhere. */
+  readonly isOfHome?: boolean;
   /** Whether words after `--` are kept apart, for somebody else. Otherwise they are words like others that may begin with a dash. */
   readonly rest?: boolean;
   /** What to do about a word too many. */
@@ -54,19 +56,28 @@ export interface Command {
   run(call: Call): Promise<number>;
 }
 
-/** Options every command takes. */
-export const COMMON_OPTIONS = {
+/** Options of a command that works at an agent as well as on a home. */
+const DESK_OPTIONS = {
   agent: { type: 'value', value: 'URL', help: 'work at this agent instead of a home of this machine (default: DOCKET_AGENT)' },
   'token-file': { type: 'value', value: 'FILE', help: 'the token for that agent (default: DOCKET_TOKEN, else that of the own home)' },
   local: { type: 'flag', help: 'work on the home itself, also if an agent runs on it' },
+} as const satisfies OptionSpecs;
+
+/** Options every command takes. */
+const COMMON_OPTIONS = {
   home: { type: 'value', value: 'DIR', help: 'where results are kept (default: DOCKET_HOME, else the user’s data folder)' },
   json: { type: 'flag', help: 'print one JSON document on stdout and nothing else there' },
   help: { type: 'flag', short: 'h', help: 'explain this command' },
 } as const satisfies OptionSpecs;
 
+/** All options of a command. */
+export function optionsOf({ options, isOfHome = false }: Command): OptionSpecs {
+  return { ...options, ...(isOfHome ? {} : DESK_OPTIONS), ...COMMON_OPTIONS };
+}
+
 /** The help of one command. */
 export function helpText(name: string, command: Command): string {
-  const specs: OptionSpecs = { ...command.options, ...COMMON_OPTIONS };
+  const specs = optionsOf(command);
   const rows = Object.entries(specs).map(([option, spec]): [string, string] => [
     `  ${spec.short === undefined ? '' : `-${spec.short}, `}--${option}${spec.type === 'value' ? ` ${spec.value ?? 'VALUE'}` : ''}`,
     `${spec.help}${spec.many === true ? ' (may be repeated)' : ''}`,

@@ -1,6 +1,6 @@
 import { DocketError } from '../errors.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { type Call, type Command, COMMON_OPTIONS, type OptionSpec, type OptionSpecs } from './command.ts';
+import { type Call, type Command, optionsOf, type OptionSpec, type OptionSpecs } from './command.ts';
 
 type Parsed = Pick<Call, 'words' | 'rest' | 'flag' | 'value' | 'values' | 'usage'>;
 
@@ -9,7 +9,7 @@ type Parsed = Pick<Call, 'words' | 'rest' | 'flag' | 'value' | 'values' | 'usage
  * or `--name=value`; `--` ends them. Nothing is ignored: what is unknown, given twice or empty is refused. Throws `USAGE`.
  */
 export function parse(name: string, command: Command, args: readonly string[]): Parsed {
-  const specs: OptionSpecs = { ...COMMON_OPTIONS, ...command.options };
+  const specs = optionsOf(command);
   const usage: Call['usage'] = (message, next = `See \`docket help ${name}\`.`) =>
     new DocketError('USAGE', `docket ${name}: ${message}`, { next });
   const words: string[] = [];

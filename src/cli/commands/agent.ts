@@ -14,6 +14,7 @@ type Log = (event: string, more?: Readonly<Record<string, unknown>>) => void;
 export const command: Command = {
   summary: 'Offer a home over HTTP: named modules, blobs and jobs.',
   usage: '[--config FILE] [--listen HOST:PORT] [--tls-cert FILE --tls-key FILE] [--slots N] [--anonymous SCOPES] [--allow PERMISSIONS] …',
+  isOfHome: true,
   options: {
     config: { type: 'value', value: 'FILE', help: 'read settings from this TOML file (default: agent.toml in the home, if it is there)' },
     'print-config': { type: 'flag', help: 'print what holds and where it comes from, and start nothing' },
