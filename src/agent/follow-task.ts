@@ -43,12 +43,16 @@ async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: Ab
   const before = newest(engine, task)?.receipt;
   let seq = 0;
   let hasRun = false;
+  let told: Told = { stdout: 0, stderr: 0 };
   for (let since = clock.monotonic(); ;) {
     const live = engine.slots.live(digest);
     if (live !== undefined) {
       if (hasRun) yield { seq: ++seq, kind: 'again', data: '{}' };
       hasRun = true;
-      for await (const { kind, data } of live.read(0, signal)) yield { seq: ++seq, kind, data };
+      for await (const { kind, data } of live.read(0, signal)) {
+        if (kind === 'told') told = JSON.parse(data) as Told;
+        else yield { seq: ++seq, kind, data };
+      }
       since = clock.monotonic();
       continue;
     }
@@ -63,7 +67,8 @@ async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: Ab
     }
     // What was lost with its process is mostly tried again.
     if (ended !== undefined && isNew && (!hasRun || !ended.isLost || isLate)) {
-      if (!hasRun) for await (const event of replay(engine, ended, signal)) yield { ...event, seq: ++seq };
+      // All of it, or what was not told while it ran.
+      for await (const event of replay(engine, ended, { told, signal })) yield { ...event, seq: ++seq };
       const { receipt, state, failure } = ended;
       return yield { seq: ++seq, kind: 'ended', data: JSON.stringify({ state, receipt: receipt.toString(), failure }) };
     }
@@ -71,6 +76,9 @@ async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: Ab
     await pause(clock, signal);
   }
 }
+
+/** Bytes of each stream that were told, gaps included. */
+type Told = Readonly<Record<'stdout' | 'stderr', number>>;
 
 async function pause(clock: Clock, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => clock.after(LOOK, resolve));
@@ -103,12 +111,19 @@ function newest(engine: Engine, task: CID): Ended | undefined {
 /** Receipts looked at, of which the newest may be damaged. */
 const MOST_READ = 10;
 
-async function* replay(engine: Engine, ended: Ended, signal: AbortSignal): AsyncGenerator<Omit<EventView, 'seq'>> {
+/** What its receipt has of each stream behind what was told. */
+async function* replay(
+  engine: Engine,
+  ended: Ended,
+  { told, signal }: { readonly told: Told; readonly signal: AbortSignal },
+): AsyncGenerator<Omit<EventView, 'seq'>> {
   for (const stream of ['stdout', 'stderr'] as const) {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     let at = 0;
     for await (const bytes of pieces(engine, ended[stream], signal)) {
-      yield { kind: stream, data: JSON.stringify({ at, text: decoder.decode(bytes, { stream: true }) }) };
+      const rest = bytes.subarray(Math.max(0, told[stream] - at));
+      if (rest.length > 0)
+        yield { kind: stream, data: JSON.stringify({ at: at + bytes.length - rest.length, text: decoder.decode(rest, { stream: true }) }) };
       at += bytes.length;
     }
     const left = decoder.decode();

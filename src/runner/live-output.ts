@@ -5,7 +5,8 @@ import type { OutputFrame, OutputStream } from './output-frame.ts';
 const KEPT = 64;
 
 /**
- * What a job wrote so far, as far as it was told: events `stdout` and `stderr` with `{at, text}`, and `gap` with `{stream, bytes}` where bytes are left out.
+ * What a job wrote so far, as far as it was told: events `stdout` and `stderr` with `{at, text}`, `gap` with `{stream, bytes}` where bytes are left out, and
+ * `told` at the end.
  * Made when the first message comes or the first reader asks, so a job that is silent and not watched has none.
  */
 export class LiveOutput {
@@ -24,8 +25,10 @@ export class LiveOutput {
     this.log.add(stream, { at, text: state.decoder.decode(bytes, { stream: true }) });
   }
 
+  /** The last event, `told`, says up to where each stream was told, in bytes: the end of a short job may overtake what it wrote. */
   close(): void {
     for (const stream of ['stdout', 'stderr'] as const) this.#flush(stream);
+    this.log.add('told', { stdout: this.#streams.stdout.end, stderr: this.#streams.stderr.end });
     this.log.close();
   }
 

@@ -28,6 +28,7 @@ describe('events', () => {
       ['stdout', { at: 0, text: 'a' }],
       ['stderr', { at: 0, text: 'b' }],
       ['stdout', { at: 1, text: 'c' }],
+      ['told', { stdout: 2, stderr: 1 }],
     ]);
   });
 
@@ -36,6 +37,7 @@ describe('events', () => {
     assert.deepEqual(await eventsOf([{ bytes: half.subarray(0, 1) }, { at: 1, bytes: half.subarray(1) }]), [
       ['stdout', { at: 0, text: '' }],
       ['stdout', { at: 1, text: '½' }],
+      ['told', { stdout: 2, stderr: 0 }],
     ]);
     assert.deepEqual(await eventsOf([{ bytes: half.subarray(0, 1) }, { at: 9, bytes: half.subarray(0, 1) }]), [
       ['stdout', { at: 0, text: '' }],
@@ -43,11 +45,15 @@ describe('events', () => {
       ['gap', { stream: 'stdout', bytes: 8 }],
       ['stdout', { at: 9, text: '' }],
       ['stdout', { at: 10, text: '�' }],
+      ['told', { stdout: 10, stderr: 0 }],
     ]);
   });
 
   test('what was told already is not told again', async () => {
-    assert.deepEqual(await eventsOf([{ bytes: text('abc') }, { at: 1, bytes: text('x') }]), [['stdout', { at: 0, text: 'abc' }]]);
+    assert.deepEqual(await eventsOf([{ bytes: text('abc') }, { at: 1, bytes: text('x') }]), [
+      ['stdout', { at: 0, text: 'abc' }],
+      ['told', { stdout: 3, stderr: 0 }],
+    ]);
   });
 });
 
