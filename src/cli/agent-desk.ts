@@ -6,6 +6,7 @@ import * as Cid from '../ipld/cid.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { decodeAs } from '../receipt/verify.ts';
 import { agentDriver, submit } from '../sdk/agent-driver.ts';
+import { followTask } from '../sdk/follow-events.ts';
 import { remoteRecords } from '../sdk/remote-records.ts';
 import { UploadStore } from '../sdk/upload-store.ts';
 import { inputFailure } from '../store/input-file.ts';
@@ -27,6 +28,7 @@ export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
     driver: agentDriver(at),
     importer: { store, checkModule: checkHere },
     submit: (plan, options) => submit(at, plan, options),
+    followTask: (instruction, signal) => followTask(door, instruction, signal),
     records: async () => records,
     live: async () => records,
     async firstResult(run) {

@@ -1,6 +1,6 @@
 import type { Importer } from '../agent/sources.ts';
 import type { CID } from '../ipld/cid.ts';
-import type { Records } from '../protocol/records.ts';
+import type { EventView, Records } from '../protocol/records.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import type { Receipt } from '../receipt/model.ts';
 import type { DriveOptions, Driver } from '../scheduler/driver.ts';
@@ -17,6 +17,8 @@ export interface Desk extends AsyncDisposable {
   readonly importer: Importer;
   /** Starts a run that goes on without us; gives its id. Undefined where there is no agent to drive it. */
   readonly submit: ((plan: Plan, options: DriveOptions) => Promise<string>) | undefined;
+  /** What a task writes, as it does. Undefined where there is no agent to tell it. */
+  readonly followTask: ((instruction: CID, signal: AbortSignal) => AsyncIterable<EventView>) | undefined;
   /** Loaded when asked for: a run needs none of it. */
   readonly records: () => Promise<Records>;
   /** The same, from whoever drives what goes on there: more is known of a run by its driver than by the home. */

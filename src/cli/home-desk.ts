@@ -14,7 +14,7 @@ export async function homeDesk(engine: Engine, { drives }: { readonly drives: bo
     store: engine.store,
     importer: importerOf(engine),
     records,
-    ...(agent === undefined ? { driver: localDriver(engine), submit: undefined, live: records } : await workOf(agent, engine)),
+    ...(agent === undefined ? workHere(engine, records) : await workOf(agent, engine)),
     async firstResult(run) {
       const cid = engine.ledger.runTask(run, 0)?.receipt;
       const read = cid == null ? undefined : readReceipt(engine, cid);
@@ -24,14 +24,27 @@ export async function homeDesk(engine: Engine, { drives }: { readonly drives: bo
   };
 }
 
+/** Who does the work, and knows of what goes on. */
+type Work = Pick<Desk, 'driver' | 'submit' | 'live' | 'followTask'>;
+
+function workHere(engine: Engine, records: Desk['records']): Work {
+  return { driver: localDriver(engine), submit: undefined, followTask: undefined, live: records };
+}
+
 /** The agent drives; what it needs is put into the store it shares with us. */
-async function workOf({ local, token }: RunningAgent, { store }: Engine): Promise<Pick<Desk, 'driver' | 'submit' | 'live'>> {
-  const [{ agentDriver, submit }, { remoteRecords }] = await Promise.all([
+async function workOf({ local, token }: RunningAgent, { store }: Engine): Promise<Work> {
+  const [{ agentDriver, submit }, { remoteRecords }, { followTask }] = await Promise.all([
     import('../sdk/agent-driver.ts'),
     import('../sdk/remote-records.ts'),
+    import('../sdk/follow-events.ts'),
   ]);
   const door = { url: local, token };
   const records = remoteRecords(door, store);
   const at = { door, store, records };
-  return { driver: agentDriver(at), submit: (plan, options) => submit(at, plan, options), live: async () => records };
+  return {
+    driver: agentDriver(at),
+    submit: (plan, options) => submit(at, plan, options),
+    live: async () => records,
+    followTask: (instruction, signal) => followTask(door, instruction, signal),
+  };
 }

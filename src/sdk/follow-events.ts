@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DocketError, isDocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
 import type { EventView } from '../protocol/records.ts';
 import { type AgentDoor, callAgent } from '../store/agent-call.ts';
 import { textLines } from './ask.ts';
@@ -45,6 +46,16 @@ const PATIENCE = 30_000;
 /** The last thing that is told of a run. */
 function isLast({ kind }: EventView): boolean {
   return kind === 'ended' || kind === 'broken';
+}
+
+/**
+ * What a task, named by its instruction, writes while it runs, or wrote: `stdout` and `stderr` with `{at, text}`, `gap`, `again`, and `ended` at last. A connection that
+ * is cut ends it. Throws as `callAgent`, `TASK_UNKNOWN`.
+ */
+export async function* followTask(door: AgentDoor, instruction: CID, signal: AbortSignal): AsyncGenerator<EventView> {
+  const headers = { accept: 'text/event-stream' };
+  const answer = await callAgent(door, { method: 'GET', path: `/v1/tasks/${instruction}/logs?follow=true`, headers, signal });
+  yield* parseEvents(textLines(door, answer.body));
 }
 
 /** Server-sent events; comments and fields that are not known are passed over, as their specification wants it. */

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { startAgent } from './agent-process.ts';
+import { HELLO_FOR_EVER } from './guests.ts';
 import { type Ended, type Failure, guest, Place, type Report } from './helpers.ts';
 
 /** Commands that work at an agent. That each gives what it gives on a home is tested by running its own tests there: see over-agent.test.ts. */
@@ -124,6 +125,22 @@ test('an agent that is killed and started again goes on with the run, and so doe
   assert.equal((await second.ask<{ state: string }>(`/v1/runs/${run}`)).state, 'failed');
 });
 
+test('what a task writes is shown while it runs, and how it ended', async () => {
+  using place = new Place();
+  await using _ = await startAgent(place);
+  place.write('talks.wasm', HELLO_FOR_EVER);
+  place.write('talks.yaml', 'docket: 1\ntasks:\n  talks: { module: talks.wasm, limits: { time: 10min } }\n');
+  const run = (await place.out('run', 'talks.yaml', '--detach')).trim();
+  const following = place.start(['logs', run, 'talks', '--follow']);
+  const ended = once(following, 'close');
+  await heard(following.stdout, /^hello\n$/);
+  await place.out('cancel', run);
+  assert.deepEqual(await ended, [1, null]);
+  assert.equal((await place.docket(['logs', run, '--follow'])).status, 2);
+  const alone = await place.docket(['logs', run, 'talks', '--follow', '--local']);
+  assert.match(alone.stderr, /needs the agent/);
+});
+
 test('a run that a command drives can be watched too, and one whose driver dies is said to be cut off', async () => {
   using place = new Place();
   place.write('slow.yaml', slow('10min'));
@@ -141,9 +158,13 @@ test('a run that a command drives can be watched too, and one whose driver dies 
 
 /** Waits until it says so on stderr, which goes on being read afterwards. */
 async function said({ stderr }: ReturnType<Place['start']>, what: RegExp): Promise<void> {
-  const heard = Promise.withResolvers<void>();
+  await heard(stderr, what);
+}
+
+async function heard(stream: NodeJS.ReadableStream, what: RegExp): Promise<void> {
+  const found = Promise.withResolvers<void>();
   let text = '';
-  stderr.on('data', (chunk: Buffer) => what.test((text += chunk.toString())) && heard.resolve());
-  stderr.once('end', () => heard.reject(new Error(`it ended without saying ${what}:\n${text}`)));
-  await heard.promise;
+  stream.on('data', (chunk: Buffer) => what.test((text += chunk.toString())) && found.resolve());
+  stream.once('end', () => found.reject(new Error(`it ended without saying ${what}:\n${text}`)));
+  await found.promise;
 }

@@ -79,3 +79,9 @@ export const LINK_OUT = compile(
    (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
    (if (i32.gt_u (i32.load (i32.const 0)) (i32.const 1)) (then (call $proc_exit (i32.const 3))))`,
 );
+
+/** Says `hello` and a line break, and never ends. */
+export const HELLO_FOR_EVER = compile(
+  `${WRITE} (data (i32.const 64) "hello\\0a")`,
+  `${write(1, '(i32.const 64)', '(i32.const 6)')} (loop $l (br $l))`,
+);

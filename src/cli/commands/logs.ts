@@ -9,18 +9,28 @@ import { writePiece, writeValue } from '../write-value.ts';
 
 export const command: Command = {
   summary: 'Print what the tasks of a run wrote to stdout and stderr.',
-  usage: 'RUN [TASK]',
+  usage: 'RUN [TASK] [--follow]',
   words: [1, 2],
-  options: {},
+  options: { follow: { type: 'flag', short: 'f', help: 'show what TASK writes while it runs at an agent, until it has ended' } },
   help: `
 RUN is the id of a run, the beginning of one, or \`last\`. With TASK: its stdout on stdout and its stderr on stderr, byte for byte. Without: every task
 that wrote anything or failed, under a heading. A cached task shows what it wrote when it ran. Of a task that was stopped its last words are kept.
+What --follow shows is no result yet: the task may still fail or be run again. Bytes that come faster than they can be told are left out, and that
+is said. Its exit status is 0 if the task ended well, else 1.
+
 With --json a stream is a text; one that is no text or longer than 1 MiB stands there as DAG-JSON: its bytes, or a link to its blob.`,
   async run(call) {
-    await using desk = await openDesk(call, { lookOnly: true });
-    const { runs } = await desk.records();
-    const { run } = await runs.find(call.words[0]!);
     const task = call.words[1];
+    const isFollowing = call.flag('follow');
+    if (isFollowing && (task === undefined || call.flag('json'))) throw call.usage('--follow goes with a TASK, and without --json');
+    await using desk = await openDesk(call, { lookOnly: true, drives: isFollowing });
+    const { runs } = await desk.records();
+    const view = await runs.find(call.words[0]!);
+    const { run } = view;
+    if (isFollowing) {
+      const { follow } = await import('../follow-task.ts');
+      return await follow(call, desk, { view, task: task! });
+    }
     if (task === undefined) await allLogs(call, desk, { run, logs: runs.logs(run) });
     else for await (const log of runs.logs(run, task)) await taskLogs(call, desk, { run, log });
     return 0;
