@@ -47,7 +47,9 @@ async function show({ streams: { stdout, stderr } }: Call, { kind, data }: Event
       return undefined;
     case 'ended':
       if (fields['state'] === 'ok') return 0;
-      stderr.write(`docket: ${typeof fields['failure'] === 'string' ? `failed: ${printable(fields['failure'])}` : 'it did not end here'}\n`);
+      stderr.write(
+        `docket: ${typeof fields['failure'] === 'string' ? `failed: ${printable(fields['failure'])}` : 'it did not end here'}\n`,
+      );
       return 1;
     default:
       return undefined;

@@ -3,18 +3,27 @@ import { findAgent, type RunningAgent } from '../agent/find-agent.ts';
 import { localDriver } from '../agent/local-driver.ts';
 import { readReceipt } from '../agent/read-receipt.ts';
 import { importerOf } from '../agent/sources.ts';
+import { type DocketError, isDocketError } from '../errors.ts';
 import type { Desk } from './desk.ts';
 
-/** Works on a home that is opened here. With `drives`, an agent that runs on it does the work. The engine is the desk's from now on. */
-export async function homeDesk(engine: Engine, { drives }: { readonly drives: boolean }): Promise<Desk> {
+interface HomeDeskOptions {
+  /** Whether an agent that runs on the home does the work. */
+  readonly drives: boolean;
+  /** Told if that does not answer; the work is done here then. */
+  readonly onSilence: (error: DocketError) => void;
+}
+
+/** Works on a home that is opened here. The engine is the desk's from now on. */
+export async function homeDesk(engine: Engine, { drives, onSilence }: HomeDeskOptions): Promise<Desk> {
   const records: Desk['records'] = async () => (await import('../agent/records.ts')).recordsOf(engine);
   const agent = drives ? findAgent(engine.paths.home) : undefined;
+  const work = agent && (await workOf(agent, engine, onSilence));
   return {
     place: engine.paths.home,
     store: engine.store,
     importer: importerOf(engine),
     records,
-    ...(agent === undefined ? workHere(engine, records) : await workOf(agent, engine)),
+    ...(work ?? workHere(engine, records)),
     async firstResult(run) {
       const cid = engine.ledger.runTask(run, 0)?.receipt;
       const read = cid == null ? undefined : readReceipt(engine, cid);
@@ -31,14 +40,29 @@ function workHere(engine: Engine, records: Desk['records']): Work {
   return { driver: localDriver(engine), submit: undefined, followTask: undefined, live: records };
 }
 
-/** The agent drives; what it needs is put into the store it shares with us. */
-async function workOf({ local, token }: RunningAgent, { store }: Engine): Promise<Work> {
-  const [{ agentDriver, submit }, { remoteRecords }, { followTask }] = await Promise.all([
+/** How long the agent of the home may take to say that it lives, in ms: it may stand still, and we need not. */
+const PATIENCE = 3_000;
+
+/** The agent drives; what it needs is put into the store it shares with us. Undefined if it does not answer. */
+async function workOf(
+  { local, token }: RunningAgent,
+  { store }: Engine,
+  onSilence: HomeDeskOptions['onSilence'],
+): Promise<Work | undefined> {
+  const [{ callAgent }, { agentDriver, submit }, { remoteRecords }, { followTask }] = await Promise.all([
+    import('../store/agent-call.ts'),
     import('../sdk/agent-driver.ts'),
     import('../sdk/remote-records.ts'),
     import('../sdk/follow-events.ts'),
   ]);
   const door = { url: local, token };
+  try {
+    (await callAgent({ ...door, idle: PATIENCE, patience: PATIENCE }, { method: 'GET', path: '/healthz' })).discard();
+  } catch (error) {
+    if (!isDocketError(error)) throw error;
+    onSilence(error);
+    return undefined;
+  }
   const records = remoteRecords(door, store);
   const at = { door, store, records };
   return {

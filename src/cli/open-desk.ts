@@ -22,5 +22,8 @@ export async function openDesk(call: Call, { slots, lookOnly = false, drives = f
   if (url !== undefined && url !== '') return (await import('./agent-desk.ts')).openAgentDesk(call, url);
   const engine = await openEngine(call, { lookOnly, ...(slots === undefined ? {} : { slots }) });
   const { homeDesk } = await import('./home-desk.ts');
-  return await homeDesk(engine, { drives: drives && !isLocal });
+  return await homeDesk(engine, {
+    drives: drives && !isLocal,
+    onSilence: ({ message }) => void call.streams.stderr.write(`docket: ${message}; the work is done here\n`),
+  });
 }

@@ -22,6 +22,10 @@ export class AgentProcess implements AsyncDisposable {
     return (await (await fetch(`${this.url}${path}`, { headers: { authorization: `Bearer ${this.token}` } })).json()) as T;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   async kill(signal: NodeJS.Signals): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill(signal);

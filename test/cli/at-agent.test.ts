@@ -141,6 +141,19 @@ test('what a task writes is shown while it runs, and how it ended', async () => 
   assert.match(alone.stderr, /needs the agent/);
 });
 
+test('an agent of the home that stands still keeps no command waiting', async () => {
+  using place = new Place();
+  place.write('text.txt', 'a b a');
+  place.write('w.yaml', COUNT);
+  await using agent = await startAgent(place);
+  agent.signal('SIGSTOP');
+  const { status, stdout, stderr } = await place.docket(['run', 'w.yaml']);
+  assert.deepEqual([status, stdout], [0, 'a\t2\nb\t1\n'], stderr);
+  assert.match(stderr, /did not answer in time; the work is done here/);
+  agent.signal('SIGCONT');
+  assert.equal((await agent.ask<Runs>('/v1/runs')).runs.length, 1);
+});
+
 test('a run that a command drives can be watched too, and one whose driver dies is said to be cut off', async () => {
   using place = new Place();
   place.write('slow.yaml', slow('10min'));
