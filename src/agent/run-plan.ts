@@ -1,4 +1,4 @@
-import { DocketError } from '../errors.ts';
+import { DocketError, isDocketError } from '../errors.ts';
 import { Flight } from '../ledger/flight.ts';
 import { Lock } from '../ledger/locks.ts';
 import { isSuspended } from '../ledger/suspended.ts';
@@ -149,6 +149,10 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
     ]);
     landed = true;
     return { ...summary, workflow: plan.workflow, seconds: (clock.monotonic() - began) / 1000 };
+  } catch (error) {
+    // It would break again however often it is taken up.
+    if (isMistake(error)) await ledger.commit([{ kind: 'run-update', run, state: 'failed', from: ['running'], finished: clock.now() }]);
+    throw error;
   } finally {
     poll.stop();
     // Left behind on a failure of the ledger: the next start reads from it which tasks were in flight.
@@ -156,6 +160,11 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
     else flight.close();
     if (landed) lock.remove();
   }
+}
+
+/** Not the fault of the disk or the ledger, which may be better another time, but of Docket or of the plan. */
+function isMistake(error: unknown): boolean {
+  return !isDocketError(error) || error.code === 'INTERNAL' || error.code === 'IPLD_INVALID';
 }
 
 /** Asks from time to time whether the run was cancelled. If that cannot be told any more, the run is stopped as well. */

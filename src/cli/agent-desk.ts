@@ -18,6 +18,8 @@ import { homeOf } from './open-engine.ts';
 /** Works at an agent, over its HTTP API; nothing is kept here. Throws `USAGE`. */
 export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
   const token = await tokenFor(call, url);
+  if (token !== undefined && isOpen(url))
+    call.streams.stderr.write(`docket: the token crosses the network in clear text: ${url} is neither https nor this machine\n`);
   const door = { url, ...(token === undefined ? {} : { token }) };
   const store = new UploadStore(new RemoteStore(door));
   const records = remoteRecords(door, store);
@@ -66,6 +68,12 @@ async function readToken(call: Call, file: string): Promise<string> {
   }
   if (/^[\x21-\x7e]+$/.test(text)) return text;
   throw call.usage(`--token-file ${file} holds no token`);
+}
+
+/** Whether others can read what is sent there. */
+function isOpen(url: string): boolean {
+  const { protocol, hostname } = URL.parse(url) ?? { protocol: '', hostname: '' };
+  return protocol === 'http:' && hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.');
 }
 
 function sameAddress(one: string, other: string): boolean {
