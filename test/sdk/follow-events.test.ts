@@ -10,7 +10,7 @@ function agent(...answers: readonly string[]) {
   const asked: (string | undefined)[] = [];
   const fetch = (_: unknown, { headers }: { readonly headers: Readonly<Record<string, string>> }): Promise<Response> => {
     asked.push(headers['last-event-id']);
-    return Promise.resolve(new Response(answers[Math.min(asked.length, answers.length) - 1]!));
+    return Promise.resolve(new Response(answers[Math.min(asked.length, answers.length) - 1]));
   };
   return { asked, fetch: fetch as unknown as typeof globalThis.fetch };
 }
@@ -22,12 +22,10 @@ const signal = new AbortController().signal;
 async function eventsOf(fetch: typeof globalThis.fetch): Promise<EventView[]> {
   const clock = new HandClock();
   const events = Array.fromAsync(followEvents({ url: 'http://agent', fetch, clock }, 'run', { after: 0, signal }));
-  let isOver = false;
-  events.then(
-    () => (isOver = true),
-    () => (isOver = true),
-  );
-  while (!isOver) {
+  const state = { isOver: false };
+  const end = (): void => void (state.isOver = true);
+  events.then(end, end);
+  while (!state.isOver) {
     clock.advance(1_000);
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
