@@ -20,6 +20,8 @@ import { VERSION } from './version.ts';
 export interface RunOptions extends DriveOptions, DriveHooks {
   /** An agent drives it, which takes it up again after a crash. Default false. */
   readonly byAgent?: boolean;
+  /** It is a job of a named module, and listed as one. Default false. */
+  readonly isJob?: boolean;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
   /** Is given what reads the load of the run while it goes on. */
@@ -33,8 +35,14 @@ const CANCEL_POLL = 250;
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   const run = newRunId(engine);
   const stored = await engine.store.put(encodePlan(plan));
-  const { slots, force, failFast, byAgent, submission } = options;
-  const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true, ...(byAgent === true ? { agent: true } : {}) };
+  const { slots, force, failFast, byAgent, isJob, submission } = options;
+  const kept = {
+    slots: slots ?? null,
+    force: force ?? null,
+    failFast: failFast === true,
+    ...(byAgent === true ? { agent: true } : {}),
+    ...(isJob === true ? { job: true } : {}),
+  };
   using lock = own(engine, run);
   const recorded = engine.ledger.commit([
     {

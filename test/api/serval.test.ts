@@ -58,6 +58,8 @@ test('`store`, then `run`, as its client sends them', async () => {
     assert.deepEqual([ran.headers.get('docket-exit'), ran.headers.get('docket-cached')], ['0', isCached]);
     runs.push(ran.headers.get('docket-run')!);
   }
+  const other = await door.ask('POST', '/v1/runs', { body: 'tasks: { a: { module: sh.serval.words, stdin: x } }' });
+  assert.equal(other.status, 201, 'a workflow is no job');
   const history = (await (await door.ask('GET', '/v1/monitor/history')).json()) as { id: string; state: string }[];
   assert.deepEqual(
     history.map(({ id, state }) => [id, state]),
