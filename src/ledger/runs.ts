@@ -91,7 +91,7 @@ export interface RunFilter {
 /** Newest first; a run whose row is damaged is left out, or none could be listed any more. */
 export function runs(reading: Reading, { limit, state, before, isJob }: RunFilter): RunRow[] {
   const rows = reading.all(
-    `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 AND (?4 = 0 OR json_extract(options, '$.job') = 1) ORDER BY run DESC LIMIT ?3`,
+    `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 AND (?4 = 0 OR CASE WHEN json_valid(options) THEN json_extract(options, '$.job') = 1 ELSE 0 END) ORDER BY run DESC LIMIT ?3`,
     state ?? null,
     before ?? AFTER_ALL,
     limit,
