@@ -113,6 +113,8 @@ export class Agent implements AsyncDisposable {
   readonly engine: Engine;
   /** Undefined if it speaks clear text. */
   readonly certificate: Certificate | undefined;
+  /** Where it listens. */
+  readonly port: number;
   readonly #parts: Parts;
   readonly #stack: AsyncDisposableStack;
 
@@ -121,6 +123,7 @@ export class Agent implements AsyncDisposable {
     this.token = parts.token;
     this.engine = parts.engine;
     this.certificate = parts.certificate;
+    this.port = parts.server.port;
     this.#parts = parts;
     this.#stack = stack;
   }

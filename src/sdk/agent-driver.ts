@@ -22,14 +22,22 @@ export interface AgentAt {
 export function agentDriver(at: AgentAt): Driver {
   return {
     async run(plan, options) {
-      return await drive(at, await submit(at, plan, options), options);
+      return inOrder(plan, await drive(at, await submit(at, plan, options), options));
     },
-    async resume(run, _, options) {
+    async resume(run, plan, options) {
       const { slots, failFast } = options;
       await ask(at.door, { method: 'POST', path: `/v1/runs/${run}/resume`, ...jsonBody({ slots, failFast }) }, View.Started);
-      return await drive(at, run, options);
+      return inOrder(plan, await drive(at, run, options));
     },
   };
+}
+
+/** Outputs as the workflow names them: what is kept and sent has an order of its own. */
+function inOrder(plan: Plan, finished: FinishedRun): FinishedRun {
+  const { outputs } = finished;
+  const names = [...new Set([...Object.keys(plan.outputs), ...plan.tasks.map(({ label }) => label)])];
+  const known = names.filter((name) => Object.hasOwn(outputs, name)).map((name) => [name, outputs[name]!] as const);
+  return { ...finished, outputs: Object.fromEntries(known) };
 }
 
 /** How often a plan is sent whose answer does not come. */
