@@ -54,6 +54,8 @@ export function receiptRoutes({ receipts }: Services): Route[] {
       summary: 'The receipts of an instruction, the newest first.',
       tag: 'receipts',
       scope: 'read',
+      // The newest are with whoever runs; each one that is here is given from here.
+      relay: { role: 'runner' },
       query: z.object({ instruction: AnyCid, limit: z.coerce.number().int().min(1).max(MOST).default(50) }),
       replies: { 200: { description: 'Their CIDs, times, and whether they are ok, as DAG-JSON.' } },
       handle: async ({ query: { instruction, limit } }) => ({
