@@ -153,7 +153,7 @@ export class ActiveRuns implements AsyncDisposable {
   ): Promise<string> {
     using place = new DisposableStack();
     place.use(this.#terms.places.take());
-    const plan = await this.#planOf(what);
+    const plan = await this.#planOf(what, isTrusted);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
     await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
@@ -162,11 +162,11 @@ export class ActiveRuns implements AsyncDisposable {
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
-  async #planOf(what: What): Promise<Plan> {
+  async #planOf(what: What, isTrusted: boolean): Promise<Plan> {
     const { peers } = this.#terms;
     if (what.kind === 'plan') {
       await bringIfAnywhere(peers, what.plan, this.#stopping.signal);
-      return await readPlan(this.#engine, what.plan);
+      return await readPlan(this.#engine, what.plan, { isTrusted });
     }
     const { text, file, inputs } = what;
     return await compile(text, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });

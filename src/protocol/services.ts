@@ -118,7 +118,7 @@ export type Submitted =
 export interface RunSubmission {
   readonly what: Submitted;
   readonly options: RunRequest;
-  /** Whether tasks get the clock and randomness they ask for, whatever the agent's policy. */
+  /** Whether tasks get the clock and randomness they ask for, whatever the agent's policy, and a plan may be as large as plans can be. */
   readonly isTrusted: boolean;
   /** The same again is the same run. */
   readonly key: string | undefined;

@@ -73,6 +73,13 @@ const HOSTILE: readonly (readonly [what: string, code: string, plan: () => Uint8
   ['two tasks of one name', 'WORKFLOW_INVALID', () => planOf([{}, { input: { args: ['other'] } }])],
   ['another module than it names', 'WORKFLOW_INVALID', () => planOf([{ rsc: `ipfs://${Cid.ofBlob(Buffer.from('x'))}` }])],
   ['a module it only names', 'WORKFLOW_INVALID', () => planOf([{ module: null }])],
+  ['more settings than tasks', 'WORKFLOW_TOO_LARGE', () => planOf([{}], { metas: [{}, {}] })],
+  [
+    'more values than its tasks account for',
+    'WORKFLOW_TOO_LARGE',
+    () => planOf([{ input: { args: Array.from({ length: 1_000_300 }, () => 0) } }]),
+  ],
+  ['a list that says it is longer than the bytes', 'WORKFLOW_INVALID', () => Buffer.from('a1656d657461739affffffff', 'hex')],
   ['a stdin that is a list', 'WORKFLOW_INVALID', () => planOf([{ module: words, input: { stdin: [[]] } }])],
 ];
 for (const [what, code, plan] of HOSTILE) {
@@ -98,4 +105,13 @@ test('the clock is for plans of those who may do everything; others get what the
   const denied = await submit(plan, {}, { authorization: `Bearer ${token}` });
   assert.deepEqual([denied.status, ((await denied.json()) as Problem).code], [403, 'PERMISSION_DENIED']);
   assert.equal((await submit(plan)).status, 201);
+});
+
+test('a plan of whoever may not do everything has 64 MiB at most', async () => {
+  const large = await door.agent.engine.store.put(new Uint8Array(64 * 2 ** 20 + 1));
+  const { token } = await create(door.agent.engine, { scopes: ['run'] }, undefined);
+  const refused = await submit(large.cid, {}, { authorization: `Bearer ${token}` });
+  assert.deepEqual([refused.status, ((await refused.json()) as Problem).code], [413, 'WORKFLOW_TOO_LARGE']);
+  const looked = await submit(large.cid);
+  assert.deepEqual([looked.status, ((await looked.json()) as Problem).code], [422, 'WORKFLOW_INVALID'], 'that of others is looked at');
 });
