@@ -192,7 +192,7 @@ export const ERROR_CODES = {
     next: 'Name both in PEM with --tls-cert and --tls-key; docs/agent.md says how to make them.',
   },
   AGENT_FULL: {
-    summary: 'The agent has as many runs or jobs under way as it takes at a time.',
+    summary: 'The agent has as many runs or jobs under way, or holds as much of what it is sent, as it takes at a time.',
     next: 'Ask again later; the reply says when under `retry-after`. The agent takes more with --max-runs or --max-jobs.',
     http: 503,
   },

@@ -13,6 +13,7 @@ import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
 import { findRun } from './find.ts';
 import { stillForced } from './forced.ts';
+import { KeptLogs } from './kept-logs.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
 import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
@@ -22,6 +23,7 @@ import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
+import { clipped, toldErrors } from './told-errors.ts';
 
 /**
  * The runs that an agent drives.
@@ -32,7 +34,8 @@ import { storedSources } from './stored-sources.ts';
  * D2. Submitting with a key that was used before gives the run of that time and starts nothing, also if both come at once.
  * D3. The log of a run is kept for a while after its end, so that those who watch hear of it.
  * D4. A run has its place from before its workflow is looked at until it has ended. One that is taken up after a crash has a place even if there is none.
- * D5. Stopping aborts every run and waits for it.
+ * D5. Stopping aborts every run and waits for it, also for one that is not recorded yet. None begins afterwards.
+ * D6. What cannot be told of a run ends neither its bookkeeping nor the agent.
  */
 
 interface Terms {
@@ -48,19 +51,16 @@ interface Terms {
 interface Active {
   readonly places: TaskPlaces;
   readonly log: EventLog;
-  readonly stop: AbortController;
-  readonly done: Promise<void>;
 }
-
-/** Ended runs whose log is kept. */
-const KEPT_LOGS = 100;
 
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #terms: Terms;
   readonly #active = new Map<string, Active>();
-  /** Logs of runs that ended, the oldest first. */
-  readonly #ended = new Map<string, EventLog>();
+  /** Logs of runs that ended. */
+  readonly #ended = new KeptLogs();
+  /** Runs from before they are recorded until they have ended, each with what stops it. */
+  readonly #drives = new Map<AbortController, Promise<void>>();
   readonly #submitting = new Map<string, Promise<string>>();
   readonly #stopping = new AbortController();
 
@@ -154,7 +154,7 @@ export class ActiveRuns implements AsyncDisposable {
   ): Promise<string> {
     using place = new DisposableStack();
     place.use(this.#terms.places.take());
-    const plan = await this.#planOf(what);
+    const plan = await this.#planOf(what, isTrusted);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
     await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
@@ -163,11 +163,11 @@ export class ActiveRuns implements AsyncDisposable {
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 
-  async #planOf(what: What): Promise<Plan> {
+  async #planOf(what: What, isTrusted: boolean): Promise<Plan> {
     const { peers } = this.#terms;
     if (what.kind === 'plan') {
       await bringIfAnywhere(peers, what.plan, this.#stopping.signal);
-      return await readPlan(this.#engine, what.plan);
+      return await readPlan(this.#engine, what.plan, { isTrusted });
     }
     const { text, file, inputs } = what;
     return await compile(text, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
@@ -191,6 +191,11 @@ export class ActiveRuns implements AsyncDisposable {
   /** Resolves when the run's row is durable. */
   #drive(begin: RunStart, place: Disposable, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
     const { plan } = begin;
+    const { signal } = this.#stopping;
+    if (signal.aborted) {
+      place[Symbol.dispose]();
+      return Promise.reject(signal.reason as Error);
+    }
     const observer = this.#terms.watch(begin);
     const log = new EventLog();
     const stop = new AbortController();
@@ -198,7 +203,7 @@ export class ActiveRuns implements AsyncDisposable {
     let id: string | undefined;
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { places: new TaskPlaces(plan), log, stop, done });
+      this.#active.set(run, { places: new TaskPlaces(plan), log });
       observer.begun(run);
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
@@ -207,23 +212,30 @@ export class ActiveRuns implements AsyncDisposable {
       observer.event(event);
       log.add(event.kind, told(event, plan));
     };
-    const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal }).then(
-      ({ run, state, tasks, errors, seconds }) => {
-        // One that turned out to be complete was never begun.
-        known.resolve(run);
-        observer.ended(state);
-        log.add('ended', { state, tasks, errors, seconds });
-      },
-      (error: unknown) => {
-        observer.ended('broken');
-        known.reject(error);
-        const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
-        log.add('broken', { code, message });
-      },
-    );
+    const broken = (error: unknown): void => {
+      const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
+      log.add('broken', { code, message: clipped(message) });
+    };
+    const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal })
+      .then(
+        ({ run, state, tasks, errors, seconds }) => {
+          // One that turned out to be complete was never begun.
+          known.resolve(run);
+          observer.ended(state);
+          log.add('ended', { state, tasks, ...toldErrors(errors), seconds });
+        },
+        (error: unknown) => {
+          known.reject(error);
+          observer.ended('broken');
+          broken(error);
+        },
+      )
+      .catch(broken);
+    this.#drives.set(stop, done);
     void done.then(() => {
       log.close();
       place[Symbol.dispose]();
+      this.#drives.delete(stop);
       if (id !== undefined) this.#retire(id, log);
     });
     return known.promise;
@@ -231,17 +243,14 @@ export class ActiveRuns implements AsyncDisposable {
 
   #retire(run: string, log: EventLog): void {
     this.#active.delete(run);
-    this.#ended.set(run, log);
-    const [oldest] = this.#ended.keys();
-    if (this.#ended.size > KEPT_LOGS && oldest !== undefined) this.#ended.delete(oldest);
+    this.#ended.keep(run, log);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping.abort(new DocketError('CANCELLED', 'the agent was stopped'));
-    await Promise.allSettled(this.#submitting.values());
-    const active = [...this.#active.values()];
-    for (const { stop } of active) stop.abort(new DocketError('CANCELLED', 'the agent was stopped'));
-    await Promise.allSettled(active.map(({ done }) => done));
+    const reason = new DocketError('CANCELLED', 'the agent was stopped');
+    this.#stopping.abort(reason);
+    for (const stop of this.#drives.keys()) stop.abort(reason);
+    await Promise.allSettled([...this.#submitting.values(), ...this.#drives.values()]);
   }
 }
 
@@ -257,7 +266,8 @@ const MOST_INTERRUPTED = 10_000;
 
 /** An event as others are told it: tasks by their labels too. */
 function told(event: RunEvent, plan: Plan): unknown {
-  const { kind: _, ...rest } = event;
+  const { kind: _, ...all } = event;
+  const rest = 'message' in all && all.message !== undefined ? { ...all, message: clipped(all.message) } : all;
   if (event.kind === 'conflict') return { kept: event.kept.toString(), other: event.other.toString() };
   return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
 }

@@ -40,8 +40,8 @@ import { type Tracing, tracedTo } from './tracing.ts';
  *     lock is held.
  * A3. Commands on the same home need not trust a certificate, or know a name in it: beside TLS there is a door on loopback in clear text, with the same
  *     rights, which is told to nobody but them.
- * A4. Stopping takes no new requests, waits for those under way, then closes their connections, which aborts what they asked for, and waits for that;
- *     the engine goes last.
+ * A4. Stopping takes no new connections, and no new work over those there are; it waits for the requests under way, then closes their connections, which
+ *     aborts what they asked for, and waits for that; the engine goes last.
  */
 
 export interface AgentOptions {
@@ -205,7 +205,7 @@ export class Agent implements AsyncDisposable {
     return certificate;
   }
 
-  /** Takes no more requests; resolves when those under way and all runs have ended, or after `ms`. */
+  /** Takes no more connections and no more work; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
     const { server, local, active, state } = this.#parts;
     state.isDraining = true;

@@ -14,7 +14,8 @@ import type { Certificate } from './certificate.ts';
  * Invariants
  * H1. A request is under way until its handler has ended, also if its caller went away; closing waits for all of them.
  * H2. What cannot be read as a request is answered by name where no other reply would be broken into, and its connection ends.
- * H3. A connection that asks for nothing is cut by a timer: in its handshake, in its headers, between two requests. (Bodies: `api/request-body.ts`.)
+ * H3. From the moment it drains, every reply whose headers are not sent yet ends its connection, and says so.
+ * H4. A connection that asks for nothing is cut by a timer: in its handshake, in its headers, between two requests. (Bodies: `api/request-body.ts`.)
  */
 
 interface HttpServerOptions {
@@ -51,32 +52,40 @@ interface Replies {
   last: ServerResponse;
 }
 
+/** What a server is doing. */
+interface Doing {
+  isDraining: boolean;
+  /** The replies that are not sent yet, and when their handlers have ended. */
+  readonly underWay: Map<ServerResponse, Promise<void>>;
+}
+
 export class HttpServer implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server | TlsServer;
   readonly #clock: Clock;
-  readonly #underWay: ReadonlySet<Promise<void>>;
+  readonly #doing: Doing;
 
-  private constructor(server: Server | TlsServer, clock: Clock, underWay: ReadonlySet<Promise<void>>) {
+  private constructor(server: Server | TlsServer, clock: Clock, doing: Doing) {
     this.port = (server.address() as AddressInfo).port;
     this.#server = server;
     this.#clock = clock;
-    this.#underWay = underWay;
+    this.#doing = doing;
   }
 
   /** Throws `LISTEN_FAILED`. */
   static async listen({ host, port, certificate, clock, headersTime = HEADERS.ms, handle }: HttpServerOptions): Promise<HttpServer> {
-    const underWay = new Set<Promise<void>>();
+    const doing: Doing = { isDraining: false, underWay: new Map() };
     const replies = new WeakMap<Duplex, Replies>();
     const onRequest = (request: IncomingMessage, reply: ServerResponse): void => {
       const own = replies.get(request.socket);
       if (own === undefined) replies.set(request.socket, { open: 1, last: reply });
       else [own.open, own.last] = [own.open + 1, reply];
+      if (doing.isDraining) reply.shouldKeepAlive = false;
       const answered = handle(request, reply).finally(() => {
-        underWay.delete(answered);
+        doing.underWay.delete(reply);
         replies.get(request.socket)!.open--;
       });
-      underWay.add(answered);
+      doing.underWay.set(reply, answered);
     };
     const server = await serverOf(
       { ...OPTIONS, headersTimeout: headersTime, connectionsCheckingInterval: Math.min(CHECKS, headersTime) },
@@ -86,7 +95,7 @@ export class HttpServer implements AsyncDisposable {
     server.maxConnections = CONNECTIONS;
     server.on('clientError', (error, socket) => refuse(error, socket, { clock, replies: replies.get(socket) }));
     await listen(server, host, port);
-    return new HttpServer(server, clock, underWay);
+    return new HttpServer(server, clock, doing);
   }
 
   /** Connections from now on get this one; those there are go on with theirs. Throws if the server has none to replace. */
@@ -98,6 +107,8 @@ export class HttpServer implements AsyncDisposable {
   /** Takes no more connections; resolves when those there are have ended and nothing `isBusy`, or after `ms`. */
   async drain(ms: number, isBusy: () => boolean): Promise<void> {
     const deadline = this.#clock.monotonic() + ms;
+    this.#doing.isDraining = true;
+    for (const reply of this.#doing.underWay.keys()) reply.shouldKeepAlive = false;
     const server = { isClosed: false };
     this.#server.close(() => (server.isClosed = true));
     for (
@@ -114,7 +125,7 @@ export class HttpServer implements AsyncDisposable {
     const isClosed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await isClosed;
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#doing.underWay.values());
   }
 }
 

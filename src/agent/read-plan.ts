@@ -4,6 +4,7 @@ import { OPS } from '../runner/ops.ts';
 import { checkTask } from '../workflow/check-task.ts';
 import type { Plan } from '../workflow/model.ts';
 import * as Resource from '../workflow/resource.ts';
+import { PLAN_BOUNDS, type PlanBounds, refuseLarge, tooLarge, TRUSTED_PLAN_BOUNDS } from '../workflow/plan-size.ts';
 import { decodePlan } from '../workflow/stored-plan.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
@@ -13,10 +14,11 @@ import { checkModule } from './module-check.ts';
  * cannot be enforced, inputs of the wrong form, labels that name two tasks, a module that is not the one its task is named for. What its `workflow` is called
  * is the sender's word, and names nothing here but the run.
  *
- * Throws `BLOB_MISSING`, `WORKFLOW_INVALID`, `OP_UNKNOWN`, `LIMIT_REFUSED`, `MODULE_INVALID`.
+ * `isTrusted`: whether it may be as large as a plan can be. Throws `BLOB_MISSING`, `WORKFLOW_INVALID`, `WORKFLOW_TOO_LARGE`, `OP_UNKNOWN`, `LIMIT_REFUSED`, `MODULE_INVALID`.
  */
-export async function readPlan(engine: Engine, cid: CID): Promise<Plan> {
-  const plan = decode(await engine.store.read(cid, { limit: MOST_BYTES }));
+export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readonly isTrusted: boolean }): Promise<Plan> {
+  const bounds = isTrusted ? TRUSTED_PLAN_BOUNDS : PLAN_BOUNDS;
+  const plan = decode(await bytesOf(engine, cid, bounds.bytes), bounds);
   const labels = new Set<string>();
   const modules = new Map<string, CID>();
   for (const { task, module, label, aliases = [] } of plan.tasks) {
@@ -35,11 +37,18 @@ export async function readPlan(engine: Engine, cid: CID): Promise<Plan> {
   return plan;
 }
 
-/** Of a plan. A million tasks take about a third. */
-const MOST_BYTES = 2 ** 30;
-
-function decode(bytes: Uint8Array): Plan {
+async function bytesOf(engine: Engine, cid: CID, limit: number): Promise<Uint8Array> {
   try {
+    return await engine.store.read(cid, { limit });
+  } catch (error) {
+    if (isDocketError(error, 'BLOB_TOO_LARGE')) throw tooLarge(`it has more than ${limit} bytes`);
+    throw error;
+  }
+}
+
+function decode(bytes: Uint8Array, bounds: PlanBounds): Plan {
+  try {
+    refuseLarge(bytes, bounds);
     return decodePlan(bytes);
   } catch (error) {
     if (isDocketError(error, 'IPLD_INVALID')) throw invalid(`it is no plan: ${error.message}`);

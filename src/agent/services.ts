@@ -1,5 +1,6 @@
 import type { PeerService } from '../protocol/peers.ts';
 import type { Services } from '../protocol/services.ts';
+import { DocketError } from '../errors.ts';
 import type { Permission } from '../manifest/model.ts';
 import { parse } from '../manifest/parse.ts';
 import { parseReference } from '../manifest/reference.ts';
@@ -40,6 +41,9 @@ export function servicesOf(
 ): Services {
   const started = engine.clock.now();
   const records = recordsOf(engine, { logOfRun: (run) => active.log(run) });
+  const refuseWhileDraining = (): void => {
+    if (isDraining()) throw new DocketError('NOT_READY', 'the agent takes no work: it is being stopped');
+  };
   return {
     ...records,
     modules: {
@@ -51,10 +55,12 @@ export function servicesOf(
     },
     jobs: {
       admit: (reference) => {
+        refuseWhileDraining();
         requireOp(JOB_OP, ops, reference);
         jobs.check();
       },
       async run(job) {
+        refuseWhileDraining();
         requireOp(JOB_OP, ops, job.reference);
         using _ = jobs.take();
         return await runJob(engine, { ...job, policy, watch, peers });
@@ -67,8 +73,14 @@ export function servicesOf(
     },
     tasks: taskServiceOf(engine, active),
     work: {
-      submit: (submission) => active.submit(submission),
-      resume: (run, options) => active.resume(run, options),
+      submit: async (submission) => {
+        refuseWhileDraining();
+        return await active.submit(submission);
+      },
+      resume: async (run, options) => {
+        refuseWhileDraining();
+        return await active.resume(run, options);
+      },
     },
     actions: {
       find: (digest) => engine.ledger.action(Buffer.from(digest, 'hex')),

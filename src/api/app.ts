@@ -10,12 +10,13 @@ import type { Rights } from '../protocol/rights.ts';
 import { problemReply } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { relay } from './relay.ts';
-import { asJson, awake, BODY_IDLE, limited, whole } from './request-body.ts';
+import { BodyMemory, type HeldBody } from './body-memory.ts';
+import { asJson, awake, BODY_IDLE, limited } from './request-body.ts';
 import type { ApiRequest, Reply, Route } from './route.ts';
 import { hangUp, send } from './send.ts';
 
-/** Bytes of a JSON body. */
-const MOST_JSON = 64 * 2 ** 20;
+/** Bytes of a JSON body, where a route says nothing else. Ten thousand CIDs are less. */
+const MOST_JSON = 2 ** 20;
 
 const NOTHING: Rights = { scopes: [] };
 
@@ -30,6 +31,8 @@ interface AppOptions {
   readonly rate?: RateLimit | undefined;
   /** Undefined if the agent has every role. */
   readonly peers?: PeerService;
+  /** For bodies that are held whole; default 256 MiB for all of them. */
+  readonly bodies?: BodyMemory;
 }
 
 const NOBODY: Watch = () => {};
@@ -38,7 +41,7 @@ const NOBODY: Watch = () => {};
 export function createApp(
   routes: readonly Route[],
   access: Access,
-  { bodyIdle = BODY_IDLE, metrics, rate, peers }: AppOptions = {},
+  { bodyIdle = BODY_IDLE, metrics, rate, peers, bodies = new BodyMemory() }: AppOptions = {},
 ): Hono<Env> {
   const app = new Hono<Env>();
   const answer = async (
@@ -82,7 +85,8 @@ export function createApp(
           });
           if (relayed !== undefined) return relayed;
         }
-        return await route.handle(await read(c, route, { rights, hops, bodyIdle }));
+        using held = bodies.open();
+        return await route.handle(await read(c, route, { rights, hops, bodyIdle, held }));
       }),
     );
   }
@@ -116,20 +120,27 @@ function methodsByPath(routes: readonly Route[]): Map<string, string> {
   return found;
 }
 
-async function read(
-  c: Context<Env>,
-  route: Route,
-  { rights, hops, bodyIdle }: { readonly rights: Rights; readonly hops: number; readonly bodyIdle: number },
-): Promise<ApiRequest> {
+interface Reading {
+  readonly rights: Rights;
+  readonly hops: number;
+  readonly bodyIdle: number;
+  readonly held: HeldBody;
+}
+
+async function read(c: Context<Env>, route: Route, { rights, hops, bodyIdle, held }: Reading): Promise<ApiRequest> {
   const { incoming, outgoing } = c.env;
   const body = (limit: number | undefined): AsyncIterable<Uint8Array> =>
     limited(awake(incoming, bodyIdle), limit, incoming.headers['content-length']);
+  const params = paramsOf(c, route);
+  const query = route.query === undefined ? undefined : checked(route.query, c.req.query(), 'query');
+  const bytes = route.bytes === undefined ? nothing() : body(route.bytes.limit);
   let signal: AbortSignal | undefined;
   return {
-    params: paramsOf(c, route),
-    query: route.query === undefined ? undefined : checked(route.query, c.req.query(), 'query'),
-    json: route.json === undefined ? undefined : checked(route.json, asJson(await whole(body(MOST_JSON))), 'body'),
-    bytes: route.bytes === undefined ? nothing() : body(route.bytes.limit),
+    params,
+    query,
+    json: route.json === undefined ? undefined : checked(route.json, asJson(await held.all(body(route.jsonLimit ?? MOST_JSON))), 'body'),
+    bytes,
+    whole: () => held.all(bytes),
     rights,
     hops,
     header: (name) => incoming.headers[name] as string | undefined,

@@ -35,13 +35,6 @@ async function* counted(source: AsyncIterable<Uint8Array>, limit: number): Async
   }
 }
 
-/** All of them. */
-export async function whole(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of source) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
 /** Throws `REQUEST_INVALID` for bytes that are no text in UTF-8. */
 export function asText(bytes: Uint8Array): string {
   try {

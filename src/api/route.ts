@@ -12,6 +12,8 @@ export interface ApiRequest<Params = unknown, Query = unknown, Json = unknown> {
   readonly json: Json;
   /** The body of a route that takes bytes. Throws `BODY_TOO_LARGE` on the way. */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** All of them, held in memory until the request is answered. Throws `AGENT_FULL` too. */
+  readonly whole: () => Promise<Buffer>;
   /** Of who asks; nothing at a route without a scope. */
   readonly rights: Rights;
   /** By its name in lower case. */
@@ -69,6 +71,8 @@ export interface Route {
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly json?: z.ZodType;
+  /** Bytes of JSON at most. Default 1 MiB. */
+  readonly jsonLimit?: number;
   /** Bytes in the body, at most so many; undefined for those of any number. */
   readonly bytes?: { readonly mediaType: string; readonly limit?: number };
   readonly replies: Readonly<Record<number, ReplySpec>>;

@@ -11,6 +11,8 @@ export interface LoggedEvent {
 
 /** Events kept for those who come late or read slowly. */
 const KEPT = 10_000;
+/** Characters of them; ten thousand short ones take a fifth. */
+const MOST_CHARACTERS = 4 * 2 ** 20;
 
 /**
  * What happened in something that has an end, for any number of readers.
@@ -18,29 +20,51 @@ const KEPT = 10_000;
  * Invariants
  * E1. Readers hold no events of their own: they read on from a number, so a slow one costs no memory.
  * E2. The oldest events are forgotten. Who reads from before them is given `gap` first, and then what is there: nothing is left out unsaid.
- * E3. Every reader ends: when the log is closed and read to its end, or by its signal.
+ * E3. However many events there are and however long, only so many characters are kept; the newest event is, whatever its length.
+ * E4. Every reader ends: when the log is closed and read to its end, or by its signal.
  */
 export class EventLog {
   readonly #kept: number;
+  readonly #most: number;
   readonly #events: LoggedEvent[] = [];
   /** How many were forgotten. */
   #forgotten = 0;
+  #size = 0;
   #closed = false;
   #more: Deferred<void> = deferred();
 
-  /** `kept`: events kept at least, default 10,000. */
-  constructor({ kept = KEPT }: { readonly kept?: number } = {}) {
+  /** `kept`: events kept at least, default 10,000, if they have no more than `characters`, default 4 Mi. */
+  constructor({ kept = KEPT, characters = MOST_CHARACTERS }: { readonly kept?: number; readonly characters?: number } = {}) {
     this.#kept = kept;
+    this.#most = characters;
+  }
+
+  /** Characters of all that is kept. */
+  get size(): number {
+    return this.#size;
   }
 
   add(kind: string, data: unknown): void {
-    this.#events.push({ seq: this.#last + 1, kind, data: JSON.stringify(data) });
+    const event = { seq: this.#last + 1, kind, data: JSON.stringify(data) };
+    this.#events.push(event);
+    this.#size += event.data.length;
     // A batch at a time, since cutting the head off moves all the others.
-    if (this.#events.length >= 2 * this.#kept) {
-      this.#events.splice(0, this.#kept);
-      this.#forgotten += this.#kept;
-    }
+    if (this.#events.length >= 2 * this.#kept) this.#forget(this.#kept);
+    else if (this.#size > this.#most) this.#forget(this.#excess());
     this.#wake();
+  }
+
+  /** How many of the oldest events go so that the others have half the room. */
+  #excess(): number {
+    let left = this.#size;
+    let count = 0;
+    for (; count < this.#events.length - 1 && left > this.#most / 2; count++) left -= this.#events[count]!.data.length;
+    return count;
+  }
+
+  #forget(count: number): void {
+    for (const { data } of this.#events.splice(0, count)) this.#size -= data.length;
+    this.#forgotten += count;
   }
 
   /** There will be no more. */

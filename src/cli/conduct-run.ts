@@ -81,7 +81,7 @@ export async function deliver(call: Call, desk: Desk, { plan, slots, finished }:
 async function deliverOnce(call: Call, desk: Desk, finished: FinishedRun): Promise<number> {
   const { stdout, stderr } = call.streams;
   const out = call.value('out');
-  const { run, workflow, state, tasks, errors, seconds } = finished;
+  const { run, workflow, state, tasks, errors, moreErrors = 0, seconds } = finished;
   stderr.write(summaryText(finished));
   if (out !== undefined && state !== 'cancelled') {
     await writeOutputs(desk.store, finished.outputs, out);
@@ -89,7 +89,8 @@ async function deliverOnce(call: Call, desk: Desk, finished: FinishedRun): Promi
   }
   if (call.flag('json')) {
     const outputs = Object.fromEntries(Object.entries(finished.outputs).map(([name, value]) => [name, jsonable(value)]));
-    stdout.write(jsonLine({ run, workflow: workflow.toString(), state, tasks, outputs, errors, seconds: Number(seconds.toFixed(3)) }));
+    const told = { errors, ...(moreErrors === 0 ? {} : { moreErrors }) };
+    stdout.write(jsonLine({ run, workflow: workflow.toString(), state, tasks, outputs, ...told, seconds: Number(seconds.toFixed(3)) }));
   } else if (out === undefined) await printOutputs(desk, finished.outputs, stdout);
   return STATUS[state];
 }
@@ -113,14 +114,14 @@ export async function watched(call: Call, plan: Plan, start: Start, { stops = tr
   }
 }
 
-function summaryText({ run, state, tasks, errors, seconds }: FinishedRun): string {
+function summaryText({ run, state, tasks, errors, moreErrors, seconds }: FinishedRun): string {
   const remark = tasks.ran + tasks.failed === 0 && tasks.cached > 0 && state === 'completed' ? ' — everything was cached' : '';
   const next = {
     completed: '',
     failed: `  docket show ${run} says more; docket logs ${run} TASK has what a task wrote\n`,
     cancelled: `  docket resume ${run} goes on\n`,
   };
-  return `${state} in ${secondsText(seconds)}. ${countsLine(tasks)}${remark}\n${errorLines(errors)
+  return `${state} in ${secondsText(seconds)}. ${countsLine(tasks)}${remark}\n${errorLines(errors, moreErrors)
     .map((line) => `${line}\n`)
     .join('')}${next[state]}`;
 }

@@ -65,13 +65,14 @@ export function secondsText(seconds: number): string {
 
 const ERRORS_SHOWN = 20;
 
-/** What failed, and what did not run because of it. */
-export function errorLines(errors: readonly TaskError[]): string[] {
+/** What failed, and what did not run because of it. `more`: failures beside these. */
+export function errorLines(errors: readonly TaskError[], more = 0): string[] {
   const lines = errors.slice(0, ERRORS_SHOWN).map(({ task, code, message, skipped }) => {
     const behind = skipped === 0 ? '' : ` (${counted(skipped, 'task')} behind it did not run)`;
     return `  ${printable(`${task}: ${message}`)} [${code}]${behind}`;
   });
-  if (errors.length > ERRORS_SHOWN) lines.push(`  … and ${errors.length - ERRORS_SHOWN} more`);
+  const left = errors.length + more - lines.length;
+  if (left > 0) lines.push(`  … and ${left} more`);
   return lines;
 }
 

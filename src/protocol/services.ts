@@ -32,7 +32,7 @@ export interface ModuleService extends ModuleRecords {
 }
 
 export interface JobService {
-  /** What can be said before its stdin was taken in. Throws `OP_REFUSED`, `AGENT_FULL`. */
+  /** What can be said before its stdin was taken in. Throws `OP_REFUSED`, `AGENT_FULL`, `NOT_READY`. */
   admit(reference: string): void;
   /** Runs a named module on what it reads from stdin. Throws as `admit`. */
   run(job: {
@@ -71,6 +71,7 @@ export interface JobRow {
   readonly finished: number | null;
 }
 
+/** Both throw `NOT_READY` while the agent is being stopped. */
 export interface WorkService {
   /** Starts a workflow; resolves when it is recorded. */
   submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }>;
@@ -123,7 +124,7 @@ export type Submitted =
 export interface RunSubmission {
   readonly what: Submitted;
   readonly options: RunRequest;
-  /** Whether tasks get the clock and randomness they ask for, whatever the agent's policy. */
+  /** Whether tasks get the clock and randomness they ask for, whatever the agent's policy, and a plan may be as large as plans can be. */
   readonly isTrusted: boolean;
   /** The same again is the same run. */
   readonly key: string | undefined;

@@ -6,6 +6,8 @@ import type { RunEvent, RunSummary } from './events.ts';
 export interface FinishedRun extends RunSummary {
   readonly workflow: CID;
   readonly seconds: number;
+  /** Failures beside `errors`, of a run that was driven elsewhere. Default 0. */
+  readonly moreErrors?: number;
 }
 
 export interface DriveOptions {

@@ -28,12 +28,12 @@ export async function follow(
 }
 
 async function endOf(runs: Records['runs'], run: string, { data }: EventView): Promise<Omit<FinishedRun, 'conflicts'>> {
-  const { errors, seconds } = View.Ended.parse(DagJson.decode(data));
+  const { errors, moreErrors, seconds } = View.Ended.parse(DagJson.decode(data));
   const { workflow, tasks, outputs, state } = await runs.find(run);
   if (state === 'running' || state === 'interrupted')
     throw new DocketError('RUN_BUSY', `run ${run} was cut off: whoever drove it is gone`, { next: `docket resume ${run} goes on.` });
   const counts = tasks ?? { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
-  return { run, workflow, state, tasks: counts, outputs, errors, seconds };
+  return { run, workflow, state, tasks: counts, outputs, errors, moreErrors, seconds };
 }
 
 /** An event as the scheduler tells it; undefined for those that only a distant reader gets. */

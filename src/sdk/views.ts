@@ -134,6 +134,7 @@ const Failure = z.object({ task: z.string(), code: z.string(), message: z.string
 export const Ended = z.object({
   state: z.enum([...RunStates.options, 'deleted']),
   errors: z.array(Failure).default([]),
+  moreErrors: count.default(0),
   seconds: amount.default(0),
 });
 export const Broken = z.object({ code: z.string(), message: z.string() });

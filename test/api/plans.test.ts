@@ -76,6 +76,13 @@ const HOSTILE: readonly (readonly [what: string, code: string, plan: () => Uint8
   ['another module, by a scheme in capitals', 'WORKFLOW_INVALID', () => planOf([{ rsc: `IPFS://${Cid.ofBlob(Buffer.from('x'))}` }])],
   ['a module for a plain URL', 'WORKFLOW_INVALID', () => planOf([{ rsc: 'https://example.com/words.wasm' }])],
   ['a module it only names', 'WORKFLOW_INVALID', () => planOf([{ module: null }])],
+  ['more settings than tasks', 'WORKFLOW_TOO_LARGE', () => planOf([{}], { metas: [{}, {}] })],
+  [
+    'more values than its tasks account for',
+    'WORKFLOW_TOO_LARGE',
+    () => planOf([{ input: { args: Array.from({ length: 1_000_300 }, () => 0) } }]),
+  ],
+  ['a list that says it is longer than the bytes', 'WORKFLOW_INVALID', () => Buffer.from('a1656d657461739affffffff', 'hex')],
   ['a stdin that is a list', 'WORKFLOW_INVALID', () => planOf([{ module: words, input: { stdin: [[]] } }])],
 ];
 for (const [what, code, plan] of HOSTILE) {
@@ -141,4 +148,13 @@ test('names of every kind: a label is data, whatever it means to the language', 
   await (await door.ask('GET', `/v1/runs/${run}/events`)).text();
   const view = (await (await door.ask('GET', `/v1/runs/${run}`)).json()) as { state: string; outputs: object };
   assert.deepEqual([view.state, Object.keys(view.outputs).toSorted()], ['completed', labels]);
+});
+
+test('a plan of whoever may not do everything has 64 MiB at most', async () => {
+  const large = await door.agent.engine.store.put(new Uint8Array(64 * 2 ** 20 + 1));
+  const { token } = await create(door.agent.engine, { scopes: ['run'] }, undefined);
+  const refused = await submit(large.cid, {}, { authorization: `Bearer ${token}` });
+  assert.deepEqual([refused.status, ((await refused.json()) as Problem).code], [413, 'WORKFLOW_TOO_LARGE']);
+  const looked = await submit(large.cid);
+  assert.deepEqual([looked.status, ((await looked.json()) as Problem).code], [422, 'WORKFLOW_INVALID'], 'that of others is looked at');
 });

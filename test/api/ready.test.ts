@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { renameSync } from 'node:fs';
 import { connect } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { obstacles } from '../../src/agent/readiness.ts';
 import { outputFile } from './bazel/messages.ts';
@@ -10,9 +11,9 @@ import { Door, type Problem } from './helpers.ts';
 
 const ready = async (door: Door): Promise<string> => {
   const reply = await fetch(`${door.agent.url}/readyz`);
-  const text = await reply.text();
-  if (reply.status === 200) return text;
-  const { code, detail } = JSON.parse(text) as Problem;
+  const said = await reply.text();
+  if (reply.status === 200) return said;
+  const { code, detail } = JSON.parse(said) as Problem;
   return `${reply.status} ${code}: ${detail}`;
 };
 const lives = async (door: Door): Promise<string> => (await fetch(`${door.agent.url}/healthz`)).text();
@@ -69,9 +70,51 @@ test('one that is being stopped says so to who is still connected', async () => 
   assert.equal(await lives(door), 'ok');
   const drained = door.agent.drain(20_000);
   let reply = '';
-  socket.on('data', (text: Buffer) => (reply += text.toString()));
+  socket.on('data', (chunk: Buffer) => (reply += chunk.toString()));
   socket.write('\r\n');
   await drained;
   assert.match(reply, /^HTTP\/1\.1 503 [^]*it is being stopped/);
   socket.destroy();
+});
+
+test('one that is being stopped takes no work over connections there are, and every reply ends its connection', async () => {
+  await using door = await Door.open();
+  await door.push('count-words');
+  const { port } = new URL(door.agent.url);
+  const { cid } = (await (await door.ask('POST', '/v1/blobs', { body: 'x' })).json()) as { cid: string };
+  /** A request of which the last `missing` bytes come when it is told to end. */
+  const begun = async (
+    path: string,
+    body: string,
+    missing: number,
+  ): Promise<{ readonly end: () => void; readonly reply: Promise<string> }> => {
+    const socket = connect(Number(port), '127.0.0.1');
+    // Until the agent knows the connection.
+    socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await once(socket, 'data');
+    const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${door.agent.token}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const all = head + body;
+    await new Promise<void>((resolve) => socket.write(all.slice(0, -missing), () => resolve()));
+    return { end: () => socket.write(all.slice(-missing)), reply: text(socket) };
+  };
+  const inHead = (path: string, body: string): ReturnType<typeof begun> => begun(path, body, body.length + 2);
+  const run = 'tasks: { a: { module: org.example.count-words, stdin: "x" } }\n';
+  const work = await Promise.all([
+    inHead('/v1/runs', run),
+    inHead(`/v1/plans/${cid}/runs`, '{}'),
+    inHead('/v1/runs/last/resume', '{}'),
+    inHead('/v1/jobs/org.example.count-words/run', 'a b'),
+  ]);
+  const other = await begun('/v1/blobs/missing', '{"cids":[]}', 1);
+  assert.equal(await lives(door), 'ok');
+  const drained = door.agent.drain(20_000);
+  for (const { end } of [...work, other]) end();
+  for (const { reply } of work) {
+    const said = await reply;
+    assert.match(said, /^HTTP\/1\.1 503 [^]*NOT_READY[^]*it is being stopped/);
+    assert.match(said, /\r\nConnection: close\r\n/i);
+  }
+  assert.match(await other.reply, /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/i, 'what is no work is answered');
+  await drained;
+  assert.deepEqual(door.agent.engine.ledger.runs({ limit: 10 }), []);
 });

@@ -48,3 +48,25 @@ test('a reader ends by its signal while nothing happens', async () => {
   stop.abort(new Error('gone'));
   await assert.rejects(reading, /gone/);
 });
+
+test('however long its events are, a log keeps so many characters, and the newest event', async () => {
+  const log = new EventLog({ characters: 1000 });
+  for (let i = 0; i < 100; i++) {
+    log.add('long', 'x'.repeat(98));
+    assert.ok(log.size <= 1000);
+  }
+  log.close();
+  const all = await readAll(log);
+  assert.match(all[0]!, /^\d+ gap \{"missed":\d+\}$/);
+  assert.deepEqual([all.length - 1, log.size], [log.size / 100, (all.length - 1) * 100]);
+  assert.match(all.at(-1)!, /^100 long/);
+
+  const huge = new EventLog({ characters: 1000 });
+  huge.add('a', 1);
+  huge.add('ended', 'x'.repeat(5000));
+  huge.close();
+  assert.deepEqual(
+    (await readAll(huge)).map((line) => line.slice(0, 7)),
+    ['1 gap {', '2 ended'],
+  );
+});

@@ -7,7 +7,6 @@ import { namedByActionResult } from '../bazel/action-result.ts';
 import { isComplete } from '../bazel/complete.ts';
 import { MessageInvalid } from '../bazel/message.ts';
 import { blobReply } from '../blob-replies.ts';
-import { whole } from '../request-body.ts';
 import { type Reply, route, type Route } from '../route.ts';
 
 /**
@@ -82,8 +81,8 @@ export function cacheRoutes({ store, actions }: Pick<Services, 'store' | 'action
       params: Params,
       bytes: { mediaType: OCTETS, limit: MOST_ENTRY },
       replies: STORED,
-      handle: async ({ params: { digest }, bytes }) => {
-        const entry = await whole(bytes);
+      handle: async ({ params: { digest }, whole }) => {
+        const entry = await whole();
         refuseGarbage(entry);
         await actions.file(digest, (await store.put(entry)).cid);
         return { status: 201 };

@@ -30,6 +30,8 @@ export function moduleRoutes({ modules, peers }: Offered): Route[] {
       scope: 'write',
       relay,
       json: z.object({ manifest: z.string().max(MOST_MANIFEST), module: StoredCid }),
+      // A character can be six bytes of JSON.
+      jsonLimit: 6 * MOST_MANIFEST + 1024,
       replies: { 201: { description: 'The version as it is kept, as DAG-JSON.' } },
       handle: async ({ json: { manifest, module } }) => reply(await modules.push(manifest, module), 201),
     }),

@@ -3,7 +3,7 @@ import { Gate } from '../../base/gate.ts';
 import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import { blobReply } from '../blob-replies.ts';
-import { asText, whole } from '../request-body.ts';
+import { asText } from '../request-body.ts';
 import { json, type Reply, route, type Route, text } from '../route.ts';
 import { ModuleReference, Sri } from '../schemas.ts';
 import type { Offered } from '../../protocol/peers.ts';
@@ -53,7 +53,7 @@ function manifestRoutes({ modules, peers }: Offered): Route[] {
       relay,
       bytes: { mediaType: 'application/toml', limit: MOST_MANIFEST },
       replies: { 201: INTEGRITY },
-      handle: async ({ bytes }) => text(Cid.toSri((await modules.announce(asText(await whole(bytes)))).manifest), 201),
+      handle: async ({ whole }) => text(Cid.toSri((await modules.announce(asText(await whole()))).manifest), 201),
     }),
     route({
       method: 'GET',
@@ -133,13 +133,13 @@ function dataRoutes({ store, peers }: Offered): Route[] {
       params: Address,
       bytes: { mediaType: 'application/octet-stream', limit: MOST_PATCH },
       replies: { 201: { ...INTEGRITY, description: 'Subresource Integrity of the new blob. The old one stays.' } },
-      handle: async ({ params: { rest: cid }, bytes, signal }) => {
+      handle: async ({ params: { rest: cid }, whole, signal }) => {
         // Before the patch is taken in.
         const size = (await store.stat(cid))?.size;
         if (size === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
         if (size > MOST_BYTES) throw new DocketError('BLOB_TOO_LARGE', `the blob has ${size} bytes; up to ${MOST_BYTES} can be patched`);
-        const patch = await whole(bytes);
         using _ = await gate.enter(signal);
+        const patch = await whole();
         const { patched } = await import('../../patch/patched.ts');
         const old = await store.read(cid, { limit: MOST_BYTES });
         return text(Cid.toSri((await store.put(patched(old, patch, { limit: MOST_BYTES, signal }), { signal })).cid), 201);

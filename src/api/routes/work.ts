@@ -3,7 +3,7 @@ import { DocketError } from '../../errors.ts';
 import type { Rights } from '../../protocol/rights.ts';
 import type { RunRequest, Services, Submitted } from '../../protocol/services.ts';
 import { refuseLimited, refuseUntrusted } from '../relay.ts';
-import { asText, whole } from '../request-body.ts';
+import { asText } from '../request-body.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
 import { StoredCid } from '../schemas.ts';
 import { RunId } from './runs.ts';
@@ -12,6 +12,9 @@ import { RunId } from './runs.ts';
 
 /** Bytes of a workflow. */
 const MOST_WORKFLOW = 64 * 2 ** 20;
+
+/** Bytes of what is said with a plan: labels of a hundred thousand tasks that are to be run again. */
+const MOST_PLAN_OPTIONS = 16 * 2 ** 20;
 
 const Options = z.object({
   slots: z.coerce.number().int().min(1).max(100_000).optional(),
@@ -60,14 +63,14 @@ export function workRoutes({ work }: Services): Route[] {
       query: Options,
       bytes: { mediaType: 'application/yaml', limit: MOST_WORKFLOW },
       replies,
-      handle: async ({ query, bytes, ...sender }) => {
+      handle: async ({ query, whole, ...sender }) => {
         const { slots, 'fail-fast': failFast, force, file, input } = query;
         const options = {
           failFast: failFast === 'true',
           ...(force === 'true' ? { force: 'all' as const } : {}),
           ...(slots === undefined ? {} : { slots }),
         };
-        const text = asText(await whole(bytes));
+        const text = asText(await whole());
         return await started({ kind: 'workflow', text, file, inputs: inputsOf(input) }, options, sender);
       },
     }),
@@ -80,6 +83,7 @@ export function workRoutes({ work }: Services): Route[] {
       relay: { role: 'runner', check: (_, rights) => refuseUntrusted(rights) },
       params: z.object({ cid: StoredCid }),
       json: Plan,
+      jsonLimit: MOST_PLAN_OPTIONS,
       replies,
       handle: async ({ params, json: { slots, failFast, force }, ...sender }) => {
         const options = { failFast, ...(force === undefined ? {} : { force }), ...(slots === undefined ? {} : { slots }) };
