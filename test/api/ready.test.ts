@@ -70,7 +70,7 @@ test('one that is being stopped says so to who is still connected', async () => 
   assert.equal(await lives(door), 'ok');
   const drained = door.agent.drain(20_000);
   let reply = '';
-  socket.on('data', (text: Buffer) => (reply += text.toString()));
+  socket.on('data', (chunk: Buffer) => (reply += chunk.toString()));
   socket.write('\r\n');
   await drained;
   assert.match(reply, /^HTTP\/1\.1 503 [^]*it is being stopped/);
