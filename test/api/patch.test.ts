@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { getRequestListener } from '@hono/node-server';
+import { Access } from '../../src/api/access.ts';
+import { createApp } from '../../src/api/app.ts';
+import { BodyMemory } from '../../src/api/body-memory.ts';
+import { storageRoutes } from '../../src/api/routes/storage.ts';
 import * as Cid from '../../src/ipld/cid.ts';
+import type { Offered } from '../../src/protocol/peers.ts';
+import { MemoryStore } from '../../src/store/memory-store.ts';
 import { bzip2, join, makePatch, number } from '../patch/make-patch.ts';
 import { Door, type Problem } from './helpers.ts';
 
@@ -66,4 +76,37 @@ test('while bombs are opened others are answered, and all get their turn', async
   const bombs = Array.from({ length: 3 }, async () => await problem(await patch(bomb)));
   assert.equal(await (await door.ask('GET', '/monitor/ping')).text(), 'pong');
   assert.deepEqual(await Promise.all(bombs), ['422 PATCH_INVALID', '422 PATCH_INVALID', '422 PATCH_INVALID']);
+});
+
+test('patches that wait for their turn are not taken in yet', async () => {
+  const store = new MemoryStore();
+  const { cid } = await store.put(OLD);
+  let begun = 0;
+  const twice = Promise.withResolvers<void>();
+  class Told extends BodyMemory {
+    override open(): ReturnType<BodyMemory['open']> {
+      const held = super.open();
+      const all: typeof held.all = (source) => {
+        if (++begun === 2) twice.resolve();
+        return held.all(source);
+      };
+      return { all, [Symbol.dispose]: () => held[Symbol.dispose]() };
+    }
+  }
+  const access = new Access({ token: 't', rightsOf: () => undefined, anonymous: ['write'], hosts: new Set(['127.0.0.1']) });
+  const app = createApp(storageRoutes({ store } as unknown as Offered), access, { bodies: new Told() });
+  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const still = Array.from({ length: 3 }, () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`PATCH /v1/storage/data/${encodeURIComponent(Cid.toSri(cid))} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nB`);
+    return socket;
+  });
+  await twice.promise;
+  for (let i = 0; i < 20; i++) await (await fetch(`http://127.0.0.1:${port}/nothing`)).text();
+  assert.equal(begun, 2);
+  for (const socket of still) socket.destroy();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
 });

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { startAgent } from './agent-process.ts';
-import { HELLO_FOR_EVER } from './guests.ts';
+import { HELLO_FOR_EVER, MANY_MISSING } from './guests.ts';
 import { type Ended, type Failure, guest, Place, type Report } from './helpers.ts';
 
 /** Commands that work at an agent. That each gives what it gives on a home is tested by running its own tests there: see over-agent.test.ts. */
@@ -181,3 +181,17 @@ async function heard(stream: NodeJS.ReadableStream, what: RegExp): Promise<void>
   stream.once('end', () => found.reject(new Error(`it ended without saying ${what}:\n${text}`)));
   await found.promise;
 }
+
+test('a run with more failures than a line holds has its summary all the same', async () => {
+  using place = new Place();
+  place.write('missing.wasm', MANY_MISSING);
+  const each = JSON.stringify(Array.from({ length: 1_200 }, (_, i) => i));
+  place.write('w.yaml', `docket: 1\nname: failing\ntasks:\n  f: { module: missing.wasm, each: ${each}, args: ["\${item}"] }\n`);
+  await using _ = await startAgent(place);
+  const { status, stdout, stderr } = await place.docket(['run', 'w.yaml', '--json']);
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /1200 tasks: 0 ran, 0 cached, 1200 failed[^]*… and 1180 more/);
+  const { tasks, errors, moreErrors } = JSON.parse(stdout) as Report & { readonly moreErrors: number };
+  assert.deepEqual([tasks.failed, errors.length + moreErrors], [1_200, 1_200]);
+  assert.ok(moreErrors >= 200);
+});

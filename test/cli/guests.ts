@@ -85,3 +85,6 @@ export const HELLO_FOR_EVER = compile(
   `${WRITE} (data (i32.const 64) "hello\\0a")`,
   `${write(1, '(i32.const 64)', '(i32.const 6)')} (loop $l (br $l))`,
 );
+
+/** Imports what is not there, by names so long that its failure is a kilobyte and a half. */
+export const MANY_MISSING = compile(Array.from({ length: 10 }, (_, i) => `(import "m" "${'n'.repeat(150)}${i}" (func))`).join(' '), '');
