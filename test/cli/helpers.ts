@@ -99,7 +99,8 @@ function startOn(home: string): { readonly child: ChildProcess; readonly variabl
   child.unref();
   const file = join(home, 'agent.json');
   const clock = new Int32Array(new SharedArrayBuffer(4));
-  for (let looks = 0; !existsSync(file); looks++) {
+  // The file is there a moment before what it says.
+  for (let looks = 0; !existsSync(file) || readFileSync(file).length === 0; looks++) {
     assert.ok(looks < 3_000, 'the agent does not start');
     Atomics.wait(clock, 0, 0, 20);
   }
