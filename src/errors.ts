@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   BLOB_DAMAGED: {
     summary: 'The bytes of a blob do not match its CID.',
     next: 'The damaged file was set aside; run again to make or import it anew.',
+    http: 404,
   },
   BLOB_MISMATCH: {
     summary: 'The bytes given do not have the CID they were announced with.',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RunRequest, RunSubmission, Submitted as What } from '../protocol/services.ts';
+import type { RunResumption, RunSubmission, Submitted as What } from '../protocol/services.ts';
 import type { FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
 import { EventLog } from '../base/event-log.ts';
@@ -97,7 +97,7 @@ export class ActiveRuns implements AsyncDisposable {
     const resumed: string[] = [];
     for (const row of found) {
       try {
-        await this.#takeUp(row, {}, this.#terms.places.seize());
+        await this.#takeUp(row, { isTrusted: true }, this.#terms.places.seize());
         resumed.push(row.run);
       } catch (error) {
         onFailure(row.run, error);
@@ -107,18 +107,19 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`, `AGENT_FULL`, `OP_REFUSED`. */
-  async resume(word: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string> {
+  async resume(word: string, options: RunResumption): Promise<string> {
     const row = findRun(this.#engine, word);
     if (this.#active.has(row.run)) throw new DocketError('RUN_BUSY', `run ${row.run} is being driven by this agent`);
     if (row.state !== 'completed') await this.#takeUp(row, options, this.#terms.places.take());
     return row.run;
   }
 
-  async #takeUp(row: RunRow, { slots, failFast }: Pick<RunRequest, 'slots' | 'failFast'>, taken: Disposable): Promise<void> {
+  async #takeUp(row: RunRow, { slots, failFast, isTrusted }: RunResumption, taken: Disposable): Promise<void> {
     using place = new DisposableStack();
     place.use(taken);
     const plan = await planOf(this.#engine, row.run);
     this.#checkOps(plan);
+    if (!isTrusted) this.#requireGranted(plan);
     const before = row.options as Kept;
     const most = slots ?? before.slots;
     const options = {
@@ -217,7 +218,9 @@ export class ActiveRuns implements AsyncDisposable {
     };
     const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal })
       .then(
-        ({ state, tasks, errors, seconds }) => {
+        ({ run, state, tasks, errors, seconds }) => {
+          // One that turned out to be complete was never begun.
+          known.resolve(run);
           observer.ended(state);
           log.add('ended', { state, tasks, ...toldErrors(errors), seconds });
         },

@@ -113,6 +113,8 @@ export class Agent implements AsyncDisposable {
   readonly engine: Engine;
   /** Undefined if it speaks clear text. */
   readonly certificate: Certificate | undefined;
+  /** Where it listens. */
+  readonly port: number;
   readonly #parts: Parts;
   readonly #stack: AsyncDisposableStack;
 
@@ -121,6 +123,7 @@ export class Agent implements AsyncDisposable {
     this.token = parts.token;
     this.engine = parts.engine;
     this.certificate = parts.certificate;
+    this.port = parts.server.port;
     this.#parts = parts;
     this.#stack = stack;
   }
@@ -136,6 +139,9 @@ export class Agent implements AsyncDisposable {
     const lock = Lock.tryAcquire(join(engine.paths.locks, 'agent'));
     if (lock === undefined) throw new DocketError('AGENT_BUSY', `the home ${engine.paths.home} has an agent already`);
     stack.defer(() => lock.remove());
+    const file = join(engine.paths.home, ADDRESS_FILE);
+    // What a killed agent left leads to nobody, or to whoever listens there now.
+    rmSync(file, { force: true });
     const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
     const metrics = new Metrics();
     stack.use(agentMetrics(metrics, engine));
@@ -179,7 +185,6 @@ export class Agent implements AsyncDisposable {
     bound = server.port;
     const local = certificate && stack.use(await HttpServer.listen({ host: DEFAULT_HOST, port: 0, certificate: undefined, clock, handle }));
     const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;
-    const file = join(engine.paths.home, ADDRESS_FILE);
     const inside = local === undefined ? {} : { local: `http://${DEFAULT_HOST}:${local.port}` };
     writeFileSync(file, `${JSON.stringify({ url, ...inside, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '../errors.ts';
 import { Lock } from '../ledger/locks.ts';
 
 /** An agent that runs on a home. */
@@ -16,7 +17,9 @@ export function findAgent(home: string): RunningAgent | undefined {
   const address = join(home, ADDRESS_FILE);
   if (!existsSync(address) || !Lock.isHeld(join(home, 'locks', 'agent'))) return undefined;
   try {
-    const { url, local = url } = JSON.parse(readFileSync(address, 'utf8')) as { readonly url?: unknown; readonly local?: unknown };
+    const { url, local = url, pid } = JSON.parse(readFileSync(address, 'utf8')) as Readonly<Record<string, unknown>>;
+    // What an agent left that was killed, the moment before the next one removes it, would have the token sent to whoever listens there now.
+    if (typeof pid !== 'number' || !isAlive(pid)) return undefined;
     const token = readFileSync(join(home, TOKEN_FILE), 'utf8').trim();
     return typeof url === 'string' && typeof local === 'string' && token !== '' ? { url, local, token } : undefined;
   } catch {
@@ -28,3 +31,11 @@ export function findAgent(home: string): RunningAgent | undefined {
 /** Names in the home's folder. */
 export const ADDRESS_FILE = 'agent.json';
 export const TOKEN_FILE = 'token';
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}

@@ -27,7 +27,7 @@ export async function findJob(engine: Engine, plan: Plan): Promise<Omit<JobEnd, 
   const stored = await engine.store.put(encodePlan(plan));
   const counts = { total: 1, ran: 0, cached: 1, failed: 0, skipped: 0, cancelled: 0 };
   await engine.ledger.commit([
-    { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: { agent: true }, tasks: 1, created: now },
+    { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: { job: true }, tasks: 1, created: now },
     {
       kind: 'run-task',
       run,

@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { type Ipld, isLink, isMap } from '../ipld/value.ts';
@@ -8,14 +7,16 @@ import { failureText } from '../receipt/show.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { readReceipt } from './read-receipt.ts';
+import { TaskLooks } from './task-looks.ts';
 
 /**
  * What tasks write: of one that ended from its receipt, of one that runs here as it comes. What comes is not a result yet: the task may end otherwise, or
  * be run again. Only the event `ended` speaks of what is committed, and after it the streams can be had whole.
  */
-export function taskServiceOf(engine: Engine, active: ActiveRuns): TaskService {
+export function taskServiceOf(engine: Engine, active: Pick<ActiveRuns, 'expects'>): TaskService {
+  const looks = new TaskLooks(engine.clock, (task) => look(engine, active, task));
   const known = (task: CID): boolean =>
-    engine.slots.live(digestOf(task)) !== undefined || newest(engine, task) !== undefined || active.expects(digestOf(task));
+    engine.slots.live(digestOf(task)) !== undefined || active.expects(digestOf(task)) || newest(engine, task) !== undefined;
   return {
     logs(task) {
       const isRunning = engine.slots.live(digestOf(task)) !== undefined;
@@ -25,26 +26,26 @@ export function taskServiceOf(engine: Engine, active: ActiveRuns): TaskService {
     },
     follow(task, signal) {
       if (!known(task)) throw unknown(task);
-      return follow(engine, active, task, signal);
+      return follow(engine, looks, task, signal);
     },
   };
 }
 
-/** Time between two looks whether a task has begun or its receipt is there, in ms. */
-const LOOK = 50;
 /** How long a task may be neither running nor ended after it was seen to run, in ms: its receipt is being committed, or it will be tried again. */
 const PATIENCE = 5_000;
 /** Bytes of one event. */
 const PIECE = 1 << 16;
 
-async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: AbortSignal): AsyncGenerator<EventView> {
+async function* follow(engine: Engine, looks: TaskLooks<Seen>, task: CID, signal: AbortSignal): AsyncGenerator<EventView> {
   const { clock } = engine;
   const digest = digestOf(task);
-  const before = newest(engine, task)?.receipt;
+  let seen = looks.now(task);
+  const before = seen.ended?.receipt;
   let seq = 0;
   let hasRun = false;
   let told: Told = { stdout: 0, stderr: 0 };
-  for (let since = clock.monotonic(); ;) {
+  for (let since = clock.monotonic(); ; seen = await looks.next(task)) {
+    signal.throwIfAborted();
     const live = engine.slots.live(digest);
     if (live !== undefined) {
       if (hasRun) yield { seq: ++seq, kind: 'again', data: '{}' };
@@ -56,15 +57,11 @@ async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: Ab
       since = clock.monotonic();
       continue;
     }
-    const ended = newest(engine, task);
+    const { ended, isExpected } = seen;
     const isNew = ended !== undefined && !(hasRun && before?.equals(ended.receipt) === true);
-    const isExpected = active.expects(digest);
     const isLate = clock.monotonic() - since > PATIENCE && !isExpected;
-    if (!hasRun && isExpected && ended?.state !== 'ok') {
-      // It waits for its turn; how it failed another time is not what is asked for.
-      await pause(clock, signal);
-      continue;
-    }
+    // It waits for its turn; how it failed another time is not what is asked for.
+    if (!hasRun && isExpected && ended?.state !== 'ok') continue;
     // What was lost with its process is mostly tried again.
     if (ended !== undefined && isNew && (!hasRun || !ended.isLost || isLate)) {
       // All of it, or what was not told while it ran.
@@ -73,17 +70,23 @@ async function* follow(engine: Engine, active: ActiveRuns, task: CID, signal: Ab
       return yield { seq: ++seq, kind: 'ended', data: JSON.stringify({ state, receipt: receipt.toString(), failure }) };
     }
     if (isLate) return yield { seq: ++seq, kind: 'ended', data: JSON.stringify({ state: 'unknown', receipt: null, failure: null }) };
-    await pause(clock, signal);
   }
+}
+
+/** What the ledger says of a task. */
+interface Seen {
+  readonly isExpected: boolean;
+  readonly ended: Ended | undefined;
+}
+
+function look(engine: Engine, active: Pick<ActiveRuns, 'expects'>, task: CID): Seen {
+  // In this order: of one that is not expected any more the receipt is there.
+  const isExpected = active.expects(digestOf(task));
+  return { isExpected, ended: newest(engine, task) };
 }
 
 /** Bytes of each stream that were told, gaps included. */
 type Told = Readonly<Record<'stdout' | 'stderr', number>>;
-
-async function pause(clock: Clock, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => clock.after(LOOK, resolve));
-  signal.throwIfAborted();
-}
 
 interface Ended extends NonNullable<TaskLogs['ended']> {
   readonly isLost: boolean;

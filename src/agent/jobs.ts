@@ -85,7 +85,7 @@ async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent 
     const known = await findJob(engine, plan);
     if (known === undefined) {
       const { begun: onRun, event: onEvent, driven: onDriven } = observer;
-      const { run, state } = await runPlan(engine, plan, { signal, onRun, onEvent, onDriven });
+      const { run, state } = await runPlan(engine, plan, { isJob: true, signal, onRun, onEvent, onDriven });
       observer.ended(state);
       return endOf(engine, run);
     }

@@ -27,8 +27,10 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
       labels.add(name);
     }
     checkTask(task, Object.keys(OPS));
-    const named = Resource.isLocal(task.run.rsc) ? undefined : Resource.cidOf(task.run.rsc);
-    if (named !== undefined && module?.equals(named) !== true) throw invalid(`task ${label} names ${named}, but would run another module`);
+    // What a file was is the sender's word; everything else says by itself which module it is, or has none.
+    const { rsc } = task.run;
+    if (!Resource.isLocal(rsc) && String(module) !== String(Resource.cidOf(rsc)))
+      throw invalid(`task ${label} names ${rsc}, but would run another module`);
     if (module !== undefined) modules.set(module.toString(), module);
   }
   for (const module of modules.values()) await checkModule(engine, module, `module ${module}`);

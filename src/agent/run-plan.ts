@@ -1,4 +1,4 @@
-import { DocketError } from '../errors.ts';
+import { DocketError, isDocketError } from '../errors.ts';
 import { Flight } from '../ledger/flight.ts';
 import { Lock } from '../ledger/locks.ts';
 import { isSuspended } from '../ledger/suspended.ts';
@@ -20,6 +20,8 @@ import { VERSION } from './version.ts';
 export interface RunOptions extends DriveOptions, DriveHooks {
   /** An agent drives it, which takes it up again after a crash. Default false. */
   readonly byAgent?: boolean;
+  /** It is a job of a named module, and listed as one. Default false. */
+  readonly isJob?: boolean;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
   /** Is given what reads the load of the run while it goes on. */
@@ -33,8 +35,14 @@ const CANCEL_POLL = 250;
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   const run = newRunId(engine);
   const stored = await engine.store.put(encodePlan(plan));
-  const { slots, force, failFast, byAgent, submission } = options;
-  const kept = { slots: slots ?? null, force: force ?? null, failFast: failFast === true, ...(byAgent === true ? { agent: true } : {}) };
+  const { slots, force, failFast, byAgent, isJob, submission } = options;
+  const kept = {
+    slots: slots ?? null,
+    force: force ?? null,
+    failFast: failFast === true,
+    ...(byAgent === true ? { agent: true } : {}),
+    ...(isJob === true ? { job: true } : {}),
+  };
   using lock = own(engine, run);
   const recorded = engine.ledger.commit([
     {
@@ -149,6 +157,10 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
     ]);
     landed = true;
     return { ...summary, workflow: plan.workflow, seconds: (clock.monotonic() - began) / 1000 };
+  } catch (error) {
+    // It would break again however often it is taken up.
+    if (isMistake(error)) await ledger.commit([{ kind: 'run-update', run, state: 'failed', from: ['running'], finished: clock.now() }]);
+    throw error;
   } finally {
     poll.stop();
     // Left behind on a failure of the ledger: the next start reads from it which tasks were in flight.
@@ -156,6 +168,11 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
     else flight.close();
     if (landed) lock.remove();
   }
+}
+
+/** Not the fault of the disk or the ledger, which may be better another time, but of Docket or of the plan. */
+function isMistake(error: unknown): boolean {
+  return !isDocketError(error) || error.code === 'INTERNAL' || error.code === 'IPLD_INVALID';
 }
 
 /** Asks from time to time whether the run was cancelled. If that cannot be told any more, the run is stopped as well. */

@@ -67,7 +67,9 @@ export function servicesOf(
       },
       checkRights,
       list: (limit) =>
-        engine.ledger.runs({ limit }).map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
+        engine.ledger
+          .runs({ limit, isJob: true })
+          .map(({ run, name, state, created, finished }) => ({ run, name, state, created, finished })),
     },
     tasks: taskServiceOf(engine, active),
     work: {

@@ -12,6 +12,8 @@ import { runCounts } from './run-counts.ts';
 const LOOK = 250;
 /** The looks at a large run take at most this part of the time. */
 const SHARE = 1 / 5;
+/** How long a run of an agent may have no driver, in ms: an agent that starts takes its runs up one after the other. */
+const AGENT_PATIENCE = 10_000;
 /** Failures told at the end. */
 const MOST_ERRORS = 1_000;
 
@@ -32,7 +34,8 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
   if (first !== undefined)
     yield event('begun', { run, name: first.name, workflow: first.workflow.toString(), tasks: first.counts?.total ?? null });
   const seen = new Map<number, string>();
-  for (let wasDriven = true; ;) {
+  const patience = (first?.options as { readonly agent?: unknown } | undefined)?.agent === true ? AGENT_PATIENCE : LOOK;
+  for (let driven = engine.clock.monotonic(); ;) {
     signal.throwIfAborted();
     const row = engine.ledger.run(run);
     if (row === undefined) return yield event('ended', { state: 'deleted', tasks: null, errors: [], seconds: 0 });
@@ -43,11 +46,11 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
       yield event('settled', { label, task: index, state, via });
     }
     if (row.state !== 'running') return yield event('ended', endOf(engine, row, row.state));
-    const isDriven = Lock.isHeld(engine.paths.runLock(run));
-    // Twice, since a driver lets go of its run a moment after it wrote how it ended.
-    if (!isDriven && !wasDriven) return yield event('ended', endOf(engine, row, 'interrupted'));
-    wasDriven = isDriven;
-    const took = engine.clock.monotonic() - began;
+    const now = engine.clock.monotonic();
+    if (Lock.isHeld(engine.paths.runLock(run))) driven = now;
+    // Not at the first look: a driver lets go of its run a moment after it wrote how it ended.
+    else if (now - driven > patience) return yield event('ended', endOf(engine, row, 'interrupted'));
+    const took = now - began;
     await sleep(Math.max(LOOK, took / SHARE), undefined, { signal }).catch(() => {});
   }
 }

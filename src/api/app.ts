@@ -77,6 +77,7 @@ export function createApp(
             route,
             relaying: route.relay,
             params: paramsOf(c, route),
+            url: c.req.url,
             rights,
             hops,
             bodyIdle,

@@ -10,6 +10,8 @@ interface Incoming {
   readonly route: Route;
   readonly relaying: Relaying;
   readonly params: unknown;
+  /** What was matched. */
+  readonly url: string;
   readonly rights: Rights;
   readonly hops: number;
   readonly bodyIdle: number;
@@ -20,19 +22,20 @@ interface Incoming {
 /** What a peer answers in place of this agent; undefined if it is answered here after all. Its limit on bodies is the peer's. */
 export async function relay(
   peers: PeerService,
-  { route, relaying, params, rights, hops, bodyIdle, incoming, outgoing }: Incoming,
+  { route, relaying, params, url, rights, hops, bodyIdle, incoming, outgoing }: Incoming,
 ): Promise<Reply | undefined> {
   const { role, blob, isHere, check } = relaying;
   if ((await isHere?.(params)) === true) return undefined;
   check?.(params, rights);
-  const { url = '/', headers } = incoming;
+  const { headers } = incoming;
   const method = incoming.method ?? route.method;
   return await peers.relay({
     role,
     method,
     path: pathOf(url),
     headers,
-    body: hasBody(incoming) ? awake(incoming, bodyIdle) : undefined,
+    // Nobody reads a body where none is expected: not the peer either.
+    body: takesBody(route) && hasBody(incoming) ? awake(incoming, bodyIdle) : undefined,
     digest: blob?.(params).multihash.digest,
     hops,
     signal: hangUp(outgoing),
@@ -54,9 +57,27 @@ export function refuseUntrusted(rights: Rights): void {
     });
 }
 
-/** A request may also name a whole URL, as to a proxy; its path is what was looked at here. */
-function pathOf(target: string): string {
-  if (target.startsWith('/')) return target;
-  const { pathname, search } = new URL(target);
+function takesBody({ json, bytes }: Route): boolean {
+  return json !== undefined || bytes !== undefined;
+}
+
+/**
+ * The path that was matched, with its query: what is handed on stands behind the peer's own path, which nothing in it may lead out of. The first line of a request
+ * is put in order before it is matched, so what is handed on is not that line but what came of it. Throws `REQUEST_INVALID` for steps that are escaped: nobody
+ * here takes them, but a server before the peer may.
+ */
+function pathOf(url: string): string {
+  const { pathname, search } = new URL(url);
+  if (
+    pathname
+      .replace(/%2f|%5c/gi, '/')
+      .split('/')
+      .some(isStep)
+  )
+    throw new DocketError('REQUEST_INVALID', 'the path holds a step to another folder, and this agent would hand it on');
   return `${pathname}${search}`;
+}
+
+function isStep(segment: string): boolean {
+  return /^(?:\.|%2e){1,2}$/i.test(segment);
 }

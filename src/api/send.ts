@@ -16,8 +16,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
  */
 export async function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: Reply): Promise<void> {
   if (response.destroyed) return;
-  // What is left of a body that was refused is not worth reading: the connection ends with the reply.
-  if (status >= 400 && !request.complete && hasBody(request)) response.shouldKeepAlive = false;
+  // What is left of a body that was refused is not worth taking in: the connection ends with the reply.
+  const isRefused = status >= 400 && !request.complete && hasBody(request);
+  if (isRefused) response.shouldKeepAlive = false;
   const isHead = request.method === 'HEAD';
   if (typeof body === 'function') {
     if (isHead) response.writeHead(status, { ...ALWAYS, ...headers }).end();
@@ -27,7 +28,26 @@ export async function send(request: IncomingMessage, response: ServerResponse, {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
   response.writeHead(status, { ...ALWAYS, ...length, ...headers });
-  response.end(isHead ? undefined : bytes);
+  if (isRefused && !isHead && bytes !== undefined) {
+    response.write(bytes);
+    await lingered(request);
+    response.end();
+  } else response.end(isHead ? undefined : bytes);
+}
+
+/** How long the rest of a body that was refused is thrown away, in ms. */
+const LINGER = 1_000;
+
+/**
+ * A connection that is closed while bytes come in is reset, and who sends them may lose the reply that says why they are not wanted. So they are let come, for a
+ * while, until the sender has read it and stops.
+ */
+async function lingered(request: IncomingMessage): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, LINGER);
+  request.once('end', over.resolve).once('close', over.resolve).once('error', over.resolve).resume();
+  await over.promise;
+  clearTimeout(timer);
 }
 
 interface Streamed extends Required<Omit<Reply, 'body'>> {

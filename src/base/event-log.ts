@@ -81,8 +81,8 @@ export class EventLog {
     signal.addEventListener('abort', abort, { once: true });
     try {
       signal.throwIfAborted();
-      // A number of an earlier life of the agent may be larger than any there is now.
-      let next = Math.min(after, this.#last) + 1;
+      // A number larger than any there is comes from an earlier life of the agent, in which others happened: all is told then.
+      let next = after > this.#last ? 1 : after + 1;
       for (;;) {
         if (next <= this.#forgotten) {
           yield { seq: this.#forgotten, kind: 'gap', data: JSON.stringify({ missed: this.#forgotten - next + 1 }) };

@@ -18,6 +18,8 @@ import { homeOf } from './open-engine.ts';
 /** Works at an agent, over its HTTP API; nothing is kept here. Throws `USAGE`. */
 export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
   const token = await tokenFor(call, url);
+  if (token !== undefined && isOpen(url))
+    call.streams.stderr.write(`docket: the token crosses the network in clear text: ${url} is neither https nor this machine\n`);
   const door = { url, ...(token === undefined ? {} : { token }) };
   const store = new UploadStore(new RemoteStore(door));
   const records = remoteRecords(door, store);
@@ -52,7 +54,7 @@ async function tokenFor(call: Call, url: string): Promise<string | undefined> {
   const file = call.value('token-file');
   if (file !== undefined) return await readToken(call, file);
   const given = call.env['DOCKET_TOKEN'];
-  if (given !== undefined && given !== '') return given;
+  if (given !== undefined && given !== '') return checkedToken(call, given, 'DOCKET_TOKEN');
   const own = findAgent(homeOf(call));
   return own !== undefined && sameAddress(own.url, url) ? own.token : undefined;
 }
@@ -64,13 +66,30 @@ async function readToken(call: Call, file: string): Promise<string> {
   } catch (error) {
     throw inputFailure(error, file);
   }
+  return checkedToken(call, text, `--token-file ${file}`);
+}
+
+/** It is not said: it may be one after all, and broken. */
+function checkedToken(call: Call, text: string, from: string): string {
   if (/^[\x21-\x7e]+$/.test(text)) return text;
-  throw call.usage(`--token-file ${file} holds no token`);
+  throw call.usage(`${from} holds no token`);
+}
+
+/** Whether others can read what is sent there. */
+function isOpen(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.protocol === 'http:' && !isHere(url);
+}
+
+/** Whether it is this machine. */
+function isHere({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 }
 
 function sameAddress(one: string, other: string): boolean {
   try {
-    return new URL(one).origin === new URL(other).origin;
+    const [a, b] = [new URL(one), new URL(other)];
+    return a.protocol === b.protocol && a.port === b.port && (a.hostname === b.hostname || (isHere(a) && isHere(b)));
   } catch {
     throw new DocketError('USAGE', `"${other}" is not the address of an agent`, { next: 'An address is http://HOST:PORT.' });
   }

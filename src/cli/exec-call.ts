@@ -31,7 +31,7 @@ interface Mount {
 /** Throws `USAGE`, `LIMIT_REFUSED`. */
 export async function parseExecCall(call: Call): Promise<ExecCall> {
   const module = call.words[0]!;
-  const reference = module.includes('/') || module.endsWith('.wasm') ? undefined : await parseName(call, module);
+  const reference = isPath(module) ? undefined : await parseName(call, module);
   return {
     module,
     reference,
@@ -41,6 +41,11 @@ export async function parseExecCall(call: Call): Promise<ExecCall> {
     ...(await parseGrants(call, reference !== undefined)),
     limits: parseLimits(call),
   };
+}
+
+/** A digest may hold a slash too. */
+function isPath(word: string): boolean {
+  return !/^[^/]*@sha256-/.test(word) && (word.includes('/') || word.endsWith('.wasm'));
 }
 
 async function parseName(call: Call, word: string): Promise<Reference> {

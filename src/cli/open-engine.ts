@@ -16,6 +16,8 @@ export function homeOf(call: Call): string {
 
 /** At Ctrl-Z stands still when nothing is being written: who stops in the middle of that keeps every other command of the home from writing. */
 export function suspendInOrder({ ledger }: Engine): void {
+  // An agent opens its home anew where its ledger failed.
+  process.removeAllListeners('SIGTSTP');
   process.on('SIGTSTP', () => {
     void ledger.hold().then((hold) => {
       using _ = hold;

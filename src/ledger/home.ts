@@ -153,7 +153,8 @@ function refuseNetwork(home: string, probe: FileSystemProbe | undefined): void {
 
 /** Keeps a mistyped --home from filling a folder that serves for something else. */
 function refuseForeign(home: string): void {
-  const own = new Set(['format', 'lost+found']);
+  // The settings of an agent may be there before its home is.
+  const own = new Set(['format', 'lost+found', 'agent.toml']);
   const foreign = readdirSync(home).find((name) => !own.has(name));
   if (foreign === undefined) return;
   throw new DocketError('HOME_UNUSABLE', `${home} is no home of Docket and not empty: it holds "${foreign}"`, {

@@ -84,15 +84,18 @@ export interface RunFilter {
   readonly state?: RunState;
   /** Only runs whose id sorts before this one. */
   readonly before?: string;
+  /** Only those whose options say that they are a job. */
+  readonly isJob?: boolean;
 }
 
 /** Newest first; a run whose row is damaged is left out, or none could be listed any more. */
-export function runs(reading: Reading, { limit, state, before }: RunFilter): RunRow[] {
+export function runs(reading: Reading, { limit, state, before, isJob }: RunFilter): RunRow[] {
   const rows = reading.all(
-    `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 ORDER BY run DESC LIMIT ?3`,
+    `${RUN} WHERE (?1 IS NULL OR state = ?1) AND run < ?2 AND (?4 = 0 OR CASE WHEN json_valid(options) THEN json_extract(options, '$.job') = 1 ELSE 0 END) ORDER BY run DESC LIMIT ?3`,
     state ?? null,
     before ?? AFTER_ALL,
     limit,
+    isJob === true ? 1 : 0,
   ) as RunColumns[];
   return rows.flatMap((row) => {
     try {

@@ -50,19 +50,19 @@ export interface PeerService {
   bring(cid: CID, asked: Asked): Promise<void>;
   /** Makes sure that a module is here which a peer has under this name, if none is that is meant. Throws `MANIFEST_UNREACHABLE`, `BLOB_UNREACHABLE`. */
   bringModule(reference: string, asked: Asked): Promise<void>;
-  /** Has a peer answer that has the role. Throws `ROLE_UNFILLED`, `AGENT_TIMEOUT`, `AGENT_UNREACHABLE`. */
+  /** Has a peer answer that has the role. Throws `ROLE_UNFILLED`, `AGENT_TIMEOUT`, `AGENT_UNREACHABLE`, `AGENT_INVALID`. */
   relay(request: RelayedRequest): Promise<RelayedReply>;
 }
 
 export interface RelayedRequest extends Asked {
   readonly role: Role;
   readonly method: string;
-  /** With its query, as it came. */
+  /** With its query, as it was matched: without steps to other folders. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Undefined if there is no body. */
   readonly body: AsyncIterable<Uint8Array> | undefined;
-  /** Given, a reply of 200 is these bytes, and they are verified on the way: SHA2-256. */
+  /** Given, a reply of 200 is these bytes, and they are verified on the way: SHA2-256. No other reply may bring bytes of it. */
   readonly digest: Uint8Array | undefined;
 }
 

@@ -79,7 +79,7 @@ export interface WorkService {
    * Takes up a run, by its id, the beginning of one, or `last`; gives the id. One that is complete stays as it is. Resolves when that is recorded. Throws
    * `RUN_UNKNOWN`, and `RUN_BUSY` if it goes on.
    */
-  resume(run: string, options: Pick<RunRequest, 'slots' | 'failFast'>): Promise<string>;
+  resume(run: string, options: RunResumption): Promise<string>;
 }
 
 /** What tasks write, each named by the CID of its instruction. Both throw `TASK_UNKNOWN`. */
@@ -109,6 +109,11 @@ export interface RunRequest {
   readonly slots?: number;
   readonly force?: 'all' | readonly string[];
   readonly failFast?: boolean;
+}
+
+export interface RunResumption extends Pick<RunRequest, 'slots' | 'failFast'> {
+  /** As of `RunSubmission`. */
+  readonly isTrusted: boolean;
 }
 
 /** A workflow to be compiled there, or a plan that was compiled by whoever sends it. */

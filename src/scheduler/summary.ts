@@ -1,4 +1,4 @@
-import type { Ipld } from '../ipld/value.ts';
+import { type Ipld, setKey } from '../ipld/value.ts';
 import type { RunCounts } from '../workflow/run-state.ts';
 import { failureOf } from '../receipt/out.ts';
 import type { BlobView } from './blob-view.ts';
@@ -106,12 +106,12 @@ function resolveOutputs({ state, given, blobs }: { state: State.RunState; given:
   for (const [name, value] of named) {
     const found = resolve(value, given, blobs);
     if ('failure' in found) unresolved.push({ task: `outputs.${name}`, code: 'output', message: found.failure.message, skipped: 0 });
-    else outputs[name] = found.value;
+    else setKey(outputs, name, found.value);
   }
   if (named.length > 0) return { outputs, unresolved };
   for (const sink of State.sinks(state)) {
     const result = state.results[sink];
-    if (result?.status === State.OK) outputs[state.plan.tasks[sink]!.label] = result.value;
+    if (result?.status === State.OK) setKey(outputs, state.plan.tasks[sink]!.label, result.value);
   }
   return { outputs, unresolved };
 }

@@ -1,4 +1,6 @@
 import { ulid } from 'ulid';
+import { systemClock } from '../base/clock.ts';
+import { isDocketError } from '../errors.ts';
 import type { Records } from '../protocol/records.ts';
 import type { DriveHooks, DriveOptions, Driver, FinishedRun } from '../scheduler/driver.ts';
 import type { AgentDoor } from '../store/agent-call.ts';
@@ -20,17 +22,28 @@ export interface AgentAt {
 export function agentDriver(at: AgentAt): Driver {
   return {
     async run(plan, options) {
-      return await drive(at, await submit(at, plan, options), options);
+      return inOrder(plan, await drive(at, await submit(at, plan, options), options));
     },
-    async resume(run, _, options) {
+    async resume(run, plan, options) {
       const { slots, failFast } = options;
       await ask(at.door, { method: 'POST', path: `/v1/runs/${run}/resume`, ...jsonBody({ slots, failFast }) }, View.Started);
-      return await drive(at, run, options);
+      return inOrder(plan, await drive(at, run, options));
     },
   };
 }
 
-/** Starts a run of a plan; gives its id once it is recorded. Sending it again, should the first answer be lost, starts nothing more. */
+/** Outputs as the workflow names them: what is kept and sent has an order of its own. */
+function inOrder(plan: Plan, finished: FinishedRun): FinishedRun {
+  const { outputs } = finished;
+  const names = [...new Set([...Object.keys(plan.outputs), ...plan.tasks.map(({ label }) => label)])];
+  const known = names.filter((name) => Object.hasOwn(outputs, name)).map((name) => [name, outputs[name]!] as const);
+  return { ...finished, outputs: Object.fromEntries(known) };
+}
+
+/** How often a plan is sent whose answer does not come. */
+const TRIES = 3;
+
+/** Starts a run of a plan; gives its id once it is recorded. It is sent again should the answer be lost, which starts nothing more. */
 export async function submit({ door, store }: AgentAt, plan: Plan, { slots, force, failFast }: DriveOptions): Promise<string> {
   const stored = await store.put(encodePlan(plan));
   const forced = Array.isArray(force) && force.length === 0 ? undefined : force;
@@ -41,17 +54,46 @@ export async function submit({ door, store }: AgentAt, plan: Plan, { slots, forc
     ...body,
     headers: { ...headers, 'idempotency-key': ulid() },
   } as const;
-  return (await ask(door, call, View.Started)).run;
+  for (let tries = 1; ; tries++) {
+    try {
+      return (await ask(door, call, View.Started)).run;
+    } catch (error) {
+      if (!isDocketError(error, 'AGENT_UNREACHABLE') || tries === TRIES) throw error;
+      await new Promise<void>((resolve) => (door.clock ?? systemClock).after(FIRST_WAIT, resolve));
+    }
+  }
 }
 
 /** Follows a run to its end; `signal` cancels it, which is an end too. */
-async function drive({ records }: AgentAt, run: string, { signal, ...hooks }: DriveHooks): Promise<FinishedRun> {
-  const cancel = (): void => void records.runs.cancel(run, new AbortController().signal).catch(() => {});
+async function drive(at: AgentAt, run: string, { signal, ...hooks }: DriveHooks): Promise<FinishedRun> {
+  const over = new AbortController();
+  const cancel = (): void => void cancelUntilHeard(at, run, over.signal);
   if (signal?.aborted === true) cancel();
   signal?.addEventListener('abort', cancel, { once: true });
   try {
-    return await follow(records, run, hooks);
+    return await follow(at.records, run, hooks);
   } finally {
     signal?.removeEventListener('abort', cancel);
+    over.abort();
   }
+}
+
+const FIRST_WAIT = 200;
+const MOST_WAIT = 2_000;
+
+/** An agent that is away at the moment hears of it when it is back; who follows the run gives up if it stays away. */
+async function cancelUntilHeard({ records, door: { clock = systemClock } }: AgentAt, run: string, over: AbortSignal): Promise<void> {
+  for (let wait = FIRST_WAIT; !over.aborted; wait = Math.min(2 * wait, MOST_WAIT)) {
+    try {
+      await records.runs.cancel(run, over);
+      return;
+    } catch (error) {
+      if (!isAway(error)) return;
+      await new Promise<void>((resolve) => clock.after(wait, resolve));
+    }
+  }
+}
+
+function isAway(error: unknown): boolean {
+  return isDocketError(error, 'AGENT_UNREACHABLE') || isDocketError(error, 'AGENT_TIMEOUT');
 }

@@ -30,6 +30,7 @@ export async function* followEvents(
         yield event;
         if (isLast(event)) return;
       }
+      throw new DocketError('AGENT_UNREACHABLE', `the agent at ${door.url} stopped telling of run ${run} before its end`);
     } catch (error) {
       signal.throwIfAborted();
       const isCut = isDocketError(error, 'AGENT_UNREACHABLE') || isDocketError(error, 'AGENT_TIMEOUT');
@@ -62,7 +63,7 @@ export async function* followTask(door: AgentDoor, instruction: CID, signal: Abo
 async function* parseEvents(lines: AsyncIterable<string>): AsyncGenerator<EventView> {
   let [seq, kind, data] = [0, 'message', ''];
   for await (const line of lines) {
-    const [, field, value = ''] = /^(id|event|data): ?(.*)$/.exec(line.replace(/\r$/, '')) ?? [];
+    const [field, value] = fieldOf(line.replace(/\r$/, ''));
     if (field === 'id') seq = Number(value);
     else if (field === 'event') kind = value;
     else if (field === 'data') data = data === '' ? value : `${data}\n${value}`;
@@ -71,6 +72,12 @@ async function* parseEvents(lines: AsyncIterable<string>): AsyncGenerator<EventV
       [kind, data] = ['message', ''];
     }
   }
+}
+
+/** Cut by hand: to a regular expression U+2028 ends a line, here it does not. */
+function fieldOf(line: string): [field: string, value: string] {
+  const at = line.indexOf(':');
+  return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1).replace(/^ /, '')];
 }
 
 async function paused(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {

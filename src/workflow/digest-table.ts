@@ -1,6 +1,7 @@
 const LENGTH = 32;
-/** Digests in a chunk. */
+/** Digests in a chunk; the first begins with fewer, for most workflows have a few tasks. */
 const CHUNK = 2 ** 12;
+const FIRST = 16;
 
 /**
  * Digests of 32 bytes and their positions, in the order they were added. They lie end to end beside a table of positions: as objects, or as a map of
@@ -17,8 +18,7 @@ export class DigestTable {
     const known = this.find(digest);
     if (known !== undefined) return { position: known, isNew: false };
     const position = this.#size++;
-    if (position % CHUNK === 0) this.#chunks.push(new Uint8Array(CHUNK * LENGTH));
-    this.#chunks.at(-1)!.set(digest, (position % CHUNK) * LENGTH);
+    this.#roomFor(position).set(digest, (position % CHUNK) * LENGTH);
     if (this.#size * 2 > this.#places.length) this.#grow();
     else this.#places[this.#placeOf(digest)] = position + 1;
     return { position, isNew: true };
@@ -38,6 +38,21 @@ export class DigestTable {
   /** Lets go of what only `add` and `find` need, which are of no more use then. */
   freeze(): void {
     this.#places = new Int32Array(0);
+  }
+
+  /** The chunk it goes to. */
+  #roomFor(position: number): Uint8Array {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && position % CHUNK !== 0 && (position % CHUNK) * LENGTH < last.length) return last;
+    if (last !== undefined && position % CHUNK !== 0) {
+      const larger = new Uint8Array(Math.min(CHUNK * LENGTH, 4 * last.length));
+      larger.set(last);
+      this.#chunks[this.#chunks.length - 1] = larger;
+      return larger;
+    }
+    const fresh = new Uint8Array((last === undefined ? FIRST : CHUNK) * LENGTH);
+    this.#chunks.push(fresh);
+    return fresh;
   }
 
   /** Where it stands, or would. */

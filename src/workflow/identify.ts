@@ -29,6 +29,8 @@ const META = Uint8Array.from([0x64, ...ascii('meta')]);
 const CAUSE = Uint8Array.from([0x65, ...ascii('cause')]);
 const WORKFLOW = Uint8Array.from([0xa1, 0x65, ...ascii('tasks')]);
 
+/** Bytes gathered at first, and at most: most workflows are of a few tasks, and of one per job there are thousands a second. */
+const FIRST_CHUNK = 2 ** 12;
 const CHUNK = 2 ** 20;
 const EMPTY_LIST = encodeListHead(0);
 const NULL = Uint8Array.of(0xf6);
@@ -37,7 +39,7 @@ const NULL = Uint8Array.of(0xf6);
 export class WorkflowNamer {
   #count = 0;
   readonly #full: Uint8Array[] = [];
-  #chunk = new Uint8Array(CHUNK);
+  #chunk = new Uint8Array(FIRST_CHUNK);
   #used = 0;
 
   /** DAG-CBOR of an instruction, in memory that is only good until the task is added. */
@@ -66,7 +68,7 @@ export class WorkflowNamer {
   #write(bytes: Uint8Array): void {
     if (this.#used + bytes.length > this.#chunk.length) {
       this.#full.push(this.#chunk.subarray(0, this.#used));
-      this.#chunk = new Uint8Array(Math.max(CHUNK, bytes.length));
+      this.#chunk = new Uint8Array(Math.max(Math.min(CHUNK, 4 * this.#chunk.length), bytes.length));
       this.#used = 0;
     }
     this.#chunk.set(bytes, this.#used);

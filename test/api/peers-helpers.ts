@@ -5,6 +5,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { AgentOptions } from '../../src/agent/agent.ts';
 import type { CID } from '../../src/ipld/cid.ts';
 import type { Role } from '../../src/protocol/peers.ts';
+import type { HandClock } from '../hand-clock.ts';
+import { HostileServer } from '../store/hostile-server.ts';
 import { Door } from './helpers.ts';
 
 interface Together {
@@ -79,4 +81,22 @@ export function answersAs(
   const view = { did, address: 'hostile:1', version: '0', slots: 1, roles, ops: [], tags: {}, started: '' };
   response.end(JSON.stringify({ agents: [view] }));
   return true;
+}
+
+/** A relay before a server that answers as the test says. */
+export async function relayBefore(
+  answer: Parameters<typeof HostileServer.open>[0],
+  clock?: HandClock,
+): Promise<AsyncDisposable & { readonly relay: Door; readonly server: HostileServer }> {
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(
+    await HostileServer.open((request, response) => {
+      if (!answersAs('did:key:other', request, response)) answer(request, response);
+    }),
+  );
+  const relay = stack.use(
+    await Door.open({ roles: [], peers: [{ url: server.url, token: 'its-token' }], ...(clock === undefined ? {} : { clock }) }),
+  );
+  const owned = stack.move();
+  return { relay, server, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

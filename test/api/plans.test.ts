@@ -72,6 +72,9 @@ const HOSTILE: readonly (readonly [what: string, code: string, plan: () => Uint8
   ['a path out of the guest', 'WORKFLOW_INVALID', () => planOf([{ input: { files: { '../../etc': words } } }])],
   ['two tasks of one name', 'WORKFLOW_INVALID', () => planOf([{}, { input: { args: ['other'] } }])],
   ['another module than it names', 'WORKFLOW_INVALID', () => planOf([{ rsc: `ipfs://${Cid.ofBlob(Buffer.from('x'))}` }])],
+  ['another module, by a query', 'WORKFLOW_INVALID', () => planOf([{ rsc: `ipfs://${Cid.ofBlob(Buffer.from('x'))}?` }])],
+  ['another module, by a scheme in capitals', 'WORKFLOW_INVALID', () => planOf([{ rsc: `IPFS://${Cid.ofBlob(Buffer.from('x'))}` }])],
+  ['a module for a plain URL', 'WORKFLOW_INVALID', () => planOf([{ rsc: 'https://example.com/words.wasm' }])],
   ['a module it only names', 'WORKFLOW_INVALID', () => planOf([{ module: null }])],
   ['more settings than tasks', 'WORKFLOW_TOO_LARGE', () => planOf([{}], { metas: [{}, {}] })],
   [
@@ -105,6 +108,46 @@ test('the clock is for plans of those who may do everything; others get what the
   const denied = await submit(plan, {}, { authorization: `Bearer ${token}` });
   assert.deepEqual([denied.status, ((await denied.json()) as Problem).code], [403, 'PERMISSION_DENIED']);
   assert.equal((await submit(plan)).status, 201);
+});
+
+test('to take a run up needs what it took to submit it', async () => {
+  const { engine } = door.agent;
+  const submitted = await submit(planOf([{ label: 'later', input: { grant: ['clock'], args: ['--'] } }]));
+  const { run } = (await submitted.json()) as { run: string };
+  await (await door.ask('GET', `/v1/runs/${run}/events`)).text();
+  await engine.ledger.commit([{ kind: 'run-update', run, state: 'interrupted', finished: null }]);
+  const resume = async (token: string): Promise<string> => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+    const reply = await door.ask('POST', `/v1/runs/${run}/resume`, { body: '{}', headers });
+    return reply.status === 202 ? 'taken up' : ((await reply.json()) as Problem).code;
+  };
+  const plain = await create(engine, { scopes: ['run'] }, undefined);
+  const bounded = await create(engine, { scopes: ['run'], limits: { time: 100 } }, undefined);
+  assert.deepEqual([await resume(plain.token), await resume(bounded.token)], ['PERMISSION_DENIED', 'FORBIDDEN']);
+  assert.equal(await resume(door.agent.token), 'taken up');
+});
+
+test('a run that turns out to be complete is not waited for', async () => {
+  const { engine } = door.agent;
+  const submitted = await submit(planOf([{ label: 'done', input: { args: ['done'] } }]));
+  const { run } = (await submitted.json()) as { run: string };
+  await (await door.ask('GET', `/v1/runs/${run}/events`)).text();
+  await engine.ledger.commit([{ kind: 'run-update', run, state: 'interrupted' }]);
+  const resumed = door.ask('POST', `/v1/runs/${run}/resume`, { body: '{}', headers: { 'content-type': 'application/json' } });
+  // Between the look at it and its being taken up.
+  await engine.ledger.commit([{ kind: 'run-update', run, state: 'completed' }]);
+  assert.equal((await resumed).status, 202);
+});
+
+test('names of every kind: a label is data, whatever it means to the language', async () => {
+  const { cid } = await door.agent.engine.store.put(module('noop'));
+  const noop = { module: cid, rsc: `ipfs://${cid}` };
+  const labels = ['__proto__', 'constructor'];
+  const submitted = await submit(planOf(labels.map((label) => ({ ...noop, label, input: { args: [label] } }))));
+  const { run } = (await submitted.json()) as { run: string };
+  await (await door.ask('GET', `/v1/runs/${run}/events`)).text();
+  const view = (await (await door.ask('GET', `/v1/runs/${run}`)).json()) as { state: string; outputs: object };
+  assert.deepEqual([view.state, Object.keys(view.outputs).toSorted()], ['completed', labels]);
 });
 
 test('a plan of whoever may not do everything has 64 MiB at most', async () => {

@@ -20,7 +20,8 @@ test('every reader gets every event, whenever it comes, and ends with the log', 
   const all = ['1 a 1', '2 b {"x":"y"}'];
   assert.deepEqual([await early, await late, await readAll(log)], [all, all, all]);
   assert.deepEqual(await readAll(log, 1), all.slice(1));
-  assert.deepEqual(await readAll(log, 99), []);
+  assert.deepEqual(await readAll(log, 2), []);
+  assert.deepEqual(await readAll(log, 99), all, 'who had more had it from another log');
 });
 
 test('who reads too slowly is told what it missed', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { before, test } from 'node:test';
@@ -40,6 +40,40 @@ test('an agent tells where it is, answers, and stops in order', async () => {
   assert.deepEqual([(await next()).event, (await next()).event], ['stopping', 'stopped']);
   assert.deepEqual(await once(child, 'exit'), [0, null]);
   assert.ok(!existsSync(file));
+});
+
+test('an agent whose disk was full goes on when there is room again, and says so', async (t) => {
+  using place = new Place();
+  mkdirSync(place.home);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m,mode=700', 'tmpfs', place.home]).status !== 0) return t.skip('mounting needs root');
+  try {
+    place.write('words.wasm', readFileSync(guest('count-words')));
+    const manifest = 'namespace = "org.example"\nname = "words"\nversion = "1"\nbinary = "words.wasm"\ndescription = ""\n';
+    await place.out('manifest', 'push', place.write('words.toml', manifest));
+    const { child, url, next } = await started(place);
+    const headers = { authorization: `Bearer ${readFileSync(join(place.home, 'token'), 'utf8').trim()}` };
+    const job = async (): Promise<number> =>
+      (await fetch(`${url}/v1/jobs/org.example.words/run`, { method: 'POST', headers, body: 'a' })).status;
+    assert.equal(spawnSync('dd', ['if=/dev/zero', `of=${join(place.home, 'filling')}`, 'bs=4k']).status, 1, 'the disk is full');
+    // What is written first may still find room in what SQLite has already.
+    for (let status = 0; status !== 507; status = await job());
+    rmSync(join(place.home, 'filling'));
+    for (let event = ''; event !== 'listening'; { event } = await next());
+    assert.equal(await job(), 200);
+    child.kill('SIGTERM');
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+  } finally {
+    spawnSync('umount', ['-l', place.home]);
+  }
+});
+
+test('a home that holds nothing but the settings of its agent is as good as empty', async () => {
+  using place = new Place();
+  mkdirSync(place.home);
+  place.write('home/agent.toml', 'slots = 1\n');
+  const { child } = await started(place);
+  child.kill('SIGTERM');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
 test('a home has one agent at a time; one that was killed is no agent', async () => {

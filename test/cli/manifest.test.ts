@@ -44,6 +44,15 @@ test('a named module reads what is piped to it, or a file, and its result is fou
   assert.deepEqual([shown.name, shown.tasks[0]?.via], ['org.example.words@1.0.0', 'declared']);
 });
 
+test('a digest with a slash is a digest, and no path', async () => {
+  let sri = '';
+  for (let i = 0; !sri.includes('/'); i++) {
+    const pushed = await place.json<Row>('manifest', 'push', write('1', { name: `slash-${i}` }));
+    sri = pushed.manifest.sri.includes('/') ? `${pushed.name}@${pushed.manifest.sri}` : '';
+  }
+  assert.equal((await place.docket(['exec', sri], { stdin: 'a' })).stdout, 'a\t1\n');
+});
+
 test('the newest version that is meant runs; each is found by its digests too', async () => {
   const pushed: Row[] = [];
   for (const [version, module] of [

@@ -16,6 +16,9 @@ import { keepVigil } from './vigil.ts';
  * R2. A peer that says nothing may be at work: a job has no other sign of life. So silence alone ends nothing; from time to time the peer is asked whether it
  *     lives, and if it does not the request ends.
  * R3. When the caller goes away the request to the peer ends, and when the peer does the reply is cut, which is how HTTP tells that bytes are missing.
+ * R4. Where a body ends is said on every request that has one, by its length or in chunks, and one without has none of either: else what is left of it would be
+ *     the next request of whoever asks with this agent's token.
+ * R5. Of a blob only a reply that is all of its bytes as they are goes on, and is verified; besides it what has no bytes of it: 304 and errors.
  */
 
 /** How long a connection may take, in ms. */
@@ -39,6 +42,9 @@ const OWN: ReadonlySet<string> = new Set([
   HOPS,
 ]);
 
+/** How long the body is: of the message, whatever `Connection` says. */
+const FRAME = 'content-length';
+
 /** Who hands on. */
 export interface Relayer {
   readonly did: string;
@@ -48,7 +54,7 @@ export interface Relayer {
 /** A peer that was not reached, so that nothing was taken of the body. */
 export class NotReached extends Error {}
 
-/** Throws `NotReached`; `AGENT_TIMEOUT`, `AGENT_UNREACHABLE`; the signal's reason; what the body throws. */
+/** Throws `NotReached`; `AGENT_TIMEOUT`, `AGENT_UNREACHABLE`, `AGENT_INVALID`; the signal's reason; what the body throws. */
 export async function relayTo(peer: PresentPeer, request: RelayedRequest, relayer: Relayer): Promise<RelayedReply> {
   const { body, signal, digest, method } = request;
   const upstream = await connect(peer, request, relayer);
@@ -73,9 +79,10 @@ export async function relayTo(peer: PresentPeer, request: RelayedRequest, relaye
     until.removeEventListener('abort', stop);
   });
   const status = reply.statusCode ?? 0;
-  if (status < 200 || status > 599) {
+  const reason = refusal(reply, digest !== undefined);
+  if (reason !== undefined) {
     upstream.destroy();
-    throw invalid(peer.url, `it answers with status ${status}`);
+    throw invalid(peer.url, reason);
   }
   const headers = { ...passed(reply.headers), 'serval-proxied-from': peer.view.did };
   if (method === 'HEAD' || status === 204 || status === 304) {
@@ -83,6 +90,16 @@ export async function relayTo(peer: PresentPeer, request: RelayedRequest, relaye
     return { status, headers };
   }
   return { status, headers, body: () => (digest !== undefined && status === 200 ? verified(reply, digest) : reply) };
+}
+
+/** Why an answer cannot be passed on; undefined if it can be. */
+function refusal({ statusCode = 0, headers }: IncomingMessage, isBlob: boolean): string | undefined {
+  if (statusCode < 200 || statusCode > 599) return `it answers with status ${statusCode}`;
+  if (!isBlob || statusCode >= 400 || statusCode === 304) return undefined;
+  if (statusCode !== 200) return `it answers with status ${statusCode} where all of a blob is asked for`;
+  // Who takes that off again has other bytes than those that were verified.
+  const encoding = headers['content-encoding'];
+  return encoding === undefined ? undefined : `it sends a blob with the content encoding ${encoding}`;
 }
 
 async function connect(peer: PresentPeer, request: RelayedRequest, { did, peers: { clock } }: Relayer): Promise<ClientRequest> {
@@ -95,8 +112,11 @@ async function connect(peer: PresentPeer, request: RelayedRequest, { did, peers:
     [HOPS]: String(request.hops + 1),
     'serval-proxied-for': did,
   };
-  // A part cannot be verified, so the whole is asked for, which may always be the answer.
-  if (request.digest !== undefined) for (const name of ['range', 'if-range']) delete headers[name];
+  // A part cannot be verified, so the whole is asked for, which may always be the answer. Nor can what is packed.
+  if (request.digest !== undefined) for (const name of ['range', 'if-range', 'accept-encoding']) delete headers[name];
+  if (request.body === undefined) delete headers[FRAME];
+  // Where the method mostly has no body Node would send it with no framing at all.
+  else if (headers[FRAME] === undefined) headers['transfer-encoding'] = 'chunked';
   // A connection of its own: one that was used before may be gone, which shows only when the body is.
   const upstream = open({
     protocol,
@@ -129,7 +149,9 @@ function passed(headers: Readonly<Record<string, string | readonly string[] | un
   const named = typeof connection === 'string' ? connection.toLowerCase().split(/\s*,\s*/) : [];
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined || OWN.has(name) || named.includes(name) ? [] : [[name, typeof value === 'string' ? value : value.join(', ')]],
+      value === undefined || OWN.has(name) || (named.includes(name) && name !== FRAME)
+        ? []
+        : [[name, typeof value === 'string' ? value : value.join(', ')]],
     ),
   );
 }

@@ -15,7 +15,7 @@ const ABSENT: ReadonlySet<string | undefined> = new Set([
 /**
  * Has the first peer answer that has the role, in the order they were named. The next is asked if one cannot be reached; or, where nothing was sent that
  * cannot be sent again, if it failed before it answered or says that it has not what was asked for. Throws `ROLE_UNFILLED`, `AGENT_TIMEOUT`,
- * `AGENT_UNREACHABLE`.
+ * `AGENT_UNREACHABLE`, `AGENT_INVALID`.
  */
 export async function relay(peers: Peers, request: RelayedRequest, did: string): Promise<RelayedReply> {
   const { role, hops, body } = request;

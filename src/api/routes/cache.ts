@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DocketError, isDocketError } from '../../errors.ts';
 import type { Services } from '../../protocol/services.ts';
 import { blobCid, EMPTY_HEX } from '../../store/digest.ts';
+import type { Store } from '../../store/store.ts';
 import { namedByActionResult } from '../bazel/action-result.ts';
 import { isComplete } from '../bazel/complete.ts';
 import { MessageInvalid } from '../bazel/message.ts';
@@ -30,12 +31,11 @@ export function cacheRoutes({ store, actions }: Pick<Services, 'store' | 'action
       summary: 'A blob of Bazel’s, verified.',
       tag: 'bazel',
       scope: 'read',
-      relay,
+      relay: { ...relay, blob: ({ digest }) => blobCid(digest), isHere: ({ digest }) => isHere(store, digest) },
       params: Params,
       replies: { 200: { description: 'Its bytes.', mediaType: OCTETS }, 206: { description: 'The range asked for.', mediaType: OCTETS } },
       handle: async (request) => {
         const { digest } = request.params;
-        // Bazel takes it for granted that there is a blob of no bytes.
         if (digest === EMPTY_HEX) return bytesReply(new Uint8Array());
         return await blobReply(store, blobCid(digest), request);
       },
@@ -89,6 +89,11 @@ export function cacheRoutes({ store, actions }: Pick<Services, 'store' | 'action
       },
     }),
   ];
+}
+
+/** Bazel takes it for granted that there is a blob of no bytes. */
+async function isHere(store: Store, digest: string): Promise<boolean> {
+  return digest === EMPTY_HEX || (await store.stat(blobCid(digest))) !== undefined;
 }
 
 function bytesReply(body: Uint8Array): Reply {

@@ -79,6 +79,7 @@ export function monitorRoutes({ status, jobs, metrics, obstacles, peers }: Offer
       summary: 'The latest jobs.',
       tag: 'monitor',
       scope: 'read',
+      relay: { role: 'runner' },
       replies: { 200: { description: 'The newest first.' } },
       handle: () => json(history()),
     }),

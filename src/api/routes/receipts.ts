@@ -27,9 +27,13 @@ export function receiptRoutes({ receipts }: Services): Route[] {
       handle: async ({ params: { cid }, header }) => {
         const bytes = await receipts.get(cid);
         if (bytes === undefined) throw new DocketError('RECEIPT_UNKNOWN', `there is no receipt ${cid} in this home`);
-        const headers = { 'cache-control': 'private, max-age=31536000, immutable', etag: `"${cid}"`, vary: 'accept' };
-        if (header('accept')?.includes('application/vnd.ipld.dag-cbor') === true)
-          return { status: 200, headers: { ...headers, 'content-type': 'application/vnd.ipld.dag-cbor' }, body: bytes };
+        const isCbor = /application\/(vnd\.ipld\.dag-)?cbor/.test(header('accept') ?? '');
+        const headers = {
+          'cache-control': 'private, max-age=31536000, immutable',
+          etag: `"${cid}.${isCbor ? 'cbor' : 'json'}"`,
+          vary: 'accept',
+        };
+        if (isCbor) return { status: 200, headers: { ...headers, 'content-type': 'application/vnd.ipld.dag-cbor' }, body: bytes };
         return { ...json(null, 200, headers), body: DagJson.encode(receiptDocument(cid, bytes)) };
       },
     }),
@@ -50,6 +54,8 @@ export function receiptRoutes({ receipts }: Services): Route[] {
       summary: 'The receipts of an instruction, the newest first.',
       tag: 'receipts',
       scope: 'read',
+      // The newest are with whoever runs; each one that is here is given from here.
+      relay: { role: 'runner' },
       query: z.object({ instruction: AnyCid, limit: z.coerce.number().int().min(1).max(MOST).default(50) }),
       replies: { 200: { description: 'Their CIDs, times, and whether they are ok, as DAG-JSON.' } },
       handle: async ({ query: { instruction, limit } }) => ({

@@ -36,7 +36,7 @@ const Plan = z.strictObject({
 
 export function workRoutes({ work }: Services): Route[] {
   const started = async (what: Submitted, options: RunRequest, { rights, header }: Sender): Promise<Reply> => {
-    if (rights.limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
+    refuseBounded(rights);
     // As whoever runs a command on the home itself is: a workflow somebody compiled says by its grants what it wants.
     const isTrusted = what.kind === 'plan' && rights.scopes.includes('admin');
     const { run, isNew } = await work.submit({
@@ -100,12 +100,19 @@ export function workRoutes({ work }: Services): Route[] {
       params: RunId,
       json: Plan.pick({ slots: true }).extend({ failFast: z.boolean().optional() }),
       replies: { 202: { description: 'The run goes on.', schema: Started } },
-      handle: async ({ params: { run }, json: { slots, failFast } }) => {
-        const options = { ...(slots === undefined ? {} : { slots }), ...(failFast === undefined ? {} : { failFast }) };
+      handle: async ({ params: { run }, json: { slots, failFast }, rights }) => {
+        refuseBounded(rights);
+        const isTrusted = rights.scopes.includes('admin');
+        const options = { isTrusted, ...(slots === undefined ? {} : { slots }), ...(failFast === undefined ? {} : { failFast }) };
         return json({ run: await work.resume(run, options) }, 202);
       },
     }),
   ];
+}
+
+/** The bounds of a token are for the limits of one job. */
+function refuseBounded({ limits }: Rights): void {
+  if (limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
 }
 
 interface Sender {

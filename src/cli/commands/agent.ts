@@ -1,7 +1,8 @@
-import { once } from 'node:events';
-import { Agent } from '../../agent/agent.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, type AgentOptions } from '../../agent/agent.ts';
 import { agentOptions, type Config, readConfig } from '../../agent/config/config.ts';
 import { SETTING_NAMES, settingOf } from '../../agent/config/settings.ts';
+import { type DocketError, isDocketError } from '../../errors.ts';
 import type { Call, Command, OptionSpec } from '../command.ts';
 import { takeHangUps } from '../hang-up.ts';
 import { suspendInOrder } from '../open-engine.ts';
@@ -41,24 +42,66 @@ Examples:
     if (call.flag('print-config')) {
       const { configText } = await import('../print-config.ts');
       call.streams.stdout.write(configText(config, { json: call.flag('json') }));
+      for (const warning of config.warnings) call.streams.stderr.write(`docket: ${warning}\n`);
       return 0;
     }
     const { stderr } = call.streams;
     const log: Log = (event, more = {}) => void stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...more })}\n`);
-    await using agent = await Agent.start({ ...agentOptions(config), tracing: tracingOf(call, config.values.otlp) });
-    suspendInOrder(agent.engine);
-    logStart(agent, config, log);
-    if (agent.certificate !== undefined) takeHangUps(() => renewCertificate(agent, log));
-    const resumed = await agent.resume((run, error) => log('not resumed', { run, error: (error as Error).message }));
-    for (const run of resumed) log('resumed', { run });
-    if (!call.signal.aborted) await once(call.signal, 'abort');
-    const drain = config.values.drain ?? DRAIN;
-    log('stopping', { drain });
-    await agent.drain(drain);
+    const options = { ...agentOptions(config), tracing: tracingOf(call, config.values.otlp) };
+    for (let opened = await Agent.start(options); ; opened = await reopened({ ...options, port: opened.port }, call, log)) {
+      const failure = await serve(opened, { call, config, log });
+      if (failure === undefined) break;
+      log('ledger failed', { code: failure.code, error: failure.message });
+    }
     log('stopped');
     return 0;
   },
 };
+
+interface Service {
+  readonly call: Call;
+  readonly config: Config;
+  readonly log: Log;
+}
+
+/** Runs an agent until it is told to stop, or until its ledger fails, which it gives then. */
+async function serve(opened: Agent, { call, config, log }: Service): Promise<DocketError | undefined> {
+  await using agent = opened;
+  suspendInOrder(agent.engine);
+  logStart(agent, config, log);
+  if (agent.certificate !== undefined) takeHangUps(() => renewCertificate(agent, log));
+  const resumed = await agent.resume((run, error) => log('not resumed', { run, error: (error as Error).message }));
+  for (const run of resumed) log('resumed', { run });
+  while (!call.signal.aborted && agent.engine.ledger.failure === undefined) await pause(LOOK, call.signal);
+  if (!call.signal.aborted) return agent.engine.ledger.failure;
+  const drain = config.values.drain ?? DRAIN;
+  log('stopping', { drain });
+  await agent.drain(drain);
+  return undefined;
+}
+
+/** Time between two looks at the ledger, and between two tries to open it again, in ms. */
+const LOOK = 500;
+const RETRY = 2_000;
+
+/** A ledger that failed once takes no more, since what follows may rest on what was lost. A disk that was full may have room again, though. */
+async function reopened(options: AgentOptions, { signal }: Call, log: Log): Promise<Agent> {
+  for (;;) {
+    await pause(RETRY, signal);
+    signal.throwIfAborted();
+    try {
+      return await Agent.start(options);
+    } catch (error) {
+      if (!isDocketError(error)) throw error;
+      log('not opened again', { code: error.code, error: error.message });
+    }
+  }
+}
+
+/** Ends early, and without complaint, when the command is to stop. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}
 
 function optionOf(name: (typeof SETTING_NAMES)[number]): OptionSpec {
   const { shape, value, help, preset } = settingOf(name);

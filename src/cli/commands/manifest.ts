@@ -43,8 +43,8 @@ show NAME[@VERSION]  the manifest as it is kept
 versions NAME        every version, the newest first
 rm NAME@VERSION      take the name away from this version; its blobs stay
 
-VERSION is 1, 1.2 or 1.2.3 (the newest that begins so), latest, or the sha256-… of the module or the manifest. A version never changes once it has its
-module. \`docket exec NAME\` runs the newest.
+VERSION is 1, 1.2 or 1.2.3 (the newest that begins so), latest, or the sha256-… of the module or the manifest; to rm it is that very version, 1 being 1.0.0.
+A version never changes once it has its module. \`docket exec NAME\` runs the newest.
 
 Example:
   docket manifest push loudify.toml && echo hello | docket exec sh.serval.loudify`,

@@ -41,6 +41,7 @@ Example:
       throw call.usage(verb === 'revoke' ? 'revoke takes the ID of a token' : `${verb} takes no "${word}"`);
     const rights = parseRights(call);
     const lifetime = measured(call, 'expires', parseDuration, '7d');
+    if (lifetime === 0) throw call.usage('--expires 0s would make a token that is over at once');
     if (verb !== 'create' && (lifetime !== undefined || Object.keys(command.options).some((name) => call.values(name).length > 0)))
       throw call.usage(`options go with create, not with ${verb}`);
     await using desk = await openDesk(call, { lookOnly: verb === 'ls' });
