@@ -97,6 +97,12 @@ test('patches that wait for their turn are not taken in yet', async () => {
   const app = createApp(storageRoutes({ store } as unknown as Offered), access, { bodies: new Told() });
   const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
   await once(server.listen(0, '127.0.0.1'), 'listening');
+  await using _ = {
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
   const { port } = server.address() as AddressInfo;
   const still = Array.from({ length: 3 }, () => {
     const socket = connect(port, '127.0.0.1');
@@ -105,8 +111,6 @@ test('patches that wait for their turn are not taken in yet', async () => {
   });
   await twice.promise;
   for (let i = 0; i < 20; i++) await (await fetch(`http://127.0.0.1:${port}/nothing`)).text();
-  assert.equal(begun, 2);
   for (const socket of still) socket.destroy();
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  assert.equal(begun, 2);
 });
