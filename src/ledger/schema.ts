@@ -159,12 +159,25 @@ function upgrade(db: DatabaseSync, path: string, now: number): void {
   }
 }
 
+/** What one moment was: a ledger that another process makes meanwhile would be half a ledger, one look with the next. */
+function atOnce<T>(db: DatabaseSync, look: () => T): T {
+  if (db.isTransaction) return look();
+  db.exec('BEGIN');
+  try {
+    return look();
+  } finally {
+    db.exec('COMMIT');
+  }
+}
+
 /** Throws `HOME_NEWER`, and `HOME_UNUSABLE` if it is no ledger. */
 export function formatOf(db: DatabaseSync, path: string): number {
-  const format = pragma(db, 'user_version');
-  const application = pragma(db, 'application_id');
-  const isEmpty = format === 0 && db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;
-  if (application !== APPLICATION && !(application === 0 && isEmpty)) {
+  const { format, application, isEmpty } = atOnce(db, () => ({
+    format: pragma(db, 'user_version'),
+    application: pragma(db, 'application_id'),
+    isEmpty: db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined,
+  }));
+  if (application !== APPLICATION && !(application === 0 && format === 0 && isEmpty)) {
     throw new DocketError('HOME_UNUSABLE', `${path} is a database, but not a ledger of Docket`);
   }
   if (format > FORMAT) {
