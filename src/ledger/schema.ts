@@ -166,7 +166,8 @@ function atOnce<T>(db: DatabaseSync, look: () => T): T {
   try {
     return look();
   } finally {
-    db.exec('COMMIT');
+    // Some failures end it by themselves.
+    if (db.isTransaction) db.exec('ROLLBACK');
   }
 }
 
