@@ -12,13 +12,13 @@ import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
 import { findRun } from './find.ts';
-import { stillForced } from './forced.ts';
 import { KeptLogs } from './kept-logs.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
 import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
+import { resumption } from './resumption.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
@@ -114,19 +114,13 @@ export class ActiveRuns implements AsyncDisposable {
     return row.run;
   }
 
-  async #takeUp(row: RunRow, { slots, failFast, isTrusted }: RunResumption, taken: Disposable): Promise<void> {
+  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, taken: Disposable): Promise<void> {
     using place = new DisposableStack();
     place.use(taken);
     const plan = await planOf(this.#engine, row.run);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
-    const before = row.options as Kept;
-    const most = slots ?? before.slots;
-    const options = {
-      force: stillForced(this.#engine, row, plan),
-      failFast: failFast === true || before.failFast === true,
-      ...(typeof most === 'number' ? { slots: most } : {}),
-    };
+    const options = resumption(this.#engine, row, plan, asked);
     await this.#drive({ plan, kind: 'run' }, place.move(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
   }
 
@@ -257,8 +251,6 @@ export class ActiveRuns implements AsyncDisposable {
 /** What of a run's options an agent wrote there. */
 interface Kept {
   readonly agent?: unknown;
-  readonly slots?: unknown;
-  readonly failFast?: unknown;
 }
 
 /** Runs taken up at a start. */

@@ -1,22 +1,14 @@
 import type { Driver } from '../scheduler/driver.ts';
 import type { Engine } from './engine.ts';
-import { stillForced } from './forced.ts';
-import { resumeRun, runPlan } from './run-plan.ts';
 
-/** Drives runs in this process. */
+/** Drives runs in this process. What that takes is loaded when there is something to drive. */
 export function localDriver(engine: Engine): Driver {
   return {
-    run: (plan, options) => runPlan(engine, plan, options),
+    run: async (plan, options) => (await import('./run-plan.ts')).runPlan(engine, plan, options),
     async resume(run, plan, { slots, failFast, ...hooks }) {
-      const row = engine.ledger.run(run)!;
-      const before = row.options as { readonly failFast?: unknown; readonly slots?: unknown };
-      const most = slots ?? before.slots;
-      return await resumeRun(engine, run, plan, {
-        force: stillForced(engine, row, plan),
-        failFast: failFast === true || before.failFast === true,
-        ...(typeof most === 'number' ? { slots: most } : {}),
-        ...hooks,
-      });
+      const [{ resumeRun }, { resumption }] = await Promise.all([import('./run-plan.ts'), import('./resumption.ts')]);
+      const asked = { ...(slots === undefined ? {} : { slots }), ...(failFast === undefined ? {} : { failFast }) };
+      return await resumeRun(engine, run, plan, { ...resumption(engine, engine.ledger.run(run)!, plan, asked), ...hooks });
     },
   };
 }

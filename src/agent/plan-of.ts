@@ -1,17 +1,21 @@
 import { DocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Store } from '../store/store.ts';
 import type { Plan } from '../workflow/model.ts';
 import { decodePlan } from '../workflow/stored-plan.ts';
 
-interface PlanSource {
-  readonly ledger: Pick<Ledger, 'run'>;
+interface Stored {
   readonly store: Pick<Store, 'read'>;
 }
 
 /** The plan a run was started with. Throws `RUN_UNKNOWN`, `BLOB_MISSING`, `BLOB_DAMAGED`. */
-export async function planOf({ ledger, store }: PlanSource, run: string): Promise<Plan> {
-  const row = ledger.run(run);
-  if (row?.plan == null) throw new DocketError('RUN_UNKNOWN', `there is no run ${run} that can be resumed`);
-  return decodePlan(await store.read(row.plan, { limit: Number.POSITIVE_INFINITY }));
+export async function planOf({ ledger, store }: Stored & { readonly ledger: Pick<Ledger, 'run'> }, run: string): Promise<Plan> {
+  return await planIn({ store }, { run, plan: ledger.run(run)?.plan ?? null });
+}
+
+/** As `planOf`, of a run that was looked up. */
+export async function planIn({ store }: Stored, { run, plan }: { readonly run: string; readonly plan: CID | null }): Promise<Plan> {
+  if (plan === null) throw new DocketError('RUN_UNKNOWN', `there is no run ${run} that can be resumed`);
+  return decodePlan(await store.read(plan, { limit: Number.POSITIVE_INFINITY }));
 }

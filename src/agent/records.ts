@@ -1,23 +1,17 @@
-import { nameKey } from '../manifest/name.ts';
-import { parse } from '../manifest/parse.ts';
-import { parseReference } from '../manifest/reference.ts';
-import type { ModuleRecords, ReceiptRecords, Records } from '../protocol/records.ts';
-import * as Receipt from '../receipt/verify.ts';
-import { checkBlobs, checkHome } from './check-home.ts';
-import { checkReceipt } from './check-receipt.ts';
-import type { Engine } from './engine.ts';
-import * as Modules from './named-modules.ts';
 import type { EventLog } from '../base/event-log.ts';
+import { once } from '../base/once.ts';
+import type { ModuleRecords, ReceiptRecords, Records } from '../protocol/records.ts';
+import type { Engine } from './engine.ts';
 import { runRecords } from './run-records.ts';
-import * as Tokens from './tokens.ts';
 
 interface RecordsOptions {
   /** Logs of the runs that this process drives. */
   readonly logOfRun?: (run: string) => EventLog | undefined;
 }
 
-/** What a home keeps that is opened here. */
+/** What a home keeps that is opened here. Parts are loaded when they are asked for: most commands ask for one. */
 export function recordsOf(engine: Engine, { logOfRun }: RecordsOptions = {}): Records {
+  const tokens = once(() => import('./tokens.ts'));
   return {
     place: engine.paths.home,
     store: engine.store,
@@ -25,38 +19,61 @@ export function recordsOf(engine: Engine, { logOfRun }: RecordsOptions = {}): Re
     runs: runRecords(engine, logOfRun),
     receipts: receiptRecords(engine),
     tokens: {
-      create: (rights, lifetime) => Tokens.create(engine, rights, lifetime),
-      list: async () => Tokens.list(engine),
-      revoke: (id) => Tokens.revoke(engine, id),
+      create: async (rights, lifetime) => (await tokens()).create(engine, rights, lifetime),
+      list: async () => (await tokens()).list(engine),
+      revoke: async (id) => (await tokens()).revoke(engine, id),
     },
-    check: (cids, signal) => (cids.length > 0 ? checkBlobs(engine, cids) : checkHome(engine, signal)),
+    async *check(cids, signal) {
+      const { checkBlobs, checkHome } = await import('./check-home.ts');
+      yield* cids.length > 0 ? checkBlobs(engine, cids) : checkHome(engine, signal);
+    },
   };
 }
 
 function moduleRecords(engine: Engine): ModuleRecords {
+  const parts = once(async () => {
+    const [Modules, { nameKey }, { parse }, { parseReference }] = await Promise.all([
+      import('./named-modules.ts'),
+      import('../manifest/name.ts'),
+      import('../manifest/parse.ts'),
+      import('../manifest/reference.ts'),
+    ]);
+    return { Modules, nameKey, parse, parseReference };
+  });
   return {
     async push(toml, module) {
+      const { Modules, parse } = await parts();
       const row = await Modules.push(engine, parse(toml, 'the manifest'), module);
       return { ...row, module };
     },
-    find: async (reference) => Modules.find(engine, parseReference(reference)),
-    names: async () => Modules.list(engine),
+    async find(reference) {
+      const { Modules, parseReference } = await parts();
+      return Modules.find(engine, parseReference(reference));
+    },
+    names: async () => (await import('./named-modules.ts')).list(engine),
     async versions(name) {
+      const { Modules, nameKey, parseReference } = await parts();
       // For the error, if there is none.
       Modules.find(engine, parseReference(name));
       return Modules.versionsOf(engine, nameKey(name));
     },
-    remove: (reference) => Modules.remove(engine, parseReference(reference)),
+    async remove(reference) {
+      const { Modules, parseReference } = await parts();
+      return await Modules.remove(engine, parseReference(reference));
+    },
   };
 }
 
 function receiptRecords(engine: Engine): ReceiptRecords {
   return {
     get: async (cid) => engine.ledger.receipt(cid)?.bytes,
-    ofInstruction: async (instruction, limit) =>
-      engine.ledger
-        .receiptsOfInstruction(instruction, limit)
-        .map(({ cid, at, bytes }) => ({ receipt: cid, at, out: Receipt.decode(bytes).receipt.out[0] })),
-    check: (cid) => checkReceipt(engine, cid),
+    async ofInstruction(instruction, limit) {
+      const { decode } = await import('../receipt/verify.ts');
+      const rows = engine.ledger.receiptsOfInstruction(instruction, limit);
+      return rows.map(({ cid, at, bytes }) => ({ receipt: cid, at, out: decode(bytes).receipt.out[0] }));
+    },
+    async *check(cid) {
+      yield* (await import('./check-receipt.ts')).checkReceipt(engine, cid);
+    },
   };
 }

@@ -7,6 +7,7 @@ import type { TaskError } from '../scheduler/events.ts';
 import type { Engine } from './engine.ts';
 import { readReceipt } from './read-receipt.ts';
 import { runCounts } from './run-counts.ts';
+import { toldErrors } from './told-errors.ts';
 
 /** Time between two looks, in ms. */
 const LOOK = 250;
@@ -14,8 +15,6 @@ const LOOK = 250;
 const SHARE = 1 / 5;
 /** How long a run of an agent may have no driver, in ms: an agent that starts takes its runs up one after the other. */
 const AGENT_PATIENCE = 10_000;
-/** Failures told at the end. */
-const MOST_ERRORS = 1_000;
 
 interface Watch {
   /** Number of the last event a reader had; what follows counts on from it. */
@@ -57,7 +56,7 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
 
 function endOf(engine: Engine, row: RunRow, state: RunState): unknown {
   const seconds = ((row.finished ?? engine.clock.now()) - row.created) / 1000;
-  return { state, tasks: runCounts(engine.ledger, row), errors: errorsOf(engine, row.run), seconds };
+  return { state, tasks: runCounts(engine.ledger, row), ...toldErrors(errorsOf(engine, row.run)), seconds };
 }
 
 function errorsOf(engine: Engine, run: string): TaskError[] {
@@ -65,7 +64,7 @@ function errorsOf(engine: Engine, run: string): TaskError[] {
   const failed: { readonly index: number; readonly error: Omit<TaskError, 'skipped'> }[] = [];
   for (const { index, label, state, receipt, cause } of engine.ledger.runTasks(run)) {
     if (state === 'skipped' && cause !== null) behind.set(cause, (behind.get(cause) ?? 0) + 1);
-    if (state !== 'failed' || failed.length >= MOST_ERRORS) continue;
+    if (state !== 'failed') continue;
     const outcome = receipt === null ? undefined : readReceipt(engine, receipt)?.outcome;
     const failure = outcome?.tag === 'error' ? outcome.failure : { code: 'lost', message: 'its receipt is gone' };
     failed.push({ index, error: { task: label, code: failure.code, message: failure.message } });

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { findAgent } from '../agent/find-agent.ts';
+import { isLoopback } from '../agent/listening.ts';
 import { judgeModule } from '../agent/module-check.ts';
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
@@ -83,7 +84,7 @@ function isOpen(text: string): boolean {
 
 /** Whether it is this machine. */
 function isHere({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  return isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
 
 function sameAddress(one: string, other: string): boolean {

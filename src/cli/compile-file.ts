@@ -1,4 +1,5 @@
-import { type Importer, localSources } from '../agent/sources.ts';
+import type { Importer } from '../agent/importer.ts';
+import { localSources } from '../agent/sources.ts';
 import { formatSize } from '../base/units.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';

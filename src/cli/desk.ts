@@ -1,4 +1,4 @@
-import type { Importer } from '../agent/sources.ts';
+import type { Importer } from '../agent/importer.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { EventView, Records } from '../protocol/records.ts';
 import type { Outcome } from '../receipt/outcome.ts';

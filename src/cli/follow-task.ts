@@ -2,7 +2,7 @@ import { findTask } from '../agent/find.ts';
 import type { EventView, RunView } from '../protocol/records.ts';
 import type { Call } from './command.ts';
 import type { Desk } from './desk.ts';
-import { planOf } from './plan-of.ts';
+import { planIn } from '../agent/plan-of.ts';
 import { counted, printable } from './present.ts';
 import { writePiece } from './write-value.ts';
 
@@ -19,7 +19,7 @@ export async function follow(call: Call, desk: Desk, { view, task }: Followed): 
       '--follow needs the agent that runs the task',
       'Start one on this home (`docket agent`), or name one with --agent URL.',
     );
-  const plan = await planOf(desk, view);
+  const plan = await planIn(desk, view);
   const { instruction } = plan.tasks[findTask(plan, task)]!;
   for await (const event of desk.followTask(instruction, call.signal)) {
     const end = await show(call, event);

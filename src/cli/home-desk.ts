@@ -1,8 +1,7 @@
 import type { Engine } from '../agent/engine.ts';
 import { findAgent, type RunningAgent } from '../agent/find-agent.ts';
 import { localDriver } from '../agent/local-driver.ts';
-import { readReceipt } from '../agent/read-receipt.ts';
-import { importerOf } from '../agent/sources.ts';
+import { importerOf } from '../agent/importer.ts';
 import { type DocketError, isDocketError } from '../errors.ts';
 import type { Desk } from './desk.ts';
 
@@ -25,6 +24,7 @@ export async function homeDesk(engine: Engine, { drives, onSilence }: HomeDeskOp
     records,
     ...(work ?? workHere(engine, records)),
     async firstResult(run) {
+      const { readReceipt } = await import('../agent/read-receipt.ts');
       const cid = engine.ledger.runTask(run, 0)?.receipt;
       const read = cid == null ? undefined : readReceipt(engine, cid);
       return cid == null || read === undefined ? undefined : { cid, ...read };

@@ -4,7 +4,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { StatRow } from '../store/stat-index.ts';
 import type { Row } from './pack.ts';
 import { ROW } from './row.ts';
-import type { RunCounts, RunState, TaskEnd } from '../workflow/run-state.ts';
+import { NO_COUNTS, type RunCounts, type RunState, type TaskEnd } from '../workflow/run-state.ts';
 
 /** What can be written to the ledger. All changes given to one `commit` become durable together or not at all. */
 
@@ -212,8 +212,6 @@ export type Change =
   | ManifestModuleChange
   | ManifestRemoveChange
   | ActionChange;
-
-const NO_COUNTS: RunCounts = { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
 
 /** Adds the rows that make `change`. */
 export function addRows(change: Change, add: (row: Row) => void): void {

@@ -1,6 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Plan } from '../workflow/model.ts';
-import type { RunCounts } from '../workflow/run-state.ts';
+import { NO_COUNTS, type RunCounts } from '../workflow/run-state.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 
 export interface FinishedRun extends RunSummary {
@@ -36,9 +36,8 @@ export interface Driver {
 
 /** A run that is complete already, as it ended. */
 export function completedRun({ run, workflow, tasks, outputs, created, finished }: CompletedRun): FinishedRun {
-  const counts = tasks ?? { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
   const seconds = ((finished ?? created) - created) / 1000;
-  return { run, workflow, state: 'completed', tasks: counts, outputs, errors: [], conflicts: 0, seconds };
+  return { run, workflow, state: 'completed', tasks: tasks ?? NO_COUNTS, outputs, errors: [], conflicts: 0, seconds };
 }
 
 interface CompletedRun extends Pick<FinishedRun, 'run' | 'workflow' | 'outputs'> {

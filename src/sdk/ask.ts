@@ -1,11 +1,12 @@
 import type { z } from 'zod';
 import * as DagJson from '../ipld/dag-json.ts';
 import { type AgentDoor, type Answer, callAgent, invalid } from '../store/agent-call.ts';
+import { textLines } from '../store/text-lines.ts';
 
 type Call = Parameters<typeof callAgent>[1];
 
 /** Characters of a line; a task's log has its two streams and the message of its failure. */
-const LONGEST_LINE = 2 ** 20;
+export const LONGEST_LINE = 2 ** 20;
 /** Bytes of a document. */
 const MOST = 256 * 2 ** 20;
 
@@ -33,20 +34,8 @@ export async function wholeBody(door: AgentDoor, { body }: Pick<Answer, 'body'>)
 
 /** As `ask`, for an answer of one document a line, given as they come. Empty lines only show that the agent lives. */
 export async function* askLines<T>(door: AgentDoor, call: Call, schema: z.ZodType<T>): AsyncGenerator<T> {
-  for await (const line of textLines(door, (await callAgent(door, call)).body)) if (line !== '') yield checked(door, line, schema);
-}
-
-/** Lines as they come. Throws `AGENT_INVALID` if one has no end. */
-export async function* textLines(door: AgentDoor, body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of body) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > LONGEST_LINE) throw invalid(door.url, 'a line of its answer has no end');
-    yield* lines;
-  }
-  if (rest !== '') throw invalid(door.url, 'its answer ends in the middle of a line');
+  for await (const line of textLines(door.url, (await callAgent(door, call)).body, LONGEST_LINE))
+    if (line !== '') yield checked(door, line, schema);
 }
 
 function checked<T>(door: AgentDoor, text: string, schema: z.ZodType<T>): T {

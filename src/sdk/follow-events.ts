@@ -3,7 +3,8 @@ import { DocketError, isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { EventView } from '../protocol/records.ts';
 import { type AgentDoor, callAgent } from '../store/agent-call.ts';
-import { textLines } from './ask.ts';
+import { textLines } from '../store/text-lines.ts';
+import { LONGEST_LINE } from './ask.ts';
 
 /**
  * The events of a run as an agent tells them, until the run is over. Where the connection is cut, or the agent is started again, they go on where they were:
@@ -23,7 +24,7 @@ export async function* followEvents(
     try {
       const headers = { accept: 'text/event-stream', ...(last > 0 ? { 'last-event-id': String(last) } : {}) };
       const answer = await callAgent(door, { method: 'GET', path: `/v1/runs/${encodeURIComponent(run)}/events`, headers, signal });
-      for await (const event of parseEvents(textLines(door, answer.body))) {
+      for await (const event of parseEvents(textLines(door.url, answer.body, LONGEST_LINE))) {
         reached = clock.monotonic();
         wait = FIRST_WAIT;
         last = event.seq;
@@ -56,7 +57,7 @@ function isLast({ kind }: EventView): boolean {
 export async function* followTask(door: AgentDoor, instruction: CID, signal: AbortSignal): AsyncGenerator<EventView> {
   const headers = { accept: 'text/event-stream' };
   const answer = await callAgent(door, { method: 'GET', path: `/v1/tasks/${instruction}/logs?follow=true`, headers, signal });
-  yield* parseEvents(textLines(door, answer.body));
+  yield* parseEvents(textLines(door.url, answer.body, LONGEST_LINE));
 }
 
 /** Server-sent events; comments and fields that are not known are passed over, as their specification wants it. */

@@ -4,6 +4,7 @@ import * as DagJson from '../ipld/dag-json.ts';
 import type { EventView, Records } from '../protocol/records.ts';
 import type { DriveHooks, FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
+import { NO_COUNTS } from '../workflow/run-state.ts';
 import * as View from './views.ts';
 
 /**
@@ -32,8 +33,7 @@ async function endOf(runs: Records['runs'], run: string, { data }: EventView): P
   const { workflow, tasks, outputs, state } = await runs.find(run);
   if (state === 'running' || state === 'interrupted')
     throw new DocketError('RUN_BUSY', `run ${run} was cut off: whoever drove it is gone`, { next: `docket resume ${run} goes on.` });
-  const counts = tasks ?? { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
-  return { run, workflow, state, tasks: counts, outputs, errors, moreErrors, seconds };
+  return { run, workflow, state, tasks: tasks ?? NO_COUNTS, outputs, errors, moreErrors, seconds };
 }
 
 /** An event as the scheduler tells it; undefined for those that only a distant reader gets. */

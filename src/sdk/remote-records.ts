@@ -32,6 +32,9 @@ function moduleRecords(door: AgentDoor): ModuleRecords {
   };
 }
 
+/** Tasks an agent gives at a time. */
+const MOST_TASKS = 10_000;
+
 function runRecords(door: AgentDoor): RunRecords {
   const at = (run: string, part = '', query: Readonly<Record<string, string | number>> = {}): string =>
     `/v1/runs/${encodeURIComponent(run)}${part}${queryOf(query)}`;
@@ -41,7 +44,8 @@ function runRecords(door: AgentDoor): RunRecords {
       return (await ask(door, { method: 'GET', path: `/v1/runs${queryOf(query)}` }, View.Runs)).runs;
     },
     find: (word) => ask(door, { method: 'GET', path: at(word) }, View.Run),
-    tasks: (run, { from, limit }) => ask(door, { method: 'GET', path: at(run, '/tasks', { from, limit }) }, View.Tasks),
+    tasks: (run, { from, limit }) =>
+      ask(door, { method: 'GET', path: at(run, '/tasks', { from, limit: Math.min(limit, MOST_TASKS) }) }, View.Tasks),
     graph: (run) => ask(door, { method: 'GET', path: at(run, '/graph') }, View.Graph),
     why: (run, task) => ask(door, { method: 'GET', path: at(run, '/why', { task }) }, View.Why),
     logs: (run, task) => askLines(door, { method: 'GET', path: at(run, '/logs', task === undefined ? {} : { task }) }, View.Log),

@@ -1,19 +1,12 @@
 import { type Answer, invalid } from './agent-call.ts';
+import { textLines } from './text-lines.ts';
 
 /** Characters of a line. */
 const LONGEST = 64 * 1024;
 
 /** The objects of an answer that has one a line; empty lines only show that the agent lives. Throws as the answer's body, `AGENT_INVALID`. */
 export async function* jsonLines(url: string, { body }: Pick<Answer, 'body'>): AsyncGenerator<Readonly<Record<string, unknown>>> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of body) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > LONGEST) throw invalid(url, 'a line of its answer does not end');
-    for (const line of lines) if (line !== '') yield parsed(url, line);
-  }
-  if (rest !== '') throw invalid(url, 'its answer ends in the middle of a line');
+  for await (const line of textLines(url, body, LONGEST)) if (line !== '') yield parsed(url, line);
 }
 
 function parsed(url: string, line: string): Readonly<Record<string, unknown>> {

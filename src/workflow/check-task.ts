@@ -1,4 +1,5 @@
 import { DocketError } from '../errors.ts';
+import type { IpldMap } from '../ipld/value.ts';
 import { checkInput } from './input.ts';
 import * as Limit from './limits.ts';
 import type { Task } from './model.ts';
@@ -10,8 +11,13 @@ export function checkTask({ run, meta }: Task, ops: readonly string[]): void {
   if (!ops.includes(run.op))
     throw new DocketError('OP_UNKNOWN', `the op "${run.op}" is not known`, { next: `Known ops: ${ops.toSorted().join(', ')}.` });
   if (!isNonce(run.nnc)) throw new DocketError('WORKFLOW_INVALID', '"nnc" must be "", 12 or 16 bytes, or these in base32hex');
+  checkMeta(meta);
+  checkInput(run.op, run.input);
+}
+
+/** Whether all that a task's `meta` says can be kept. Throws `LIMIT_REFUSED`, `WORKFLOW_INVALID`. */
+export function checkMeta(meta: IpldMap): void {
   Limit.fromMeta(meta);
   Limit.retryFromMeta(meta);
   memoOf(meta);
-  checkInput(run.op, run.input);
 }

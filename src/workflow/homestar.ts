@@ -2,12 +2,11 @@ import { DocketError, type ErrorCode, isDocketError, type Place } from '../error
 import type { CID } from '../ipld/cid.ts';
 import type { Placed } from '../ipld/dag-json.ts';
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
+import { checkMeta } from './check-task.ts';
 import { checkInput } from './input.ts';
-import * as Limit from './limits.ts';
 import type { Instruction, Plan, Task } from './model.ts';
 import { isNonce } from './nonce.ts';
 import { type Draft, PlanBuilder } from './plan.ts';
-import { memoOf } from './policy.ts';
 import * as Resource from './resource.ts';
 import { Imports, type Sources } from './sources.ts';
 
@@ -55,11 +54,7 @@ function readTask(value: Ipld, index: number, json: Placed, fail: Fail): Task {
   if (!isMap(meta)) return fail([...at, 'meta'], 'a task must have "meta", a map', 'Write "meta": {} for the default limits.');
   if (!isList(prf)) return fail([...at, 'prf'], 'a task must have "prf", a list', 'Write "prf": [].');
   const check = (path: Path, work: () => unknown): void => refit(work, json.place([...at, ...path]));
-  check(['meta'], () => {
-    Limit.fromMeta(meta);
-    Limit.retryFromMeta(meta);
-    memoOf(meta);
-  });
+  check(['meta'], () => checkMeta(meta));
   const instruction = readInstruction(run, [...at, 'run'], fail);
   check(['run', 'input'], () => checkInput(instruction.op, instruction.input));
   return { run: instruction, cause, meta, prf };

@@ -15,3 +15,5 @@ export interface RunCounts {
 
 /** How a task ended. */
 export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
+
+export const NO_COUNTS: RunCounts = { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };

@@ -4,7 +4,7 @@ import { conductRun, deliver, RUN_OPTIONS } from '../conduct-run.ts';
 import { openDesk } from '../open-desk.ts';
 import { count } from '../option-values.ts';
 import { prepareOut } from '../outputs.ts';
-import { planOf } from '../plan-of.ts';
+import { planIn } from '../../agent/plan-of.ts';
 
 export const command: Command = {
   summary: 'Take up a run that failed, was cancelled or was cut off; finished tasks are not run again.',
@@ -24,10 +24,10 @@ for tasks that did not finish yet included. Of a run that is complete the output
       const out = call.value('out');
       if (out !== undefined) await prepareOut(out);
       call.streams.stderr.write(`run ${run} is complete, nothing is left to do; it ended so:\n`);
-      return await deliver(call, desk, { plan: () => planOf(desk, view), slots, finished: completedRun(view) });
+      return await deliver(call, desk, { plan: () => planIn(desk, view), slots, finished: completedRun(view) });
     }
-    const plan = await planOf(desk, view);
-    const options = { failFast: call.flag('fail-fast') || view.failFast, ...(slots === undefined ? {} : { slots }) };
+    const plan = await planIn(desk, view);
+    const options = { failFast: call.flag('fail-fast'), ...(asked === undefined ? {} : { slots: asked }) };
     return await conductRun(call, desk, { plan, slots, start: (hooks) => desk.driver.resume(run, plan, { ...options, ...hooks }) });
   },
 };

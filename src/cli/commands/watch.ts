@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 import { deliver, watched } from '../conduct-run.ts';
 import { openDesk } from '../open-desk.ts';
 import { prepareOut } from '../outputs.ts';
-import { planOf } from '../plan-of.ts';
+import { planIn } from '../../agent/plan-of.ts';
 
 export const command: Command = {
   summary: 'Follow a run that goes on, and give its outputs when it ends.',
@@ -20,7 +20,7 @@ tasks have ended. Ctrl-C ends the watching and not the run. Exit status as of \`
     await using desk = await openDesk(call, { drives: true });
     const records = await desk.live();
     const view = await records.runs.find(call.words[0]!);
-    const plan = await planOf(desk, view);
+    const plan = await planIn(desk, view);
     const slots = view.slots ?? undefined;
     if (view.state === 'completed') return await deliver(call, desk, { plan: async () => plan, slots, finished: completedRun(view) });
     try {

@@ -1,0 +1,38 @@
+import type { RunRow } from '../ledger/runs.ts';
+import type { DriveOptions } from '../scheduler/driver.ts';
+import type { Plan, PlannedTask } from '../workflow/model.ts';
+import type { Engine } from './engine.ts';
+
+/** Whether the run was started with the wish to run this task whatever is known. */
+export function wasForced({ options }: RunRow, { label, group }: PlannedTask): boolean {
+  const { force } = options as { readonly force?: unknown };
+  return force === 'all' || (Array.isArray(force) && (force.includes(label) || force.includes(group)));
+}
+
+/** Labels of the tasks whose run was asked for and has not come yet. */
+function stillForced(engine: Engine, row: RunRow, plan: Plan): string[] {
+  const ran = new Set(
+    // Later drives find it by its key, which is what the row then says; attempts it has only if it was run in this run.
+    [...engine.ledger.runTasks(row.run)].filter(({ state, attempts }) => state === 'ok' && attempts > 0).map(({ index }) => index),
+  );
+  return plan.tasks.filter((task, i) => wasForced(row, task) && !ran.has(i)).map((task) => task.label);
+}
+
+type Asked = Pick<DriveOptions, 'slots' | 'failFast'>;
+
+/** What a run was asked for when it was started. */
+export function askedOf({ options }: RunRow): { readonly slots: number | null; readonly failFast: boolean } {
+  const { slots, failFast } = options as { readonly slots?: unknown; readonly failFast?: unknown };
+  return { slots: typeof slots === 'number' ? slots : null, failFast: failFast === true };
+}
+
+/** How a run is taken up: what it was started with holds where nothing else is said. */
+export function resumption(engine: Engine, row: RunRow, plan: Plan, { slots, failFast }: Asked): DriveOptions {
+  const before = askedOf(row);
+  const most = slots ?? before.slots;
+  return {
+    force: stillForced(engine, row, plan),
+    failFast: failFast === true || before.failFast,
+    ...(most === null ? {} : { slots: most }),
+  };
+}
