@@ -133,7 +133,7 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
       commit: (changes, written) => line.commit(changes, written),
       blobs: blobsHere(engine),
       issuer: engine.key.did,
-      slots: { acquire: (stop) => known.then(() => engine.slots.acquire(stop)) },
+      slots: { acquire: (stop, holder) => known.then(() => engine.slots.acquire(stop, holder)) },
       claims,
       size: Math.min(options.slots ?? engine.slotCount, engine.slotCount),
       semantics: (op) => OPS[op]?.semantics ?? 0,

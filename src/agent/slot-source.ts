@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { EventLog } from '../base/event-log.ts';
-import { Slots } from '../ledger/slots.ts';
+import { type Holder, Slots } from '../ledger/slots.ts';
 import type { Slot } from '../runner/slot.ts';
 import type { Lease, SlotSource } from '../scheduler/crew.ts';
 
@@ -42,13 +42,14 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
     return this.#rights.held;
   }
 
-  async acquire(signal: AbortSignal): Promise<Lease> {
+  async acquire(signal: AbortSignal, holder: Holder): Promise<Lease> {
     await this.#letOthersFirst(signal);
-    const right = await this.#rights.acquire(signal);
+    const right = await this.#rights.acquire(signal, holder);
     const slot = this.#idle.pop() ?? (await this.#start(right.index));
     return {
       slot,
-      someoneWaits: () => right.isWanted(),
+      isWantedHere: () => right.isWantedHere(),
+      isWantedElsewhere: () => right.isWantedElsewhere(),
       release: async () => {
         this.#idle.push(slot);
         right.release();

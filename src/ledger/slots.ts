@@ -25,12 +25,24 @@ const MARK = /^waiting-([0-9]+)-/;
 const LOOK = 500;
 const STAND_IN = '+';
 
+/** Who asks for slots within this process: a run. */
+export interface Holder {
+  /** Slots it holds. */
+  readonly held: number;
+}
+
+interface Waiter extends Deferred<HeldSlot> {
+  readonly holder: Holder;
+}
+
 /** The right to run one task at a time. */
 export interface HeldSlot {
   /** From 0; no other of this home has the same, but for one that is suspended, and until a stand-in for it has ended its task. */
   readonly index: number;
-  /** Whether it would be fair to give it back. */
-  isWanted(): boolean;
+  /** Whether another holder of this process waits, to whom it would be fair to give it. Costs nothing. */
+  isWantedHere(): boolean;
+  /** The same of other processes. Reads a folder. */
+  isWantedElsewhere(): boolean;
   release(): void;
 }
 
@@ -50,7 +62,7 @@ export class Slots {
   readonly #name = randomUUID();
   /** By the path of the lock. */
   readonly #held = new Map<string, Lock>();
-  readonly #waiting: Deferred<HeldSlot>[] = [];
+  readonly #waiting: Waiter[] = [];
   #mark: { readonly held: number; readonly lock: Lock } | undefined;
   #stopPolling: (() => void) | undefined;
   #nextLook = 0;
@@ -67,10 +79,10 @@ export class Slots {
     return this.#held.size;
   }
 
-  /** Waits for a slot, first come first served within this command. Rejects with the signal's reason, or with `HOME_UNUSABLE`. */
-  async acquire(signal: AbortSignal): Promise<HeldSlot> {
+  /** Waits for a slot; within this process, who holds fewest is served first. Rejects with the signal's reason, or with `HOME_UNUSABLE`. */
+  async acquire(signal: AbortSignal, holder: Holder): Promise<HeldSlot> {
     signal.throwIfAborted();
-    const waiter = deferred<HeldSlot>();
+    const waiter = { ...deferred<HeldSlot>(), holder };
     const abandon = (): void => {
       const at = this.#waiting.indexOf(waiter);
       if (at < 0) return;
@@ -94,9 +106,8 @@ export class Slots {
     for (const file of readdirSync(this.#folder)) {
       const theirs = MARK.exec(file)?.[1];
       if (theirs === undefined || file.endsWith(this.#name)) continue;
-      const isPoorer = Number(theirs) === 0 || Number(theirs) + 2 <= this.held;
       const mark = join(this.#folder, file);
-      if (isPoorer && !Lock.sweep(mark) && !isSuspended(mark)) return true;
+      if (isPoorer(Number(theirs), this.held) && !Lock.sweep(mark) && !isSuspended(mark)) return true;
     }
     return false;
   }
@@ -146,7 +157,22 @@ export class Slots {
       if (!isReleased) this.#release(held);
       isReleased = true;
     };
-    this.#waiting.shift()!.resolve({ index, isWanted: () => isOver() || this.othersWait(), release });
+    const waiter = this.#next();
+    waiter.resolve({
+      index,
+      isWantedHere: () => this.#waiting.some(({ holder }) => holder !== waiter.holder && isPoorer(holder.held, waiter.holder.held)),
+      isWantedElsewhere: () => isOver() || this.othersWait(),
+      release,
+    });
+  }
+
+  /** Whose holder has fewest; of those alike, who came first. */
+  #next(): Waiter {
+    let next = 0;
+    this.#waiting.forEach(({ holder }, i) => {
+      if (holder.held < this.#waiting[next]!.holder.held) next = i;
+    });
+    return this.#waiting.splice(next, 1)[0]!;
   }
 
   #release(held: Held): void {
@@ -178,6 +204,11 @@ export class Slots {
     const lock = Lock.tryAcquire(join(this.#folder, `waiting-${this.held}-${this.#name}`));
     if (lock !== undefined) this.#mark = { held: this.held, lock };
   }
+}
+
+/** Whether giving a slot to one who holds `theirs` would be fair to one who holds `ours`. */
+function isPoorer(theirs: number, ours: number): boolean {
+  return theirs === 0 || theirs + 2 <= ours;
 }
 
 function standInFor(slot: string): string {

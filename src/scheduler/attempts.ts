@@ -106,6 +106,7 @@ export class Attempts {
       });
       this.#launch(leaving);
     }
+    if (this.#queue.size === 0) this.#crew.rest();
   }
 
   /** Queued tasks with a place each, and what their jobs need. */

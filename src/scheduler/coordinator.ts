@@ -155,6 +155,8 @@ export class Coordinator {
       this.#broken = { cause };
       this.#stop('failed');
     }
+    // Long before its last commit is durable a run may need no slot any more.
+    if (this.#context.state.open === 0) this.#crew.dismiss();
     // Whatever waits for a commit: the end of the run, or a task with grants.
     this.#context.outbox.flush(this.#attempts.running === 0 || this.#search.isWaitingForCommits || this.#stopping !== 'no');
   }

@@ -10,20 +10,23 @@ import type { SlotEnd } from '../runner/slot.ts';
  * C2. One job of a slot runs, the others are in its pipe so that the runner never waits for us. Only jobs expected to be short get a
  *     place behind another, which must be short too (or they would wait for a long one while other slots are free), the shorter the more of
  *     them, and never beside a job that must run alone.
- * C3. A slot that others wait for is given back at a task boundary once it was held for a while, and asked for again.
+ * C3. A slot that others wait for is given back at a task boundary once it was held for a while, and asked for again. One without a job goes to
+ *     another run of this process at once: that costs nothing.
  */
 
 /** The right to use one slot of the home, with the slot. */
 export interface Lease {
   readonly slot: { submit(job: Job, options: { readonly signal: AbortSignal }): Promise<SlotEnd> };
-  /** Whether another command waits for a slot of this home. */
-  someoneWaits(): boolean;
+  /** Whether it would be fair to give it to another run of this process. Cheap. */
+  isWantedHere(): boolean;
+  /** Whether it would be fair to give it to another process. Reads a folder. */
+  isWantedElsewhere(): boolean;
   release(): Promise<void>;
 }
 
 export interface SlotSource {
-  /** Waits until a slot is free; rejects when aborted. */
-  acquire(signal: AbortSignal): Promise<Lease>;
+  /** Waits until a slot is free; rejects when aborted. `holder` tells how many slots the run has. */
+  acquire(signal: AbortSignal, holder: { readonly held: number }): Promise<Lease>;
 }
 
 interface Member {
@@ -85,7 +88,7 @@ export class Crew {
 
   async #acquire(): Promise<void> {
     try {
-      const lease = await this.#source.acquire(this.#stop.signal);
+      const lease = await this.#source.acquire(this.#stop.signal, this);
       if (this.#stop.signal.aborted) return await lease.release();
       this.#members.add({ lease, since: this.#clock.monotonic(), outstanding: 0, depth: 1, alone: false, leaving: false });
     } catch (cause) {
@@ -136,7 +139,7 @@ export class Crew {
     const now = this.#clock.monotonic();
     if (now - member.since <= TURN || now - this.#asked < ASK_EVERY) return false;
     this.#asked = now;
-    return member.lease.someoneWaits();
+    return member.lease.isWantedHere() || member.lease.isWantedElsewhere();
   }
 
   /** An idle slot ends no job, so whether others wait for it is asked from time to time. */
@@ -145,6 +148,19 @@ export class Crew {
       for (const member of this.#members) this.#considerLeaving(member);
       this.#watch();
     });
+  }
+
+  /** There is no job for the idle slots at the moment. */
+  rest(): void {
+    for (const member of this.#members) if (member.outstanding === 0 && member.lease.isWantedHere()) this.#leave(member);
+  }
+
+  /** No job will come any more. */
+  dismiss(): void {
+    for (const member of this.#members) {
+      member.leaving = true;
+      if (member.outstanding === 0) this.#leave(member);
+    }
   }
 
   #leave(member: Member): void {

@@ -126,7 +126,16 @@ export class Place implements Disposable {
 
   /** The same in this process, with a slot process of its own: for what is not about killing Docket. Takes no longer than the work itself. */
   async runHere(file: string, options: RunOptions = {}): Promise<FinishedRun> {
-    await using engine = await Engine.open({ home: this.paths.home, slots: 1 });
+    await using engine = await this.open();
+    return await this.runWith(engine, file, options);
+  }
+
+  /** The home with one slot. */
+  open(): Promise<Engine> {
+    return Engine.open({ home: this.paths.home, slots: 1 });
+  }
+
+  async runWith(engine: Engine, file: string, options: RunOptions = {}): Promise<FinishedRun> {
     const path = this.at(file);
     const sources = localSources(path, importerOf(engine));
     return await runPlan(engine, await compile(readFileSync(path, 'utf8'), { file: path, inputs: {}, sources }), options);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { countBy, type Ended, list, Place, type Report, WORK, workIntervals } from './helpers.ts';
+import type { RunEvent } from '../../src/scheduler/events.ts';
 import { mixedWorkflow, SIZE } from './mixed-workflow.ts';
 
 before(() => buildGuests());
@@ -76,4 +77,23 @@ test('a short run gets a slot within a few tasks of a long one that holds them a
   // A slot is kept for half a second at most while others wait; 30 ms a task on two slots, and one more each in the pipe.
   const overtaken = intervals.filter(({ began }) => began >= waitedFrom && began < mine.began).length;
   assert.ok(overtaken <= 40, `${overtaken} tasks of the long run began while the short one waited`);
+});
+
+test('a short run gets a slot also if the long one that holds them all is of the same process', async () => {
+  using place = new Place();
+  place.write('work.wasm', WORK);
+  place.write('long.json', busy('long', 1000, 30));
+  place.write('short.json', busy('short', 2, 30));
+  await using engine = await place.open();
+  const stop = new AbortController();
+  const begun = Promise.withResolvers<void>();
+  const onEvent = ({ kind }: RunEvent): void => {
+    if (kind === 'started') begun.resolve();
+  };
+  const long = place.runWith(engine, 'long.json', { signal: stop.signal, onEvent });
+  await begun.promise;
+  const short = await place.runWith(engine, 'short.json');
+  stop.abort();
+  assert.equal(short.state, 'completed');
+  assert.equal((await long).state, 'cancelled', 'the long one went on');
 });

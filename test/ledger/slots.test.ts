@@ -2,18 +2,20 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Lock } from '../../src/ledger/locks.ts';
-import { Slots } from '../../src/ledger/slots.ts';
+import { type HeldSlot, Slots } from '../../src/ledger/slots.ts';
 import { HandClock } from '../hand-clock.ts';
 import { assertExclusive, Child, Folder } from './helpers.ts';
 
 const never = new AbortController().signal;
+/** A run without slots. */
+const NOBODY = { held: 0 };
 const marks = (folder: Folder): string[] => readdirSync(folder.path).filter((name) => name.startsWith('waiting-'));
 
 test('slots are numbered, and no two have the same', async () => {
   using folder = new Folder();
   const clock = new HandClock();
   const [one, other] = [new Slots(folder.path, 3, clock), new Slots(folder.path, 3, clock)];
-  const held = [await one.acquire(never), await other.acquire(never), await one.acquire(never)];
+  const held = [await one.acquire(never, one), await other.acquire(never, other), await one.acquire(never, one)];
   assert.deepEqual(
     held.map(({ index }) => index),
     [0, 1, 2],
@@ -21,7 +23,7 @@ test('slots are numbered, and no two have the same', async () => {
   assert.deepEqual([one.held, other.held], [2, 1]);
   held[1]!.release();
   held[1]!.release();
-  assert.equal((await one.acquire(never)).index, 1);
+  assert.equal((await one.acquire(never, one)).index, 1);
   assert.equal(clock.timers.size, 0);
 });
 
@@ -29,10 +31,10 @@ test('who finds none waits, and gets the next that is free, in turn', async () =
   using folder = new Folder();
   const clock = new HandClock();
   const [one, other] = [new Slots(folder.path, 1, clock), new Slots(folder.path, 1, clock)];
-  const slot = await one.acquire(never);
+  const slot = await one.acquire(never, one);
   const order: string[] = [];
-  const first = other.acquire(never).then((got) => (order.push('first'), got));
-  const second = other.acquire(never).then((got) => (order.push('second'), got));
+  const first = other.acquire(never, other).then((got) => (order.push('first'), got));
+  const second = other.acquire(never, other).then((got) => (order.push('second'), got));
   await clock.tick();
   assert.deepEqual(order, []);
   slot.release();
@@ -49,17 +51,17 @@ test('waiting ends when aborted, and the slot goes to others', async () => {
   using folder = new Folder();
   const clock = new HandClock();
   const [one, other] = [new Slots(folder.path, 1, clock), new Slots(folder.path, 1, clock)];
-  const slot = await one.acquire(never);
+  const slot = await one.acquire(never, one);
   const abort = new AbortController();
-  const given = other.acquire(abort.signal);
-  const kept = other.acquire(never);
+  const given = other.acquire(abort.signal, other);
+  const kept = other.acquire(never, other);
   abort.abort(new Error('enough'));
   await assert.rejects(given, /enough/);
   assert.equal(marks(folder).length, 1, 'one still waits');
   slot.release();
   await clock.tick();
   assert.equal((await kept).index, 0);
-  await assert.rejects(other.acquire(AbortSignal.abort(new Error('never mind'))), /never mind/);
+  await assert.rejects(other.acquire(AbortSignal.abort(new Error('never mind')), other), /never mind/);
 });
 
 test('holders learn that others wait, if giving way is fair', async () => {
@@ -67,10 +69,10 @@ test('holders learn that others wait, if giving way is fair', async () => {
   const clock = new HandClock();
   const [rich, poor] = [new Slots(folder.path, 4, clock), new Slots(folder.path, 4, clock)];
   const held = [];
-  for (let i = 0; i < 4; i++) held.push(await rich.acquire(never));
+  for (let i = 0; i < 4; i++) held.push(await rich.acquire(never, rich));
   assert.equal(rich.othersWait(), false);
   const stop = new AbortController();
-  const wanted = [0, 1, 2].map(() => poor.acquire(stop.signal));
+  const wanted = [0, 1, 2].map(() => poor.acquire(stop.signal, poor));
   assert.deepEqual([rich.othersWait(), poor.othersWait()], [true, false], "one's own waiting does not count");
   held.pop()!.release();
   await clock.tick();
@@ -83,13 +85,44 @@ test('holders learn that others wait, if giving way is fair', async () => {
   assert.deepEqual(marks(folder), []);
 });
 
+test('among the runs of a process who holds fewest is next, and the others learn that it waits', async () => {
+  using folder = new Folder();
+  const slots = new Slots(folder.path, 3, new HandClock());
+  const [rich, richToo, poor] = [{ held: 0 }, { held: 0 }, { held: 0 }];
+  const take = async (run: { held: number }): Promise<HeldSlot> => {
+    const slot = await slots.acquire(never, run);
+    run.held++;
+    return slot;
+  };
+  const held = [await take(rich), await take(rich), await take(richToo)];
+  const order: string[] = [];
+  const second = take(richToo).then(() => order.push('rich'));
+  assert.deepEqual(
+    held.map((slot) => slot.isWantedHere()),
+    [false, false, false],
+    'one more than others is no wealth',
+  );
+  const first = take(poor).then(() => order.push('poor'));
+  assert.deepEqual(
+    held.map((slot) => slot.isWantedHere()),
+    [true, true, true],
+  );
+  rich.held--;
+  held[0]!.release();
+  await first;
+  held[1]!.release();
+  await second;
+  assert.deepEqual(order, ['poor', 'rich']);
+  assert.deepEqual([slots.held, marks(folder)], [3, []]);
+});
+
 test('the last slot is given up for one who has none', async () => {
   using folder = new Folder();
   const clock = new HandClock();
   const [one, other] = [new Slots(folder.path, 1, clock), new Slots(folder.path, 1, clock)];
-  await one.acquire(never);
+  await one.acquire(never, one);
   const stop = new AbortController();
-  const waiting = other.acquire(stop.signal);
+  const waiting = other.acquire(stop.signal, other);
   assert.equal(one.othersWait(), true);
   stop.abort();
   await assert.rejects(waiting);
@@ -99,7 +132,7 @@ test('the last slot is given up for one who has none', async () => {
 test('marks of killed waiters do not count and are cleaned away', async () => {
   using folder = new Folder();
   const slots = new Slots(folder.path, 1, new HandClock());
-  await slots.acquire(never);
+  await slots.acquire(never, slots);
   const mark = folder.at('waiting-0-somebody');
   await using waiter = new Child('hold-lock.ts', mark);
   await waiter.expect('held');
@@ -114,7 +147,7 @@ test('the slot of a killed process is free', async () => {
   const clock = new HandClock();
   await using holder = new Child('hold-lock.ts', folder.at('slot-0'));
   await holder.expect('held');
-  const waiting = new Slots(folder.path, 1, clock).acquire(never);
+  const waiting = new Slots(folder.path, 1, clock).acquire(never, NOBODY);
   await clock.tick();
   assert.equal(marks(folder).length, 1);
   await holder.kill();
@@ -131,7 +164,7 @@ test(
     await using holder = new Child('hold-lock.ts', folder.at('slot-0'));
     await holder.expect('held');
     const slots = new Slots(folder.path, 1, clock);
-    const waiting = slots.acquire(never);
+    const waiting = slots.acquire(never, slots);
     clock.advance(10_000);
     await clock.tick();
     assert.equal(slots.held, 0, 'the holder is at work');
@@ -139,16 +172,16 @@ test(
     clock.advance(10_000);
     await clock.tick();
     const stand = await waiting;
-    assert.deepEqual([stand.index, stand.isWanted()], [0, false]);
-    const other = new Slots(folder.path, 1, clock).acquire(never);
+    assert.deepEqual([stand.index, stand.isWantedElsewhere()], [0, false]);
+    const other = new Slots(folder.path, 1, clock).acquire(never, NOBODY);
     clock.advance(10_000);
-    assert.equal(stand.isWanted(), true, 'there is one stand-in for a slot');
+    assert.equal(stand.isWantedElsewhere(), true, 'there is one stand-in for a slot');
     stand.release();
     clock.advance(10_000);
     const next = await other;
-    assert.equal(next.isWanted(), false);
+    assert.equal(next.isWantedElsewhere(), false);
     await holder.goOn();
-    assert.equal(next.isWanted(), true);
+    assert.equal(next.isWantedElsewhere(), true);
     next.release();
     await holder.kill();
   },
@@ -157,12 +190,12 @@ test(
 test('a waiter that stands still is not given way to', { skip: !existsSync('/proc/locks') && 'there is no /proc' }, async () => {
   using folder = new Folder();
   const slots = new Slots(folder.path, 1, new HandClock());
-  const held = await slots.acquire(never);
+  const held = await slots.acquire(never, slots);
   await using waiter = new Child('hold-lock.ts', folder.at('waiting-0-somebody'));
   await waiter.expect('held');
-  assert.equal(held.isWanted(), true);
+  assert.equal(held.isWantedElsewhere(), true);
   await waiter.suspend();
-  assert.equal(held.isWanted(), false);
+  assert.equal(held.isWantedElsewhere(), false);
 });
 
 test('processes that share slots never have one together, and all get their turns', async () => {

@@ -57,7 +57,8 @@ class ScriptedSlots implements SlotSource {
     this.#free--;
     return {
       slot: { submit: (job, options) => this.#submit(job, options.signal) },
-      someoneWaits: () => this.#waiting.length > 0,
+      isWantedHere: () => this.#waiting.length > 0,
+      isWantedElsewhere: () => false,
       release: async () => {
         this.#free++;
         this.#waiting.shift()?.();
