@@ -5,6 +5,7 @@ import type { Change } from '../ledger/change.ts';
 import type { Started } from '../ledger/flight.ts';
 import type { Paths } from '../ledger/home.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { RunLocks } from '../ledger/run-locks.ts';
 import { failureMap } from '../receipt/out.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import { OPS } from '../runner/ops.ts';
@@ -24,6 +25,7 @@ export interface Parts {
   readonly ledger: Ledger;
   readonly store: Pick<Store, 'read'>;
   readonly clock: Clock;
+  readonly runLocks: RunLocks;
 }
 
 const CRASH: Extract<Outcome, { tag: 'error' }> = {

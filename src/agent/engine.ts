@@ -6,6 +6,7 @@ import { Claims } from '../ledger/claims.ts';
 import * as Home from '../ledger/home.ts';
 import { loadOrCreateIdentity } from '../ledger/identity-file.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import { RunLocks } from '../ledger/run-locks.ts';
 import { BlobReader } from '../store/blob-reader.ts';
 import { DiskStore } from '../store/disk-store.ts';
 import { SplitStore } from '../store/split-store.ts';
@@ -35,6 +36,8 @@ export class Engine implements AsyncDisposable {
   /** Large blobs only; its folders are synced before receipts that rest on them. */
   readonly disk: DiskStore;
   readonly slots: HomeSlots;
+  /** Who drives which run. */
+  readonly runLocks: RunLocks;
   /** Who does which work at the moment. */
   readonly claims: SharedClaims;
   readonly slotCount: number;
@@ -43,7 +46,7 @@ export class Engine implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<Engine, 'paths' | 'ledger' | 'store' | 'disk' | 'slots' | 'claims' | 'slotCount' | 'clock'>,
+    parts: Pick<Engine, 'paths' | 'ledger' | 'store' | 'disk' | 'slots' | 'runLocks' | 'claims' | 'slotCount' | 'clock'>,
     key: Key | undefined,
     stack: AsyncDisposableStack,
   ) {
@@ -54,6 +57,7 @@ export class Engine implements AsyncDisposable {
     this.store = parts.store;
     this.disk = parts.disk;
     this.slots = parts.slots;
+    this.runLocks = parts.runLocks;
     this.claims = parts.claims;
     this.slotCount = parts.slotCount;
     this.clock = parts.clock;
@@ -82,6 +86,7 @@ export class Engine implements AsyncDisposable {
     const identity = isReadOnly ? undefined : loadOrCreateIdentity(paths.identity);
     const [key, disk] = await Promise.all([identity, DiskStore.open(paths.store)]);
     const store = new SplitStore(ledger.small, disk);
+    const runLocks = stack.use(new RunLocks(paths));
     const slots = stack.use(
       new HomeSlots({
         locks: paths.locks,
@@ -94,7 +99,7 @@ export class Engine implements AsyncDisposable {
       }),
     );
     const claims = stack.use(new SharedClaims(() => new Claims(paths.locks)));
-    const engine = new Engine({ paths, ledger, store, disk, slots, claims, slotCount, clock }, key, stack.move());
+    const engine = new Engine({ paths, ledger, store, disk, slots, runLocks, claims, slotCount, clock }, key, stack.move());
     if (!isReadOnly) await recover(engine);
     return engine;
   }

@@ -6,9 +6,9 @@ import { Policies } from '../scheduler/policies.ts';
 import { OK } from '../scheduler/state.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { Plan } from '../workflow/model.ts';
-import { encodePlan } from '../workflow/stored-plan.ts';
 import { blobsHere } from './blobs-of.ts';
 import type { Engine } from './engine.ts';
+import { keepPlan } from './keep-plan.ts';
 import { readReceipt } from './read-receipt.ts';
 import { newRunId } from './run-id.ts';
 
@@ -24,10 +24,11 @@ export async function findJob(engine: Engine, plan: Plan): Promise<Omit<JobEnd, 
   const run = newRunId(engine);
   const now = engine.clock.now();
   const { label, instruction } = plan.tasks[0]!;
-  const stored = await engine.store.put(encodePlan(plan));
+  const kept = await keepPlan(engine, plan);
   const counts = { total: 1, ran: 0, cached: 1, failed: 0, skipped: 0, cancelled: 0 };
   await engine.ledger.commit([
-    { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: stored.cid, options: { job: true }, tasks: 1, created: now },
+    ...kept.changes,
+    { kind: 'run', run, name: plan.name, workflow: plan.workflow, plan: kept.plan, options: { job: true }, tasks: 1, created: now },
     {
       kind: 'run-task',
       run,

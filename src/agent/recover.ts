@@ -2,7 +2,7 @@ import type { Change } from '../ledger/change.ts';
 import { sweepClaims } from '../ledger/claim-files.ts';
 import { Flight, type Started } from '../ledger/flight.ts';
 import { runsUnderWay } from '../ledger/home.ts';
-import { Lock } from '../ledger/locks.ts';
+import { sweepDrivers } from '../ledger/run-locks.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { sweepMarks } from '../ledger/slots.ts';
 import type { Parts } from './crash-receipts.ts';
@@ -12,7 +12,7 @@ import type { Parts } from './crash-receipts.ts';
  * count as interrupted until they are resumed.
  *
  * Invariants
- * R1. Only who holds a run's lock writes about the run. One whose lock is held has a coordinator that lives, and is left alone.
+ * R1. Only who owns a run writes about it. One that is owned has a coordinator that lives, and is left alone.
  * R2. Attempts of a task are numbered through all drives of its run, and the receipt of an attempt is committed together with the task's row, which
  *     holds its number. So in flight were the attempts that stand in the journal with a higher number than in the row, and no others: whichever drive
  *     settled the task, whether a retry was resting, and however often it is asked.
@@ -26,19 +26,18 @@ const ALL = 1_000_000;
 export async function recover(parts: Parts): Promise<void> {
   sweepMarks(parts.paths.locks);
   sweepClaims(parts.paths.locks);
+  sweepDrivers(parts.paths.locks);
   // After a power cut neither lock nor journal may be left, only the row.
   const running = parts.ledger.runs({ state: 'running', limit: ALL }).map(({ run }) => run);
   for (const run of new Set([...runsUnderWay(parts.paths), ...running])) {
-    using lock = Lock.tryAcquire(parts.paths.runLock(run));
-    if (lock === undefined) continue;
-    await settle(parts, run);
-    lock.remove();
+    using owned = parts.runLocks.tryOwn(run);
+    if (owned !== undefined) await settle(parts, run);
   }
 }
 
 async function settle(parts: Parts, run: string): Promise<void> {
   const journal = parts.paths.flight(run);
-  // Read under the lock: it may have ended since it was listed.
+  // Read while it is ours: it may have ended since it was listed.
   const row = parts.ledger.run(run);
   if (row === undefined) return Flight.discard(journal);
   const begun = inFlight(parts, run, Flight.read(journal));

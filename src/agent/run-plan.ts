@@ -1,7 +1,5 @@
 import { DocketError, isDocketError } from '../errors.ts';
 import { Flight } from '../ledger/flight.ts';
-import { Lock } from '../ledger/locks.ts';
-import { isSuspended } from '../ledger/suspended.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
@@ -9,11 +7,12 @@ import { Coordinator, type Load } from '../scheduler/coordinator.ts';
 import { completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
 import type { Plan } from '../workflow/model.ts';
-import { encodePlan } from '../workflow/stored-plan.ts';
 import { blobsHere } from './blobs-of.ts';
 import { CommitLine } from './commit-line.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
+import { keepPlan } from './keep-plan.ts';
+import { ownRun } from './own-run.ts';
 import { newRunId } from './run-id.ts';
 import { VERSION } from './version.ts';
 
@@ -34,7 +33,7 @@ const CANCEL_POLL = 250;
 /** Runs a plan as a new run of this home. */
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   const run = newRunId(engine);
-  const stored = await engine.store.put(encodePlan(plan));
+  const stored = await keepPlan(engine, plan);
   const { slots, force, failFast, byAgent, isJob, submission } = options;
   const kept = {
     slots: slots ?? null,
@@ -43,56 +42,38 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
     ...(byAgent === true ? { agent: true } : {}),
     ...(isJob === true ? { job: true } : {}),
   };
-  using lock = own(engine, run);
+  using _owned = await ownRun(engine, run);
   const recorded = engine.ledger.commit([
+    ...stored.changes,
     {
       kind: 'run',
       run,
       name: plan.name,
       workflow: plan.workflow,
-      plan: stored.cid,
+      plan: stored.plan,
       options: kept,
       tasks: plan.tasks.length,
       created: engine.clock.now(),
     },
     ...(submission === undefined ? [] : [{ kind: 'submission', ...submission, run } as const]),
   ]);
-  return await drive(engine, { run, plan, options, lock, earlier: new Map(), recorded });
+  return await drive(engine, { run, plan, options, earlier: new Map(), recorded });
 }
 
 /** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. One that is complete stays as it is. */
 export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
-  using lock = own(engine, run);
+  using _owned = await ownRun(engine, run);
   const row = engine.ledger.run(run);
-  if (row?.state === 'completed') {
-    lock.remove();
-    return completed(row);
-  }
+  if (row?.state === 'completed') return completed(row);
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
   const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
-  return await drive(engine, { run, plan, options, lock, earlier, recorded });
+  return await drive(engine, { run, plan, options, earlier, recorded });
 }
 
 /** As it ended before. */
 function completed({ run, workflow, counts, outputs, created, finished }: RunRow): FinishedRun {
   return completedRun({ run, workflow, tasks: counts, outputs: outputs ?? {}, created, finished });
-}
-
-/** How long (ms) a run waits for another process that puts in order what a killed coordinator left. */
-const PATIENCE = 1_000;
-
-function own(engine: Engine, run: string): Lock {
-  const lock = Lock.tryAcquire(engine.paths.runLock(run), { patience: PATIENCE });
-  if (lock === undefined) throw busy(engine, run);
-  return lock;
-}
-
-function busy(engine: Engine, run: string): DocketError {
-  if (!isSuspended(engine.paths.runLock(run))) return new DocketError('RUN_BUSY', `run ${run} is being driven by another process`);
-  return new DocketError('RUN_BUSY', `the process that drives run ${run} is suspended`, {
-    next: 'Let it go on (`fg`), or kill it: `docket resume` goes on after that.',
-  });
 }
 
 /** How a task ended in earlier drives of its run, and how many attempts they began. */
@@ -102,13 +83,12 @@ interface Drive {
   readonly run: string;
   readonly plan: Plan;
   readonly options: RunOptions;
-  readonly lock: Lock;
   readonly earlier: ReadonlyMap<number, Earlier>;
   /** The commit of the run's row. Look-ups do not wait for it, but nothing is given to a slot before: recovery starts from that row. */
   readonly recorded: Promise<unknown>;
 }
 
-async function drive(engine: Engine, { run, plan, options, lock, earlier, recorded }: Drive): Promise<FinishedRun> {
+async function drive(engine: Engine, { run, plan, options, earlier, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const began = clock.monotonic();
   using claims = engine.claims.forRun();
@@ -166,7 +146,6 @@ async function drive(engine: Engine, { run, plan, options, lock, earlier, record
     // Left behind on a failure of the ledger: the next start reads from it which tasks were in flight.
     if (landed) flight.remove();
     else flight.close();
-    if (landed) lock.remove();
   }
 }
 

@@ -1,11 +1,11 @@
 import type { EventLog } from '../base/event-log.ts';
 import { DocketError } from '../errors.ts';
-import { Lock } from '../ledger/locks.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import type { RunRecords, RunView } from '../protocol/records.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 import { findRun, findTask } from './find.ts';
+import { ownRun } from './own-run.ts';
 import { askedOf, wasForced } from './resumption.ts';
 import { runCounts } from './run-counts.ts';
 
@@ -63,9 +63,8 @@ function viewOf({ ledger }: Engine, row: RunRow): RunView {
   return { run, name, workflow, plan, state, created, finished, ...more };
 }
 
-async function deleteRun({ ledger, paths }: Engine, { run, state }: RunRow): Promise<void> {
-  using lock = Lock.tryAcquire(paths.runLock(run));
-  if (lock === undefined || state === 'running') throw new DocketError('RUN_BUSY', `run ${run} is not over`, { next: 'Cancel it first.' });
-  await ledger.commit([{ kind: 'run-delete', run }]);
-  lock.remove();
+async function deleteRun(engine: Engine, { run, state }: RunRow): Promise<void> {
+  if (state === 'running') throw new DocketError('RUN_BUSY', `run ${run} is not over`, { next: 'Cancel it first.' });
+  using _owned = await ownRun(engine, run);
+  await engine.ledger.commit([{ kind: 'run-delete', run }]);
 }

@@ -22,7 +22,7 @@ export interface Paths {
   readonly locks: string;
   /** Folder of marks, one empty file for each module that was decoded and let in; made at the first. */
   readonly modules: string;
-  /** The lock of who drives a run. Throws `RUN_UNKNOWN` if that cannot be a run's id. */
+  /** The link to the lock of who drives a run. Throws `RUN_UNKNOWN` if that cannot be a run's id. */
   runLock(run: string): string;
   /** The journal of a run's tasks in flight. */
   flight(run: string): string;
@@ -59,7 +59,7 @@ export function paths(home: string): Paths {
   };
 }
 
-/** Runs that have a lock or a journal: those under way, and those whose coordinator was killed. */
+/** Runs that have a driver or a journal: those under way, and those whose coordinator was killed. */
 export function runsUnderWay({ home, locks }: Paths): string[] {
   const locked = readdirSync(locks).flatMap((name) => (name.startsWith(RUN) ? [name.slice(RUN.length)] : []));
   return [...new Set([...locked, ...readdirSync(join(home, FLIGHTS))])].filter((run) => RUN_ID.test(run));

@@ -7,7 +7,7 @@ import { byteRange, checkExpected, checkLimit } from './requests.ts';
 import type { BlobStat, GetOptions, PutOptions, Store } from './store.ts';
 
 /** Up to this many bytes a blob counts as small: it travels inline and lies in the ledger, not in a file of its own. */
-const SMALL_BLOB = 4096;
+export const SMALL_BLOB = 4096;
 
 /**
  * Where small blobs lie, by lower-case hex SHA2-256. Verified by who reads; `get` may also give nothing for damaged bytes it knows of. What it
