@@ -4,6 +4,7 @@ import { DocketError, isDocketError } from '../errors.ts';
 import type { Key } from '../ipld/identity.ts';
 import { Claims } from '../ledger/claims.ts';
 import * as Home from '../ledger/home.ts';
+import { SpareFlights } from '../ledger/spare-flights.ts';
 import { loadOrCreateIdentity } from '../ledger/identity-file.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { RunLocks } from '../ledger/run-locks.ts';
@@ -38,6 +39,7 @@ export class Engine implements AsyncDisposable {
   readonly slots: HomeSlots;
   /** Who drives which run. */
   readonly runLocks: RunLocks;
+  readonly spareFlights: SpareFlights;
   /** Who does which work at the moment. */
   readonly claims: SharedClaims;
   readonly slotCount: number;
@@ -46,7 +48,7 @@ export class Engine implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<Engine, 'paths' | 'ledger' | 'store' | 'disk' | 'slots' | 'runLocks' | 'claims' | 'slotCount' | 'clock'>,
+    parts: Pick<Engine, 'paths' | 'ledger' | 'store' | 'disk' | 'slots' | 'runLocks' | 'spareFlights' | 'claims' | 'slotCount' | 'clock'>,
     key: Key | undefined,
     stack: AsyncDisposableStack,
   ) {
@@ -58,6 +60,7 @@ export class Engine implements AsyncDisposable {
     this.disk = parts.disk;
     this.slots = parts.slots;
     this.runLocks = parts.runLocks;
+    this.spareFlights = parts.spareFlights;
     this.claims = parts.claims;
     this.slotCount = parts.slotCount;
     this.clock = parts.clock;
@@ -87,6 +90,7 @@ export class Engine implements AsyncDisposable {
     const [key, disk] = await Promise.all([identity, DiskStore.open(paths.store)]);
     const store = new SplitStore(ledger.small, disk);
     const runLocks = stack.use(new RunLocks(paths));
+    const spareFlights = stack.use(new SpareFlights(runLocks.name));
     const slots = stack.use(
       new HomeSlots({
         locks: paths.locks,
@@ -99,7 +103,7 @@ export class Engine implements AsyncDisposable {
       }),
     );
     const claims = stack.use(new SharedClaims(() => new Claims(paths.locks)));
-    const engine = new Engine({ paths, ledger, store, disk, slots, runLocks, claims, slotCount, clock }, key, stack.move());
+    const engine = new Engine({ paths, ledger, store, disk, slots, runLocks, spareFlights, claims, slotCount, clock }, key, stack.move());
     if (!isReadOnly) await recover(engine);
     return engine;
   }

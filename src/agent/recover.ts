@@ -3,6 +3,7 @@ import { sweepClaims } from '../ledger/claim-files.ts';
 import { Flight, type Started } from '../ledger/flight.ts';
 import { runsUnderWay } from '../ledger/home.ts';
 import { sweepDrivers } from '../ledger/run-locks.ts';
+import { sweepSpares } from '../ledger/spare-flights.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { sweepMarks } from '../ledger/slots.ts';
 import type { Parts } from './crash-receipts.ts';
@@ -27,6 +28,7 @@ export async function recover(parts: Parts): Promise<void> {
   sweepMarks(parts.paths.locks);
   sweepClaims(parts.paths.locks);
   sweepDrivers(parts.paths.locks);
+  sweepSpares(parts.paths);
   // After a power cut neither lock nor journal may be left, only the row.
   const running = parts.ledger.runs({ state: 'running', limit: ALL }).map(({ run }) => run);
   for (const run of new Set([...runsUnderWay(parts.paths), ...running])) {

@@ -92,7 +92,7 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
   const { clock, ledger } = engine;
   const began = clock.monotonic();
   using claims = engine.claims.forRun();
-  const flight = Flight.open(engine.paths.flight(run));
+  const flight = new Flight(engine.paths.flight(run), engine.spareFlights);
   const cancelled = new AbortController();
   const signal = options.signal === undefined ? cancelled.signal : AbortSignal.any([options.signal, cancelled.signal]);
   const poll = pollCancel(engine, run, cancelled);

@@ -1,9 +1,10 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { DocketError, systemCode } from '../errors.ts';
+import type { SpareFlights } from './spare-flights.ts';
 import { writeFailure } from './write-failure.ts';
 
 /**
- * Which tasks of a run were given to a runner: one line `<index> <attempt>` each, appended at once and never rewritten; `-<index> <attempt>` takes
+ * Which tasks of a run were given to a runner, made with the first: one line `<index> <attempt>` each, appended at once and never rewritten; `-<index> <attempt>` takes
  * back what a runner gave back unstarted. When the coordinator was killed, those without a result in the ledger were in flight. The kernel keeps what a killed process wrote; after
  * a power cut lines may be missing, which is why nothing is concluded from their absence.
  */
@@ -20,25 +21,20 @@ const LINE = /^(-?)([0-9]{1,10}) ([0-9]{1,10})$/;
 
 export class Flight {
   readonly #path: string;
+  readonly #spares: SpareFlights | undefined;
   #descriptor: number | undefined;
+  #isClosed = false;
 
-  private constructor(path: string) {
+  /** The journal at `path`, or a new one; out of the spares if there are some. */
+  constructor(path: string, spares?: SpareFlights) {
     this.#path = path;
-    try {
-      this.#descriptor = openSync(path, 'a', 0o600);
-    } catch (cause) {
-      throw writeFailure(path, cause);
-    }
-    // Ends a line that a killed writer left unfinished; it must not run into ours.
-    this.#append('\n');
+    this.#spares = spares;
   }
 
-  /** Opens the journal at `path` for appending, making it if need be. Throws `STORE_FULL`, `HOME_UNUSABLE`; so does `started`. */
-  static open(path: string): Flight {
-    return new Flight(path);
-  }
-
-  /** To be called before the tasks are handed over. One system call for all: each costs as much as the encoding of a small task. */
+  /**
+   * To be called before the tasks are handed over. One system call for all: each costs as much as the encoding of a small task. Throws
+   * `STORE_FULL`, `HOME_UNUSABLE`.
+   */
   started(attempts: readonly Started[]): void {
     this.#append(attempts.map(({ index, attempt }) => `${index} ${attempt}\n`).join(''));
   }
@@ -49,22 +45,36 @@ export class Flight {
   }
 
   #append(text: string): void {
-    if (this.#descriptor === undefined) throw new DocketError('INTERNAL', `${this.#path} is closed`);
+    if (this.#isClosed) throw new DocketError('INTERNAL', `${this.#path} is closed`);
     try {
-      writeSync(this.#descriptor, text);
+      if (this.#descriptor === undefined) this.#begin(text);
+      else writeSync(this.#descriptor, text);
     } catch (cause) {
       throw writeFailure(this.#path, cause);
     }
   }
 
+  #begin(text: string): void {
+    const spare = existsSync(this.#path) ? undefined : this.#spares?.take(this.#path);
+    this.#descriptor = spare ?? openSync(this.#path, 'a', 0o600);
+    // Ends a line that a killed writer left unfinished; it must not run into ours.
+    writeSync(this.#descriptor, spare === undefined ? `\n${text}` : text);
+  }
+
   /** Keeps the file. A second time does nothing. */
   close(): void {
+    this.#isClosed = true;
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
   }
 
-  /** Closes and deletes it: the run ended and all is in the ledger. */
+  /** The run ended and all is in the ledger: the journal is no more, whether anything was begun or not. */
   remove(): void {
+    if (this.#descriptor !== undefined && this.#spares?.give(this.#path, this.#descriptor) === true) {
+      this.#descriptor = undefined;
+      this.#isClosed = true;
+      return;
+    }
     this.close();
     Flight.discard(this.#path);
   }

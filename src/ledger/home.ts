@@ -65,6 +65,11 @@ export function runsUnderWay({ home, locks }: Paths): string[] {
   return [...new Set([...locked, ...readdirSync(join(home, FLIGHTS))])].filter((run) => RUN_ID.test(run));
 }
 
+/** The folder of the journals. */
+export function flightsFolder({ home }: Paths): string {
+  return join(home, FLIGHTS);
+}
+
 const FLIGHTS = 'flights';
 const RUN = 'run-';
 const RUN_ID = /^[0-9A-Za-z_-]{1,64}$/;

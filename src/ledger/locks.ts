@@ -55,15 +55,23 @@ export class Lock implements Disposable {
 
   /** Whether anybody holds the lock at this moment. */
   static isHeld(path: string): boolean {
-    if (identityOf(path) === undefined) return false;
-    try {
-      using db = new DatabaseSync(path, { readOnly: true });
-      db.prepare('SELECT 1 FROM sqlite_schema').get();
-      return false;
-    } catch (error) {
-      if (isBusy(error)) return true;
-      if (identityOf(path) === undefined) return false;
-      throw new DocketError('HOME_UNUSABLE', `the lock file ${path} cannot be used: ${(error as Error).message}`, { cause: error });
+    return Lock.look(path) === 'held';
+  }
+
+  /** The lock at this moment; `free` is a file that nobody holds. */
+  static look(path: string): 'absent' | 'free' | 'held' {
+    for (;;) {
+      const before = identityOf(path);
+      if (before === undefined) return 'absent';
+      try {
+        using db = new DatabaseSync(path, { readOnly: true });
+        db.prepare('SELECT 1 FROM sqlite_schema').get();
+        return 'free';
+      } catch (error) {
+        if (isBusy(error)) return 'held';
+        if (identityOf(path) === before)
+          throw new DocketError('HOME_UNUSABLE', `the lock file ${path} cannot be used: ${(error as Error).message}`, { cause: error });
+      }
     }
   }
 
@@ -90,7 +98,7 @@ export class Lock implements Disposable {
 }
 
 /** Tells a file from another that takes its place, also where the inode number is used again. */
-function identityOf(path: string): string | undefined {
+export function identityOf(path: string): string | undefined {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats && `${stats.dev} ${stats.ino} ${stats.birthtimeNs}`;
 }

@@ -1,31 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { linkSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../errors.ts';
 import type { Paths } from './home.ts';
-import { Lock } from './locks.ts';
+import { identityOf, Lock } from './locks.ts';
 import { writeFailure } from './write-failure.ts';
 
 /**
- * Who drives which run. `run-<id>` is a symbolic link to the lock `driver-<tag>`, which its driver holds as long as it lives: so whether a run is driven
- * is asked of that file as of any lock, and beginning a run takes no lock of its own (a fifth of what a short job costs).
+ * Who drives which run. `run-<id>` is a further name (hard link) of the lock `driver-<tag>`, which its driver holds as long as it lives: so whether a run is
+ * driven is asked of that file as of any lock, and beginning a run takes neither a lock of its own (a fifth of what a short job costs) nor a new file.
  *
  * Invariants
- * D1. A link is made, never replaced, and after the lock it names is held: of two who want a run, one gets it.
- * D2. Who lives removes its own links. Those of the dead are removed under the lock `taking-over`, and looked at there once more, or somebody who
- *     looked early would remove the link of who took the run over meanwhile.
- * D3. Tags are random and never used again: a link to one that is gone stays dead.
+ * D1. A name is given, never replaced, and after the lock is held: of two who want a run, one gets it.
+ * D2. Who lives removes names of its own. Those of the dead are removed under the lock `taking-over`, after they were seen there to be dead: a name keeps
+ *     everybody from giving another, so what was seen still holds then.
+ * D3. Tags are random and never used again, and a lock file that was left is never held again: a name that is dead stays dead.
  */
 
 const TAG_BYTES = 8;
-const DRIVER = /^driver-[0-9a-f]+$/;
+const TAKING_OVER = 'taking-over';
+const LOCK = /^(driver-[0-9a-f]+|taking-over)$/;
 /** How long (ms) one who takes a run over waits for another who does: a look and three system calls. */
 const PATIENCE = 1_000;
 
 /** One driver's part in the runs of a home. Throws `STORE_FULL`, `HOME_UNUSABLE`. */
 export class RunLocks implements Disposable {
   readonly #paths: Paths;
-  readonly #name = `driver-${randomBytes(TAG_BYTES).toString('hex')}`;
+  /** Of the lock, among those of drivers. */
+  readonly name = `driver-${randomBytes(TAG_BYTES).toString('hex')}`;
   #lock: Lock | undefined;
 
   /** Nothing is made in the home before the first run is owned. */
@@ -37,21 +39,23 @@ export class RunLocks implements Disposable {
   tryOwn(run: string): Disposable | undefined {
     const path = this.#paths.runLock(run);
     this.#live();
-    if (!this.#link(path)) {
-      if (Lock.isHeld(path) || !this.#takeOver(path)) return undefined;
-    }
+    if (!this.#name(path) && (Lock.isHeld(path) || !this.#takeOver(path))) return undefined;
     return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
   }
 
   #live(): void {
     // Nobody else wants it, but who sweeps may hold it for a moment.
-    while (this.#lock === undefined) this.#lock = Lock.tryAcquire(join(this.#paths.locks, this.#name));
+    while (this.#lock === undefined) this.#lock = Lock.tryAcquire(this.#path);
   }
 
-  /** False if there is a link. */
-  #link(path: string): boolean {
+  get #path(): string {
+    return join(this.#paths.locks, this.name);
+  }
+
+  /** False if the run has a name already. */
+  #name(path: string): boolean {
     try {
-      symlinkSync(this.#name, path);
+      linkSync(this.#path, path);
       return true;
     } catch (cause) {
       if (systemCode(cause) === 'EEXIST') return false;
@@ -60,10 +64,12 @@ export class RunLocks implements Disposable {
   }
 
   #takeOver(path: string): boolean {
-    using gate = Lock.tryAcquire(join(this.#paths.locks, 'taking-over'), { patience: PATIENCE });
-    if (gate === undefined || Lock.isHeld(path)) return false;
-    rmSync(path, { force: true });
-    const isOurs = this.#link(path);
+    using gate = Lock.tryAcquire(join(this.#paths.locks, TAKING_OVER), { patience: PATIENCE });
+    if (gate === undefined) return false;
+    const seen = identityOf(path);
+    const isDead = Lock.look(path) === 'free' && identityOf(path) === seen;
+    if (isDead) rmSync(path);
+    const isOurs = this.#name(path);
     gate.remove();
     return isOurs;
   }
@@ -77,5 +83,5 @@ export class RunLocks implements Disposable {
 
 /** Removes the locks of drivers that were killed. What they drove is then anybody's. */
 export function sweepDrivers(folder: string): void {
-  for (const file of readdirSync(folder)) if (DRIVER.test(file)) Lock.sweep(join(folder, file));
+  for (const file of readdirSync(folder)) if (LOCK.test(file)) Lock.sweep(join(folder, file));
 }

@@ -21,6 +21,8 @@ import { isSuspended } from './suspended.ts';
 /** Bounds of the time between two tries, in ms. */
 const WAIT = { first: 2, last: 25 };
 const MARK = /^waiting-([0-9]+)-/;
+/** For how long it is believed that no other command waits, in ms: asking reads a folder, and short jobs end by the hundred. */
+const BELIEF = 20;
 /** Time between two looks whether holders stand still, in ms. */
 const LOOK = 500;
 const STAND_IN = '+';
@@ -41,7 +43,7 @@ export interface HeldSlot {
   readonly index: number;
   /** Whether another holder of this process waits, to whom it would be fair to give it. Costs nothing. */
   isWantedHere(): boolean;
-  /** The same of other processes. Reads a folder. */
+  /** The same of other processes. Reads a folder now and then. */
   isWantedElsewhere(): boolean;
   release(): void;
 }
@@ -66,6 +68,8 @@ export class Slots {
   #mark: { readonly held: number; readonly lock: Lock } | undefined;
   #stopPolling: (() => void) | undefined;
   #nextLook = 0;
+  /** Until when it holds that no other command waits. */
+  #unwantedUntil = Number.NEGATIVE_INFINITY;
 
   /** `folder` holds the locks; slots 0 … `count` - 1 are asked for, so commands with unlike counts share the lower ones. */
   constructor(folder: string, count: number, clock: Clock) {
@@ -101,8 +105,16 @@ export class Slots {
     }
   }
 
-  /** Whether another command waits that has no slot, or at least two fewer. One that is suspended could take none. */
+  /** Whether another command waits that has no slot, or at least two fewer. One that is suspended could take none. A no is up to 20 ms old. */
   othersWait(): boolean {
+    const now = this.#clock.monotonic();
+    if (now < this.#unwantedUntil) return false;
+    const doWait = this.#doOthersWait();
+    if (!doWait) this.#unwantedUntil = now + BELIEF;
+    return doWait;
+  }
+
+  #doOthersWait(): boolean {
     for (const file of readdirSync(this.#folder)) {
       const theirs = MARK.exec(file)?.[1];
       if (theirs === undefined || file.endsWith(this.#name)) continue;

@@ -19,7 +19,7 @@ export interface Lease {
   readonly slot: { submit(job: Job, options: { readonly signal: AbortSignal }): Promise<SlotEnd> };
   /** Whether it would be fair to give it to another run of this process. Cheap. */
   isWantedHere(): boolean;
-  /** Whether it would be fair to give it to another process. Reads a folder. */
+  /** Whether it would be fair to give it to another process. May read a folder now and then. */
   isWantedElsewhere(): boolean;
   release(): Promise<void>;
 }
@@ -48,8 +48,6 @@ export interface Berth {
 
 /** How long a slot is kept while others wait for it, in ms. */
 const TURN = 500;
-/** Least time between two questions whether others wait, in ms: each reads a folder, and short jobs end by the thousand. */
-const ASK_EVERY = 20;
 
 export class Crew {
   readonly #source: SlotSource;
@@ -61,7 +59,6 @@ export class Crew {
   readonly #stop = new AbortController();
   readonly #pending = new Set<Promise<void>>();
   #acquiring = 0;
-  #asked = 0;
   #unwatch: () => void = () => {};
 
   constructor(options: { source: SlotSource; size: number; clock: Clock; onChange: () => void; onFailure: (cause: unknown) => void }) {
@@ -136,9 +133,7 @@ export class Crew {
   }
 
   #othersWait(member: Member): boolean {
-    const now = this.#clock.monotonic();
-    if (now - member.since <= TURN || now - this.#asked < ASK_EVERY) return false;
-    this.#asked = now;
+    if (this.#clock.monotonic() - member.since <= TURN) return false;
     return member.lease.isWantedHere() || member.lease.isWantedElsewhere();
   }
 

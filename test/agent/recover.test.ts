@@ -62,7 +62,7 @@ async function leave(place: Place, plan: Plan, { state, journal, rows = {} }: Le
     })),
     ...(state === undefined ? [] : [{ kind: 'run-update', run: RUN, state } as const]),
   ]);
-  const flight = Flight.open(engine.paths.flight(RUN));
+  const flight = new Flight(engine.paths.flight(RUN));
   for (const [index, attempt, back] of journal) {
     if (back === undefined) flight.started([{ index, attempt }]);
     else flight.returned({ index, attempt });

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isDocketError } from '../../src/errors.ts';
 import { Flight } from '../../src/ledger/flight.ts';
+import { SpareFlights } from '../../src/ledger/spare-flights.ts';
 import { Child, Folder } from './helpers.ts';
 
 test('attempts are read in the order they began, over several openings', () => {
   using folder = new Folder();
   const path = folder.at('flight');
   assert.deepEqual(Flight.read(path), []);
-  const flight = Flight.open(path);
+  const flight = new Flight(path);
   flight.started([{ index: 3, attempt: 1 }]);
   flight.started([{ index: 999_999, attempt: 2 }]);
   assert.deepEqual(
@@ -22,7 +23,7 @@ test('attempts are read in the order they began, over several openings', () => {
   );
   flight.close();
   flight.close();
-  const again = Flight.open(path);
+  const again = new Flight(path);
   again.started([{ index: 3, attempt: 2 }]);
   assert.deepEqual(Flight.read(path), [
     { index: 3, attempt: 1 },
@@ -37,7 +38,7 @@ test('attempts are read in the order they began, over several openings', () => {
 test('cut off at any byte it holds a beginning of what was written, and goes on from there', () => {
   using folder = new Folder();
   const path = folder.at('flight');
-  const flight = Flight.open(path);
+  const flight = new Flight(path);
   for (let i = 0; i < 12; i += 3) {
     flight.started([0, 1, 2].map((j) => ({ index: (i + j) * 11, attempt: i + j + 1 })));
   }
@@ -49,7 +50,7 @@ test('cut off at any byte it holds a beginning of what was written, and goes on 
     const left = Flight.read(path);
     assert.deepEqual(left, all.slice(0, left.length));
     assert.ok(left.length >= all.length * (size / whole.length) - 2);
-    const resumed = Flight.open(path);
+    const resumed = new Flight(path);
     resumed.started([{ index: 7, attempt: 9 }]);
     resumed.close();
     assert.deepEqual(Flight.read(path).at(-1), { index: 7, attempt: 9 });
@@ -80,13 +81,55 @@ test('what a killed process wrote is there', async () => {
   );
 });
 
+test('a journal that ended serves the next run, empty; the first is deleted', () => {
+  using folder = new Folder();
+  {
+    using spares = new SpareFlights('driver-0123');
+    const paths = ['a', 'b', 'c'].map((name) => folder.at(name));
+    const [a, b, c] = paths.map((path) => new Flight(path, spares)) as [Flight, Flight, Flight];
+    a.started([{ index: 1, attempt: 1 }]);
+    b.started([{ index: 2, attempt: 1 }]);
+    a.remove();
+    assert.deepEqual(readdirSync(folder.path), ['b']);
+    b.remove();
+    assert.deepEqual(readdirSync(folder.path), ['.driver-0123-1']);
+    c.started([{ index: 3, attempt: 1 }]);
+    assert.deepEqual(readdirSync(folder.path), ['c']);
+    c.returned({ index: 3, attempt: 1 });
+    c.started([{ index: 4, attempt: 1 }]);
+    assert.deepEqual(Flight.read(paths[2]!), [{ index: 4, attempt: 1 }]);
+    writeFileSync(paths[0]!, '9 1\n');
+    c.remove();
+    const again = new Flight(paths[0]!, spares);
+    again.started([{ index: 9, attempt: 2 }]);
+    assert.deepEqual(
+      Flight.read(paths[0]!),
+      [
+        { index: 9, attempt: 1 },
+        { index: 9, attempt: 2 },
+      ],
+      'one that was left is gone on with',
+    );
+    again.close();
+  }
+  assert.deepEqual(readdirSync(folder.path), ['a'], 'spares go with their process');
+});
+
+test('a run that began nothing has no journal, and one that was left by another goes with its end', () => {
+  using folder = new Folder();
+  new Flight(folder.at('a')).remove();
+  writeFileSync(folder.at('b'), '1 1\n');
+  new Flight(folder.at('b')).remove();
+  assert.deepEqual(readdirSync(folder.path), []);
+});
+
 test('a place where no journal can be, and one that was closed', () => {
   using folder = new Folder();
   assert.throws(
-    () => Flight.open(folder.at('nowhere', 'flight')),
+    () => new Flight(folder.at('nowhere', 'flight')).started([{ index: 1, attempt: 1 }]),
     (error) => isDocketError(error, 'HOME_UNUSABLE'),
   );
-  const flight = Flight.open(folder.at('flight'));
+  const flight = new Flight(folder.at('flight'));
   flight.close();
   assert.throws(
     () => flight.started([{ index: 1, attempt: 1 }]),

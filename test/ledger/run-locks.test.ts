@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import * as Home from '../../src/ledger/home.ts';
 import { Lock } from '../../src/ledger/locks.ts';
@@ -54,12 +55,13 @@ test('the run of a killed process is free, and of a living one is not', async ()
   assert.deepEqual(readdirSync(paths.locks).filter((name) => name.startsWith('driver-')).length, 1);
 });
 
-test('whatever else lies in the place of the link, a file of an older Docket or a link into nothing, is taken over when nobody holds it', async () => {
+test('a lock of its own, as before, or the name of a dead one is taken over when nobody holds it', async () => {
   using folder = new Folder();
   const paths = await homeIn(folder);
   using locks = new RunLocks(paths);
   writeFileSync(paths.runLock('A'), '');
-  symlinkSync('driver-0123456789abcdef', paths.runLock('B'));
+  writeFileSync(join(paths.locks, 'driver-0123456789abcdef'), '');
+  linkSync(join(paths.locks, 'driver-0123456789abcdef'), paths.runLock('B'));
   {
     using _held = Lock.tryAcquire(paths.runLock('A'));
     assert.equal(locks.tryOwn('A'), undefined);

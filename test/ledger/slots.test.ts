@@ -73,6 +73,8 @@ test('holders learn that others wait, if giving way is fair', async () => {
   assert.equal(rich.othersWait(), false);
   const stop = new AbortController();
   const wanted = [0, 1, 2].map(() => poor.acquire(stop.signal, poor));
+  assert.equal(rich.othersWait(), false, 'a no is believed for a while');
+  clock.advance(20);
   assert.deepEqual([rich.othersWait(), poor.othersWait()], [true, false], "one's own waiting does not count");
   held.pop()!.release();
   await clock.tick();
