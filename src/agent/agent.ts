@@ -1,8 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getRequestListener } from '@hono/node-server';
 import { Access } from '../api/access.ts';
-import { createApp, refusedReply } from '../api/app.ts';
+import { createApp } from '../api/app.ts';
 import { HttpMetrics } from '../api/http-metrics.ts';
 import { RateLimit } from '../api/rate-limit.ts';
 import { routesOf } from '../api/routes.ts';
@@ -174,13 +173,12 @@ export class Agent implements AsyncDisposable {
       hosts: ownNames(host, names),
       anyAddress: isEverywhere(host),
     });
-    const app = createApp(routesOf({ ...services, peers }), access, {
+    const handle = createApp(routesOf({ ...services, peers }), access, {
       peers,
       metrics: new HttpMetrics(metrics),
       ...(bodyIdle === undefined ? {} : { bodyIdle }),
       rate: rate === undefined ? undefined : new RateLimit({ rate, clock }),
     });
-    const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refusedReply });
     const server = stack.use(await HttpServer.listen({ host, port, certificate, clock, handle }));
     bound = server.port;
     const local = certificate && stack.use(await HttpServer.listen({ host: DEFAULT_HOST, port: 0, certificate: undefined, clock, handle }));

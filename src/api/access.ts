@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { DocketError } from '../errors.ts';
 import { type Rights, type Scope, SCOPES } from '../protocol/rights.ts';
 
@@ -19,6 +19,9 @@ export interface AccessRules {
   readonly anyAddress?: boolean;
 }
 
+/** A name or an address, perhaps with a port. */
+const HOST = /^(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
+
 const EVERYTHING: Rights = { scopes: SCOPES };
 
 /** Throws `UNAUTHORIZED` and `FORBIDDEN`. */
@@ -33,9 +36,11 @@ export class Access {
     this.#digest = hashOf(rules.token);
   }
 
-  /** Refuses requests a web page of somebody else's could have sent. */
+  /** Refuses requests a web page of somebody else's could have sent. Throws `REQUEST_INVALID` for a host that is none. */
   checkOrigin(host: string | undefined, origin: string | undefined, address: string | undefined): void {
-    if (host === undefined || !this.#isOwn(hostName(host), address))
+    if (host === undefined || !HOST.test(host))
+      throw new DocketError('REQUEST_INVALID', 'the request has no header Host, or one that names no host');
+    if (!this.#isOwn(hostName(host), address))
       throw new DocketError('FORBIDDEN', 'the request calls this agent by a name that is not its own', {
         next: 'Call it by the address it listens on, or start it with --host NAME.',
       });
@@ -53,9 +58,9 @@ export class Access {
   /** Who asks, for counting: a token that is known, or else an address. */
   clientOf(authorization: string | undefined, address: string | undefined): string {
     const token = tokenOf(authorization);
-    const hash = token === undefined ? undefined : hashOf(token);
-    if (hash !== undefined && (timingSafeEqual(hash, this.#digest) || this.#rules.rightsOf(hash) !== undefined))
-      return hash.toString('hex');
+    const digest = token === undefined ? undefined : hashOf(token);
+    if (digest !== undefined && (timingSafeEqual(digest, this.#digest) || this.#rules.rightsOf(digest) !== undefined))
+      return digest.toString('hex');
     return networkOf(addressName(address ?? ''));
   }
 
@@ -73,10 +78,10 @@ export class Access {
   }
 
   #rightsOf(token: string): Rights {
-    const hash = hashOf(token);
+    const digest = hashOf(token);
     // Hashes are compared, so that how long it takes tells nothing of the token, not even its length.
-    if (timingSafeEqual(hash, this.#digest)) return EVERYTHING;
-    const rights = this.#rules.rightsOf(hash);
+    if (timingSafeEqual(digest, this.#digest)) return EVERYTHING;
+    const rights = this.#rules.rightsOf(digest);
     if (rights === undefined) throw new DocketError('UNAUTHORIZED', 'the token is not known here, was revoked, or has expired');
     return rights;
   }
@@ -94,7 +99,7 @@ function tokenOf(authorization: string | undefined): string | undefined {
 }
 
 export function hashOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 /** The address of a socket as it stands in a `Host` header. */

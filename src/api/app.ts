@@ -1,6 +1,8 @@
-import { type HttpBindings, RequestError } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { type Context, Hono } from 'hono';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { METHOD_NAME_ALL, type Router } from 'hono/router';
+import { RegExpRouter } from 'hono/router/reg-exp-router';
+import { SmartRouter } from 'hono/router/smart-router';
+import { TrieRouter } from 'hono/router/trie-router';
 import type { z } from 'zod';
 import { DocketError } from '../errors.ts';
 import type { Access } from './access.ts';
@@ -12,6 +14,7 @@ import type { RateLimit } from './rate-limit.ts';
 import { relay } from './relay.ts';
 import { BodyMemory, type HeldBody } from './body-memory.ts';
 import { asJson, awake, BODY_IDLE, limited } from './request-body.ts';
+import { type RequestTarget, requestTarget } from './request-target.ts';
 import type { ApiRequest, Reply, Route } from './route.ts';
 import { hangUp, send } from './send.ts';
 
@@ -20,7 +23,17 @@ const MOST_JSON = 2 ** 20;
 
 const NOTHING: Rights = { scopes: [] };
 
-type Env = { readonly Bindings: HttpBindings };
+/** A request with its reply to be. */
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
+/** What a path and a method lead to. */
+interface Endpoint {
+  readonly watch: Watch;
+  readonly answer: (exchange: Exchange, target: RequestTarget, params: Params) => Promise<Reply> | Reply;
+}
 
 interface AppOptions {
   /** How long a body may stand still, in ms; default 30 s. */
@@ -37,78 +50,83 @@ interface AppOptions {
 
 const NOBODY: Watch = () => {};
 
-/** Serves routes: checks who asks and what, and tells errors as problems. */
+/**
+ * Serves routes: checks who asks and what, and tells errors as problems. Hono's router finds the route; the rest of Hono and its adapter, which make a `Request` and
+ * a `Response` of the web for each of Node's, would cost more than all else of a small request.
+ */
 export function createApp(
   routes: readonly Route[],
   access: Access,
   { bodyIdle = BODY_IDLE, metrics, rate, peers, bodies = new BodyMemory() }: AppOptions = {},
-): Hono<Env> {
-  const app = new Hono<Env>();
-  const answer = async (
-    { env: { incoming, outgoing } }: Context<Env>,
-    watch: Watch,
-    reply: () => Promise<Reply> | Reply,
-  ): Promise<Response> => {
-    const began = performance.now();
-    let made: Reply;
-    try {
-      const { headers, socket } = incoming;
-      rate?.take(access.clientOf(headers.authorization, socket.remoteAddress));
-      access.checkOrigin(headers.host, headers.origin, socket.localAddress);
-      made = await reply();
-    } catch (error) {
-      made = problemReply(error);
-    }
-    await send(incoming, outgoing, made);
-    watch(incoming.method, made.status, performance.now() - began);
-    return RESPONSE_ALREADY_SENT;
-  };
+): (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void> {
+  const router = new SmartRouter<Endpoint>({ routers: [new RegExpRouter(), new TrieRouter()] });
   const watches = new Map([...routes.map(({ path }) => path), 'none'].map((path) => [path, metrics?.of(path) ?? NOBODY]));
   const watchOf = (path: string): Watch => watches.get(path) ?? NOBODY;
   for (const route of routes) {
-    const watch = watchOf(route.path);
     const { scope, forModules = false } = route;
-    app.on(route.method, route.path, (c) =>
-      answer(c, watch, async () => {
-        const rights = scope === undefined ? NOTHING : access.check(scope, c.env.incoming.headers.authorization, forModules);
-        const hops = hopsOf(c.env.incoming.headers[HOPS]);
-        if (route.relay !== undefined && peers?.roles.includes(route.relay.role) === false) {
-          const relayed = await relay(peers, {
-            route,
-            relaying: route.relay,
-            params: paramsOf(c, route),
-            url: c.req.url,
-            rights,
-            hops,
-            bodyIdle,
-            ...c.env,
-          });
-          if (relayed !== undefined) return relayed;
-        }
-        using held = bodies.open();
-        return await route.handle(await read(c, route, { rights, hops, bodyIdle, held }));
-      }),
-    );
+    const answer: Endpoint['answer'] = async (exchange, target, matched) => {
+      const { headers } = exchange.incoming;
+      const rights = scope === undefined ? NOTHING : access.check(scope, headers.authorization, forModules);
+      const hops = hopsOf(headers[HOPS]);
+      const params = paramsOf(target, matched, route);
+      if (route.relay !== undefined && peers?.roles.includes(route.relay.role) === false) {
+        const relayed = await relay(peers, { route, relaying: route.relay, params, target, rights, hops, bodyIdle, ...exchange });
+        if (relayed !== undefined) return relayed;
+      }
+      using held = bodies.open();
+      return await route.handle(await read(exchange, route, { params, search: target.search, rights, hops, bodyIdle, held }));
+    };
+    router.add(route.method, route.path, { watch: watchOf(route.path), answer });
   }
   for (const [path, methods] of methodsByPath(routes)) {
-    const unknown = (): never => {
+    const answer = (): never => {
       throw new DocketError('METHOD_UNKNOWN', `there is ${methods} here`, { details: { allow: methods } });
     };
-    app.all(path, (c) => answer(c, watchOf(path), unknown));
+    router.add(METHOD_NAME_ALL, path, { watch: watchOf(path), answer });
   }
-  app.notFound((c) =>
-    answer(c, watchOf('none'), () => {
-      throw new DocketError('ROUTE_UNKNOWN', `there is nothing at ${c.req.path}`);
-    }),
-  );
-  return app;
+  return async (incoming, outgoing) => {
+    const began = performance.now();
+    let watch = watchOf('none');
+    let reply: Reply;
+    try {
+      const { headers, socket, method = '', url = '' } = incoming;
+      const target = requestTarget(url);
+      const found = match(router, method === 'HEAD' ? 'GET' : method, target.plain);
+      if (found !== undefined) ({ watch } = found.endpoint);
+      rate?.take(access.clientOf(headers.authorization, socket.remoteAddress));
+      access.checkOrigin(headers.host, headers.origin, socket.localAddress);
+      if (found === undefined) throw new DocketError('ROUTE_UNKNOWN', `there is nothing at ${target.path}`);
+      reply = await found.endpoint.answer({ incoming, outgoing }, target, found.params);
+    } catch (error) {
+      reply = problemReply(error);
+    }
+    try {
+      await send(incoming, outgoing, reply);
+    } catch {
+      // Headers that cannot be: half a reply is none.
+      outgoing.destroy();
+    }
+    watch(incoming.method, reply.status, performance.now() - began);
+  };
 }
 
-/** The reply to what the server below refused: a URL or a `Host` header that cannot be. */
-export function refusedReply(error: unknown): Response {
-  const known = error instanceof RequestError ? new DocketError('REQUEST_INVALID', `the request cannot be read: ${error.message}`) : error;
-  const { status, headers = {}, body } = problemReply(known);
-  return new Response(String(body), { status, headers });
+type Params = Readonly<Record<string, string>>;
+
+/** The first that was added of those that match. */
+function match(
+  router: Router<Endpoint>,
+  method: string,
+  path: string,
+): { readonly endpoint: Endpoint; readonly params: Params } | undefined {
+  const [matches, stash] = router.match(method, path);
+  const first = matches[0];
+  if (first === undefined) return undefined;
+  const params: Record<string, string> = {};
+  for (const [name, value] of Object.entries(first[1])) {
+    const text = typeof value === 'number' ? stash?.[value] : value;
+    if (text !== undefined) params[name] = decodeURIComponent(text);
+  }
+  return { endpoint: first[0], params };
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string> {
@@ -120,19 +138,20 @@ function methodsByPath(routes: readonly Route[]): Map<string, string> {
   return found;
 }
 
-interface Reading {
-  readonly rights: Rights;
-  readonly hops: number;
+interface Reading extends Pick<ApiRequest, 'params' | 'rights' | 'hops'> {
+  readonly search: string;
   readonly bodyIdle: number;
   readonly held: HeldBody;
 }
 
-async function read(c: Context<Env>, route: Route, { rights, hops, bodyIdle, held }: Reading): Promise<ApiRequest> {
-  const { incoming, outgoing } = c.env;
+async function read(
+  { incoming, outgoing }: Exchange,
+  route: Route,
+  { params, search, rights, hops, bodyIdle, held }: Reading,
+): Promise<ApiRequest> {
   const body = (limit: number | undefined): AsyncIterable<Uint8Array> =>
     limited(awake(incoming, bodyIdle), limit, incoming.headers['content-length']);
-  const params = paramsOf(c, route);
-  const query = route.query === undefined ? undefined : checked(route.query, c.req.query(), 'query');
+  const query = route.query === undefined ? undefined : checked(route.query, queryOf(search), 'query');
   const bytes = route.bytes === undefined ? nothing() : body(route.bytes.limit);
   let signal: AbortSignal | undefined;
   return {
@@ -151,17 +170,16 @@ async function read(c: Context<Env>, route: Route, { rights, hops, bodyIdle, hel
   };
 }
 
-function paramsOf(c: Context<Env>, route: Route): unknown {
-  return checked(route.params, pathParams(c, route), 'path');
+function paramsOf({ plain }: RequestTarget, params: Params, { path, params: schema }: Route): unknown {
+  if (schema === undefined) return undefined;
+  return checked(schema, path.endsWith('*') ? { rest: decodeURIComponent(plain.slice(path.length - 1)) } : params, 'path');
 }
 
-function pathParams(c: Context<Env>, { path }: Route): Record<string, string> {
-  if (!path.endsWith('*')) return c.req.param();
-  try {
-    return { rest: decodeURIComponent(c.req.path.slice(path.length - 1)) };
-  } catch {
-    throw new DocketError('REQUEST_INVALID', 'the path holds a % that stands for nothing');
-  }
+/** Of a name that stands there twice, the first counts. */
+function queryOf(search: string): Record<string, string> {
+  const query: Record<string, string> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(search)) query[name] ??= value;
+  return query;
 }
 
 function checked(schema: z.ZodType | undefined, value: unknown, where: string): unknown {

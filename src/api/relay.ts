@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DocketError } from '../errors.ts';
 import type { PeerService } from '../protocol/peers.ts';
 import type { Rights } from '../protocol/rights.ts';
+import type { RequestTarget } from './request-target.ts';
 import { awake } from './request-body.ts';
 import type { Relaying, Reply, Route } from './route.ts';
 import { hangUp, hasBody } from './send.ts';
@@ -11,7 +12,7 @@ interface Incoming {
   readonly relaying: Relaying;
   readonly params: unknown;
   /** What was matched. */
-  readonly url: string;
+  readonly target: RequestTarget;
   readonly rights: Rights;
   readonly hops: number;
   readonly bodyIdle: number;
@@ -22,7 +23,7 @@ interface Incoming {
 /** What a peer answers in place of this agent; undefined if it is answered here after all. Its limit on bodies is the peer's. */
 export async function relay(
   peers: PeerService,
-  { route, relaying, params, url, rights, hops, bodyIdle, incoming, outgoing }: Incoming,
+  { route, relaying, params, target, rights, hops, bodyIdle, incoming, outgoing }: Incoming,
 ): Promise<Reply | undefined> {
   const { role, blob, isHere, check } = relaying;
   if ((await isHere?.(params)) === true) return undefined;
@@ -32,7 +33,7 @@ export async function relay(
   return await peers.relay({
     role,
     method,
-    path: pathOf(url),
+    path: pathOf(target),
     headers,
     // Nobody reads a body where none is expected: not the peer either.
     body: takesBody(route) && hasBody(incoming) ? awake(incoming, bodyIdle) : undefined,
@@ -62,20 +63,18 @@ function takesBody({ json, bytes }: Route): boolean {
 }
 
 /**
- * The path that was matched, with its query: what is handed on stands behind the peer's own path, which nothing in it may lead out of. The first line of a request
- * is put in order before it is matched, so what is handed on is not that line but what came of it. Throws `REQUEST_INVALID` for steps that are escaped: nobody
- * here takes them, but a server before the peer may.
+ * The path that was matched, with its query: what is handed on stands behind the peer's own path, which nothing in it may lead out of. Throws `REQUEST_INVALID`
+ * for steps, escaped or not: nobody here takes them, but a server before the peer may.
  */
-function pathOf(url: string): string {
-  const { pathname, search } = new URL(url);
+function pathOf({ path, search }: RequestTarget): string {
   if (
-    pathname
+    path
       .replace(/%2f|%5c/gi, '/')
       .split('/')
       .some(isStep)
   )
     throw new DocketError('REQUEST_INVALID', 'the path holds a step to another folder, and this agent would hand it on');
-  return `${pathname}${search}`;
+  return `${path}${search}`;
 }
 
 function isStep(segment: string): boolean {

@@ -25,14 +25,13 @@ export async function send(request: IncomingMessage, response: ServerResponse, {
     else await stream(request, response, { status, headers: headers ?? {}, body: body() });
     return;
   }
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   response.writeHead(status, { ...ALWAYS, ...length, ...headers });
-  if (isRefused && !isHead && bytes !== undefined) {
-    response.write(bytes);
+  if (isRefused && !isHead && body !== undefined) {
+    response.write(body);
     await lingered(request);
     response.end();
-  } else response.end(isHead ? undefined : bytes);
+  } else response.end(isHead ? undefined : body);
 }
 
 /** How long the rest of a body that was refused is thrown away, in ms. */

@@ -59,8 +59,11 @@ export class SplitStore implements Store {
   }
 
   async stat(cid: CID): Promise<BlobStat | undefined> {
+    // The cheaper question first. A small blob may lie in both, and only its bytes in the ledger are verified here.
+    const large = await this.#large.stat(cid);
+    if (large !== undefined && large.size > SMALL_BLOB) return large;
     const bytes = this.#small.get(digestHex(cid));
-    return bytes === undefined ? this.#large.stat(cid) : { size: bytes.length };
+    return bytes === undefined ? large : { size: bytes.length };
   }
 
   async missing(cids: readonly CID[]): Promise<CID[]> {

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { Access } from '../../src/api/access.ts';
 import { createApp } from '../../src/api/app.ts';
 import { blobRoutes } from '../../src/api/routes/blobs.ts';
@@ -14,7 +13,7 @@ export const TOKEN = 'the-token-of-the-test';
 export async function serveBlobs(store: Store): Promise<AsyncDisposable & { readonly url: string }> {
   const access = new Access({ token: TOKEN, rightsOf: () => undefined, anonymous: [], hosts: new Set(['127.0.0.1']), anyAddress: false });
   const app = createApp(blobRoutes({ store, peers: { store: () => store } as unknown as PeerService }), access);
-  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  const server = createServer((request, reply) => void app(request, reply));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { getRequestListener } from '@hono/node-server';
 import { z } from 'zod';
 import { Access } from '../../src/api/access.ts';
 import { createApp } from '../../src/api/app.ts';
@@ -70,7 +69,7 @@ test('whoever comes when all of it is taken by requests that stand still is told
     access,
     { bodies: new Told({ most: 100 }) },
   );
-  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  const server = createServer((request, reply) => void app(request, reply));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   await using _ = {
     [Symbol.asyncDispose]: async () => {

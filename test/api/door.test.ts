@@ -56,7 +56,10 @@ test('what is no request is told so, and its connection ends', async () => {
   for (const head of [
     'GET /x HTTP/1.1',
     'GET /x HTTP/1.1\r\nHost: a b',
-    'GET /x HTTP/1.1\r\nHost: [0:0::1]',
+    'GET /x HTTP/1.1\r\nHost: [localhost]',
+    'GET /x#y HTTP/1.1\r\nHost: localhost',
+    'GET /%ff HTTP/1.1\r\nHost: localhost',
+    'GET /a\\b HTTP/1.1\r\nHost: localhost',
     'GET x HTTP/1.1\r\nHost: localhost',
   ]) {
     const reply = await answer(port, `${head}\r\nConnection: close\r\n\r\n`);

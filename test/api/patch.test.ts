@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { getRequestListener } from '@hono/node-server';
 import { Access } from '../../src/api/access.ts';
 import { createApp } from '../../src/api/app.ts';
 import { BodyMemory } from '../../src/api/body-memory.ts';
@@ -95,7 +94,7 @@ test('patches that wait for their turn are not taken in yet', async () => {
   }
   const access = new Access({ token: 't', rightsOf: () => undefined, anonymous: ['write'], hosts: new Set(['127.0.0.1']) });
   const app = createApp(storageRoutes({ store } as unknown as Offered), access, { bodies: new Told() });
-  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  const server = createServer((request, reply) => void app(request, reply));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   await using _ = {
     [Symbol.asyncDispose]: async () => {
