@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { Recent } from '../base/recent.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { Key } from '../ipld/identity.ts';
 import { Claims } from '../ledger/claims.ts';
@@ -8,6 +9,7 @@ import { SpareFlights } from '../ledger/spare-flights.ts';
 import { loadOrCreateIdentity } from '../ledger/identity-file.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { RunLocks } from '../ledger/run-locks.ts';
+import type { ReadManifest } from '../manifest/model.ts';
 import { BlobReader } from '../store/blob-reader.ts';
 import { DiskStore } from '../store/disk-store.ts';
 import { SplitStore } from '../store/split-store.ts';
@@ -44,6 +46,8 @@ export class Engine implements AsyncDisposable {
   readonly claims: SharedClaims;
   readonly slotCount: number;
   readonly clock: Clock;
+  /** Manifests that were read, by their integrity: those of jobs are asked for again and again. */
+  readonly manifests = new Recent<string, ReadManifest>(256);
   readonly #key: Key | undefined;
   readonly #stack: AsyncDisposableStack;
 

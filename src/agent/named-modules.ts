@@ -1,7 +1,7 @@
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import type { ManifestRow, NamedModule } from '../manifest/row.ts';
-import type { Manifest } from '../manifest/model.ts';
+import type { Manifest, ReadManifest } from '../manifest/model.ts';
 import { nameKey, shownName } from '../manifest/name.ts';
 import { parse } from '../manifest/parse.ts';
 import type { Reference } from '../manifest/reference.ts';
@@ -87,13 +87,18 @@ export function list(engine: Engine): { readonly latest: NamedModule; readonly v
   });
 }
 
-/** Its text as kept, and what that says. Throws what `Store.read` throws. */
-export async function read(
-  engine: Engine,
-  { manifest, shown }: ManifestRow,
-): Promise<{ readonly text: string; readonly manifest: Manifest }> {
-  const text = Buffer.from(await engine.store.read(manifest)).toString();
-  return { text, manifest: parse(text, `${shown}.toml`) };
+/** Longer ones are parsed each time, so that what is remembered stays within some megabytes. */
+const MOST_REMEMBERED = 8192;
+
+/** Throws what `Store.read` throws. */
+export async function read(engine: Engine, { manifest: cid, shown }: ManifestRow): Promise<ReadManifest> {
+  const name = Cid.toSri(cid);
+  const known = engine.manifests.get(name);
+  if (known !== undefined) return known;
+  const text = Buffer.from(await engine.store.read(cid)).toString();
+  const found = { text, manifest: parse(text, `${shown}.toml`) };
+  if (text.length <= MOST_REMEMBERED) engine.manifests.set(name, found);
+  return found;
 }
 
 /** Takes a name away: of one version, or of all there are. Its blobs stay, and the version can come back only as it was. Throws `MANIFEST_UNKNOWN`. */

@@ -119,7 +119,8 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
       semantics: (op) => OPS[op]?.semantics ?? 0,
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,
-      expected: expectedDurations(ledger, plan),
+      // Of one task alone there is nothing to put in order.
+      expected: plan.tasks.length === 1 ? () => undefined : expectedDurations(ledger, plan),
       begun: (task) => earlier.get(task)?.attempts ?? 0,
       earlier: (task) => endIn(earlier.get(task)),
       flight,

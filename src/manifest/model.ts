@@ -31,3 +31,9 @@ export type Permission =
   | { readonly kind: 'extension'; readonly target: string }
   | { readonly kind: 'http'; readonly target: string }
   | { readonly kind: 'proc:read'; readonly target: '*' };
+
+/** A manifest's text as kept, and what that says. */
+export interface ReadManifest {
+  readonly text: string;
+  readonly manifest: Manifest;
+}

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { DocketError } from '../errors.ts';
 import type { Job } from '../runner/job.ts';
 import type { SlotEnd } from '../runner/slot.ts';
 
@@ -48,6 +49,8 @@ export interface Berth {
 
 /** How long a slot is kept while others wait for it, in ms. */
 const TURN = 500;
+
+const OVER = new DocketError('CANCELLED', 'the run is over');
 
 export class Crew {
   readonly #source: SlotSource;
@@ -171,7 +174,8 @@ export class Crew {
   /** Gives everything back; jobs must have ended before. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unwatch();
-    this.#stop.abort();
+    // With a reason of its own, since the default is made anew, stack and all, for each run.
+    this.#stop.abort(OVER);
     for (const member of this.#members) this.#leave(member);
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
   }
