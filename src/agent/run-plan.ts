@@ -124,6 +124,9 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
       begun: (task) => earlier.get(task)?.attempts ?? 0,
       earlier: (task) => endIn(earlier.get(task)),
       flight,
+      end: ({ state, tasks, outputs }) =>
+        // Not if it was stopped for want of knowing whether it was to be: then it is interrupted.
+        poll.failure === undefined ? [{ kind: 'run-update', run, state, finished: clock.now(), counts: tasks, outputs }] : [],
       onEvent: options.onEvent ?? (() => {}),
       clock,
       version: VERSION,
@@ -133,9 +136,6 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
     const summary = await coordinator.run();
     await known;
     if (poll.failure !== undefined) throw poll.failure.cause;
-    await ledger.commit([
-      { kind: 'run-update', run, state: summary.state, finished: clock.now(), counts: summary.tasks, outputs: summary.outputs },
-    ]);
     landed = true;
     return { ...summary, workflow: plan.workflow, seconds: (clock.monotonic() - began) / 1000 };
   } catch (error) {

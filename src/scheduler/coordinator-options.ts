@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import type { CID } from '../ipld/cid.ts';
+import type { Change } from '../ledger/change.ts';
 import type { Flight } from '../ledger/flight.ts';
 import type { CommitResult } from '../ledger/ledger.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { BlobView } from './blob-view.ts';
 import type { SlotSource } from './crew.ts';
-import type { RunEvent } from './events.ts';
+import type { RunEvent, RunSummary } from './events.ts';
 import type { Filed } from './filed.ts';
 import type { MemoSource } from './lookup.ts';
 import type { WorkClaims } from './work-claims.ts';
@@ -37,6 +38,8 @@ export interface CoordinatorOptions {
   readonly earlier?: (task: number) => 'ok' | 'failed' | undefined;
   /** Written to before jobs are given away. */
   readonly flight: Pick<Flight, 'started' | 'returned'>;
+  /** What is to be filed when everything demanded is settled, together with the last of it. */
+  readonly end: (summary: Omit<RunSummary, 'conflicts'>) => readonly Change[];
   readonly onEvent: (event: RunEvent) => void;
   readonly clock: Clock;
   readonly version: string;

@@ -50,7 +50,8 @@ const ENOUGH = 256;
  * K2. A result enters the state only with its receipt issued; `commit` of a receipt is asked for at once if anything waits for it,
  *     else within milliseconds (`Outbox`).
  * K3. Pure tasks start on issued receipts; a task with grants starts only when the receipts of all its inputs are committed (`Search`).
- * K4. `run` resolves after every commit has resolved, so nothing leaves before it is durable.
+ * K4. `run` resolves after every commit has resolved, so nothing leaves before it is durable. How the run ended is filed with the last of its tasks, once
+ *     everything is settled and no job is out: what comes after that changes nothing of it.
  * K5. While the outbox is full nothing new is looked up or begun, so that a ledger slower than the run does not fill the memory; each
  *     commit wakes the loop.
  * K6. Every wait has an end: jobs have time limits in their slot, rests and polls have timers, the crew fails aloud.
@@ -64,6 +65,7 @@ export class Coordinator {
   #stopping: 'no' | 'cancelled' | 'failed' = 'no';
   #broken: { readonly cause: unknown } | undefined;
   #conflicts = 0;
+  #summary: Omit<RunSummary, 'conflicts'> | undefined;
 
   constructor(options: CoordinatorOptions) {
     const { slots, size, clock } = options;
@@ -106,7 +108,7 @@ export class Coordinator {
 
   /** Runs to the end. Rejects only if the run itself could not go on (ledger or store failed, an outside promise is unresolved). */
   async run(): Promise<RunSummary> {
-    const { options, promises, lookup, targets, state } = this.#context;
+    const { options, promises, lookup, targets } = this.#context;
     const { signal, plan, onEvent } = options;
     const cancel = (): void => this.#inbox.post({ kind: 'cancel' });
     signal.addEventListener('abort', cancel);
@@ -121,22 +123,13 @@ export class Coordinator {
       await this.#crew[Symbol.asyncDispose]();
     }
     if (this.#broken !== undefined) throw this.#broken.cause;
-    return summarize({
-      run: options.run,
-      state,
-      targets,
-      earlier: this.#context.earlier,
-      stopped: this.#stopping,
-      conflicts: this.#conflicts,
-      given: (awaited) => promises.given(awaited),
-      blobs: options.blobs,
-    });
+    return { ...this.#summary!, conflicts: this.#conflicts };
   }
 
   async #loop(): Promise<void> {
     for (;;) {
       this.#turn();
-      if (!this.#search.isWorking && this.#inbox.isEmpty && this.#isOver()) return;
+      if (this.#inbox.isEmpty && this.#isOver()) return;
       if (this.#search.isWorking && !this.#context.outbox.isFull) setImmediate(() => this.#inbox.nudge());
       await this.#inbox.wait();
     }
@@ -157,13 +150,34 @@ export class Coordinator {
     }
     // Long before its last commit is durable a run may need no slot any more.
     if (this.#context.state.open === 0) this.#crew.dismiss();
+    if (this.#isSettled) this.#conclude();
     // Whatever waits for a commit: the end of the run, or a task with grants.
     this.#context.outbox.flush(this.#attempts.running === 0 || this.#search.isWaitingForCommits || this.#stopping !== 'no');
   }
 
   #isOver(): boolean {
-    const { outbox, state } = this.#context;
-    return outbox.pending === 0 && this.#attempts.running === 0 && (this.#broken !== undefined || state.open === 0);
+    const { outbox } = this.#context;
+    if (outbox.pending > 0) return false;
+    return this.#broken === undefined ? this.#summary !== undefined : this.#attempts.running === 0;
+  }
+
+  get #isSettled(): boolean {
+    return this.#context.state.open === 0 && this.#attempts.running === 0 && !this.#search.isWorking;
+  }
+
+  #conclude(): void {
+    if (this.#summary !== undefined || this.#broken !== undefined) return;
+    const { options, promises, targets, state, earlier, outbox } = this.#context;
+    this.#summary = summarize({
+      run: options.run,
+      state,
+      targets,
+      earlier,
+      stopped: this.#stopping,
+      given: (awaited) => promises.given(awaited),
+      blobs: options.blobs,
+    });
+    outbox.fileRest(options.end(this.#summary));
   }
 
   #receive(message: Message): void {

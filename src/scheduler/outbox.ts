@@ -66,9 +66,14 @@ export class Outbox {
 
   file(task: number, changes: readonly Filed[]): void {
     if (changes.length === 0) return;
-    for (const change of changes) this.#changes.push(change);
+    this.fileRest(changes);
     this.#tasks.push(task);
     this.#pending.set(task, (this.#pending.get(task) ?? 0) + 1);
+  }
+
+  /** What is of no task. */
+  fileRest(changes: readonly Filed[]): void {
+    for (const change of changes) this.#changes.push(change);
   }
 
   /** Sends off what gathered, if anything; unless it is `urgent`, more may gather first. */

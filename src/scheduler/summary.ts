@@ -15,13 +15,12 @@ interface Finished {
   readonly targets: TaskSet;
   readonly earlier: RunContext['earlier'];
   readonly stopped: 'no' | 'cancelled' | 'failed';
-  readonly conflicts: number;
   readonly given: Given;
   readonly blobs: BlobView;
 }
 
 /** The state of the run when it is over, counted and with its outputs resolved. */
-export function summarize(run: Finished): RunSummary {
+export function summarize(run: Finished): Omit<RunSummary, 'conflicts'> {
   const { state, stopped } = run;
   const { outputs, unresolved } = resolveOutputs(run);
   const errors = [...taskErrors(state), ...(stopped === 'no' || unresolved.length === 0 ? unresolved : [notMade(unresolved.length)])];
@@ -31,7 +30,6 @@ export function summarize(run: Finished): RunSummary {
     tasks: count(run),
     outputs,
     errors,
-    conflicts: run.conflicts,
   };
 }
 

@@ -139,6 +139,7 @@ export class Bench implements AsyncDisposable {
       failFast: false,
       expected: () => undefined,
       flight: { started() {}, returned() {} },
+      end: () => [],
       onEvent: (event) => events.push(event),
       clock: systemClock,
       version: '0',
