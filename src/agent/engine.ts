@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { RandomPool } from '../base/random-pool.ts';
 import { Recent } from '../base/recent.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { Key } from '../ipld/identity.ts';
@@ -46,6 +47,7 @@ export class Engine implements AsyncDisposable {
   readonly claims: SharedClaims;
   readonly slotCount: number;
   readonly clock: Clock;
+  readonly random = new RandomPool();
   /** Manifests that were read, by their integrity: those of jobs are asked for again and again. */
   readonly manifests = new Recent<string, ReadManifest>(256);
   readonly #key: Key | undefined;

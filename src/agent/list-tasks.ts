@@ -5,6 +5,7 @@ import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
+import { inFlight } from './in-flight.ts';
 import { planOf } from './plan-of.ts';
 import { failureText } from '../receipt/show.ts';
 import { readReceipt } from './read-receipt.ts';
@@ -15,19 +16,21 @@ export async function listTasks(engine: Engine, run: RunRow): Promise<TaskView[]
   const plan = await planIfThere(engine, run.run);
   const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
   if (plan === undefined) return [...rows.values()].map((row) => listed(engine, row));
+  const running = new Map(run.state === 'running' ? inFlight(engine, run.run).map(({ index, attempt }) => [index, attempt]) : []);
   const isOver = run.state !== 'running' && run.state !== 'interrupted';
   const isUnneeded = isOver && rows.size < plan.tasks.length ? wasUnneeded(plan, rows) : () => false;
   return plan.tasks.map((task, index) => {
     const row = rows.get(index);
-    if (row !== undefined) return listed(engine, row);
-    const state = isUnneeded(index) ? 'cached' : isOver ? 'cancelled' : 'pending';
+    const attempt = running.get(index);
+    if (row !== undefined && attempt === undefined) return listed(engine, row);
+    const state = attempt !== undefined ? 'running' : isUnneeded(index) ? 'cached' : isOver ? 'cancelled' : 'pending';
     return {
       index,
       label: task.label,
       instruction: task.instruction.toString(),
       state,
       via: state === 'cached' ? 'unneeded' : null,
-      attempts: 0,
+      attempts: attempt ?? 0,
       receipt: null,
       error: null,
     };

@@ -7,6 +7,7 @@ import { sweepSpares } from '../ledger/spare-flights.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { sweepMarks } from '../ledger/slots.ts';
 import type { Parts } from './crash-receipts.ts';
+import { inFlight } from './in-flight.ts';
 
 /**
  * Puts in order what killed coordinators left: the tasks they had with a runner get crash receipts, none lost and none invented, and their runs
@@ -42,7 +43,7 @@ async function settle(parts: Parts, run: string): Promise<void> {
   // Read while it is ours: it may have ended since it was listed.
   const row = parts.ledger.run(run);
   if (row === undefined) return Flight.discard(journal);
-  const begun = inFlight(parts, run, Flight.read(journal));
+  const begun = inFlight(parts, run);
   const receipts = begun.length === 0 ? [] : await issueFor(parts, run, begun);
   const state = row.state === 'running' ? 'interrupted' : row.state;
   // `docket cancel` holds no lock: what it says meanwhile stays.
@@ -52,16 +53,6 @@ async function settle(parts: Parts, run: string): Promise<void> {
 
 function ended(parts: Parts, { run, finished, state: old }: RunRow, state: RunRow['state']): Change {
   return { kind: 'run-update', run, state, from: [old], finished: finished ?? parts.clock.now() };
-}
-
-/** The attempts begun that have no receipt, each once, in order. */
-function inFlight(parts: Parts, run: string, begun: readonly Started[]): Started[] {
-  const known = new Map<number, number>();
-  return begun.filter(({ index, attempt }) => {
-    const last = known.get(index) ?? parts.ledger.runTask(run, index)?.attempts ?? 0;
-    known.set(index, Math.max(last, attempt));
-    return attempt > last;
-  });
 }
 
 /** Loaded only here: the commands that find nothing to recover, nearly all, start without what a receipt takes. */

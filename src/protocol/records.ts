@@ -91,7 +91,7 @@ export interface TaskView {
   readonly index: number;
   readonly label: string;
   readonly instruction: string;
-  /** How it ended; `pending` if it has not, and `cached` also where it was not needed. */
+  /** How it ended; `running` or `pending` if it has not, and `cached` also where it was not needed. */
   readonly state: string;
   readonly via: string | null;
   readonly attempts: number;

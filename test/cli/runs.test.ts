@@ -170,6 +170,9 @@ test('a run is cancelled from outside, told of, and taken up again without its f
   assert.equal((await place.json<Failure>('resume', slow.run)).error.code, 'RUN_BUSY');
   const [listed] = (await place.json<{ runs: { state: string; tasks: unknown }[] }>('runs', '--limit', '1')).runs;
   assert.deepEqual(listed, { ...listed, state: 'running', tasks: { total: 3, ran: 2, cached: 0, failed: 0, skipped: 0, cancelled: 0 } });
+  assert.match(await place.out('show', slow.run), /\nTASK +STATE +HOW.*\nslow +running/);
+  const { tasks } = await place.json<Shown>('show', slow.run);
+  assert.deepEqual(tasks.map(({ label, state }) => `${label} ${state}`).sort(), ['after ok', 'quick ok', 'slow running']);
   assert.match(await place.out('why', slow.run, 'slow'), /^slow has not ended in this run, and the run has not either\.\n$/);
   assert.equal(await place.out('cancel', slow.run), `run ${slow.run} is cancelled\n`);
   assert.deepEqual(await slow.ended, [130, null]);

@@ -56,8 +56,9 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
   const failed = tasks.filter((task) => task.state === 'failed');
-  const others = tasks.filter((task) => task.state !== 'failed');
-  const shown = call.flag('all') ? [...failed, ...others] : [...failed, ...others].slice(0, SHOWN);
+  const running = tasks.filter((task) => task.state === 'running');
+  const inOrder = [...failed, ...running, ...tasks.filter(({ state }) => state !== 'failed' && state !== 'running')];
+  const shown = call.flag('all') ? inOrder : inOrder.slice(0, SHOWN);
   if (shown.length > 0)
     stdout.write(
       `\n${table([['TASK', 'STATE', 'HOW', 'RECEIPT'], ...shown.map((task) => [task.label, task.state, howText(task), task.receipt ?? ''])])}`,
@@ -72,6 +73,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
 function howText({ via, attempts, state }: TaskView): string {
   if (via === 'ran') return attempts > 1 ? `ran, ${attempts} attempts` : 'ran';
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
+  if (state === 'running' && attempts > 1) return `attempt ${attempts}`;
   return state === 'cached' ? 'not needed' : '';
 }
 
