@@ -7,7 +7,7 @@ import { DocketError, isDocketError } from '../errors.ts';
 import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { PeerService } from '../protocol/peers.ts';
-import { compile } from '../workflow/compile.ts';
+import { compile, type Source } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
@@ -163,8 +163,8 @@ export class ActiveRuns implements AsyncDisposable {
       await bringIfAnywhere(peers, what.plan, this.#stopping.signal);
       return await readPlan(this.#engine, what.plan, { isTrusted });
     }
-    const { text, file, inputs } = what;
-    return await compile(text, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
+    const { source, file, inputs } = what;
+    return await compile(source, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
   }
 
   #checkOps({ tasks }: Plan): void {
@@ -265,8 +265,13 @@ function told(event: RunEvent, plan: Plan): unknown {
 }
 
 function digestOf({ what, options }: RunSubmission): string {
-  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [what.text, what.inputs, options];
+  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [textOf(what.source), what.inputs, options];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+/** Of DAG-CBOR what no text of a workflow is. */
+function textOf(source: Source): unknown {
+  return typeof source === 'string' ? source : { cbor: Buffer.from(source).toString('base64') };
 }
 
 function sameOrThrow(earlier: Submitted, key: string, digest: string): string {

@@ -3,6 +3,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits } from '../manifest/model.ts';
 import type { ManifestRow, NamedModule } from '../manifest/row.ts';
 import type { Outcome } from '../receipt/outcome.ts';
+import type { Source } from '../workflow/compile.ts';
 import type { EventView, ModuleRecords, Records } from './records.ts';
 import type { Rights } from './rights.ts';
 
@@ -118,7 +119,7 @@ export interface RunResumption extends Pick<RunRequest, 'slots' | 'failFast'> {
 
 /** A workflow to be compiled there, or a plan that was compiled by whoever sends it. */
 export type Submitted =
-  | { readonly kind: 'workflow'; readonly text: string; readonly file: string; readonly inputs: Readonly<Record<string, string>> }
+  | { readonly kind: 'workflow'; readonly source: Source; readonly file: string; readonly inputs: Readonly<Record<string, string>> }
   | { readonly kind: 'plan'; readonly plan: CID };
 
 export interface RunSubmission {
