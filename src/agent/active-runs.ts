@@ -49,8 +49,11 @@ interface Terms {
 }
 
 interface Active {
+  readonly plan: Plan;
   readonly places: TaskPlaces;
   readonly log: EventLog;
+  /** Which tasks ended and are committed, batch by batch. */
+  readonly filed: EventLog;
 }
 
 export class ActiveRuns implements AsyncDisposable {
@@ -134,6 +137,11 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
   }
 
+  /** A run that goes on, with the log of which of its tasks ended and are committed. */
+  filed(run: string): Pick<Active, 'plan' | 'filed'> | undefined {
+    return this.#active.get(run);
+  }
+
   /** Whether a run that goes on has a task with this digest that has not ended in it. */
   expects(task: Uint8Array): boolean {
     return [...this.#active].some(([run, { places }]) => {
@@ -143,10 +151,11 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async #submit(
-    { what, options, isTrusted, traceparent }: RunSubmission,
+    { what, options, isTrusted, traceparent, share }: RunSubmission,
     submission: { key: string; digest: string } | undefined,
   ): Promise<string> {
     using place = new DisposableStack();
+    place.use(share);
     place.use(this.#terms.places.take());
     const plan = await this.#planOf(what, isTrusted);
     this.#checkOps(plan);
@@ -191,20 +200,21 @@ export class ActiveRuns implements AsyncDisposable {
       return Promise.reject(signal.reason as Error);
     }
     const observer = this.#terms.watch(begin);
-    const log = new EventLog();
+    const [log, filed] = [new EventLog(), new EventLog()];
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
     let id: string | undefined;
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { places: new TaskPlaces(plan), log });
+      this.#active.set(run, { plan, places: new TaskPlaces(plan), log, filed });
       observer.begun(run);
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
     };
     const onEvent = (event: RunEvent): void => {
       observer.event(event);
-      log.add(event.kind, told(event, plan));
+      if (event.kind === 'filed') filed.add('filed', event.tasks);
+      else log.add(event.kind, told(event, plan));
     };
     const broken = (error: unknown): void => {
       const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
@@ -228,6 +238,7 @@ export class ActiveRuns implements AsyncDisposable {
     this.#drives.set(stop, done);
     void done.then(() => {
       log.close();
+      filed.close();
       place[Symbol.dispose]();
       this.#drives.delete(stop);
       if (id !== undefined) this.#retire(id, log);

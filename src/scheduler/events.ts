@@ -9,6 +9,8 @@ export type RunEvent =
   | { readonly kind: 'started'; readonly task: number; readonly attempt: number }
   | { readonly kind: 'retrying'; readonly task: number; readonly after: number; readonly message: string }
   | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: Via | null; readonly message?: string }
+  /** How these tasks ended is committed, with their receipts. Each was settled before. */
+  | { readonly kind: 'filed'; readonly tasks: readonly number[] }
   | { readonly kind: 'conflict'; readonly kept: CID; readonly other: CID }
   | { readonly kind: 'slots'; readonly held: number };
 

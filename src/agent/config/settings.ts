@@ -3,7 +3,22 @@ import type { z } from 'zod';
 import { DEFAULT_HOST, MOST_JOBS, MOST_RUNS } from '../agent.ts';
 import { DEFAULT_PORT } from '../http-server.ts';
 import { allOps } from '../op-policy.ts';
-import { Count, Duration, Flag, HostNames, Listen, Ops, Path, PeerSettings, Permissions, Scopes, Tags, Text } from './values.ts';
+import {
+  Count,
+  Duration,
+  Flag,
+  HostNames,
+  Listen,
+  Ops,
+  Origins,
+  Path,
+  PeerSettings,
+  Permissions,
+  Port,
+  Scopes,
+  Tags,
+  Text,
+} from './values.ts';
 
 /** How a setting is written. As an option and as a variable it is text; in the file it is what TOML has for it. */
 export type Shape =
@@ -101,6 +116,20 @@ export const SETTINGS = {
     schema: Flag,
     help: 'keep nothing for others: blobs and modules are relayed to a peer that does',
     preset: 'no',
+  },
+  'homestar-port': {
+    shape: 'number',
+    schema: Port,
+    value: 'PORT',
+    help: 'answer Homestar’s clients on this port of loopback, its own is 1337; they bring no token, so whoever is on this machine may run workflows there',
+    preset: 'none',
+  },
+  'homestar-origin': {
+    shape: 'list',
+    schema: Origins,
+    value: 'ORIGINS',
+    help: 'let web pages of these origins use that port, * for those of every one',
+    preset: 'none',
   },
   otlp: {
     shape: 'text',
