@@ -3,7 +3,7 @@ import { isList, type Ipld } from '../../ipld/value.ts';
 import { DocketError } from '../../errors.ts';
 import type { Offered } from '../../protocol/peers.ts';
 import { homestarCid } from '../../workflow/homestar-cid.ts';
-import type { Connection } from './connection.ts';
+import type { Answer, Connection } from './connection.ts';
 import { type Followers, type StartedRun, Subscription } from './followers.ts';
 import { BUSY, type Call, causeOf, failed, firstOf, type Item, read, replied, RpcError } from './json-rpc.ts';
 import { type Method, methodNamed } from './methods.ts';
@@ -26,8 +26,7 @@ export interface ClientOptions {
   readonly onIdle: (connection: Connection) => void;
 }
 
-/** The reply to a call, and what happens after it was sent. */
-interface Answer {
+interface Called {
   readonly reply: string;
   readonly after?: () => void;
 }
@@ -46,16 +45,19 @@ export class Client {
   }
 
   /** Never rejects. */
-  async receive(text: string): Promise<void> {
+  async answer(text: string): Promise<Answer> {
     const { isBatch, items } = read(text);
-    const answers = await Promise.all(items.map((item) => this.#answer(item)));
-    const replies = answers.map(({ reply }) => reply);
-    const [first] = replies;
-    if (first !== undefined) await this.#connection.send(isBatch ? `[${replies.join(',')}]` : first);
-    for (const { after } of answers) after?.();
+    const called = await Promise.all(items.map((item) => this.#answer(item)));
+    const replies = called.map(({ reply }) => reply);
+    return {
+      reply: isBatch && replies.length > 0 ? `[${replies.join(',')}]` : replies[0],
+      after: () => {
+        for (const { after } of called) after?.();
+      },
+    };
   }
 
-  async #answer(item: Item): Promise<Answer> {
+  async #answer(item: Item): Promise<Called> {
     if ('error' in item) return { reply: failed(item.id, item.error) };
     const { call } = item;
     try {
@@ -66,7 +68,7 @@ export class Client {
     }
   }
 
-  async #called({ id, method, params }: Call): Promise<Answer> {
+  async #called({ id, method, params }: Call): Promise<Called> {
     switch (method) {
       case RUN:
         return await this.#run(id, params);
@@ -81,34 +83,34 @@ export class Client {
     }
   }
 
-  async #run(id: Ipld, params: Ipld | undefined): Promise<Answer> {
+  async #run(id: Ipld, params: Ipld | undefined): Promise<Called> {
     const { followers, onIdle } = this.#options;
     const { name, workflow, source } = runRequest(params);
-    this.#pending++;
     try {
       this.#requireRoom();
-      if (!followers.hasRoom(this.#connection))
-        throw new DocketError('AGENT_FULL', 'this connection follows as many runs as it may at a time');
       const started = await this.#start(source);
       const subscription = this.#subscribe('run');
       followers.add(subscription, started);
       return { reply: replied(id, JSON.stringify(subscription.id)), after: () => followers.started(started, onIdle) };
     } catch (error) {
       throw refusal(homestarCid(workflow), name, error);
-    } finally {
-      this.#pending--;
     }
   }
 
   async #start(source: Uint8Array): Promise<StartedRun> {
     const { work, runs } = this.#options.services;
     const what = { kind: 'workflow', source, file: 'workflow', inputs: {} } as const;
-    const { run } = await work.submit({ what, options: {}, isTrusted: false, key: undefined, traceparent: undefined });
-    const { workflow, name, tasks } = await runs.find(run);
-    return { run, workflow, name, tasks: tasks?.total ?? null };
+    this.#pending++;
+    try {
+      const { run } = await work.submit({ what, options: {}, isTrusted: false, key: undefined, traceparent: undefined });
+      const { workflow, name, tasks } = await runs.find(run);
+      return { run, workflow, name, tasks: tasks?.total ?? null };
+    } finally {
+      this.#pending--;
+    }
   }
 
-  #listen(id: Ipld): Answer {
+  #listen(id: Ipld): Called {
     this.#requireRoom();
     const { network } = this.#options;
     const subscription = this.#subscribe('network');
@@ -135,13 +137,14 @@ export class Client {
   }
 
   #requireRoom(): void {
-    if (this.#subscriptions.size + this.#pending > MOST_SUBSCRIPTIONS)
-      throw new RpcError(BUSY, `a connection has at most ${MOST_SUBSCRIPTIONS} subscriptions`);
+    if (!this.#options.followers.hasRoom(this.#connection))
+      throw new DocketError('AGENT_FULL', 'this connection follows as many runs as it may at a time');
+    if (this.#subscriptions.size + this.#pending >= MOST_SUBSCRIPTIONS)
+      throw new DocketError('AGENT_FULL', `a connection has at most ${MOST_SUBSCRIPTIONS} subscriptions`);
   }
 }
 
-/** As Homestar refuses a workflow, with the cause under `data`. What was wrong with the request itself stays as it is. */
+/** As Homestar refuses a workflow, with the cause under `data`. */
 function refusal(workflow: CID, name: string, error: unknown): RpcError {
-  const cause = error instanceof RpcError ? { code: 'AGENT_FULL', message: error.message } : causeOf(error);
-  return new RpcError(BUSY, `not able to run workflow ${workflow}`, { ...cause, name });
+  return new RpcError(BUSY, `not able to run workflow ${workflow}`, { ...causeOf(error), name });
 }

@@ -25,14 +25,21 @@ const FRAME = 6;
 const GOING_AWAY = 1001;
 const OPEN = 1;
 
+export interface Answer {
+  /** Undefined if there is none. */
+  readonly reply: string | undefined;
+  /** What happens when the reply was sent. */
+  readonly after: () => void;
+}
+
 interface ConnectionOptions {
   readonly socket: WebSocket;
   /** Below it. */
   readonly stream: Duplex;
   readonly held: CountedBody;
-  /** Resolves when the call is answered. Never rejects. */
-  readonly onMessage: (text: string) => Promise<void>;
-  /** Told when a call was answered. */
+  /** What is to be sent in reply to a message. Never rejects. */
+  readonly answer: (text: string) => Promise<Answer>;
+  /** Told when a message was answered. */
   readonly onDone: () => void;
 }
 
@@ -45,7 +52,9 @@ export class Connection {
   #taken: Deferred<void> = deferred();
   /** Whether something is not sent yet for want of room. */
   #isWaiting = false;
+  /** Messages whose reply is not sent yet, and those of them that have none yet. */
   #calls = 0;
+  #working = 0;
   #received = 0;
   /** Beats without a sign of life. */
   #silent = 0;
@@ -93,7 +102,7 @@ export class Connection {
   /** To be called again and again, in equal times. */
   beat(): void {
     const { socket } = this.#options;
-    if (this.#calls > 0) this.#silent = 0;
+    if (this.#working > 0) this.#silent = 0;
     if (this.#silent++ >= 2) return this.cut();
     if (socket.readyState === OPEN) socket.ping();
   }
@@ -129,16 +138,24 @@ export class Connection {
   }
 
   #message(data: RawData): void {
-    const { socket, onMessage, onDone } = this.#options;
+    const { socket } = this.#options;
     this.#silent = 0;
     this.#count(0);
     if (++this.#calls >= CALLS) socket.pause();
-    // Text that is none is answered as such: it is no JSON.
-    void onMessage((data as Buffer).toString()).then(() => {
-      this.#calls--;
-      this.#resume();
-      onDone();
-    });
+    // Bytes that are no text are answered as such: they are no JSON.
+    void this.#answer((data as Buffer).toString());
+  }
+
+  async #answer(text: string): Promise<void> {
+    const { answer, onDone } = this.#options;
+    this.#working++;
+    const { reply, after } = await answer(text);
+    this.#working--;
+    if (reply !== undefined) await this.send(reply);
+    after();
+    this.#calls--;
+    this.#resume();
+    onDone();
   }
 
   #count(bytes: number): void {

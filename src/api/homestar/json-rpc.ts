@@ -1,4 +1,4 @@
-import { DocketError, isDocketError } from '../../errors.ts';
+import { isDocketError } from '../../errors.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
 import { Float, type Ipld, type IpldMap, isList, isMap } from '../../ipld/value.ts';
 
@@ -87,14 +87,11 @@ export function causeOf(error: unknown): Readonly<Record<string, unknown>> {
 /** What is not ours to tell, the agent's own faults, is told by its code alone. */
 function rpcErrorOf(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
-  if (error instanceof DocketError && error.http < 500)
-    return new RpcError(isBusy(error) ? BUSY : INVALID_PARAMS, error.message, causeOf(error));
+  if (BUSY_CODES.some((code) => isDocketError(error, code))) return new RpcError(BUSY, (error as Error).message, causeOf(error));
   return new RpcError(INTERNAL, 'Internal error', causeOf(error));
 }
 
-function isBusy({ code }: DocketError): boolean {
-  return code === 'RATE_LIMITED';
-}
+const BUSY_CODES = ['RATE_LIMITED', 'AGENT_FULL', 'NOT_READY'] as const;
 
 function one(item: Item): Message {
   return { isBatch: false, items: [item] };

@@ -108,7 +108,7 @@ export class Port implements Disposable {
         socket,
         stream,
         held,
-        onMessage: (text) => client.receive(text),
+        answer: (text) => client.answer(text),
         onDone: () => this.#leaveIdle(connection),
       });
       const client = new Client(connection, {
