@@ -55,7 +55,7 @@ export async function openHomestarDoor(options: DoorOptions): Promise<HomestarDo
   const servers: HttpServer[] = [];
   const doors = (): string[] => servers.map(({ port }, i) => (i === 0 ? `${HOSTS.first}:${port}` : `[${HOSTS.second}]:${port}`));
   const limit = rate === undefined ? undefined : new RateLimit({ rate, clock });
-  const port = new Port({ services: { ...services, work }, access, origins, rate: limit, clock, doors });
+  const port = stack.use(new Port({ services: { ...services, work }, access, origins, rate: limit, clock, doors }));
   const { handle, upgrade } = port;
   const listen = async (host: string, at: number): Promise<HttpServer> => {
     try {
@@ -67,7 +67,7 @@ export async function openHomestarDoor(options: DoorOptions): Promise<HomestarDo
   };
   servers.push(...(await listenOnBoth(listen, options.port)));
   for (const server of servers) stack.use(server);
-  // First of all: servers wait for their connections, and know nothing of those that became WebSockets.
+  // Again, and first of all: servers wait for their connections, and know nothing of those that became WebSockets.
   stack.use(port);
   const url = `http://${HOSTS.first}:${servers[0]!.port}`;
   const all = stack.move();

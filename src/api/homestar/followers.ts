@@ -14,7 +14,7 @@ import { begunMessage, brokenMessage, type Followed, messagesOf } from './notifi
  * F3. Following ends with the run, the subscription or the connection, whichever is first. The run goes on.
  */
 
-export const MOST_FOLLOWED = 1_024;
+const MOST_FOLLOWED = 1_024;
 
 export interface StartedRun {
   readonly run: string;

@@ -1,6 +1,6 @@
 import { isDocketError } from '../../errors.ts';
 import * as DagJson from '../../ipld/dag-json.ts';
-import { Float, type Ipld, type IpldMap, isList, isMap } from '../../ipld/value.ts';
+import { Float, type Ipld, isList, isMap } from '../../ipld/value.ts';
 
 /**
  * JSON-RPC 2.0 (https://www.jsonrpc.org/specification), the half of a server. Messages are read as DAG-JSON, without loss: the CIDs of the workflows in them
@@ -118,5 +118,5 @@ function invalid(id: Ipld, reason: string): Item {
 
 /** The first parameter, by position; or all of them, by name. Undefined if there are none. */
 export function firstOf(params: Ipld | undefined): Ipld | undefined {
-  return isList(params) ? params[0] : (params as IpldMap | undefined);
+  return isList(params) ? params[0] : params;
 }

@@ -12,7 +12,7 @@ import { notification } from './json-rpc.ts';
 
 export const RUN = 'subscribe_run_workflow';
 export const NETWORK = 'subscribe_network_events';
-export const EVENT = 'docket_run_event';
+const EVENT = 'docket_run_event';
 
 /** Bytes of a receipt as DAG-JSON; as a list of numbers it is four times as long. */
 const MOST_RECEIPT = 4 * 2 ** 20;

@@ -220,5 +220,24 @@ test('unsubscribing ends what is told, and not the run', async () => {
   assert.equal(await state(), 'running');
   await (await port.door.ask('POST', `/v1/runs/${run}/cancel`)).text();
   assert.equal(await state(), 'cancelled');
+  const later = await client.run(asJson({ name: 'later', workflow: chain(800) }));
+  await client.ended(1, later);
   assert.deepEqual([client.receipts(id), client.events('ended', id)], [[], []]);
+});
+
+test('the same is submitted over HTTP, in DAG-CBOR', async () => {
+  const workflow = chain(900);
+  const post = (body: Uint8Array, type: string): Promise<Response> =>
+    port.door.ask('POST', '/v1/runs', { body, headers: { 'content-type': type } });
+  for (const type of ['application/vnd.ipld.dag-cbor', 'application/cbor; x=y']) {
+    const reply = await post(encode({ name: type, workflow }), type);
+    const { run } = (await reply.json()) as { run: string };
+    assert.equal(reply.status, 201);
+    const view = (await (await port.door.ask('GET', `/v1/runs/${run}`)).json()) as { name: string; workflow: string };
+    assert.deepEqual([view.name, view.workflow], [type, workflowCid(workflow).toString()]);
+  }
+  const torn = await post(encode({ workflow }).slice(0, 9), 'application/cbor');
+  assert.deepEqual([torn.status, ((await torn.json()) as { code: string }).code], [422, 'WORKFLOW_SYNTAX']);
+  const asText = await post(encode({ workflow }), 'application/yaml');
+  assert.deepEqual([asText.status, ((await asText.json()) as { code: string }).code], [400, 'REQUEST_INVALID']);
 });
