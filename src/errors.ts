@@ -137,11 +137,6 @@ export const ERROR_CODES = {
     exit: 2,
     http: 413,
   },
-  PROMISE_UNRESOLVED: {
-    summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.',
-    next: 'Run the awaited instruction first, or add it to the workflow.',
-    http: 422,
-  },
   // -- named modules
   MANIFEST_INVALID: {
     summary: 'A manifest is not well-formed TOML, or breaks a rule of the format.',

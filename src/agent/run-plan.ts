@@ -4,7 +4,7 @@ import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
 import { Coordinator, type Load } from '../scheduler/coordinator.ts';
-import { completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
+import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
 import type { Plan } from '../workflow/model.ts';
 import { blobsHere } from './blobs-of.ts';
@@ -34,11 +34,12 @@ const CANCEL_POLL = 250;
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   const run = newRunId(engine);
   const stored = await keepPlan(engine, plan);
-  const { slots, force, failFast, byAgent, isJob, submission } = options;
+  const { slots, force, failFast, awaitTime, byAgent, isJob, submission } = options;
   const kept = {
     slots: slots ?? null,
     force: force ?? null,
     failFast: failFast === true,
+    ...(awaitTime === undefined ? {} : { awaitTime }),
     ...(byAgent === true ? { agent: true } : {}),
     ...(isJob === true ? { job: true } : {}),
   };
@@ -119,6 +120,7 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
       semantics: (op) => OPS[op]?.semantics ?? 0,
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,
+      awaitTime: options.awaitTime ?? AWAIT_TIME,
       // Of one task alone there is nothing to put in order.
       expected: plan.tasks.length === 1 ? () => undefined : expectedDurations(ledger, plan),
       begun: (task) => earlier.get(task)?.attempts ?? 0,

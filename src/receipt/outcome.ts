@@ -13,6 +13,7 @@ import type { Ipld } from '../ipld/value.ts';
  * | `limit/stack` | the call stack was exhausted (depends on the compiler tier) | no |
  * | `limit/time`, `limit/host-memory` | the slot's process was killed for it | no |
  * | `lost` | the runner died or its coordinator was killed | no |
+ * | `unresolved` | a promise on an instruction outside of the workflow found no receipt in time | no |
  * | `cancelled` | the run was cancelled while the task ran | no |
  */
 export const FAILURE_CODES = [
@@ -25,6 +26,7 @@ export const FAILURE_CODES = [
   'limit/time',
   'limit/host-memory',
   'lost',
+  'unresolved',
   'cancelled',
 ] as const;
 

@@ -48,7 +48,8 @@ export class Filing {
   issue(ended: Ended): { readonly receipt: CID; readonly changes: Filed[] } {
     const { task, outcome, key } = ended;
     const { instruction, invocation } = task;
-    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer });
+    const { prf } = task.task;
+    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer, prf });
     const changes: Filed[] = [{ kind: 'unsigned', cid, instruction, invocation, r, at: Math.round(ended.started + ended.usage.wall) }];
     if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
     return { receipt: cid, changes };

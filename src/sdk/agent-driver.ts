@@ -25,8 +25,8 @@ export function agentDriver(at: AgentAt): Driver {
       return inOrder(plan, await drive(at, await submit(at, plan, options), options));
     },
     async resume(run, plan, options) {
-      const { slots, failFast } = options;
-      await ask(at.door, { method: 'POST', path: `/v1/runs/${run}/resume`, ...jsonBody({ slots, failFast }) }, View.Started);
+      const { slots, failFast, awaitTime } = options;
+      await ask(at.door, { method: 'POST', path: `/v1/runs/${run}/resume`, ...jsonBody({ slots, failFast, awaitTime }) }, View.Started);
       return inOrder(plan, await drive(at, run, options));
     },
   };
@@ -44,10 +44,10 @@ function inOrder(plan: Plan, finished: FinishedRun): FinishedRun {
 const TRIES = 3;
 
 /** Starts a run of a plan; gives its id once it is recorded. It is sent again should the answer be lost, which starts nothing more. */
-export async function submit({ door, store }: AgentAt, plan: Plan, { slots, force, failFast }: DriveOptions): Promise<string> {
+export async function submit({ door, store }: AgentAt, plan: Plan, { slots, force, failFast, awaitTime }: DriveOptions): Promise<string> {
   const stored = await store.put(encodePlan(plan));
   const forced = Array.isArray(force) && force.length === 0 ? undefined : force;
-  const { headers, ...body } = jsonBody({ slots, force: forced, failFast });
+  const { headers, ...body } = jsonBody({ slots, force: forced, failFast, awaitTime });
   const call = {
     method: 'POST',
     path: `/v1/plans/${stored.cid}/runs`,

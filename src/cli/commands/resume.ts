@@ -2,13 +2,13 @@ import { completedRun } from '../../scheduler/driver.ts';
 import type { Command } from '../command.ts';
 import { conductRun, deliver, RUN_OPTIONS } from '../conduct-run.ts';
 import { openDesk } from '../open-desk.ts';
-import { count } from '../option-values.ts';
+import { awaitTime, count } from '../option-values.ts';
 import { prepareOut } from '../outputs.ts';
 import { planIn } from '../../agent/plan-of.ts';
 
 export const command: Command = {
   summary: 'Take up a run that failed, was cancelled or was cut off; finished tasks are not run again.',
-  usage: 'RUN [--out DIR] [--slots N] [--fail-fast] [--json]',
+  usage: 'RUN [--out DIR] [--slots N] [--await-time TIME] [--fail-fast] [--json]',
   words: [1, 1],
   options: RUN_OPTIONS,
   help: `
@@ -27,7 +27,7 @@ for tasks that did not finish yet included. Of a run that is complete the output
       return await deliver(call, desk, { plan: () => planIn(desk, view), slots, finished: completedRun(view) });
     }
     const plan = await planIn(desk, view);
-    const options = { failFast: call.flag('fail-fast'), ...(asked === undefined ? {} : { slots: asked }) };
+    const options = { failFast: call.flag('fail-fast'), ...awaitTime(call), ...(asked === undefined ? {} : { slots: asked }) };
     return await conductRun(call, desk, { plan, slots, start: (hooks) => desk.driver.resume(run, plan, { ...options, ...hooks }) });
   },
 };

@@ -6,12 +6,12 @@ import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
-import { count } from '../option-values.ts';
+import { awaitTime, count } from '../option-values.ts';
 import { INPUT_OPTION, readWorkflow } from '../read-workflow.ts';
 
 export const command: Command = {
   summary: 'Run a workflow; what was computed before is taken from its receipts.',
-  usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--fail-fast] [--detach] [--json]',
+  usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--await-time TIME] [--fail-fast] [--detach] [--json]',
   words: [1, 1],
   options: {
     ...INPUT_OPTION,
@@ -44,6 +44,7 @@ Examples:
     const options = {
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
       failFast: call.flag('fail-fast'),
+      ...awaitTime(call),
       ...(slots === undefined ? {} : { slots }),
     };
     if (call.flag('detach')) {
