@@ -10,6 +10,7 @@ import { OPS } from '../runner/ops.ts';
 import { resolve } from '../scheduler/inputs.ts';
 import { Policies } from '../scheduler/policies.ts';
 import * as Tree from '../store/tree.ts';
+import { inputOf } from '../workflow/result-literal.ts';
 import type { Plan } from '../workflow/model.ts';
 import { asPromise } from '../workflow/promise.ts';
 import type { Because, Earlier, Explanation } from '../protocol/explanation.ts';
@@ -128,7 +129,7 @@ function preimageOf(engine: Engine, { run, plan, index, row }: Subject): Uint8Ar
   if (filed !== undefined) return filed.preimage;
   try {
     const { task } = plan.tasks[index]!;
-    const input = resolve(task.run.input, givenBy(engine, run, plan), blobsOf(engine));
+    const input = resolve(inputOf(task.run), givenBy(engine, run, plan), blobsOf(engine));
     if ('failure' in input) return undefined;
     const key = Key.resolved(task.run, input.value, new Policies(plan, semanticsOf).of(index));
     return Buffer.compare(key.key, row.key) === 0 ? key.preimage : undefined;

@@ -3,6 +3,7 @@ import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
 import { resolve } from './inputs.ts';
 import type { Hit } from './lookup.ts';
+import { inputOf } from '../workflow/result-literal.ts';
 import { Outside } from './outside.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunContext, Steps } from './run-context.ts';
@@ -155,7 +156,7 @@ export class Search {
       return false;
     }
     try {
-      const input = resolve(planned.task.run.input, (awaited) => promises.given(awaited), options.blobs);
+      const input = resolve(inputOf(planned.task.run), (awaited) => promises.given(awaited), options.blobs);
       if ('failure' in input) {
         this.#steps.refuse(task, input.failure);
         return false;

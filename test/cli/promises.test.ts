@@ -36,6 +36,12 @@ test('a workflow that awaits another waits for it, and says so', async () => {
   assert.deepEqual((await place.json<Report>('run', 'two.json')).outputs, { 0: 7 });
 });
 
+test('a result written as an argument is taken for what it holds, and is the same work', async () => {
+  place.write('literal.json', workflow('add', [['ok', 3], 4]));
+  assert.deepEqual((await place.json<Report>('run', 'literal.json')).outputs, { 0: 7 });
+  assert.match(await place.out('why', 'last', '0'), /same resolved key/);
+});
+
 test('and fails by name if nothing comes', async () => {
   place.write('never.json', workflow('add', [1, 2], '1sod60ml6g26mfhsrsa0'));
   const awaited = await instructionOf('never.json');
