@@ -1,4 +1,4 @@
-import { DocketError, isDocketError } from '../errors.ts';
+import { DocketError, isDocketError, systemCode } from '../errors.ts';
 import { Flight } from '../ledger/flight.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
@@ -14,6 +14,7 @@ import { expectedDurations } from './expected-durations.ts';
 import { keepPlan } from './keep-plan.ts';
 import { ownRun } from './own-run.ts';
 import { newRunId } from './run-id.ts';
+import { settleRun } from './recover.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions extends DriveOptions, DriveHooks {
@@ -64,6 +65,8 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
 /** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. One that is complete stays as it is. */
 export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   using _owned = await ownRun(engine, run);
+  // Whoever drove it may have been killed since this home was opened.
+  await settleRun(engine, run);
   const row = engine.ledger.run(run);
   if (row?.state === 'completed') return completed(row);
   const earlier = new Map<number, Earlier>();
@@ -152,9 +155,10 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
   }
 }
 
-/** Not the fault of the disk or the ledger, which may be better another time, but of Docket or of the plan. */
+/** Not the fault of the disk, the system or the ledger, which may be better another time, but of Docket or of the plan. */
 function isMistake(error: unknown): boolean {
-  return !isDocketError(error) || error.code === 'INTERNAL' || error.code === 'IPLD_INVALID';
+  if (!isDocketError(error)) return systemCode(error) === undefined;
+  return error.code === 'INTERNAL' || error.code === 'IPLD_INVALID';
 }
 
 /** Asks from time to time whether the run was cancelled. If that cannot be told any more, the run is stopped as well. */

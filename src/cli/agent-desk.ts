@@ -6,7 +6,7 @@ import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { decodeAs } from '../receipt/verify.ts';
-import { agentDriver, submit } from '../sdk/agent-driver.ts';
+import { agentDriver, detachedAt } from '../sdk/agent-driver.ts';
 import { followTask } from '../sdk/follow-events.ts';
 import { remoteRecords } from '../sdk/remote-records.ts';
 import { UploadStore } from '../sdk/upload-store.ts';
@@ -30,7 +30,7 @@ export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
     store,
     driver: agentDriver(at),
     importer: { store, checkModule: checkHere },
-    submit: (plan, options) => submit(at, plan, options),
+    detached: detachedAt(at),
     followTask: (instruction, signal) => followTask(door, instruction, signal),
     records: async () => records,
     live: async () => records,

@@ -1,9 +1,9 @@
 import type { Plan } from '../../workflow/model.ts';
-import type { DocketError } from '../../errors.ts';
 import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
+import { DETACH_OPTION, noAgent } from '../detach.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
 import { awaitTime, count } from '../option-values.ts';
@@ -17,7 +17,7 @@ export const command: Command = {
     ...INPUT_OPTION,
     ...RUN_OPTIONS,
     force: { type: 'flag', help: 'run every task, also those with a result' },
-    detach: { type: 'flag', help: 'leave the run to the agent: print its id and end; `docket watch` follows it' },
+    ...DETACH_OPTION,
     'force-task': { type: 'value', value: 'NAME', many: true, help: 'run this task, or all of this group, also if there is a result' },
   },
   help: `
@@ -38,8 +38,8 @@ Examples:
     const slots = count(call, 'slots');
     const workflow = await readWorkflow(call);
     await using desk = await openDesk(call, { slots, drives: true });
-    const { importer, driver, submit } = desk;
-    if (call.flag('detach') && submit === undefined) throw noAgent(call);
+    const { importer, driver, detached } = desk;
+    if (call.flag('detach') && detached === undefined) throw noAgent(call);
     const plan = await compileFile(call, importer, workflow);
     const options = {
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
@@ -48,7 +48,7 @@ Examples:
       ...(slots === undefined ? {} : { slots }),
     };
     if (call.flag('detach')) {
-      const run = await submit!(plan, options);
+      const run = await detached!.start(plan, options);
       call.streams.stdout.write(call.flag('json') ? jsonLine({ run }) : `${run}\n`);
       return 0;
     }
@@ -60,14 +60,6 @@ Examples:
     });
   },
 };
-
-function noAgent(call: Call): DocketError {
-  if (call.value('out') !== undefined) return call.usage('--detach does not wait for what --out would write');
-  return call.usage(
-    '--detach needs an agent that goes on with the run',
-    'Start one on this home (`docket agent`), or name one with --agent URL.',
-  );
-}
 
 function forcedTasks(call: Call, plan: Plan): readonly string[] {
   const names = call.values('force-task');
