@@ -1,0 +1,46 @@
+import type { ImportName } from '../module/model.ts';
+
+/** What metered code imports: two mutable globals, which all instances of one task share. No guest may import from this module by itself. */
+export const METERING = 'docket:metering';
+export const FUEL: ImportName = { module: METERING, name: 'fuel' };
+export const STACK: ImportName = { module: METERING, name: 'stack' };
+
+/** Slots of 8 bytes that the calls of a task may take together. */
+export const STACK_SLOTS = 80_000;
+
+/** Beyond it a limit cannot be reached: nothing runs for centuries. */
+const MOST = 2n ** 63n - 1n;
+
+/** The two counters of one task. They count down; one that is below zero has ended the task, and stays there. */
+export class Counters {
+  readonly #limit: bigint;
+  readonly #fuel: WebAssembly.Global;
+  readonly #stack: WebAssembly.Global;
+  /** For instantiating: what is to stand under the module `METERING`. */
+  readonly imports: Readonly<Record<string, WebAssembly.Global>>;
+
+  /** `limit`: units of fuel. */
+  constructor(limit: number | bigint) {
+    const wanted = BigInt(limit);
+    this.#limit = wanted < MOST ? wanted : MOST;
+    this.#fuel = new WebAssembly.Global({ value: 'i64', mutable: true }, this.#limit);
+    this.#stack = new WebAssembly.Global({ value: 'i64', mutable: true }, BigInt(STACK_SLOTS));
+    this.imports = { [FUEL.name]: this.#fuel, [STACK.name]: this.#stack };
+  }
+
+  /** Units used; what was begun and could not be paid counts as all that was left. */
+  get used(): bigint {
+    return this.#limit - this.left;
+  }
+
+  get left(): bigint {
+    const left = this.#fuel.value as bigint;
+    return left < 0n ? 0n : left;
+  }
+
+  /** Which of the two ended the task, if one did. The guest's failure is then this one, whatever its trap says. */
+  get exhausted(): 'fuel' | 'stack' | undefined {
+    if ((this.#fuel.value as bigint) < 0n) return 'fuel';
+    return (this.#stack.value as bigint) < 0n ? 'stack' : undefined;
+  }
+}
