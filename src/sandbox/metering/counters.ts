@@ -5,8 +5,11 @@ export const METERING = 'docket:metering';
 export const FUEL: ImportName = { module: METERING, name: 'fuel' };
 export const STACK: ImportName = { module: METERING, name: 'stack' };
 
-/** Slots of 8 bytes that the calls of a task may take together. */
-export const STACK_SLOTS = 80_000;
+/**
+ * Slots of 8 bytes that the calls of a task may take together: what V8 gives a thread is 984 KiB, and the host needs some of it above and below the guest. That
+ * it is less than every tier of V8 can give is what makes it the same everywhere.
+ */
+export const STACK_SLOTS = 100_000;
 
 /** Beyond it a limit cannot be reached: nothing runs for centuries. */
 const MOST = 2n ** 63n - 1n;

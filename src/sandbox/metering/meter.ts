@@ -10,7 +10,7 @@ import { FUEL, METERING, STACK } from './counters.ts';
 import { type DepthRole, depthRoles } from './depth.ts';
 import { Output } from './output.ts';
 import { rewriteBody, shiftGlobal } from './rewrite-body.ts';
-import { type Signatures, survey, type Survey } from './survey.ts';
+import { CALL_SLOTS, type Signatures, survey, type Survey } from './survey.ts';
 
 /**
  * A core module with counting put into its code: of the fuel it uses, and of the stack its calls take. docs/fuel.md says what is counted. Two imported globals hold
@@ -32,7 +32,7 @@ const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11, 0] as const;
 const FUNCTION = 0;
 const GLOBAL = 3;
 
-/** A function that is called from outside by another one, which puts the count of the stack back when it returned. */
+/** A function that is called from outside by another one, which puts the count of the stack back when it returned: functions leave it as it is. */
 interface Door {
   readonly target: number;
   readonly type: number;
@@ -44,6 +44,8 @@ class ModuleWriter {
   readonly #sections: ReadonlyMap<number, Section>;
   readonly #scan: Scan;
   readonly #imported: { readonly functions: number; readonly globals: number };
+  /** Slots a value may take. */
+  readonly #valueSlots: number;
   readonly #bodies: readonly Body[];
   readonly #surveys: readonly Survey[];
   readonly #roles: readonly DepthRole[];
@@ -58,13 +60,14 @@ class ModuleWriter {
     const ofKind = (kind: string): number => info.imports.filter((each) => each.kind === kind).length;
     this.#imported = { functions: ofKind('function'), globals: ofKind('global') };
     this.#bodies = this.#readBodies();
+    this.#valueSlots = info.features.includes('simd') ? 2 : 1;
     const signatures: Signatures = {
       types,
       functions,
       imported: this.#imported.functions,
-      valueSlots: info.features.includes('simd') ? 2 : 1,
+      valueSlots: this.#valueSlots,
     };
-    this.#surveys = this.#bodies.map((body, i) => survey(bytes, body, this.#paramsOf(i + this.#imported.functions), signatures));
+    this.#surveys = this.#bodies.map((body, i) => survey(bytes, body, functions[i + this.#imported.functions]!, signatures));
     this.#roles = depthRoles(this.#surveys, this.#imported.functions);
     this.#findDoors();
   }
@@ -269,7 +272,9 @@ class ModuleWriter {
     out.u32(this.#bodies.length + this.#doors.size);
     for (const [i, body] of this.#bodies.entries()) {
       const params = this.#paramsOf(i + functions);
-      rewriteBody(out, { body, params, role: this.#roles[i]!, frame: this.#surveys[i]!.frame }, around, scratch);
+      // What goes round through a door takes its frame as well.
+      const door = this.#doors.has(i + functions) ? CALL_SLOTS + 2 * params * this.#valueSlots : 0;
+      rewriteBody(out, { body, params, role: this.#roles[i]!, frame: this.#surveys[i]!.frame + door }, around, scratch);
     }
     for (const door of this.#doors.values()) writeDoor(out, door, this.#imported.globals + 1, scratch);
   }

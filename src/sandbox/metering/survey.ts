@@ -28,17 +28,21 @@ export interface Signatures {
 }
 
 /**
- * What a call takes beside its values: return address, frame pointer, V8's own words and what calling saves. Measured: the smallest frame of the baseline tier
- * has 86 bytes.
+ * What a call takes beside its values. Measured: the smallest frame of the baseline tier, which has the larger ones, has 6 slots (return address, frame pointer,
+ * V8's own words); metering has up to 4 locals of its own.
  */
-const CALL_SLOTS = 11;
+export const CALL_SLOTS = 10;
+
+/** Parameters and results that certainly travel in registers; the others take a slot more in the frame of who calls, which is counted here. */
+const PARAMS_IN_REGISTERS = 4;
+const RESULTS_IN_REGISTERS = 1;
 
 /** The payload of an exception has 16 values at most. */
 const MOST_PAYLOAD = 16;
 
 const NONE: ReadonlySet<number> = new Set();
 
-export function survey(bytes: Uint8Array, body: Body, params: number, { types, functions, imported, valueSlots }: Signatures): Survey {
+export function survey(bytes: Uint8Array, body: Body, { params, results }: FunctionType, { types, functions, imported, valueSlots }: Signatures): Survey {
   const blocks: { readonly base: number; readonly params: number; readonly results: number }[] = [];
   let base = 0;
   let height = 0;
@@ -109,6 +113,7 @@ export function survey(bytes: Uint8Array, body: Body, params: number, { types, f
     // In code that is never reached heights mean nothing, and may fall below.
     else if (height < base) height = base;
   });
-  const frame = CALL_SLOTS + (params + body.locals + highest) * valueSlots;
+  const passed = Math.max(0, params.length - PARAMS_IN_REGISTERS) + Math.max(0, results.length - RESULTS_IN_REGISTERS);
+  const frame = CALL_SLOTS + (passed + params.length + body.locals + highest) * valueSlots;
   return { frame, calls: calls ?? NONE, tailCalls: tailCalls ?? NONE, callsOut, tailCallsOut };
 }
