@@ -1,7 +1,7 @@
+import { METERING } from '../module/host-modules.ts';
 import type { ImportName } from '../module/model.ts';
 
-/** What metered code imports: two mutable globals, which all instances of one task share. No guest may import from this module by itself. */
-export const METERING = 'docket:metering';
+/** What metered code imports: two mutable globals (i64), which all instances of one task share. */
 export const FUEL: ImportName = { module: METERING, name: 'fuel' };
 export const STACK: ImportName = { module: METERING, name: 'stack' };
 
@@ -19,8 +19,8 @@ export class Counters {
   readonly #limit: bigint;
   readonly #fuel: WebAssembly.Global;
   readonly #stack: WebAssembly.Global;
-  /** For instantiating: what is to stand under the module `METERING`. */
-  readonly imports: Readonly<Record<string, WebAssembly.Global>>;
+  /** To be added to the imports of each instance of the task. */
+  readonly moduleImports: WebAssembly.Imports;
 
   /** `limit`: units of fuel. */
   constructor(limit: number | bigint) {
@@ -28,7 +28,7 @@ export class Counters {
     this.#limit = wanted < MOST ? wanted : MOST;
     this.#fuel = new WebAssembly.Global({ value: 'i64', mutable: true }, this.#limit);
     this.#stack = new WebAssembly.Global({ value: 'i64', mutable: true }, BigInt(STACK_SLOTS));
-    this.imports = { [FUEL.name]: this.#fuel, [STACK.name]: this.#stack };
+    this.moduleImports = { [METERING]: { [FUEL.name]: this.#fuel, [STACK.name]: this.#stack } };
   }
 
   /** Units used; what was begun and could not be paid counts as all that was left. */

@@ -18,7 +18,9 @@ export function depthRoles(surveys: readonly Survey[], imported: number): DepthR
   return surveys.map(({ frame, calls, callsOut }, index) => {
     if (needs[index] !== undefined) return 'bounded';
     const fits = frame <= RESERVE && !callsOut;
-    return fits && [...calls].every((callee) => needs[callee - imported] !== undefined) ? passingRole(frame, calls, needs, imported) : 'counted';
+    return fits && [...calls].every((callee) => needs[callee - imported] !== undefined)
+      ? passingRole(frame, calls, needs, imported)
+      : 'counted';
   });
 }
 
@@ -33,7 +35,7 @@ function passingRole(frame: number, calls: ReadonlySet<number>, needs: readonly 
 function boundedNeeds(surveys: readonly Survey[], imported: number): (number | undefined)[] {
   const needs: (number | undefined)[] = surveys.map(() => undefined);
   let open = surveys.flatMap(({ frame, callsOut, tailCallsOut }, index) => (frame <= RESERVE && !callsOut && !tailCallsOut ? [index] : []));
-  for (let found = true; found; ) {
+  for (let found = true; found;) {
     found = false;
     const left: number[] = [];
     for (const index of open) {

@@ -1,12 +1,13 @@
 import { isDocketError } from '../../errors.ts';
 import { constExpression } from '../module/const-expression.ts';
 import { malformed } from '../module/fault.ts';
+import { METERING } from '../module/host-modules.ts';
 import { scan, type Scan, type Section } from '../module/inspect.ts';
 import { Reader } from '../module/reader.ts';
 import { nameOf } from '../module/writer.ts';
 import { readBody, type Body } from './body.ts';
 import * as Code from './code.ts';
-import { FUEL, METERING, STACK } from './counters.ts';
+import { FUEL, STACK } from './counters.ts';
 import { type DepthRole, depthRoles } from './depth.ts';
 import { Output } from './output.ts';
 import { rewriteBody, shiftGlobal } from './rewrite-body.ts';
@@ -21,7 +22,8 @@ import { CALL_SLOTS, type Signatures, survey, type Survey } from './survey.ts';
  */
 export function meter(bytes: Uint8Array): Uint8Array {
   const found = scan(bytes);
-  if (found.info.imports.some(({ module }) => module === METERING)) throw malformed(0, `it imports from ${METERING}, which is not for modules`);
+  if (found.info.imports.some(({ module }) => module === METERING))
+    throw malformed(0, `it imports from ${METERING}, which is not for modules`);
   return new ModuleWriter(bytes, found).write();
 }
 

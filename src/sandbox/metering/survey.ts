@@ -42,7 +42,12 @@ const MOST_PAYLOAD = 16;
 
 const NONE: ReadonlySet<number> = new Set();
 
-export function survey(bytes: Uint8Array, body: Body, { params, results }: FunctionType, { types, functions, imported, valueSlots }: Signatures): Survey {
+export function survey(
+  bytes: Uint8Array,
+  body: Body,
+  { params, results }: FunctionType,
+  { types, functions, imported, valueSlots }: Signatures,
+): Survey {
   const blocks: { readonly base: number; readonly params: number; readonly results: number }[] = [];
   let base = 0;
   let height = 0;

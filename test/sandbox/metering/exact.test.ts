@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Counters, METERING } from '../../../src/sandbox/metering/counters.ts';
+import { Counters } from '../../../src/sandbox/metering/counters.ts';
 import { meter } from '../../../src/sandbox/metering/meter.ts';
 import { prepare } from '../../../src/sandbox/module/prepare.ts';
 import { type Exceptions, Program } from './programs.ts';
@@ -63,18 +63,18 @@ for (const exceptions of ['none', 'legacy', 'references'] as readonly Exceptions
         assert.deepEqual(counted.seen, plain.seen);
         const metered = meter(prepared);
         const counters = new Counters(2n ** 60n);
-        const { seen } = run(metered, { [METERING]: counters.imports });
+        const { seen } = run(metered, counters.moduleImports);
         assert.deepEqual(seen, plain.seen);
         const { used } = counters;
         if (plain.isTrapped) assert.ok(used >= counted.count, `${used} units for ${counted.count} instructions`);
         else assert.equal(used, counted.count);
 
         const enough = new Counters(used);
-        assert.deepEqual(run(metered, { [METERING]: enough.imports }).seen, plain.seen);
+        assert.deepEqual(run(metered, enough.moduleImports).seen, plain.seen);
         assert.equal(enough.used, used);
         assert.equal(enough.exhausted, undefined);
         const short = new Counters(used - 1n);
-        run(metered, { [METERING]: short.imports });
+        run(metered, short.moduleImports);
         assert.equal(short.exhausted, 'fuel');
 
         tally.units += used;
@@ -86,5 +86,8 @@ for (const exceptions of ['none', 'legacy', 'references'] as readonly Exceptions
 }
 
 test('the programs do something worth counting', () => {
-  assert.ok(tally.ended > 300 && tally.trapped > 50 && tally.thrown > 20 && tally.units > 100_000n, JSON.stringify(tally, (_, v) => String(v)));
+  assert.ok(
+    tally.ended > 300 && tally.trapped > 50 && tally.thrown > 20 && tally.units > 100_000n,
+    JSON.stringify(tally, (_, v) => String(v)),
+  );
 });

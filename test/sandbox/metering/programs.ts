@@ -27,7 +27,6 @@ const TYPES = [
   [0x60, 1, I32, 2, I32, I32],
   [0x60, 1, I32, 1, I32],
   [0x60, 1, I32, 0],
-
 ];
 const FUNCTION = 0;
 const PAIR = 1;
@@ -98,7 +97,13 @@ export class Program {
           ...(isCounting ? [[...text('count'), 3, COUNT]] : []),
         ]),
       ),
-      section(9, ...vector([[0, 0x41, 0, 0x0b, ...vector(this.#bodies.map((_, i) => [i]))], [1, 0, ...vector([[0], [1]])]])),
+      section(
+        9,
+        ...vector([
+          [0, 0x41, 0, 0x0b, ...vector(this.#bodies.map((_, i) => [i]))],
+          [1, 0, ...vector([[0], [1]])],
+        ]),
+      ),
       section(12, 1),
       section(10, ...vector(bodies)),
       section(11, ...vector([[1, 5, 1, 2, 3, 4, 5]])),
@@ -531,4 +536,3 @@ function counted({ code, count }: Item): readonly number[] {
 function add(amount: readonly number[]): number[] {
   return [0x23, COUNT, ...amount, 0x7c, 0x24, COUNT];
 }
-
