@@ -18,13 +18,11 @@ export function depthRoles(surveys: readonly Survey[], imported: number): DepthR
   return surveys.map(({ frame, calls, callsOut }, index) => {
     if (needs[index] !== undefined) return 'bounded';
     const fits = frame <= RESERVE && !callsOut;
-    return fits && [...calls].every((callee) => needs[callee - imported] !== undefined)
-      ? passingRole(frame, calls, needs, imported)
-      : 'counted';
+    return fits && calls.every((callee) => needs[callee - imported] !== undefined) ? passingRole(frame, calls, needs, imported) : 'counted';
   });
 }
 
-function passingRole(frame: number, calls: ReadonlySet<number>, needs: readonly (number | undefined)[], imported: number): DepthRole {
+function passingRole(frame: number, calls: readonly number[], needs: readonly (number | undefined)[], imported: number): DepthRole {
   return frame + most(calls, needs, imported) <= RESERVE ? 'passing' : 'counted';
 }
 
@@ -52,7 +50,7 @@ function boundedNeeds(surveys: readonly Survey[], imported: number): (number | u
 }
 
 /** Infinity if one of them is not bounded, or not yet known to be. */
-function most(callees: ReadonlySet<number>, needs: readonly (number | undefined)[], imported: number): number {
+function most(callees: readonly number[], needs: readonly (number | undefined)[], imported: number): number {
   let highest = 0;
   for (const callee of callees) highest = Math.max(highest, needs[callee - imported] ?? Infinity);
   return highest;

@@ -73,5 +73,5 @@ const VECTOR = table(256, [
 
 export function stackEffect(code: number): number {
   if (code < 256) return MAIN[code] as number;
-  return ((code >> 8 === 0xfc ? NUMERIC : VECTOR)[code & 0xff] ?? 0) as number;
+  return (code >> 8 === 0xfc ? NUMERIC : VECTOR)[code & 0xff] ?? 0;
 }

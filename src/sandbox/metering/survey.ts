@@ -10,8 +10,8 @@ export interface Survey {
   /** Slots of 8 bytes. */
   readonly frame: number;
   /** Functions of the module it calls by name, each once. */
-  readonly calls: ReadonlySet<number>;
-  readonly tailCalls: ReadonlySet<number>;
+  readonly calls: readonly number[];
+  readonly tailCalls: readonly number[];
   /** Whether it calls what cannot be told from here: an entry of a table, or an import. */
   readonly callsOut: boolean;
   readonly tailCallsOut: boolean;
@@ -40,8 +40,6 @@ const RESULTS_IN_REGISTERS = 1;
 /** The payload of an exception has 16 values at most. */
 const MOST_PAYLOAD = 16;
 
-const NONE: ReadonlySet<number> = new Set();
-
 export function survey(
   bytes: Uint8Array,
   body: Body,
@@ -52,8 +50,8 @@ export function survey(
   let base = 0;
   let height = 0;
   let highest = 0;
-  let calls: Set<number> | undefined;
-  let tailCalls: Set<number> | undefined;
+  const calls = new Set<number>();
+  const tailCalls = new Set<number>();
   let callsOut = false;
   let tailCallsOut = false;
 
@@ -97,7 +95,7 @@ export function survey(
         callOf(typeOf(offset, next));
         const index = indexAt(bytes, offset, next);
         if (index < imported) callsOut = true;
-        else (calls ??= new Set()).add(index);
+        else calls.add(index);
         break;
       }
       case Code.CALL_INDIRECT:
@@ -107,7 +105,7 @@ export function survey(
       case Code.RETURN_CALL: {
         const index = indexAt(bytes, offset, next);
         if (index < imported) tailCallsOut = true;
-        else (tailCalls ??= new Set()).add(index);
+        else tailCalls.add(index);
         break;
       }
       case Code.RETURN_CALL_INDIRECT:
@@ -120,5 +118,5 @@ export function survey(
   });
   const passed = Math.max(0, params.length - PARAMS_IN_REGISTERS) + Math.max(0, results.length - RESULTS_IN_REGISTERS);
   const frame = CALL_SLOTS + (passed + params.length + body.locals + highest) * valueSlots;
-  return { frame, calls: calls ?? NONE, tailCalls: tailCalls ?? NONE, callsOut, tailCallsOut };
+  return { frame, calls: [...calls], tailCalls: [...tailCalls], callsOut, tailCallsOut };
 }

@@ -20,7 +20,7 @@ export function walkBody(bytes: Uint8Array, start: number, end: number, visit?: 
   while (at < end) {
     const offset = at;
     last = bytes[at++] as number;
-    let code = last;
+    let told = last;
     let entry = Op.MAIN[last] as number;
     let shape = entry & Op.SHAPE_MASK;
     if (shape === Op.NUMERIC_PREFIX || shape === Op.SIMD_PREFIX) {
@@ -32,7 +32,7 @@ export function walkBody(bytes: Uint8Array, start: number, end: number, visit?: 
         at = reader.at;
       }
       entry = prefixed(last, second, offset);
-      code = (last << 8) | second;
+      told = (last << 8) | second;
       shape = entry & Op.SHAPE_MASK;
       last = -1;
     }
@@ -103,7 +103,7 @@ export function walkBody(bytes: Uint8Array, start: number, end: number, visit?: 
       default:
         throw malformed(offset, `opcode ${hex(bytes[offset] as number)} does not exist`);
     }
-    visit?.(code, offset, at);
+    visit?.(told, offset, at);
   }
   if (at > end) throw malformed(end, 'a function body ends inside an instruction');
   if (last !== 0x0b) throw malformed(end, 'a function body does not end with `end`');
