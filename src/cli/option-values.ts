@@ -12,7 +12,12 @@ export function count(call: Call, name: string): number | undefined {
 }
 
 /** What `parse` makes of the value; `example` is one it takes. */
-export function measured(call: Call, name: string, parse: (text: string) => number | undefined, example: string): number | undefined {
+export function measured<T extends number | bigint>(
+  call: Call,
+  name: string,
+  parse: (text: string) => T | undefined,
+  example: string,
+): T | undefined {
   const text = call.value(name);
   if (text === undefined) return undefined;
   const amount = parse(text);

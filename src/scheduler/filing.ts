@@ -15,7 +15,15 @@ import type { Policy } from './policies.ts';
 import type { Settled } from './state.ts';
 
 /** Errors that the same work would give again, so that they may be memoized where the author asks. */
-const DETERMINISTIC: ReadonlySet<FailureCode> = new Set(['exit', 'trap', 'invalid', 'limit/output', 'limit/memory']);
+const DETERMINISTIC: ReadonlySet<FailureCode> = new Set([
+  'exit',
+  'trap',
+  'invalid',
+  'limit/output',
+  'limit/memory',
+  'limit/fuel',
+  'limit/call-depth',
+]);
 
 /** One attempt that ended. */
 export interface Ended {
@@ -112,9 +120,15 @@ export class Filing {
       attempt,
       docket: this.#version,
       grants: [...policy.grants],
-      limits: { memory: policy.limits.memory, time: policy.limits.time, output: policy.limits.output, openFiles: policy.limits.openFiles },
+      limits: { ...policy.limits },
       started: Math.round(started),
-      usage: { wall: float(usage.wall), cpu: float(usage.cpu), memory: usage.memory, output: usage.output },
+      usage: {
+        wall: float(usage.wall),
+        cpu: float(usage.cpu),
+        memory: usage.memory,
+        output: usage.output,
+        ...(usage.fuel === undefined ? {} : { fuel: usage.fuel }),
+      },
     };
   }
 }

@@ -123,6 +123,7 @@ const Limits = z.object({
   time: count.exactOptional(),
   output: count.exactOptional(),
   openFiles: count.exactOptional(),
+  fuel: count.exactOptional(),
 });
 const Rights = z.object({
   scopes: z.array(z.enum(SCOPES)),
