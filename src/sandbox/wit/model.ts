@@ -18,7 +18,7 @@ export interface WitCase {
 
 /** What values of can be passed. `name` is the one it has in WIT, where it has one. */
 export type WitValueType =
-  | { readonly kind: WitPrimitive }
+  | { [K in WitPrimitive]: { readonly kind: K } }[WitPrimitive]
   | { readonly kind: 'list'; readonly element: WitType }
   | { readonly kind: 'record'; readonly fields: readonly WitField[]; readonly name?: string }
   | { readonly kind: 'tuple'; readonly types: readonly WitType[] }

@@ -21,7 +21,7 @@ const MOST_MEMBERS = 10_000;
 const MOST_FLAGS = 32;
 
 const ONE: Pick<ValueEntry, 'size' | 'depth'> = { size: 1, depth: 1 };
-const ENTRIES: readonly ValueEntry[] = PRIMITIVES.map((kind) => ({ is: 'value', type: { kind }, ...ONE }));
+const ENTRIES: readonly ValueEntry[] = PRIMITIVES.map((kind) => ({ is: 'value', type: { kind } as WitType, ...ONE }));
 const ERROR_ENTRY: ValueEntry = { is: 'value', type: { kind: 'error-context' }, ...ONE };
 
 function primitive(code: number): ValueEntry | undefined {
