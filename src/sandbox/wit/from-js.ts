@@ -4,7 +4,7 @@ import { shortest } from '../module/signature.ts';
 import { jsName } from './js-name.ts';
 import { Misfit, type Path } from './misfit.ts';
 import type { WitInteger, WitType } from './model.ts';
-import { arrayOf, INTEGERS, isIntegerType, isNullable, mapValueType } from './shapes.ts';
+import { arrayOf, INTEGERS, isIntegerType, isNullable, isTagged, mapValueType } from './shapes.ts';
 
 /** What transpiled code gives to IPLD. docs/components.md has the table. Nothing about the shape of a value is believed. Throws `Misfit`. */
 
@@ -136,11 +136,15 @@ function ofFlags(type: Of<'flags'>, value: unknown, path: Path): Ipld {
 }
 
 function ofOption(type: Of<'option'>, value: unknown, path: Path): Ipld {
-  if (!isNullable(type.some)) return value === undefined ? null : convert(type.some, value, path);
+  if (!isTagged(type)) return value === undefined ? null : ofSome(type, value, path);
   const tag = own(type, value, 'tag', path);
   if (tag === 'none') return null;
   if (tag !== 'some') throw misfit(type, value, path);
-  return [within(type.some, own(type, value, 'val', path), 0, path)];
+  return ofSome(type, own(type, value, 'val', path), path);
+}
+
+function ofSome({ some }: Of<'option'>, value: unknown, path: Path): Ipld {
+  return isNullable(some) ? [within(some, value, 0, path)] : convert(some, value, path);
 }
 
 function ofResult(type: Of<'result'>, value: unknown, path: Path): Ipld {

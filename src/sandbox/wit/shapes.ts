@@ -2,9 +2,17 @@ import type { WitInteger, WitPrimitive, WitType } from './model.ts';
 
 /** What both directions have to agree on. */
 
-/** Whether null stands for a value of the type, so that null cannot say which of two things it is. */
+/** Whether null stands for a value of the type in IPLD, so that around it null cannot say which of two things it is. */
 export function isNullable(type: WitType | undefined): boolean {
   return type?.kind === 'option';
+}
+
+/**
+ * Whether transpiled code has an option as `{tag, val}`. It does where what is inside can be `undefined`, so options within each other alternate:
+ * the innermost is plain, the next tagged, the one around that plain again.
+ */
+export function isTagged({ some }: Extract<WitType, { kind: 'option' }>): boolean {
+  return some.kind === 'option' && !isTagged(some);
 }
 
 /** The value type of a list that IPLD has as a map: of pairs whose first is a string. */

@@ -4,7 +4,7 @@ import { clip } from '../module/fault.ts';
 import { jsName } from './js-name.ts';
 import { Misfit, type Path } from './misfit.ts';
 import type { WitInteger, WitType } from './model.ts';
-import { arrayOf, INTEGERS, isIntegerType, isNullable, mapValueType, type NumberArray } from './shapes.ts';
+import { arrayOf, INTEGERS, isIntegerType, isNullable, isTagged, mapValueType, type NumberArray } from './shapes.ts';
 import { show } from './show.ts';
 
 /** IPLD to what transpiled code takes. docs/components.md has the table. Throws `Misfit`. */
@@ -164,13 +164,17 @@ function toFlags(type: Of<'flags'>, value: Ipld, path: Path): unknown {
   return Object.fromEntries(type.names.map((name) => [jsName(name), value.includes(name)]));
 }
 
-/** Inside of an option that can itself be null a value stands in a list of its own: `[x]`. Without one it is taken too, where it is no list. */
 function toOption(type: Of<'option'>, value: Ipld, path: Path): unknown {
-  if (!isNullable(type.some)) return value === null ? undefined : convert(type.some, value, path);
-  if (value === null) return { tag: 'none' };
-  if (!isList(value)) return { tag: 'some', val: convert(type.some, value, path) };
+  if (value === null) return isTagged(type) ? { tag: 'none' } : undefined;
+  const val = isNullable(type.some) ? unwrapped(type, value, path) : convert(type.some, value, path);
+  return isTagged(type) ? { tag: 'some', val } : val;
+}
+
+/** What an option around another holds stands in a list of its own: `[x]`. Without one it is taken too, where it is no list. */
+function unwrapped(type: Of<'option'>, value: Ipld, path: Path): unknown {
+  if (!isList(value)) return convert(type.some, value, path);
   if (value.length !== 1) throw misfit(type, value, path, 'it takes null, or a list of one: what the outer option holds');
-  return { tag: 'some', val: within(type.some, value[0] as Ipld, 0, path) };
+  return within(type.some, value[0] as Ipld, 0, path);
 }
 
 /** `[x, null]` is ok, `[null, e]` is err. A side without a payload has any value that is not null, which is not looked at. */
