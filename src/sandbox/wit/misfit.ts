@@ -1,5 +1,6 @@
 import { clip } from '../module/fault.ts';
 import type { Failure } from '../../receipt/outcome.ts';
+import type { Ipld } from '../../ipld/value.ts';
 import type { WitType } from './model.ts';
 import { shortTypeText } from './text.ts';
 
@@ -49,4 +50,8 @@ function toFailure(subject: string, whole: WitType, { type, path, shown, reason 
     message: `${subject}${at} is ${shown}, not ${wanted}${reason === undefined ? '' : `: ${reason}`}${context}`,
     data: { path: clip(path), type: wanted, value: shown, of: shortTypeText(whole) },
   };
+}
+
+export function invalid(message: string, data: { readonly [key: string]: Ipld }): Refusal {
+  return { failure: { code: 'invalid', message, data } };
 }

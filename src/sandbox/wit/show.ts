@@ -6,7 +6,7 @@ const MOST_SHOWN = 100;
 /** A value of any size as a short text for messages, close to JSON: `{"a": 1, "b": […` */
 export function show(value: Ipld): string {
   const text = preview(value, MOST_SHOWN);
-  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1).toWellFormed()}…` : text;
 }
 
 /** At least `room` characters of it, if it has as many; it looks no further into the value than it takes for these. */
