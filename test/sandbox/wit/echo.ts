@@ -43,9 +43,14 @@ export async function echoComponent(
 
 type Exports = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
 
-/** Transpiles and instantiates; gives the exports. */
+/** Transpiles and instantiates; gives the exports. Errors of `result`s are wrapped, or nobody could tell them from traps. */
 export async function instantiate(component: Uint8Array): Promise<Exports> {
-  const { files } = await transpileBytes(component, { name: 'echo', instantiation: 'sync', emitTypescriptDeclarations: false });
+  const { files } = await transpileBytes(component, {
+    name: 'echo',
+    instantiation: 'sync',
+    noComponentErrorWrapping: false,
+    emitTypescriptDeclarations: false,
+  });
   const folder = await mkdtemp(join(tmpdir(), 'docket-echo-'));
   try {
     const path = join(folder, 'echo.mjs');
