@@ -10,7 +10,7 @@ const NAMES = ['a', 'b', 'a-b', 'to-string', 'constructor', 'a1', 'get-url'];
 const names = fc.subarray(NAMES, { minLength: 1 });
 
 export function anyType(depth = 3): fc.Arbitrary<WitType> {
-  const primitive = fc.constantFrom(...PRIMITIVES).map((kind) => ({ kind }) as WitType);
+  const primitive = fc.constantFrom(...PRIMITIVES.map((kind): WitType => ({ kind })));
   const flat = fc.oneof(
     primitive,
     names.map((each): WitType => ({ kind: 'enum', names: each })),

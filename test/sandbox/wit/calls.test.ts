@@ -71,7 +71,7 @@ function refusal(result: object): Failure {
 test('a function that is not there is told with those that are', () => {
   const { message, data } = refusal(calleeOf(world, 'add-two'));
   assert.match(message, /^the component does not export "add-two": it exports "add-one", "snake_case", .* and 5 more$/);
-  assert.ok((data?.['exports'] as string[]).includes('a:b/calc@1.2.0#sub'));
+  assert.deepEqual((data?.['exports'] as string[] | undefined)?.at(-1), 'plain#go');
   assert.equal(refusal(calleeOf({ imports: [], exports: [] }, 'f')).message, 'the component does not export "f": it exports no function');
   assert.equal([...exportedFunctions(world)].length, 15);
 });

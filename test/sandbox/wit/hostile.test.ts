@@ -107,6 +107,7 @@ const REFUSED: readonly (readonly [string, Uint8Array, RegExp])[] = [
     /two items are named/,
   ],
   ['an alias of an instance that is not there', made(section(6, 1, 1, 0, 9, ...text('f'))), /instance 9 of 0/],
+  ['an alias of a sort that does not exist', made(section(5, 1, 1, 0), section(6, 1, 13, 0, 0, ...text('f'))), /which the instance lacks/],
   ['an alias far outside', made(section(6, 1, 3, 2, 0xff, 0xff, 0x03, 0)), /65535 scopes out/],
   ['an export of what is not there', made(section(11, 1, 0, ...text('f'), 1, 7, 0)), /not there/],
   ['an instance of a component that is not there', made(section(5, 1, 0, 3, 0)), /component 3 of 0/],

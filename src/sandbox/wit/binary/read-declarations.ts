@@ -175,8 +175,9 @@ function ofInstance(reader: Reader, scope: Scope, sort: number): Entity {
   const exports: Entities | undefined = scope.instances[index];
   if (exports === undefined) throw malformed(offset, `an alias is into instance ${index} of ${scope.instances.length}`);
   const found = exports.get(name);
-  if (found?.sort !== SORTS[sort]) throw malformed(offset, `an alias names ${JSON.stringify(clip(name))}, which the instance lacks`);
-  return found as Entity;
+  if (found === undefined || found.sort !== SORTS[sort])
+    throw malformed(offset, `an alias names ${JSON.stringify(clip(name))}, which the instance lacks`);
+  return found;
 }
 
 function ofOuter(reader: Reader, scope: Scope, sort: number): Entity {
