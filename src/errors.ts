@@ -174,6 +174,12 @@ export const ERROR_CODES = {
     exit: 2,
     http: 422,
   },
+  ARGUMENT_INVALID: {
+    summary: 'A task calls a function of a component that it does not have, or with arguments that do not fit its WIT types.',
+    next: 'Mend the task; `docket inspect MODULE` prints the functions with their types.',
+    exit: 2,
+    http: 422,
+  },
   // -- agent
   AGENT_BUSY: { summary: 'The home has an agent already.', next: 'Use that one, or stop it, or name another home with --home.' },
   LISTEN_FAILED: { summary: 'The agent cannot listen where it was told to.', next: 'Name another address with --listen.' },

@@ -16,5 +16,9 @@ export interface Importer {
 
 /** Into the store of a home. */
 export function importerOf(engine: Engine): Importer {
-  return { store: engine.store, statIndex: statIndexOf(engine), checkModule: (cid, name) => checkModule(engine, cid, name) };
+  return {
+    store: engine.store,
+    statIndex: statIndexOf(engine),
+    checkModule: async (cid, name) => void (await checkModule(engine, cid, name)),
+  };
 }

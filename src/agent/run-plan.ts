@@ -8,6 +8,7 @@ import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type Fini
 import { signAll } from '../scheduler/filed.ts';
 import type { Plan } from '../workflow/model.ts';
 import { blobsHere } from './blobs-of.ts';
+import { checkCalls } from './check-calls.ts';
 import { CommitLine } from './commit-line.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
@@ -31,8 +32,9 @@ export interface RunOptions extends DriveOptions, DriveHooks {
 /** How often a run asks whether somebody cancelled it, in ms. */
 const CANCEL_POLL = 250;
 
-/** Runs a plan as a new run of this home. */
+/** Runs a plan as a new run of this home. Throws `ARGUMENT_INVALID`, and what `checkModule` throws, before there is a run. */
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
+  await checkCalls(engine, plan);
   const run = newRunId(engine);
   const stored = await keepPlan(engine, plan);
   const { slots, force, failFast, awaitTime, byAgent, isJob, submission } = options;
