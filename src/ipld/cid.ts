@@ -8,6 +8,7 @@ import { isLink, isList, isMap, type Ipld } from './value.ts';
 
 /** Multicodec numbers, https://github.com/multiformats/multicodec. */
 const RAW = 0x55;
+const DAG_PB = 0x70;
 const DAG_CBOR = 0x71;
 const SHA2_256 = 0x12;
 const SHA3_256 = 0x16;
@@ -64,6 +65,16 @@ export function isStored(cid: CID): boolean {
 
 export function isTree(cid: CID): boolean {
   return cid.multihash.code === SHA2_256 && cid.code === DAG_CBOR;
+}
+
+/** Name of a file in UnixFS by its root node, as `ipfs add --cid-version 1` prints it (`bafybei…`). */
+export function ofUnixFs(root: Uint8Array): CID {
+  return fromDigest(DAG_PB, SHA2_256, sha256(root));
+}
+
+/** Whether it names a tree of UnixFS nodes: what it stands for lies in the store under another name, that of the blob. */
+export function isUnixFs(cid: CID): boolean {
+  return cid.code === DAG_PB && cid.multihash.code === SHA2_256 && cid.multihash.digest.length === 32;
 }
 
 /** Subresource integrity form of a SHA2-256 CID: `sha256-<base64>`. */
