@@ -1,7 +1,7 @@
 import { Fifo } from '../base/fifo.ts';
 import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
-import { resolve } from './inputs.ts';
+import { resolveInput } from './inputs.ts';
 import type { Hit } from './lookup.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunContext, Steps } from './run-context.ts';
@@ -151,7 +151,7 @@ export class Search {
       return false;
     }
     try {
-      const input = resolve(planned.task.run.input, (awaited) => promises.given(awaited), options.blobs);
+      const input = resolveInput(planned.task.run, (awaited) => promises.given(awaited), options.blobs);
       if ('failure' in input) {
         this.#steps.refuse(task, input.failure);
         return false;
