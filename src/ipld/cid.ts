@@ -82,6 +82,12 @@ export function toSri(cid: CID): string {
   return `sha256-${base64.baseEncode(cid.multihash.digest)}=`;
 }
 
+/** The blob that Subresource Integrity names; undefined if it is none, or of another hash. */
+export function fromSri(text: string): CID | undefined {
+  const [, digest] = /^sha256-([A-Za-z0-9+/]{43})=$/.exec(text) ?? [];
+  return digest === undefined ? undefined : fromSha256(base64.baseDecode(digest));
+}
+
 /** Every link inside `value`, in depth-first order, repeats included. */
 export function* links(value: Ipld): Generator<CID> {
   const pending: Ipld[] = [value];

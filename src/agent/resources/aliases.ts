@@ -23,11 +23,6 @@ export function aliasRecords(engine: Shelf): AliasRecords {
   return { find: async (name) => engine.ledger.alias(name.toV1()), name: (blob) => nameBlob(engine, blob) };
 }
 
-/** What `cid` stands for in the store: of a UnixFS CID the blob, if that is known; of others they themselves. */
-export function standsFor({ ledger }: Pick<Shelf, 'ledger'>, cid: Cid.CID): Cid.CID {
-  return Cid.isUnixFs(cid) ? (ledger.alias(cid.toV1()) ?? cid) : cid;
-}
-
 /** The name `ipfs add --cid-version 1` gives to a blob, filed. Throws `BLOB_MISSING`, `BLOB_DAMAGED`. */
 async function nameBlob({ ledger, store }: Shelf, blob: Cid.CID): Promise<Cid.CID> {
   const alias = await fileCid(store.get(blob));
