@@ -24,7 +24,7 @@ export const FETCH_RULE = 'public, or hosts as HOST or HOST:PORT';
 /** `'public'`, a host, or undefined for what is neither. */
 export function parseFetch(text: string): 'public' | NamedHost | undefined {
   if (text === 'public') return 'public';
-  if (!/^(\[[0-9a-fA-F:.]+\]|[^[\]:/?#@\s\\%]+)(:\d{1,5})?$/.test(text) || !URL.canParse(`http://${text}`)) return undefined;
+  if (!/^(\[[0-9a-fA-F:.]+\]|[^[\]:/?#@\s\\%*]+)(:\d{1,5})?$/.test(text) || !URL.canParse(`http://${text}`)) return undefined;
   return hostOf(new URL(`http://${text}`));
 }
 

@@ -67,7 +67,7 @@ async function getOnce(
   const options: RequestOptions = {
     headers: { accept, 'accept-encoding': 'identity', 'user-agent': 'docket' },
     agent: false,
-    ...(isNamed(policy, url) ? {} : { lookup: publicOnly(url) }),
+    lookup: isNamed(policy, url) ? anywhere : publicOnly(url),
   };
   const sent = request(url, options);
   stop.signal.addEventListener('abort', () => sent.destroy(stop.signal.reason as Error), { once: true });
@@ -149,6 +149,11 @@ class Floor {
     });
   }
 }
+
+/** Names below `localhost` are this machine (RFC 6761), which not every resolver knows, and where Kubo's own gateway leads. */
+const anywhere: LookupFunction = (hostname, options, callback) => {
+  resolveName(hostname.endsWith('.localhost') ? 'localhost' : hostname, options, callback as never);
+};
 
 /** Of a host only those addresses that are public. */
 function publicOnly(url: URL): LookupFunction {
