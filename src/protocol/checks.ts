@@ -10,7 +10,7 @@ export interface Check {
 
 /** Something of a home that was looked at, and what is wrong with it, if anything is. */
 export interface Looked {
-  readonly kind: 'structure' | 'blob' | 'receipt' | 'key' | 'run' | 'task' | 'manifest' | 'token';
+  readonly kind: 'structure' | 'blob' | 'receipt' | 'key' | 'run' | 'task' | 'manifest' | 'token' | 'alias';
   readonly damage?: Damage;
 }
 

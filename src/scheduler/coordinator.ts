@@ -247,7 +247,7 @@ function contextOf(options: CoordinatorOptions, outbox: Outbox): RunContext {
   const { plan, begun } = options;
   const state = State.create(plan);
   if (begun !== undefined) state.attempts.set(plan.tasks.map((_, i) => begun(i)));
-  const policies = new Policies(plan, options.semantics);
+  const policies = new Policies(plan, options.semantics, (cid) => options.blobs.standsFor(cid));
   const lookup = new Lookup(plan, policies, options.memo, options.forced);
   const promises = new Promises(state);
   let priorities: Float64Array | undefined;

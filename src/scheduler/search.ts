@@ -1,9 +1,8 @@
 import { Fifo } from '../base/fifo.ts';
 import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
-import { resolve } from './inputs.ts';
+import { resolveInput } from './inputs.ts';
 import type { Hit } from './lookup.ts';
-import { inputOf } from '../workflow/result-literal.ts';
 import { Outside } from './outside.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunContext, Steps } from './run-context.ts';
@@ -156,7 +155,7 @@ export class Search {
       return false;
     }
     try {
-      const input = resolve(inputOf(planned.task.run), (awaited) => promises.given(awaited), options.blobs);
+      const input = resolveInput(planned.task.run, (awaited) => promises.given(awaited), options.blobs);
       if ('failure' in input) {
         this.#steps.refuse(task, input.failure);
         return false;

@@ -99,9 +99,10 @@ export const Check = z.object({
 });
 const Damage = z.object({ name: z.string(), problem: z.string(), next: z.string() });
 export const Looked = z.object({
-  kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token']),
+  kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token', 'alias']),
   damage: Damage.exactOptional(),
 });
+export const Alias = z.object({ alias: link, blob: link });
 export const Receipts = z.object({ receipts: z.array(z.object({ receipt: link, at: count, out: z.string() })) });
 
 export const Named = z.object({

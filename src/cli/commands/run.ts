@@ -4,6 +4,7 @@ import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
 import { DETACH_OPTION, noAgent } from '../detach.ts';
+import { FETCH_OPTIONS, fetchingFor } from '../fetching.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
 import { awaitTime, count } from '../option-values.ts';
@@ -16,6 +17,7 @@ export const command: Command = {
   options: {
     ...INPUT_OPTION,
     ...RUN_OPTIONS,
+    ...FETCH_OPTIONS,
     force: { type: 'flag', help: 'run every task, also those with a result' },
     ...DETACH_OPTION,
     'force-task': { type: 'value', value: 'NAME', many: true, help: 'run this task, or all of this group, also if there is a result' },
@@ -23,6 +25,9 @@ export const command: Command = {
   help: `
 FILE is a workflow in YAML (docs/workflow.md describes it) or Homestar's JSON; - reads it from stdin, with paths relative to the current folder.
 Results go to stdout, everything else to stderr. Without --out a single text output is printed as it is.
+
+What the workflow names by CID or URL and is not here is fetched before anything runs, from the host a URL names and from --gateway; what has a CID is
+verified. docs/resources.md says more.
 
 With --json one document stands on stdout: {run, workflow, state, tasks: {total, ran, cached, failed, skipped, cancelled}, outputs, errors, seconds}, or
 {error: {code, message, next, place, …}} if there was no run. docs/errors.md explains the codes.
@@ -40,7 +45,8 @@ Examples:
     await using desk = await openDesk(call, { slots, drives: true });
     const { importer, driver, detached } = desk;
     if (call.flag('detach') && detached === undefined) throw noAgent(call);
-    const plan = await compileFile(call, importer, workflow);
+    const resources = fetchingFor(call, importer.shelf);
+    const plan = await compileFile(call, importer, workflow, { resources });
     const options = {
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
       failFast: call.flag('fail-fast'),
@@ -56,7 +62,7 @@ Examples:
       plan,
       slots,
       start: (hooks) => driver.run(plan, { ...options, ...hooks }),
-      importAgain: () => compileFile(call, importer, workflow),
+      importAgain: () => compileFile(call, importer, workflow, { resources }),
     });
   },
 };
