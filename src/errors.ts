@@ -319,9 +319,10 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Where in a text a problem stands; line and column count from 1. */
+/** Where in a text a problem stands; line and column count from 1. Of what is no text, as a JSON pointer. */
 export interface Place {
   readonly file?: string;
+  readonly pointer?: string;
   readonly line?: number;
   readonly column?: number;
 }

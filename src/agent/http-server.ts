@@ -29,6 +29,10 @@ interface HttpServerOptions {
   /** How long headers may take, in ms; default 10 s. */
   readonly headersTime?: number;
   readonly handle: (request: IncomingMessage, reply: ServerResponse) => Promise<void>;
+  /** Takes over connections that ask for another protocol, and all care for them; who drains or disposes of the server cuts them. Default: they get an HTTP reply. */
+  readonly upgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void;
+  /** How many connections there may be. Default 20,000. */
+  readonly connections?: number;
 }
 
 export const DEFAULT_PORT = 8100;
@@ -76,7 +80,8 @@ export class HttpServer implements AsyncDisposable {
   }
 
   /** Throws `LISTEN_FAILED`. */
-  static async listen({ host, port, certificate, clock, headersTime = HEADERS.ms, handle }: HttpServerOptions): Promise<HttpServer> {
+  static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const { host, port, certificate, clock, headersTime = HEADERS.ms, handle, upgrade, connections = CONNECTIONS } = options;
     const doing: Doing = { isDraining: false, underWay: new Map() };
     const replies = new WeakMap<Duplex, Replies>();
     const onRequest = (request: IncomingMessage, reply: ServerResponse): void => {
@@ -95,7 +100,8 @@ export class HttpServer implements AsyncDisposable {
       certificate,
       onRequest,
     );
-    server.maxConnections = Math.min(CONNECTIONS, Math.floor((descriptorLimit() ?? Number.POSITIVE_INFINITY) * (1 - KEPT)));
+    server.maxConnections = Math.min(connections, Math.floor((descriptorLimit() ?? Number.POSITIVE_INFINITY) * (1 - KEPT)));
+    if (upgrade !== undefined) server.on('upgrade', upgrade);
     server.on('clientError', (error, socket) => refuse(error, socket, { clock, replies: replies.get(socket) }));
     await listen(server, host, port);
     return new HttpServer(server, clock, doing);

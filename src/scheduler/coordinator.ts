@@ -205,8 +205,12 @@ export class Coordinator {
   }
 
   #committed(tasks: readonly number[], { conflicts }: CommitResult): void {
+    const { options, outbox, state } = this.#context;
     this.#conflicts += conflicts.length;
-    for (const { kept, other } of conflicts) this.#context.options.onEvent({ kind: 'conflict', kept, other });
+    for (const { kept, other } of conflicts) options.onEvent({ kind: 'conflict', kept, other });
+    // Of a task that is tried again, or whose end is in a later commit, this is not the end.
+    const ended = tasks.filter((task) => State.isSettled(state, task) && !outbox.isPending(task));
+    if (ended.length > 0) options.onEvent({ kind: 'filed', tasks: ended });
     this.#search.committed(tasks);
     this.#attempts.committed(tasks);
   }

@@ -13,6 +13,9 @@ import { RunId } from './runs.ts';
 /** Bytes of a workflow. */
 const MOST_WORKFLOW = 64 * 2 ** 20;
 
+/** Both are read as DAG-CBOR. */
+const CBOR_TYPES: readonly string[] = ['application/vnd.ipld.dag-cbor', 'application/cbor'];
+
 /** Bytes of what is said with a plan: labels of a hundred thousand tasks that are to be run again. */
 const MOST_PLAN_OPTIONS = 16 * 2 ** 20;
 
@@ -61,12 +64,13 @@ export function workRoutes({ work }: Services): Route[] {
     route({
       method: 'POST',
       path: '/v1/runs',
-      summary: 'Submits a workflow, in any format of a workflow file. The header Idempotency-Key makes sending it twice safe.',
+      summary:
+        'Submits a workflow, in any format of a workflow file; DAG-CBOR by its media type. The header Idempotency-Key makes sending it twice safe.',
       tag: 'runs',
       scope: 'run',
       relay,
       query: Options,
-      bytes: { mediaType: 'application/yaml', limit: MOST_WORKFLOW },
+      bytes: { mediaType: ['application/yaml', ...CBOR_TYPES], limit: MOST_WORKFLOW },
       replies,
       handle: async ({ query, whole, ...sender }) => {
         const { slots, 'fail-fast': failFast, 'await-time': awaitTime, force, file, input } = query;
@@ -76,8 +80,9 @@ export function workRoutes({ work }: Services): Route[] {
           ...(slots === undefined ? {} : { slots }),
           ...(awaitTime === undefined ? {} : { awaitTime }),
         };
-        const text = asText(await whole());
-        return await started({ kind: 'workflow', text, file, inputs: inputsOf(input) }, options, sender);
+        const bytes = await whole();
+        const source = CBOR_TYPES.includes(typeOf(sender.header('content-type'))) ? bytes : asText(bytes);
+        return await started({ kind: 'workflow', source, file, inputs: inputsOf(input) }, options, sender);
       },
     }),
     route({
@@ -129,6 +134,11 @@ export function workRoutes({ work }: Services): Route[] {
 /** The bounds of a token are for the limits of one job. */
 function refuseBounded({ limits }: Rights): void {
   if (limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
+}
+
+/** A media type without its parameters. */
+function typeOf(header = ''): string {
+  return header.replace(/;.*$/s, '').trim().toLowerCase();
 }
 
 interface Sender {

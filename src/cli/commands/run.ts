@@ -23,7 +23,7 @@ export const command: Command = {
     'force-task': { type: 'value', value: 'NAME', many: true, help: 'run this task, or all of this group, also if there is a result' },
   },
   help: `
-FILE is a workflow in YAML (docs/workflow.md describes it) or Homestar's JSON; - reads it from stdin, with paths relative to the current folder.
+FILE is a workflow in YAML (docs/workflow.md describes it), or Homestar's in JSON or DAG-CBOR; - reads it from stdin, with paths relative to the current folder.
 Results go to stdout, everything else to stderr. Without --out a single text output is printed as it is.
 
 What the workflow names by CID or URL and is not here is fetched before anything runs, from the host a URL names and from --gateway; what has a CID is
