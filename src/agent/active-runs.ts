@@ -18,6 +18,8 @@ import type { Places } from './places.ts';
 import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
+import { type FetchSettings, Resources } from './resources/resources.ts';
+import { shelfOf } from './resources/shelf.ts';
 import { resumption } from './resumption.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
@@ -46,6 +48,7 @@ interface Terms {
   /** Told of every run. */
   readonly watch: RunWatch;
   readonly peers: PeerService;
+  readonly fetch: FetchSettings;
 }
 
 interface Active {
@@ -59,6 +62,7 @@ interface Active {
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #terms: Terms;
+  readonly #resources: Resources;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended. */
   readonly #ended = new KeptLogs();
@@ -70,6 +74,7 @@ export class ActiveRuns implements AsyncDisposable {
   constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
     this.#terms = terms;
+    this.#resources = new Resources(shelfOf(engine), terms.fetch, this.#stopping.signal);
   }
 
   /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
@@ -161,6 +166,7 @@ export class ActiveRuns implements AsyncDisposable {
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
     await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
+    await this.#resources.bringInputs(plan);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
     const begin = { plan, kind: 'run', traceparent } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
@@ -173,7 +179,7 @@ export class ActiveRuns implements AsyncDisposable {
       return await readPlan(this.#engine, what.plan, { isTrusted });
     }
     const { source, file, inputs } = what;
-    return await compile(source, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
+    return await compile(source, { file, inputs, sources: storedSources(this.#engine, peers, this.#resources, this.#stopping.signal) });
   }
 
   #checkOps({ tasks }: Plan): void {

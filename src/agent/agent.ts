@@ -24,6 +24,8 @@ import { peerServiceOf } from './peers/peer-service.ts';
 import { type PeerAddress, Peers } from './peers/peers.ts';
 import { Places } from './places.ts';
 import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
+import { fetchPolicy } from './resources/fetch-policy.ts';
+import type { FetchSettings } from './resources/resources.ts';
 import { runMetrics } from './run-metrics.ts';
 import { together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
@@ -78,6 +80,8 @@ export interface AgentOptions {
   readonly peers?: readonly PeerAddress[];
   /** What it does itself; the rest is relayed to peers. Default all. */
   readonly roles?: readonly Role[];
+  /** From where what workflows name is fetched. Default nowhere. */
+  readonly fetch?: FetchSettings;
   /** A door for Homestar's clients, on loopback. Default none. */
   readonly homestar?: HomestarOptions;
   readonly clock?: Clock;
@@ -137,6 +141,7 @@ export class Agent implements AsyncDisposable {
   /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`, `TLS_INVALID`. */
   static async start(options: AgentOptions): Promise<Agent> {
     const { home, slots, clock = systemClock, host = DEFAULT_HOST, port, tls, rate, bodyIdle, tracing } = options;
+    const { fetch = { policy: fetchPolicy([], []), gateways: [], clock } } = options;
     const { insecure = false, anonymous = [], policy = [], names = [], tags = {}, ops = allOps() } = options;
     refuseOpenDoor({ host, hasTls: tls !== undefined, insecure, anonymous });
     const certificate = tls === undefined ? undefined : loadCertificate(tls, clock.now());
@@ -157,7 +162,7 @@ export class Agent implements AsyncDisposable {
     const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
     const peers = peerServiceOf(engine, known, options.roles ?? ALL_ROLES);
     const active = stack.use(
-      new ActiveRuns(engine, { policy, ops, peers, watch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }),
+      new ActiveRuns(engine, { policy, ops, peers, watch, fetch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }),
     );
     const state = { isDraining: false };
     let bound = 0;

@@ -4,6 +4,7 @@ import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { problemReply } from '../api/problem.ts';
+import { descriptorLimit } from '../base/descriptor-limit.ts';
 import type { Clock } from '../base/clock.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import type { Certificate } from './certificate.ts';
@@ -40,6 +41,8 @@ export const DEFAULT_PORT = 8100;
 const HEADERS = { bytes: 16 * 1024, ms: 10_000 };
 const HANDSHAKE = 10_000;
 const CONNECTIONS = 20_000;
+/** Of the descriptors of the process, what connections leave to the store, the slots and the rest. */
+const KEPT = 1 / 4;
 const KEEP_ALIVE = 30_000;
 /** How often Node looks for headers that take too long; by default every 30 s, which would triple their time. */
 const CHECKS = 1_000;
@@ -97,7 +100,7 @@ export class HttpServer implements AsyncDisposable {
       certificate,
       onRequest,
     );
-    server.maxConnections = connections;
+    server.maxConnections = Math.min(connections, Math.floor((descriptorLimit() ?? Number.POSITIVE_INFINITY) * (1 - KEPT)));
     if (upgrade !== undefined) server.on('upgrade', upgrade);
     server.on('clientError', (error, socket) => refuse(error, socket, { clock, replies: replies.get(socket) }));
     await listen(server, host, port);

@@ -1,4 +1,5 @@
 import type { Importer } from '../agent/importer.ts';
+import type { ResourceSource } from '../agent/resources/resources.ts';
 import { localSources } from '../agent/sources.ts';
 import { formatSize } from '../base/units.ts';
 import { compile } from '../workflow/compile.ts';
@@ -10,8 +11,13 @@ import type { WorkflowFile } from './read-workflow.ts';
 /** Characters or bytes of a workflow that takes a second or more to compile, so that somebody may wonder. */
 const LARGE = 2 ** 20;
 
-/** Compiles a workflow; the files it names are imported, which a terminal is told about if it takes a while. */
-export async function compileFile(call: Call, importer: Importer, { file, source, inputs }: WorkflowFile): Promise<Plan> {
+/** Compiles a workflow; the files it names are imported, what it names elsewhere is fetched if there are `resources`, which a terminal is told about if it takes a while. */
+export async function compileFile(
+  call: Call,
+  importer: Importer,
+  { file, source, inputs }: WorkflowFile,
+  { resources }: { readonly resources?: ResourceSource } = {},
+): Promise<Plan> {
   const { stderr } = call.streams;
   if (source.length >= LARGE) stderr.write(`reading ${printable(file)}: ${formatSize(source.length)}\n`);
   let told = false;
@@ -21,7 +27,12 @@ export async function compileFile(call: Call, importer: Importer, { file, source
     told = true;
   };
   try {
-    const sources = localSources(file, importer, { reach: [process.cwd(), ...Object.values(inputs)], signal: call.signal, onImport });
+    const sources = localSources(file, importer, {
+      reach: [process.cwd(), ...Object.values(inputs)],
+      signal: call.signal,
+      resources,
+      onImport,
+    });
     return await compile(source, { file, inputs, sources });
   } finally {
     if (told) stderr.write('\r\u001B[K');

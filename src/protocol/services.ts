@@ -112,9 +112,11 @@ export interface RunRequest {
   readonly slots?: number;
   readonly force?: 'all' | readonly string[];
   readonly failFast?: boolean;
+  /** As of `DriveOptions`, in ms. */
+  readonly awaitTime?: number;
 }
 
-export interface RunResumption extends Pick<RunRequest, 'slots' | 'failFast'> {
+export interface RunResumption extends Pick<RunRequest, 'slots' | 'failFast' | 'awaitTime'> {
   /** As of `RunSubmission`. */
   readonly isTrusted: boolean;
 }

@@ -1,4 +1,5 @@
 import { DocketError, type ErrorCode, isDocketError, type Place } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Placed } from '../ipld/dag-json.ts';
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
@@ -84,6 +85,8 @@ function readInstruction(run: IpldMap, at: Path, fail: Fail): Instruction {
   const { rsc, op, input, nnc = '' } = run;
   if (typeof rsc !== 'string' && !isLink(rsc)) return fail([...at, 'rsc'], 'an instruction must have "rsc", a URL or a link');
   if (rsc === '') return fail([...at, 'rsc'], '"rsc" is empty');
+  if (typeof rsc === 'string' && Resource.hasBadIntegrity(rsc))
+    return fail([...at, 'rsc'], 'the integrity of "rsc" is none that can be checked', 'Write #sha256-… in base64 behind the URL.');
   if (typeof op !== 'string') return fail([...at, 'op'], 'an instruction must have "op", such as "wasm/run"');
   if (input === undefined) return fail([...at, 'input'], 'an instruction must have "input"');
   if (!isNonce(nnc)) return fail([...at, 'nnc'], '"nnc" must be "", 12 or 16 bytes, or these in base32hex');
@@ -95,16 +98,22 @@ function readInstruction(run: IpldMap, at: Path, fail: Fail): Instruction {
 async function resolveModules(tasks: readonly Task[], sources: Sources, place: (task: number) => Place): Promise<Draft[]> {
   const imports = new Imports(sources);
   tasks.forEach(({ run: { rsc } }, i) => {
-    const module = Resource.isLocal(rsc) ? Resource.localPath(rsc) : Resource.cidOf(rsc);
-    if (module !== undefined) imports.wantModule(module, () => place(i));
+    const module = Resource.isLocal(rsc) ? Resource.localPath(rsc) : rsc;
+    if (Resource.isLocal(rsc) || Resource.isUrl(rsc)) imports.wantModule(module, () => place(i));
   });
+  for (const [i, { run }] of tasks.entries())
+    for (const cid of Cid.links(run.input)) if (Resource.isFile(cid)) imports.wantNamed(cid, () => place(i));
   await imports.load();
   return tasks.map((task, i) => {
     const { rsc, op, input } = task.run;
-    const module: CID | undefined = Resource.isLocal(rsc) ? imports.module(Resource.localPath(rsc)) : Resource.cidOf(rsc);
+    const module = Resource.isLocal(rsc) ? imports.module(Resource.localPath(rsc)) : moduleAt(rsc, imports);
     const func = isMap(input) && op === 'wasm/run' ? input['func'] : undefined;
     return { task, module, label: String(i), group: typeof func === 'string' ? func : op };
   });
+}
+
+function moduleAt(rsc: string, imports: Imports): CID | undefined {
+  return Resource.cidOf(rsc) ?? (Resource.isUrl(rsc) ? imports.module(rsc) : undefined);
 }
 
 /** Gives a refusal of the model its place in the file. */

@@ -177,7 +177,7 @@ describe('refused, with its place', () => {
     [one(RUN, '"prf": []'), 'WORKFLOW_INVALID', /"meta"/, '1:14'],
     [one(RUN, '"meta": {}'), 'WORKFLOW_INVALID', /"prf"/, '1:14'],
     [one(RUN, '"meta": { "memory": 1 }, "prf": []'), 'LIMIT_REFUSED', /memory/, '1:100'],
-    [one(RUN, '"meta": { "fuel": 1000 }, "prf": []'), 'LIMIT_REFUSED', /fuel/, '1:100'],
+    [one(RUN, '"meta": { "fuel": 1000.0 }, "prf": []'), 'LIMIT_REFUSED', /fuel/, '1:100'],
     [one(RUN, '"meta": { "gas": 1 }, "prf": []'), 'LIMIT_REFUSED', /gas/, '1:100'],
     [one(RUN, '"meta": { "retry": 1 }, "prf": []'), 'WORKFLOW_INVALID', /retry/, '1:100'],
     [one(RUN, '"meta": { "memo": 1 }, "prf": []'), 'WORKFLOW_INVALID', /memo/, '1:100'],

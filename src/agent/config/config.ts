@@ -3,6 +3,7 @@ import { didYouMean } from '../../base/suggest.ts';
 import { DocketError } from '../../errors.ts';
 import * as Home from '../../ledger/home.ts';
 import { type AgentOptions, ALL_ROLES } from '../agent.ts';
+import { fetchPolicy } from '../resources/fetch-policy.ts';
 import { peerAddress } from './peer-values.ts';
 import { type ConfigFile, readConfigFile } from './read-config-file.ts';
 import { SETTING_NAMES, type SettingName, settingOf, type Values, variableOf } from './settings.ts';
@@ -97,6 +98,11 @@ export function agentOptions({ home, values }: Config): AgentOptions {
     homestar: homestarPort === undefined ? undefined : { port: homestarPort, ...(origins === undefined ? {} : { origins }) },
     peers: peer?.map((one) => peerAddress(one, { insecure: insecure === true })),
     roles: ALL_ROLES.filter((role) => values[role === 'runner' ? 'no-run' : 'no-store'] !== true),
+    fetch: {
+      policy: fetchPolicy(values.fetch ?? [], values.gateway ?? []),
+      gateways: values.gateway ?? [],
+      ...(values['max-resource'] === undefined ? {} : { limit: values['max-resource'] }),
+    },
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
   };
   return { home, ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<AgentOptions>) };

@@ -2,11 +2,15 @@ import { availableParallelism } from 'node:os';
 import type { z } from 'zod';
 import { DEFAULT_HOST, MOST_JOBS, MOST_RUNS } from '../agent.ts';
 import { DEFAULT_PORT } from '../http-server.ts';
+import { formatSize } from '../../base/units.ts';
 import { allOps } from '../op-policy.ts';
+import { MOST_RESOURCE } from '../resources/resources.ts';
 import {
   Count,
   Duration,
+  FetchHosts,
   Flag,
+  Gateways,
   HostNames,
   Listen,
   Ops,
@@ -16,6 +20,7 @@ import {
   Permissions,
   Port,
   Scopes,
+  Size,
   Tags,
   Text,
 } from './values.ts';
@@ -110,6 +115,21 @@ export const SETTINGS = {
     help: 'another agent to ask for blobs and modules that are not here, with the token in that file; those named first are believed first',
     preset: 'none',
   },
+  gateway: {
+    shape: 'list',
+    schema: Gateways,
+    value: 'URL',
+    help: 'an IPFS gateway to fetch from what workflows name by CID and is not here; all that it gives is verified',
+    preset: 'none',
+  },
+  fetch: {
+    shape: 'list',
+    schema: FetchHosts,
+    value: 'HOST[:PORT]',
+    help: 'a host from which the URLs of workflows may be fetched, or public for every one with a public address',
+    preset: 'none but gateways',
+  },
+  'max-resource': { shape: 'text', schema: Size, value: 'SIZE', help: 'fetch nothing that is larger', preset: formatSize(MOST_RESOURCE) },
   'no-run': { shape: 'flag', schema: Flag, help: 'run nothing: jobs and workflows are relayed to a peer that does', preset: 'no' },
   'no-store': {
     shape: 'flag',

@@ -1,10 +1,12 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { didYouMean } from '../../base/suggest.ts';
-import { parseDuration } from '../../base/units.ts';
+import { parseDuration, parseSize } from '../../base/units.ts';
 import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import { SCOPES } from '../../protocol/rights.ts';
 import { allOps } from '../op-policy.ts';
+import { FETCH_RULE, parseFetch } from '../resources/fetch-policy.ts';
+import { GATEWAY_RULE, parseGateway } from '../resources/places.ts';
 import { parsePeer, PEER_RULE, withoutSecrets } from './peer-values.ts';
 
 /** What settings may be. A message goes on after the name of the setting: `slots takes …`. */
@@ -63,6 +65,9 @@ export const PeerSettings = listOf(PEER_RULE, parsePeer, [], withoutSecrets).ref
   (peers) => new Set(peers.map(({ url }) => url)).size === peers.length,
   'has a peer twice',
 );
+export const Gateways = listOf(GATEWAY_RULE, parseGateway, [], withoutSecrets);
+export const FetchHosts = listOf(FETCH_RULE, parseFetch, ['public']);
+export const Size = textOf('a size such as "64MiB"', parseSize);
 export const HostNames = listOf('names without a port, such as docket.example', (text) => (isHostName(text) ? text : undefined));
 
 /** As the header `Origin` has it. */
