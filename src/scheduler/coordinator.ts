@@ -209,7 +209,7 @@ export class Coordinator {
     this.#conflicts += conflicts.length;
     for (const { kept, other } of conflicts) options.onEvent({ kind: 'conflict', kept, other });
     // Of a task that is tried again, or whose end is in a later commit, this is not the end.
-    const ended = tasks.filter((task) => State.isSettled(state, task) && !outbox.isPending(task));
+    const ended = [...new Set(tasks)].filter((task) => State.isSettled(state, task) && !outbox.isPending(task));
     if (ended.length > 0) options.onEvent({ kind: 'filed', tasks: ended });
     this.#search.committed(tasks);
     this.#attempts.committed(tasks);
