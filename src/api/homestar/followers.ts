@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { CID } from '../../ipld/cid.ts';
 import type { RunTold } from '../../protocol/run-told.ts';
 import type { Connection } from './connection.ts';
@@ -94,6 +95,8 @@ export class Followers {
         for (const message of messagesOf(followed, told)) {
           if (signal.aborted) return;
           await connection.send(message);
+          // What there is room for goes out at once, and the next is there at once: without this, nobody else would have a turn until a buffer is full.
+          await turn();
         }
     } catch (error) {
       if (!signal.aborted) await connection.send(brokenMessage(followed, causeOf(error)));

@@ -46,6 +46,8 @@ export interface Message {
 }
 
 export function read(text: string): Message {
+  const reason = tooMuch(text);
+  if (reason !== undefined) return one(invalid(null, reason));
   let value: Ipld;
   try {
     value = DagJson.decode(text);
@@ -56,6 +58,44 @@ export function read(text: string): Message {
   if (value.length === 0) return one(invalid(null, 'a batch is empty'));
   if (value.length > MOST_CALLS) return one(invalid(null, `a batch has more than ${MOST_CALLS} calls`));
   return { isBatch: true, items: value.flatMap(itemsOf) };
+}
+
+/**
+ * A message is read in one go, and nobody else is served meanwhile: what would take more than about a second is refused before. A comma within a list of numbers
+ * counts as such; bytes that are sent as numbers are many, and quick to read.
+ */
+const MOST_VALUES = 250_000;
+const MOST_NUMBERS = 1_500_000;
+
+function tooMuch(text: string): string | undefined {
+  // Each takes a character at least.
+  if (text.length < MOST_VALUES) return undefined;
+  let values = 0;
+  let numbers = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfText(text, at);
+    else if (code === COMMA && isDigit(text.charCodeAt(at - 1))) numbers++;
+    else if (code === COMMA || code === COLON || code === LIST || code === MAP) values++;
+  }
+  if (values > MOST_VALUES) return `the message has more than ${MOST_VALUES} values`;
+  return numbers > MOST_NUMBERS ? `the message has more than ${MOST_NUMBERS} numbers` : undefined;
+}
+
+const [QUOTE, COMMA, COLON, LIST, MAP, BACKSLASH] = [0x22, 0x2c, 0x3a, 0x5b, 0x7b, 0x5c];
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** Where the quotes close, or the end. */
+function endOfText(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH) at++;
+    else if (code === QUOTE) return at;
+  }
+  return text.length;
 }
 
 /** `result` is JSON. */

@@ -199,6 +199,20 @@ test('a message that is too large ends its connection, and no other', async () =
   assert.deepEqual(await bystander.call('health'), HEALTH);
 });
 
+test('a message that would take long to read is refused before, and a large workflow is not', async () => {
+  const lists = `${'[],'.repeat(250_001)}[]`;
+  const keys = Array.from({ length: 130_000 }, (_, i) => `"${i}":null`).join(',');
+  const numbers = `${'1,'.repeat(1_500_001)}1`;
+  const call = (params: string): string => `{"jsonrpc":"2.0","id":1,"method":"health","params":${params}}`;
+  for (const params of [`[${lists}]`, `{${keys}}`, `[[${numbers}]]`])
+    assert.deepEqual(codes(await repliesTo([call(params)])), [[null, -32600]]);
+  const tasks = Array.from({ length: 4_000 }, (_, i) => port.task('add', [i, '[],'.repeat(100)]));
+  const [refused] = (await repliesTo([
+    `{"jsonrpc":"2.0","id":1,"method":"subscribe_run_workflow","params":[{"workflow":{"tasks":${JSON.stringify(tasks)},"x":1,"tasks_":[]},"name":7}]}`,
+  ])) as RpcReply[];
+  assert.deepEqual([refused!.id, refused!.error?.code], [1, -32602], 'it was read');
+});
+
 test('unfinished messages have only so much memory together', async () => {
   const sockets: WsClient[] = [];
   const cut = Promise.withResolvers<void>();
