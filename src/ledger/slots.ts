@@ -169,10 +169,11 @@ export class Slots {
 
   #give(held: Held): void {
     const { index, isOver } = held;
-    const { holder, resolve } = this.#next();
+    const waiter = this.#next();
+    const { holder } = waiter;
     this.#shares.set(holder, this.#shareOf(holder) + 1);
     let isReleased = false;
-    resolve({
+    waiter.resolve({
       index,
       isWantedHere: () =>
         this.#waiting.some((other) => other.holder !== holder && isPoorer(this.#shareOf(other.holder), this.#shareOf(holder))),

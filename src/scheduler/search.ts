@@ -44,7 +44,11 @@ export class Search {
     this.#context = context;
     this.#steps = steps;
     this.#toCheck = new ReadyQueue(context.priorities);
-    this.#outside = new Outside(context, { refuse: steps.refuse, check: (task) => this.check(task), due: steps.outsideDue });
+    this.#outside = new Outside(context, {
+      refuse: (task, failure) => steps.refuse(task, failure),
+      check: (task) => this.check(task),
+      due: () => steps.outsideDue(),
+    });
   }
 
   get isWorking(): boolean {

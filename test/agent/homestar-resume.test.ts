@@ -37,7 +37,7 @@ afterEach(() => place[Symbol.dispose]());
 async function run(
   ...instructions: readonly IpldMap[]
 ): Promise<Pick<RunCounts, 'ran' | 'cached' | 'failed'> & { readonly outputs: unknown }> {
-  const tasks = instructions.map((run) => ({ cause: null, meta: {}, prf: [], run }));
+  const tasks = instructions.map((instruction) => ({ cause: null, meta: {}, prf: [], run: instruction }));
   place.write('w.json', DagJson.encode({ tasks }));
   const { tasks: counts, outputs } = await place.runHere('w.json');
   const { ran, cached, failed } = counts;
