@@ -117,7 +117,7 @@ export const ERROR_CODES = {
   RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.', http: 404 },
   // -- workflow
   WORKFLOW_SYNTAX: {
-    summary: 'The workflow file is not well-formed YAML or JSON.',
+    summary: 'The workflow file is not well-formed YAML, JSON or DAG-CBOR.',
     next: 'Mend the file at the line and column named.',
     exit: 2,
     http: 422,

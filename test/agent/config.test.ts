@@ -73,6 +73,8 @@ test('every setting can be told in each way, and comes to the same', () => {
     peer: ['http://b:8100,https://c=/etc/c.token', '["http://b:8100", "https://c=/etc/c.token"]'],
     'no-run': ['true', 'true'],
     'no-store': ['true', 'true'],
+    'homestar-port': ['1337', '1337'],
+    'homestar-origin': ['https://a.example,*', '["https://A.example", "*"]'],
     drain: ['1h30m', '"1h30m"'],
   };
   assert.deepEqual(Object.keys(said).toSorted(), SETTING_NAMES.toSorted(), 'a new setting is tested here too');

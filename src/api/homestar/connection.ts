@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { type Deferred, deferred } from '../../base/deferred.ts';
@@ -12,7 +13,7 @@ import type { CountedBody } from '../body-memory.ts';
  * C2. While a client has `CALLS` under way or does not take what it is sent, nothing more is read of it.
  * C3. Bytes of a message that is not whole yet count in the memory that all clients share.
  * C4. Whoever shows no sign of life from one beat to the next but one is cut: nothing came from it, not even the answer to a ping, and nothing it was sent went
- *     out where that had stood still.
+ *     out where that had stood still. So is who does not end a message that long: what it has sent of it takes room from others.
  */
 
 /** Bytes. */
@@ -58,6 +59,8 @@ export class Connection {
   #received = 0;
   /** Beats without a sign of life. */
   #silent = 0;
+  /** Beats since a message was begun that is not whole yet, while it was read. */
+  #unfinished = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -104,6 +107,7 @@ export class Connection {
     const { socket } = this.#options;
     if (this.#working > 0) this.#silent = 0;
     if (this.#silent++ >= 2) return this.cut();
+    if (this.#received > 0 && !socket.isPaused && this.#unfinished++ >= 2) return this.cut();
     if (socket.readyState === OPEN) socket.ping();
   }
 
@@ -140,10 +144,10 @@ export class Connection {
   #message(data: RawData): void {
     const { socket } = this.#options;
     this.#silent = 0;
+    this.#unfinished = 0;
     this.#count(0);
     if (++this.#calls >= CALLS) socket.pause();
-    // Bytes that are no text are answered as such: they are no JSON.
-    void this.#answer((data as Buffer).toString());
+    void this.#answer(textOf(data as Buffer));
   }
 
   async #answer(text: string): Promise<void> {
@@ -173,4 +177,9 @@ export class Connection {
     this.#options.held[Symbol.dispose]();
     this.#wake();
   }
+}
+
+/** Bytes that are no text are no JSON, and nor is the empty text. */
+function textOf(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString() : '';
 }

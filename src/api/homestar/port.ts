@@ -8,7 +8,7 @@ import type { Access } from '../access.ts';
 import { BodyMemory } from '../body-memory.ts';
 import { problemReply } from '../problem.ts';
 import type { RateLimit } from '../rate-limit.ts';
-import { awake, BODY_IDLE, limited } from '../request-body.ts';
+import { asText, awake, BODY_IDLE, limited } from '../request-body.ts';
 import type { Reply } from '../route.ts';
 import { send } from '../send.ts';
 import { Client } from './client.ts';
@@ -185,7 +185,7 @@ export class Port implements Disposable {
       throw new DocketError('REQUEST_INVALID', 'the body of a call is to be sent as application/json');
     using held = this.#bodies.open();
     const body = await held.all(limited(awake(incoming, BODY_IDLE), MOST_MESSAGE, incoming.headers['content-length']));
-    const { isBatch, items } = read(body.toString());
+    const { isBatch, items } = read(asText(body));
     const replies = await Promise.all(
       items.map(async (item) => {
         if ('error' in item) return failed(item.id, item.error);

@@ -61,6 +61,7 @@ test('what is no call is answered as JSON-RPC says', async () => {
     ['{', null, -32700],
     ['{"jsonrpc":"2.0","id":1,"id":2,"method":"health"}', null, -32700],
     [Buffer.of(0xff, 0xfe, 0x00), null, -32700],
+    [Buffer.from('{"jsonrpc":"2.0","id":"\u00e9","method":"health"}', 'latin1'), null, -32700],
     ['['.repeat(100_000), null, -32700],
     [`${'['.repeat(600)}${']'.repeat(600)}`, null, -32700],
     ['1', null, -32600],
@@ -310,6 +311,24 @@ test('idle clients stay as long as they answer pings, and those that went away w
   }
   await gone;
   assert.deepEqual(await idle.call('health'), HEALTH);
+});
+
+test('a message that is begun and not ended is waited for no longer than a while, whatever else its client says', async () => {
+  const clock = new HandClock();
+  await using own = await HomestarPort.open({ clock });
+  const slow = new WsClient(own.url.replace('http', 'ws'));
+  await once(slow, 'open');
+  slow.send('{"jsonrpc":', { fin: false });
+  const gone = once(slow, 'close').then(() => true);
+  let pings = 0;
+  slow.on('ping', () => pings++);
+  for (let beats = 0; beats < 4; beats++) {
+    clock.advance(30_000);
+    // It answers.
+    await Promise.race([once(slow, 'ping'), gone]);
+    await serves(own);
+  }
+  assert.ok((await gone) && pings >= 2);
 });
 
 test('a thousand and a half idle sockets leave room for others', { timeout: 60_000 }, async () => {
