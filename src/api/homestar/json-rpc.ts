@@ -113,8 +113,8 @@ export function notification(method: string, params: string): string {
   return `{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":${params}}`;
 }
 
-export function unknownMethod(method: string): RpcError {
-  return new RpcError(METHOD_NOT_FOUND, 'Method not found', { method: method.slice(0, 100) });
+export function unknownMethod(method: string, next = 'rpc_discover tells those there are.'): RpcError {
+  return new RpcError(METHOD_NOT_FOUND, 'Method not found', { method: method.slice(0, 100), next });
 }
 
 /** What is told of an error under `data`. */

@@ -14,7 +14,7 @@ import { send } from '../send.ts';
 import { Client } from './client.ts';
 import { Connection } from './connection.ts';
 import { Followers } from './followers.ts';
-import { failed, read, replied } from './json-rpc.ts';
+import { failed, read, replied, unknownMethod } from './json-rpc.ts';
 import { type Method, methodNamed, methodsOf } from './methods.ts';
 import { NetworkWatch } from './network-watch.ts';
 
@@ -191,6 +191,7 @@ export class Port implements Disposable {
         if ('error' in item) return failed(item.id, item.error);
         const { id, method, params } = item.call;
         try {
+          if (/^(?:un)?subscribe_/.test(method)) throw unknownMethod(method, 'Subscriptions need a WebSocket.');
           return replied(id, await methodNamed(this.#methods, method)(params));
         } catch (error) {
           return failed(id, error);
