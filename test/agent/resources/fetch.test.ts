@@ -30,10 +30,10 @@ async function refused(promise: Promise<unknown>, code: ErrorCode, message: RegE
 
 /** A clock that is moved on as long as somebody waits for it. */
 async function hurried<T>(clock: HandClock, work: Promise<T>): Promise<T> {
-  let isOver = false;
-  const over = work.finally(() => (isOver = true));
+  const state = { isOver: false };
+  const over = work.finally(() => (state.isOver = true));
   over.catch(() => {});
-  while (!isOver) {
+  while (!state.isOver) {
     await new Promise((resolve) => setImmediate(resolve));
     // Only pauses: who waits for a server may still get its answer.
     const [timer] = clock.timers;
@@ -264,8 +264,8 @@ suite('servers that misbehave', () => {
     work.catch(() => {});
     const response = await drip.promise;
     const heard = (): number => fetcher.progress.reduce((sum, progress) => sum + (progress.kind === 'bytes' ? progress.bytes : 0), 0);
-    const until = async (bytes: number): Promise<void> => {
-      while (heard() < bytes) await new Promise((resolve) => setImmediate(resolve));
+    const until = async (least: number): Promise<void> => {
+      while (heard() < least) await new Promise((resolve) => setImmediate(resolve));
     };
     await until(1);
     response.write('x'.repeat(5000));
