@@ -152,11 +152,6 @@ export const ERROR_CODES = {
     exit: 2,
     http: 413,
   },
-  PROMISE_UNRESOLVED: {
-    summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.',
-    next: 'Run the awaited instruction first, or add it to the workflow.',
-    http: 422,
-  },
   // -- named modules
   MANIFEST_INVALID: {
     summary: 'A manifest is not well-formed TOML, or breaks a rule of the format.',
@@ -191,6 +186,12 @@ export const ERROR_CODES = {
   MODULE_INVALID: {
     summary: 'The module is not valid WebAssembly or uses a feature that is refused.',
     next: 'Rebuild it for plain WebAssembly 2.0 with preview 1.',
+    exit: 2,
+    http: 422,
+  },
+  ARGUMENT_INVALID: {
+    summary: 'A task calls a function of a component that it does not have, or with arguments that do not fit its WIT types.',
+    next: 'Mend the task; `docket inspect MODULE` prints the functions with their types.',
     exit: 2,
     http: 422,
   },
@@ -318,9 +319,10 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Where in a text a problem stands; line and column count from 1. */
+/** Where in a text a problem stands; line and column count from 1. Of what is no text, as a JSON pointer. */
 export interface Place {
   readonly file?: string;
+  readonly pointer?: string;
   readonly line?: number;
   readonly column?: number;
 }

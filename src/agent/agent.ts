@@ -16,6 +16,7 @@ import { ActiveRuns } from './active-runs.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
 import { Engine } from './engine.ts';
+import type { DoorOptions, HomestarDoor, HomestarOptions } from './homestar-door.ts';
 import { HttpServer } from './http-server.ts';
 import { isEverywhere, localHost, ownNames, publicHost, refuseOpenDoor } from './listening.ts';
 import { allOps } from './op-policy.ts';
@@ -81,6 +82,8 @@ export interface AgentOptions {
   readonly roles?: readonly Role[];
   /** From where what workflows name is fetched. Default nowhere. */
   readonly fetch?: FetchSettings;
+  /** A door for Homestar's clients, on loopback. Default none. */
+  readonly homestar?: HomestarOptions;
   readonly clock?: Clock;
 }
 
@@ -104,6 +107,7 @@ interface Parts {
   readonly engine: Engine;
   readonly server: HttpServer;
   readonly local: HttpServer | undefined;
+  readonly homestar: HomestarDoor | undefined;
   readonly active: ActiveRuns;
   readonly state: { isDraining: boolean };
   readonly tls: CertificateFiles | undefined;
@@ -118,6 +122,8 @@ export class Agent implements AsyncDisposable {
   readonly certificate: Certificate | undefined;
   /** Where it listens. */
   readonly port: number;
+  /** Where Homestar's clients find it. */
+  readonly homestarUrl: string | undefined;
   readonly #parts: Parts;
   readonly #stack: AsyncDisposableStack;
 
@@ -127,6 +133,7 @@ export class Agent implements AsyncDisposable {
     this.engine = parts.engine;
     this.certificate = parts.certificate;
     this.port = parts.server.port;
+    this.homestarUrl = parts.homestar?.url;
     this.#parts = parts;
     this.#stack = stack;
   }
@@ -187,11 +194,15 @@ export class Agent implements AsyncDisposable {
     const server = stack.use(await HttpServer.listen({ host, port, certificate, clock, handle }));
     bound = server.port;
     const local = certificate && stack.use(await HttpServer.listen({ host: DEFAULT_HOST, port: 0, certificate: undefined, clock, handle }));
+    const maxRuns = options.maxRuns ?? MOST_RUNS;
+    const homestar =
+      options.homestar &&
+      stack.use(await openHomestar({ ...options.homestar, services: { ...services, peers }, access, rate, clock, maxRuns }));
     const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;
     const inside = local === undefined ? {} : { local: `http://${DEFAULT_HOST}:${local.port}` };
     writeFileSync(file, `${JSON.stringify({ url, ...inside, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine, server, local, active, state, tls, certificate }, stack.move());
+    return new Agent({ url, token, engine, server, local, homestar, active, state, tls, certificate }, stack.move());
   }
 
   /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
@@ -210,13 +221,18 @@ export class Agent implements AsyncDisposable {
 
   /** Takes no more connections and no more work; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
-    const { server, local, active, state } = this.#parts;
+    const { server, local, homestar, active, state } = this.#parts;
     state.isDraining = true;
     const isBusy = (): boolean => active.size > 0;
-    await Promise.all([server.drain(ms, isBusy), local?.drain(ms, isBusy)]);
+    await Promise.all([server.drain(ms, isBusy), local?.drain(ms, isBusy), homestar?.drain(ms, isBusy)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** What only this door needs is loaded with it. */
+async function openHomestar(options: DoorOptions): Promise<HomestarDoor> {
+  return await (await import('./homestar-door.ts')).openHomestarDoor(options);
 }

@@ -22,7 +22,7 @@ export function importerOf(engine: Engine): Importer {
   return {
     store: engine.store,
     statIndex: statIndexOf(engine),
-    checkModule: (cid, name) => checkModule(engine, cid, name),
+    checkModule: async (cid, name) => void (await checkModule(engine, cid, name)),
     shelf: shelfOf(engine),
   };
 }

@@ -27,7 +27,8 @@ export function storedSources(engine: Engine, peers: PeerService, resources: Res
       const name = `module ${module}`;
       const cid = url === undefined ? await named(module as string) : Resource.cidOf(url);
       if (cid !== undefined && Cid.isStored(cid)) await bringIfAnywhere(peers, cid, signal);
-      if (url !== undefined) return await remoteModule(url, name, { checkModule: (found) => checkModule(engine, found, name) }, resources);
+      if (url !== undefined)
+        return await remoteModule(url, name, { checkModule: async (found) => void (await checkModule(engine, found, name)) }, resources);
       await checkModule(engine, cid!, name);
       return cid;
     },

@@ -8,7 +8,7 @@ import * as Cid from '../ipld/cid.ts';
 import type { Records } from '../protocol/records.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { decodeAs } from '../receipt/verify.ts';
-import { agentDriver, submit } from '../sdk/agent-driver.ts';
+import { agentDriver, detachedAt } from '../sdk/agent-driver.ts';
 import { followTask } from '../sdk/follow-events.ts';
 import { remoteRecords } from '../sdk/remote-records.ts';
 import { UploadStore } from '../sdk/upload-store.ts';
@@ -36,7 +36,7 @@ export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
       checkModule: checkHere,
       shelf: { store, find: (name) => records.aliases.find(name), file: (name, fetched) => fileThere(records, name, fetched) },
     },
-    submit: (plan, options) => submit(at, plan, options),
+    detached: detachedAt(at),
     followTask: (instruction, signal) => followTask(door, instruction, signal),
     records: async () => records,
     live: async () => records,

@@ -13,6 +13,11 @@ import { progressFor } from './progress/progress.ts';
 export const RUN_OPTIONS = {
   out: { type: 'value', value: 'DIR', help: 'write the named outputs there, as files and folders' },
   slots: { type: 'value', value: 'N', help: 'run at most N tasks at a time (default: number of processors)' },
+  'await-time': {
+    type: 'value',
+    value: 'TIME',
+    help: 'how long promises on tasks of other workflows wait for their receipts (default: 1min)',
+  },
   'fail-fast': { type: 'flag', help: 'stop at the first failure (default: independent tasks still finish)' },
 } as const satisfies OptionSpecs;
 

@@ -1,7 +1,10 @@
-/** One thing looked at: what, and what is wrong with it. `absent` is no fault: what a receipt names may have been collected. */
+/**
+ * One thing looked at: what, and what is wrong with it. `absent` is no fault: what a receipt names may have been collected. Nor is `unchecked`: what Docket
+ * carries and knows no way to judge.
+ */
 export interface Check {
   readonly what: string;
-  readonly state: 'good' | 'bad' | 'absent';
+  readonly state: 'good' | 'bad' | 'absent' | 'unchecked';
   readonly message?: string;
 }
 

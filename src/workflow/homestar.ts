@@ -23,14 +23,13 @@ interface Options {
 }
 
 /**
- * Homestar's workflow: `{tasks: [{run, cause, meta, prf}]}` with `run` = `{rsc, op, input, nnc}`. As there, only these keys are
- * kept and count in CIDs, an absent `cause` is null and an absent `nnc` is `""`. Stricter than there: `prf` must be a list, and
- * limits that cannot be enforced are refused.
+ * Homestar's workflow: `{tasks: [{run, cause, meta, prf}]}` with `run` = `{rsc, op, input, nnc}`, alone or with a name, `{name, workflow}`, as its clients
+ * send it. As there, only these keys are kept and count in CIDs, an absent `cause` is null and an absent `nnc` is `""`. Stricter than there: `prf` must be a
+ * list, and limits that cannot be enforced are refused.
  */
-export async function compileHomestar(json: Placed, { inputs, sources }: Options): Promise<Plan> {
-  const fail: Fail = (path, message, next, code = 'WORKFLOW_INVALID') => {
-    throw new DocketError(code, message, { place: json.place(path), ...(next === undefined ? {} : { next }) });
-  };
+export async function compileHomestar(document: Placed, { inputs, sources }: Options): Promise<Plan> {
+  const { json, name } = unwrapped(document);
+  const fail = failing(json);
   const root = json.value;
   if (!isMap(root)) return fail([], 'a workflow must be a map');
   if (!('tasks' in root)) return fail([], 'no tasks field set');
@@ -43,8 +42,29 @@ export async function compileHomestar(json: Placed, { inputs, sources }: Options
   const drafts = await resolveModules(tasks, sources, (i) => json.place(['tasks', i, 'run', 'rsc']));
   const builder = new PlanBuilder({ duplicates: 'refuse' });
   drafts.forEach((draft, i) => builder.add(draft, () => json.place(['tasks', i])));
-  return builder.finish();
+  return builder.finish({ name });
 }
+
+function failing(json: Placed): Fail {
+  return (path, message, next, code = 'WORKFLOW_INVALID') => {
+    throw new DocketError(code, message, { place: json.place(path), ...(next === undefined ? {} : { next }) });
+  };
+}
+
+/** The workflow in `{name, workflow}`, and what it is called. */
+function unwrapped(document: Placed): { readonly json: Placed; readonly name?: string } {
+  const root = document.value;
+  if (!isMap(root) || 'tasks' in root || root['workflow'] === undefined) return { json: document };
+  const { workflow, name } = root;
+  const json: Placed = { value: workflow, place: (path) => document.place(['workflow', ...path]) };
+  if (name === undefined) return { json };
+  if (typeof name !== 'string' || name === '' || name.length > LONGEST_NAME)
+    return failing(document)(['name'], `"name" must be a text of 1 to ${LONGEST_NAME} characters`);
+  return { json, name };
+}
+
+/** Characters of what a run is called. */
+const LONGEST_NAME = 1_000;
 
 function readTask(value: Ipld, index: number, json: Placed, fail: Fail): Task {
   const at = ['tasks', index];

@@ -20,7 +20,7 @@ const WORDS = 'tasks: { quick: { module: org.example.count-words, stdin: a } }\n
 const SILENT: ReturnType<RunWatch> = { begun() {}, event() {}, driven() {}, ended() {} };
 
 function submission(text: string): RunSubmission {
-  const what = { kind: 'workflow', text, file: 'workflow.yaml', inputs: {} } as const;
+  const what = { kind: 'workflow', source: text, file: 'workflow.yaml', inputs: {} } as const;
   return { what, options: {}, isTrusted: true, key: undefined, traceparent: undefined };
 }
 

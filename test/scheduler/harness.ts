@@ -138,6 +138,7 @@ export class Bench implements AsyncDisposable {
       semantics: () => 1,
       forced: () => false,
       failFast: false,
+      awaitTime: 0,
       expected: () => undefined,
       flight: { started() {}, returned() {} },
       end: () => [],

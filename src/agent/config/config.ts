@@ -78,6 +78,11 @@ export function agentOptions({ home, values }: Config): AgentOptions {
     throw new DocketError('TLS_INVALID', `there is ${cert === undefined ? 'a key and no certificate' : 'a certificate and no key'}`, {
       next: 'Name both: --tls-cert FILE --tls-key FILE.',
     });
+  const [homestarPort, origins] = [values['homestar-port'], values['homestar-origin']];
+  if (homestarPort === undefined && origins !== undefined)
+    throw new DocketError('CONFIG_INVALID', 'there are origins for Homestar’s port, and no port', {
+      next: 'Name it too: --homestar-port 1337.',
+    });
   const given = {
     ...listen,
     names: host,
@@ -90,6 +95,7 @@ export function agentOptions({ home, values }: Config): AgentOptions {
     rate,
     maxRuns,
     maxJobs,
+    homestar: homestarPort === undefined ? undefined : { port: homestarPort, ...(origins === undefined ? {} : { origins }) },
     peers: peer?.map((one) => peerAddress(one, { insecure: insecure === true })),
     roles: ALL_ROLES.filter((role) => values[role === 'runner' ? 'no-run' : 'no-store'] !== true),
     fetch: {

@@ -52,6 +52,10 @@ export const Count = z
   .int(wrong('a whole number of at least 1'))
   .min(1, wrong('a whole number of at least 1'))
   .max(999_999, wrong('at most 999999'));
+export const Port = z
+  .int(wrong('the number of a port'))
+  .min(0, wrong('the number of a port'))
+  .max(65_535, wrong('the number of a port, at most 65535'));
 export const Duration = textOf('a duration such as "30s"', parseDuration);
 export const Scopes = oneOf(SCOPES);
 export const Ops = oneOf(allOps()).refine((ops) => ops.length > 0, 'takes at least one op');
@@ -65,6 +69,11 @@ export const Gateways = listOf(GATEWAY_RULE, parseGateway, [], withoutSecrets);
 export const FetchHosts = listOf(FETCH_RULE, parseFetch, ['public']);
 export const Size = textOf('a size such as "64MiB"', parseSize);
 export const HostNames = listOf('names without a port, such as docket.example', (text) => (isHostName(text) ? text : undefined));
+
+/** As the header `Origin` has it. */
+export const Origins = listOf('origins such as https://example.org, or *', (text) =>
+  text === '*' || /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]+$/i.test(text) ? text.toLowerCase() : undefined,
+);
 
 export const Listen = textOf('HOST:PORT, such as 127.0.0.1:8100', (text) => {
   const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];

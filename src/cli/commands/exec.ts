@@ -44,6 +44,7 @@ export const command: Command = {
     time: { type: 'value', value: 'DURATION', help: 'time limit, as 10s (default 10min)' },
     output: { type: 'value', value: 'SIZE', help: 'limit of bytes written: stdout, stderr and files (default 1GiB)' },
     'open-files': { type: 'value', value: 'N', help: 'limit of open files (default 256)' },
+    fuel: { type: 'value', value: 'N', help: 'limit of units of fuel, about one an instruction (default none)' },
     grant: {
       type: 'value',
       value: 'LIST',
