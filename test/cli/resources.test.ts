@@ -51,6 +51,7 @@ test('a file stored with --unixfs is known by what IPFS calls it', async () => {
   assert.deepEqual(stored, [{ path: 'text', cid: blob.toString(), size: text.length, unixfs: texts.cid.toString() }]);
   assert.equal(await place.out('store', 'cat', texts.cid.toString()), text);
   assert.equal((await place.json<{ cid: string }>('store', 'stat', texts.cid.toString())).cid, blob.toString());
+  assert.match(await place.out('show', texts.cid.toString()), /^blob {2}600000 bytes/);
   await place.out('store', 'get', texts.cid.toString(), 'got');
   assert.equal(readFileSync(place.at('got'), 'utf8'), text);
   assert.match((await place.docket(['store', 'verify'])).stderr, /2 aliases checked, 0 damaged/);
