@@ -1,5 +1,3 @@
-import { FETCH_RULE, fetchPolicy, parseFetch } from '../agent/resources/fetch-policy.ts';
-import { GATEWAY_RULE, parseGateway } from '../agent/resources/places.ts';
 import type { FetchProgress, FetchSettings, ResourceSource } from '../agent/resources/resources.ts';
 import type { ResourceShelf } from '../agent/resources/shelf.ts';
 import { once } from '../base/once.ts';
@@ -26,37 +24,36 @@ export const FETCH_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 /** Fetches what a workflow names and is not here; a terminal is told of it. Throws `USAGE`. */
-export function fetchingFor(call: Call, shelf: ResourceShelf): ResourceSource {
-  const settings = settingsOf(call);
-  // Most workflows name nothing that is elsewhere.
+export async function fetchingFor(call: Call, shelf: ResourceShelf): Promise<ResourceSource> {
+  const settings = once(() => settingsOf(call));
+  // What was said is checked at once. The rest is loaded when it is needed: most workflows name nothing that is elsewhere.
+  if (Object.keys(FETCH_OPTIONS).some((name) => call.value(name) !== undefined) || call.env[VARIABLE]) await settings();
   const resources = once(async () => {
     const { Resources } = await import('../agent/resources/resources.ts');
-    return new Resources(shelf, { ...settings, onProgress: progressOn(call) }, call.signal);
+    return new Resources(shelf, { ...(await settings()), onProgress: progressOn(call) }, call.signal);
   });
   return { get: async (rsc) => (await resources()).get(rsc), bring: async (cid) => (await resources()).bring(cid) };
 }
 
-function settingsOf(call: Call): FetchSettings {
-  const hosts = call.values('fetch').map((text) => {
-    const host = parseFetch(text);
-    if (host === undefined) throw call.usage(`--fetch takes ${FETCH_RULE}, not "${text}"`);
-    return host;
-  });
-  const gateways = gatewaysOf(call);
+const VARIABLE = 'DOCKET_GATEWAY';
+
+async function settingsOf(call: Call): Promise<FetchSettings> {
+  const [{ FETCH_RULE, fetchPolicy, parseFetch }, { GATEWAY_RULE, parseGateway }] = await Promise.all([
+    import('../agent/resources/fetch-policy.ts'),
+    import('../agent/resources/places.ts'),
+  ]);
+  const hosts = call.values('fetch').map((text) => parseFetch(text) ?? refuse(call, '--fetch', FETCH_RULE, text));
+  const given = call.values('gateway');
+  const said = given.length > 0 ? given : (call.env[VARIABLE] ?? '').split(',').filter(Boolean);
+  const origin = given.length > 0 ? '--gateway' : VARIABLE;
+  const gateways = said.map((text) => parseGateway(text) ?? refuse(call, origin, GATEWAY_RULE, text));
   const limit = measured(call, 'max-resource', parseSize, '64MiB');
   // Whoever calls us stands where the URLs are opened, and chose the workflow.
   return { policy: fetchPolicy(['public', ...hosts], gateways), gateways, ...(limit === undefined ? {} : { limit }) };
 }
 
-function gatewaysOf(call: Call): string[] {
-  const given = call.values('gateway');
-  const [texts, origin] =
-    given.length > 0 ? [given, '--gateway'] : [(call.env['DOCKET_GATEWAY'] ?? '').split(',').filter(Boolean), 'DOCKET_GATEWAY'];
-  return texts.map((text) => {
-    const gateway = parseGateway(text);
-    if (gateway === undefined) throw call.usage(`${origin} takes ${GATEWAY_RULE}, not "${text}"`);
-    return gateway;
-  });
+function refuse(call: Call, origin: string, rule: string, text: string): never {
+  throw call.usage(`${origin} takes ${rule}, not "${text}"`);
 }
 
 const REDRAW_MS = 100;

@@ -11,6 +11,7 @@ import type { BlobView } from './blob-view.ts';
  * looked at either.
  */
 export function filesByName({ op, input }: Instruction, blobs: BlobView): { readonly value: Ipld } | { readonly failure: Failure } {
+  if (!hasFile(input)) return { value: input };
   let unknown: Cid.CID | undefined;
   const replaced = (cid: Cid.CID): Cid.CID => {
     const blob = blobs.standsFor(cid);
@@ -22,6 +23,14 @@ export function filesByName({ op, input }: Instruction, blobs: BlobView): { read
   return { failure: { code: 'invalid', message: `a file it needs is not in the store: ${unknown}` } };
 }
 
+/** Asked of every task, and almost always no. */
+function hasFile(value: Ipld): boolean {
+  if (isLink(value)) return Cid.isUnixFs(value);
+  if (isList(value)) return value.some(hasFile);
+  if (isMap(value)) for (const key in value) if (hasFile(value[key]!)) return true;
+  return false;
+}
+
 type Replace = (cid: Cid.CID) => Cid.CID;
 
 function inArguments(input: Ipld, replace: Replace): Ipld {
@@ -30,16 +39,12 @@ function inArguments(input: Ipld, replace: Replace): Ipld {
   return args.some(isFile) ? { ...input, args: args.map((arg) => (isFile(arg) ? replace(arg) : arg)) } : input;
 }
 
-/** The very same value if there is nothing to replace, as almost always. */
 function anywhere(value: Ipld, replace: Replace): Ipld {
   if (isFile(value)) return replace(value);
-  if (isList(value)) {
-    const items = value.map((item) => anywhere(item, replace));
-    return items.some((item, i) => item !== value[i]) ? items : value;
-  }
+  if (isList(value)) return value.map((item) => anywhere(item, replace));
   if (!isMap(value) || asPromise(value) !== undefined) return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, anywhere(item, replace)] as const);
-  return entries.some(([key, item]) => item !== value[key]) ? Object.fromEntries(entries) : value;
+  // fromEntries defines keys, so that a key "__proto__" stays a key.
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, anywhere(item, replace)]));
 }
 
 function isFile(value: Ipld): value is Cid.CID {

@@ -102,7 +102,7 @@ export const Looked = z.object({
   kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token', 'alias']),
   damage: Damage.exactOptional(),
 });
-export const Alias = z.object({ alias: link, blob: link });
+export const Alias = z.object({ alias: cidText, blob: cidText });
 export const Receipts = z.object({ receipts: z.array(z.object({ receipt: link, at: count, out: z.string() })) });
 
 export const Named = z.object({

@@ -47,6 +47,8 @@ export function hasBadIntegrity(rsc: string): boolean {
   return /^https?:\/\/[^#]*#sha[0-9]+-/i.test(rsc) && cidOf(rsc) === undefined;
 }
 
+export const URL_RULE = 'A URL begins with https://, http:// or ipfs://.';
+
 /** Whether a module that is written so is had by its URL, and named by that: by CID or from the web. */
 export function isUrl(written: string): boolean {
   return /^(ipfs|https?):\/\//i.test(written);

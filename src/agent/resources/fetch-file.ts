@@ -165,6 +165,5 @@ export function isTransient(status: number): boolean {
 }
 
 function answers(url: string, status: number): DocketError {
-  const { code, message } = unreachable(url, `it answers with status ${status}`);
-  return new DocketError(code, message, { details: { status } });
+  return unreachable(url, `it answers with status ${status}`, { status });
 }

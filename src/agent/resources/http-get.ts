@@ -47,8 +47,9 @@ export async function httpGet(address: string, accept: string, getting: Getting)
     const { location } = got;
     if (location === undefined) return got;
     got.leave();
-    if (hops === MOST_REDIRECTS) throw unreachable(url, `more than ${MOST_REDIRECTS} redirects, the last to ${location}`);
-    if (!URL.canParse(location, url.href)) throw unreachable(url, 'a redirect to what is no URL');
+    if (hops === MOST_REDIRECTS)
+      throw unreachable(url, `more than ${MOST_REDIRECTS} redirects, the last to ${location}`, { status: got.status });
+    if (!URL.canParse(location, url.href)) throw unreachable(url, 'a redirect to what is no URL', { status: got.status });
     url = new URL(location, url);
   }
 }
@@ -73,7 +74,7 @@ async function getOnce(
   stop.signal.addEventListener('abort', () => sent.destroy(stop.signal.reason as Error), { once: true });
   const failure = (error: unknown): unknown => {
     if (stop.signal.aborted) return stop.signal.reason;
-    return isDocketError(error) ? error : unreachable(url, systemCode(error) ?? (error as Error).message, error);
+    return isDocketError(error) ? error : unreachable(url, systemCode(error) ?? (error as Error).message, { cause: error });
   };
   const leave = (): void => {
     watch.end();
@@ -169,10 +170,14 @@ function publicOnly(url: URL): LookupFunction {
   };
 }
 
-export function unreachable(url: URL | string, why: string, cause?: unknown): DocketError {
-  return new DocketError(
-    'RESOURCE_UNREACHABLE',
-    `${typeof url === 'string' ? url : url.href}: ${why}`,
-    cause === undefined ? {} : { cause },
-  );
+/** With the `status` that was answered, if there was one. */
+export function unreachable(
+  url: URL | string,
+  why: string,
+  { status, cause }: { readonly status?: number; readonly cause?: unknown } = {},
+): DocketError {
+  return new DocketError('RESOURCE_UNREACHABLE', `${typeof url === 'string' ? url : url.href}: ${why}`, {
+    ...(cause === undefined ? {} : { cause }),
+    details: status === undefined ? {} : { status },
+  });
 }

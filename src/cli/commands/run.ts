@@ -45,7 +45,7 @@ Examples:
     await using desk = await openDesk(call, { slots, drives: true });
     const { importer, driver, detached } = desk;
     if (call.flag('detach') && detached === undefined) throw noAgent(call);
-    const resources = fetchingFor(call, importer.shelf);
+    const resources = await fetchingFor(call, importer.shelf);
     const plan = await compileFile(call, importer, workflow, { resources });
     const options = {
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),

@@ -28,6 +28,7 @@ const SRI = 'Write sha256-… in base64, as `docket store stat` prints it.';
 export function moduleOf({ kind, text, integrity }: ModuleSpec, names: Names, fail: Fail): string | CID {
   if (kind === 'cid') return cidOf(text, names, fail);
   const written = textOf(text, names, fail);
+  if (kind === 'url' && !Resource.isUrl(written)) return fail(text.at, `"${written}" is no URL`, Resource.URL_RULE);
   const url = Resource.isUrl(written) ? Resource.normalize(written) : written;
   if (integrity === undefined && !Resource.hasBadIntegrity(url)) return url;
   if (integrity === undefined) return fail(text.at, `the integrity of "${url}" is none that can be checked`, SRI);

@@ -3,7 +3,7 @@ import { parse as parseCid } from '../../ipld/cid.ts';
 import { pathProblem, PATH_RULE } from '../guest-path.ts';
 import { MOST_EXTENSIONS } from '../input.ts';
 import { GRANTS } from '../policy.ts';
-import { isUrl } from '../resource.ts';
+import { isUrl, URL_RULE } from '../resource.ts';
 import type { Data, ModuleSpec, Mount, Shape, TaskSpec, Template, WasiBody, WasmBody } from './model.ts';
 import { NO_SETTINGS, readSettings, type Settings, toMeta } from './read-settings.ts';
 import { readArgument, readContent, readData, readTexts } from './read-value.ts';
@@ -158,10 +158,9 @@ function readUrl(node: Node, sri: Node | undefined, what: string, scope: Scope, 
   if (text === undefined || (sri !== undefined && integrity === undefined)) return undefined;
   const url = parseTemplate(text, node.at, scope, reader);
   const written = plainText(url);
-  if (written !== undefined && !isUrl(written))
-    return reader.problem(node.at, `"url" of ${what} is no URL`, 'A URL begins with https://, http:// or ipfs://.');
+  if (written !== undefined && !isUrl(written)) return reader.problem(node.at, `"url" of ${what} is no URL`, URL_RULE);
   return {
-    kind: 'path',
+    kind: 'url',
     text: url,
     ...(sri === undefined || integrity === undefined ? {} : { integrity: parseTemplate(integrity, sri.at, scope, reader) }),
   };
