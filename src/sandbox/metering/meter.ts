@@ -274,11 +274,14 @@ class ModuleWriter {
     out.u32(this.#bodies.length + this.#doors.size);
     for (const [i, body] of this.#bodies.entries()) {
       const params = this.#paramsOf(i + functions);
-      // What goes round through a door takes its frame as well.
-      const door = this.#doors.has(i + functions) ? CALL_SLOTS + 2 * params * this.#valueSlots : 0;
-      rewriteBody(out, { body, params, role: this.#roles[i]!, frame: this.#surveys[i]!.frame + door }, around, scratch);
+      rewriteBody(out, { body, params, role: this.#roles[i]!, frame: this.#surveys[i]!.frame }, around, scratch);
     }
-    for (const door of this.#doors.values()) writeDoor(out, door, this.#imported.globals + 1, scratch);
+    for (const door of this.#doors.values()) {
+      scratch.clear();
+      writeDoor(scratch, door, { stack: this.#imported.globals + 1, frame: CALL_SLOTS + 2 * door.params * this.#valueSlots });
+      out.u32(scratch.length);
+      out.copy(scratch.view());
+    }
   }
 
   #expression(reader: Reader, out: Output): void {
@@ -300,26 +303,24 @@ class ModuleWriter {
   }
 }
 
-/** Calls its target with what it was given, between reading the count of the stack and putting it back. Costs nothing, and is not counted. */
-function writeDoor(out: Output, { target, params }: Door, stack: number, scratch: Output): void {
-  scratch.clear();
-  scratch.u8(1, 1, Code.TYPE_I64, Code.GLOBAL_GET);
-  scratch.u32(stack);
-  scratch.u8(Code.LOCAL_SET);
-  scratch.u32(params);
-  for (let i = 0; i < params; i++) {
-    scratch.u8(Code.LOCAL_GET);
-    scratch.u32(i);
-  }
-  scratch.u8(Code.CALL);
-  scratch.u32(target);
-  scratch.u8(Code.LOCAL_GET);
-  scratch.u32(params);
-  scratch.u8(Code.GLOBAL_SET);
-  scratch.u32(stack);
-  scratch.u8(Code.END);
-  out.u32(scratch.length);
-  out.copy(scratch.view());
+/** Calls its target with what it was given, between taking its own frame off the stack that is left and putting that count back. Costs no fuel. */
+function writeDoor(out: Output, { target, params }: Door, { stack, frame }: { readonly stack: number; readonly frame: number }): void {
+  const indexed = (code: number, index: number): void => {
+    out.u8(code);
+    out.u32(index);
+  };
+  out.u8(1, 1, Code.TYPE_I64);
+  indexed(Code.GLOBAL_GET, stack);
+  indexed(Code.LOCAL_TEE, params);
+  out.u8(Code.I64_CONST);
+  out.s64(frame);
+  out.u8(Code.I64_SUB);
+  indexed(Code.GLOBAL_SET, stack);
+  for (let i = 0; i < params; i++) indexed(Code.LOCAL_GET, i);
+  indexed(Code.CALL, target);
+  indexed(Code.LOCAL_GET, params);
+  indexed(Code.GLOBAL_SET, stack);
+  out.u8(Code.END);
 }
 
 /** Subsections of the module, of functions and of locals: all that stay right. */
