@@ -84,7 +84,7 @@ class ModuleWriter {
       out.u32(contents.length);
       out.copy(contents);
     }
-    return out.view().slice();
+    return out.view();
   }
 
   #contents(id: number): Uint8Array | undefined {
