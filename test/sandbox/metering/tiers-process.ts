@@ -39,7 +39,7 @@ for (const file of readdirSync(guests)) {
   measured[name] = measure(readFileSync(join(guests, file)), [['run', SIZES[name] ?? 200]]);
 }
 for (const [name, bytes] of Object.entries(DEEP)) measured[name] = measure(bytes, [['run', 0]]);
-const tapes = fc.sample(fc.array(fc.nat(1 << 16), { minLength: 100, maxLength: 600, size: 'max' }), { numRuns: 60, seed: 7 });
+const tapes = fc.sample(fc.array(fc.nat(1 << 16), { minLength: 100, maxLength: 1200, size: 'max' }), { numRuns: 60, seed: 7 });
 for (const [i, tape] of tapes.entries()) {
   const program = new Program(tape, (['none', 'legacy', 'references'] as const)[i % 3]!);
   measured[`program ${i}`] = measure(program.encode(false), [
