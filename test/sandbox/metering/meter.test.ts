@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { compileMetered } from '../../../src/sandbox/metering/compile.ts';
 import { Counters, STACK_SLOTS } from '../../../src/sandbox/metering/counters.ts';
 import { meter } from '../../../src/sandbox/metering/meter.ts';
 import { prepare } from '../../../src/sandbox/module/prepare.ts';
 import { binary, invalid, leb, section, text, vector, wat } from '../module/helpers.ts';
+import { Program } from './programs.ts';
+
+const TAPE = Array.from({ length: 800 }, (_, i) => (i * 7919 + i * i * 31) % 65_536);
 
 type Functions = Record<string, (...args: readonly unknown[]) => unknown>;
 
@@ -217,6 +222,32 @@ describe('hostile modules', () => {
     const locals = wat(`(module (func (export "f") (local ${'i32 '.repeat(50_000)}) nop))`);
     assert.ok(WebAssembly.validate(prepare(locals).bytes));
     invalid(() => compileMetered(locals), /no room for metering/);
+  });
+
+  test('changed anywhere are invalid, or can be metered like any other', () => {
+    const guest = readFileSync(new URL('../../../build/guests/compute/bodies.wasm', import.meta.url));
+    const modules = (['legacy', 'references'] as const).map((exceptions) => new Program(TAPE, exceptions).encode(false));
+    let accepted = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom(guest, ...modules),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        (bytes, changes) => {
+          const changed = Uint8Array.from(bytes);
+          for (const [at, byte] of changes) changed[at % changed.length] = byte;
+          try {
+            prepare(changed);
+          } catch {
+            invalid(() => compileMetered(changed));
+            return;
+          }
+          compileMetered(changed);
+          accepted++;
+        },
+      ),
+      { numRuns: 3000 },
+    );
+    assert.ok(accepted > 100, `${accepted}`);
   });
 
   test('nested as deep as they like are metered without recursion', () => {
