@@ -55,6 +55,8 @@ test('the exit status tells the guest’s failures and Docket’s apart', async 
   assert.deepEqual(await statuses([guest('flood-stdout'), '--output', '1KiB'], [guest('missing-import')]), [134, 126]);
   const limit = await exec(guest('loop'), '--time', '100ms');
   assert.match(limit.stderr, /^docket: .*100 ms \[limit\/time\]\n$/);
+  const fuel = await exec(guest('loop'), '--fuel', '100000');
+  assert.deepEqual([fuel.status, fuel.stderr], [134, 'docket: the task used up its fuel of 100000 units [limit/fuel]\n']);
 });
 
 test('what is Docket’s own failure or a wrong call is 125, said on stderr and in JSON', async () => {
@@ -69,6 +71,8 @@ test('what is Docket’s own failure or a wrong call is 125, said on stderr and 
     ['LIMIT_REFUSED', guest('noop'), '--time', '0s'],
     ['USAGE', guest('noop'), '--memory', '1mb'],
     ['USAGE', guest('noop'), '--open-files', '1e2'],
+    ['USAGE', guest('noop'), '--fuel', '1e2'],
+    ['USAGE', guest('noop'), '--fuel', '-1'],
     ['USAGE', guest('noop'), '--grant', 'net'],
     ['USAGE', guest('noop'), '--dir', '..'],
     ['USAGE', guest('noop'), '--dir', 'a::/x', '--dir', 'b::x/'],
@@ -219,4 +223,17 @@ test('an output found damaged is made again by the same command', async () => {
   assert.deepEqual([healed.status, healed.stdout], [0, text]);
   assert.match(healed.stderr, /do not match it; it is made again\n$/);
   assert.equal(readFileSync(path, 'utf8'), text);
+});
+
+test('--fuel goes before the limit of a manifest, none undoes it, and neither changes the name of a task without', async () => {
+  place.write('loop10.wasm', readFileSync(guest('exit')));
+  place.write(
+    'm.toml',
+    'namespace = "org.example"\nname = "little"\nversion = "1"\nbinary = "loop10.wasm"\ndescription = ""\n[limits]\nfuel = 1\n',
+  );
+  await place.docket(['manifest', 'push', place.at('m.toml')]);
+  assert.match((await exec('org.example.little', '--', '0')).stderr, /fuel of 1 units \[limit\/fuel\]/);
+  assert.equal((await exec('org.example.little', '--fuel', '100000', '--', '4')).status, 4);
+  assert.equal((await exec('org.example.little', '--fuel', 'none', '--', '5')).status, 5);
+  assert.equal((await exec('org.example.little', '--fuel', '18446744073709551615', '--', '6')).status, 6);
 });

@@ -43,6 +43,9 @@ test('a token for one module runs that one, within its limits, and can do nothin
   assert.equal(await ask(token, 'POST', '/v1/jobs/org.example.noop@1.0/run'), '200');
   assert.equal(await ask(token, 'POST', '/v1/jobs/org.example.loop/run'), '400 JOB_FAILED', 'the limit is its own, the manifest has none');
   assert.equal(await ask(token, 'POST', '/v1/jobs/org.example.grow-memory/run'), '403 FORBIDDEN');
+  const thrifty = (await place.out('token', 'create', '--module', 'org.example.loop', '--fuel', '1000')).trim();
+  assert.equal(await ask(thrifty, 'POST', '/v1/jobs/org.example.loop/run'), '400 JOB_FAILED', 'so does fuel, which has no default');
+  assert.match(await place.out('token', 'ls'), /fuel 1000/);
   const description = (await (await fetch(`${agent.url}/openapi.json`)).json()) as {
     paths: Record<string, Record<string, { security: unknown[] }>>;
   };

@@ -38,7 +38,7 @@ describe('a manifest', () => {
 
   test('of ours has arguments, variables and limits', () => {
     const { args, env, limits } = parse(
-      `${SERVAL}args = ["-v", ""]\n[env]\nLANG = "C"\n[limits]\nmemory = "64MiB"\ntime = "1.5s"\noutput = 1024\nopen_files = 16\n`,
+      `${SERVAL}args = ["-v", ""]\n[env]\nLANG = "C"\n[limits]\nmemory = "64MiB"\ntime = "1.5s"\noutput = 1024\nopen_files = 16\nfuel = 1000\n`,
       'm.toml',
     );
     assert.deepEqual(
@@ -46,7 +46,7 @@ describe('a manifest', () => {
       {
         args: ['-v', ''],
         env: { LANG: 'C' },
-        limits: { memory: 67_108_864, time: 1500, output: 1024, openFiles: 16 },
+        limits: { memory: 67_108_864, time: 1500, output: 1024, openFiles: 16, fuel: 1000 },
       },
     );
   });
@@ -110,7 +110,7 @@ describe('as TOML', () => {
         { noNullPrototype: true },
       ),
       limits: fc.record(
-        { memory: fc.nat(), time: fc.nat(), output: fc.nat(), openFiles: fc.nat() },
+        { memory: fc.nat(), time: fc.nat(), output: fc.nat(), openFiles: fc.nat(), fuel: fc.maxSafeNat() },
         { requiredKeys: [], noNullPrototype: true },
       ),
     },

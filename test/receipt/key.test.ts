@@ -27,12 +27,18 @@ describe('resolved key', () => {
     'the memory cap': Key.resolved(run, { args: [1] }, { ...conditions, limits: { ...conditions.limits, memory: 131072 } }),
     'the output limit': Key.resolved(run, { args: [1] }, { ...conditions, limits: { ...conditions.limits, output: 2 } }),
     'the limit of open files': Key.resolved(run, { args: [1] }, { ...conditions, limits: { ...conditions.limits, openFiles: 5 } }),
+    'a limit of fuel': Key.resolved(run, { args: [1] }, { ...conditions, limits: { ...conditions.limits, fuel: 1000 } }),
     'a grant': Key.resolved(run, { args: [1] }, { ...conditions, grants: ['clock'] }),
     "the op's semantics": Key.resolved(run, { args: [1] }, { ...conditions, semantics: 2 }),
   };
   for (const [what, changed] of Object.entries(changes)) {
     it(`changes with ${what}`, () => assert.notEqual(hex(changed), hex(base)));
   }
+
+  it('is without a limit of fuel what it was before there was one', () => {
+    assert.equal(hex(base), 'be1b8ff82ae39bf48c327454f61b2147f88ac80ef1a97d63c0d49773502053ac');
+    assert.equal(Buffer.from(Key.digestOf(conditions)).toString('hex'), 'c015be91dafe4fe62ad434a33af61bc7f66bad903cb6d2bcf1dd48b91ee292c4');
+  });
 
   it('does not depend on where the module came from, only on what it is', () => {
     assert.equal(hex(Key.resolved({ ...run, rsc: 'file:./m.wasm' }, { args: [1] }, conditions)), hex(base));
@@ -55,6 +61,7 @@ describe('declared key', () => {
     'the memory cap': { ...conditions, limits: { ...conditions.limits, memory: 131072 } },
     'the output limit': { ...conditions, limits: { ...conditions.limits, output: 2 } },
     'the limit of open files': { ...conditions, limits: { ...conditions.limits, openFiles: 5 } },
+    'a limit of fuel': { ...conditions, limits: { ...conditions.limits, fuel: 2n ** 60n } },
     'a grant': { ...conditions, grants: ['clock'] },
     "the op's semantics": { ...conditions, semantics: 2 },
   };

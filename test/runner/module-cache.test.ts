@@ -39,6 +39,16 @@ describe('ModuleCache', () => {
     assert.deepEqual(reads, [a, b, c, b].map(String));
   });
 
+  test('the metered variant is another, made when it is asked for', () => {
+    const { read, reads } = counting();
+    const cache = new ModuleCache();
+    const found = (['plain', 'metered', 'metered', 'plain'] as const).map((variant) => cache.get(a, read, variant));
+    assert.deepEqual([found[0] === found[3], found[1] === found[2], reads.length], [true, true, 2]);
+    const importsOf = (entry: (typeof found)[number] | undefined): string[] =>
+      entry !== undefined && 'compiled' in entry ? WebAssembly.Module.imports(entry.compiled.module).map(({ name }) => name) : [];
+    assert.deepEqual([importsOf(found[0]), importsOf(found[1])], [[], ['fuel', 'stack']]);
+  });
+
   test('one module heavier than the whole is still kept until the next', () => {
     const { read, reads } = counting();
     const cache = new ModuleCache(1);

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { DocketError, isDocketError } from '../../src/errors.ts';
 import * as Cid from '../../src/ipld/cid.ts';
-import { float, type Ipld } from '../../src/ipld/value.ts';
+import { float, integer, type Ipld } from '../../src/ipld/value.ts';
 import { HEADER } from '../../src/runner/frames.ts';
 import type { Job, JobEnd } from '../../src/runner/job.ts';
 import { decodeJob, decodeMessage, Encoder } from '../../src/runner/protocol.ts';
@@ -38,12 +38,18 @@ const small = fc
   )
   .map((list) => new Map(list));
 
+/** The largest u64 stands for none. */
+const fuel = fc.bigInt({ min: 0n, max: 2n ** 64n - 2n }).map(integer);
+
 const job: fc.Arbitrary<Job> = fc.record({
   id: u32,
   op: fc.constantFrom('wasm/run', 'wasi/run', ''),
   module: raw,
   input: ipld,
-  limits: fc.record({ memory: fc.maxSafeNat(), time: fc.maxSafeNat(), output: fc.maxSafeNat(), openFiles: fc.maxSafeNat() }),
+  limits: fc.record(
+    { memory: fc.maxSafeNat(), time: fc.maxSafeNat(), output: fc.maxSafeNat(), openFiles: fc.maxSafeNat(), fuel },
+    { requiredKeys: ['memory', 'time', 'output', 'openFiles'] },
+  ),
   grants: fc.array(fc.string(), { maxLength: 3 }),
   seed: digest,
   small,
@@ -60,12 +66,16 @@ const failure = fc.record(
 const end = fc.record({
   id: u32,
   outcome: fc.oneof(fc.record({ tag: fc.constant('ok'), value: ipld }), fc.record({ tag: fc.constant('error'), failure })),
-  usage: fc.record({
-    wall: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
-    cpu: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
-    memory: fc.maxSafeNat(),
-    output: fc.maxSafeNat(),
-  }),
+  usage: fc.record(
+    {
+      wall: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+      cpu: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+      memory: fc.maxSafeNat(),
+      output: fc.maxSafeNat(),
+      fuel,
+    },
+    { requiredKeys: ['wall', 'cpu', 'memory', 'output'] },
+  ),
   small,
   written: fc.array(raw, { maxLength: 3 }),
 }) as fc.Arbitrary<JobEnd>;

@@ -24,6 +24,15 @@ test('grows with the limits of the task and with the modules the process has see
   assert.equal(allowance.of({ ...job(0, limits), module: cid }) - second, 3 * (second - first));
 });
 
+test('grows when metering is put in, and does not shrink when the next task has none', async (t) => {
+  const allowance = new ResidentAllowance((await temporaryStore(t)).root);
+  const limits = { memory: 64 * MIB, output: 0 };
+  const plain = allowance.of(job(MIB, limits));
+  const metered = allowance.of(job(MIB, { ...limits, fuel: 0 }));
+  assert.ok(metered >= plain + 4 * MIB);
+  assert.equal(allowance.of(job(MIB, limits)), metered);
+});
+
 test('has an end, whatever is run', async (t) => {
   const { root } = await temporaryStore(t);
   const allowance = new ResidentAllowance(root);

@@ -171,6 +171,13 @@ describe('memo: a hit gives what running would have given', () => {
     assert.deepEqual(again.started, []);
     assert.equal(again.tasks.failed, 1);
     assert.equal(again.state, 'failed');
+    for (const code of ['limit/fuel', 'limit/call-depth'] as const) {
+      const starved: Behavior = (job) => ended(job, { tag: 'error', failure: { code, message: 'no more' } });
+      const bounded = planOf([{ name: code, meta: { memo: 'errors', fuel: 10 } }]);
+      await bench.run(bounded, starved);
+      assert.deepEqual((await bench.run(bounded, starved)).started, []);
+      assert.deepEqual((await bench.run(planOf([{ name: code, meta: { memo: 'errors', fuel: 11 } }]), starved)).started, [code]);
+    }
     const timeout: Behavior = () => ({ kind: 'lost', code: 'limit/time', message: 'm', usage: { wall: 1, cpu: 1, memory: 0, output: 0 } });
     const slow = planOf([{ name: 'slow', meta: { memo: 'errors' } }]);
     await bench.run(slow, timeout);

@@ -1,7 +1,6 @@
 /** Opcodes that metering looks at or writes, as `walkBody` tells them (https://webassembly.github.io/spec/core/binary/instructions.html). */
 
 export const UNREACHABLE = 0x00;
-export const NOP = 0x01;
 export const BLOCK = 0x02;
 export const LOOP = 0x03;
 export const IF = 0x04;
@@ -31,10 +30,8 @@ export const GLOBAL_SET = 0x24;
 export const MEMORY_GROW = 0x40;
 export const I32_CONST = 0x41;
 export const I64_CONST = 0x42;
-export const I32_EQ = 0x46;
 export const I32_NE = 0x47;
 export const I64_LT_S = 0x53;
-export const I64_LE_S = 0x57;
 export const I64_ADD = 0x7c;
 export const I64_SUB = 0x7d;
 export const I64_OR = 0x84;

@@ -10,7 +10,7 @@ import type { Survey } from './survey.ts';
 export type DepthRole = 'counted' | 'passing' | 'bounded';
 
 /** Slots below the limit that are always there: what bounded functions may take. */
-export const RESERVE = 256;
+const RESERVE = 256;
 
 /** Roles by index of the function among those with a body; `imported` is how many come before them. */
 export function depthRoles(surveys: readonly Survey[], imported: number): DepthRole[] {

@@ -4,7 +4,7 @@ import { Charges, type Scope, type Site } from './charges.ts';
 import * as Code from './code.ts';
 import { shiftByGrowth, shiftByLength } from './cost.ts';
 import type { DepthRole } from './depth.ts';
-import { Output } from './output.ts';
+import type { Output } from './output.ts';
 
 /** What a body's rewriting depends on outside of it. */
 export interface Surroundings {
@@ -38,13 +38,9 @@ type Change =
   | { readonly kind: 'call'; readonly at: number; readonly next: number; readonly isCounted: boolean }
   | { readonly kind: 'length' | 'growth'; readonly at: number; readonly next: number; readonly shift: number };
 
-/** Writes a body with everything that counts put in, its size before it. */
-export function rewriteBody(out: Output, metered: Metered, around: Surroundings, scratch: Output): void {
-  const writer = new BodyWriter(scratch, metered, around);
-  scratch.clear();
-  writer.write(planOf(metered, around));
-  out.u32(scratch.length);
-  out.copy(scratch.view());
+/** Writes a body with everything that counts put in. */
+export function rewriteBody(out: Output, metered: Metered, around: Surroundings): void {
+  new BodyWriter(out, metered, around).write(planOf(metered, around));
 }
 
 function planOf({ body, role }: Metered, { bytes, callsThrow, isBounded }: Surroundings): Edit[] {

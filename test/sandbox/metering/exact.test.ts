@@ -49,7 +49,7 @@ function run(bytes: Uint8Array, imports: WebAssembly.Imports = {}): { seen: Seen
   return { seen: { results, memory: digest, pages: buffer.byteLength / 65_536, table, state }, isTrapped, count };
 }
 
-const tapes = fc.array(fc.nat(1 << 16), { minLength: 40, maxLength: 600, size: 'max' });
+const tapes = fc.array(fc.nat(1 << 16), { minLength: 100, maxLength: 1200, size: 'max' });
 const tally = { ended: 0, trapped: 0, thrown: 0, units: 0n };
 
 for (const exceptions of ['none', 'legacy', 'references'] as readonly Exceptions[]) {
@@ -80,7 +80,7 @@ for (const exceptions of ['none', 'legacy', 'references'] as readonly Exceptions
         tally.units += used;
         tally[plain.isTrapped ? 'trapped' : plain.seen.results.includes('exception') ? 'thrown' : 'ended']++;
       }),
-      { numRuns: 400 },
+      { numRuns: 400, endOnFailure: true },
     );
   });
 }

@@ -14,6 +14,8 @@ export type Exceptions = 'none' | 'legacy' | 'references';
 
 export class Program {
   readonly #tape: readonly number[];
+  /** Each function has a part of the tape, or the first would have all that happens. */
+  #end = 0;
   readonly #exceptions: Exceptions;
   #at = 0;
   readonly #bodies: Item[][] = [];
@@ -25,7 +27,11 @@ export class Program {
   constructor(tape: readonly number[], exceptions: Exceptions) {
     this.#tape = tape;
     this.#exceptions = exceptions;
-    for (let i = 0; i < FUNCTIONS; i++) this.#bodies.push(this.#function());
+    for (let i = 0; i < FUNCTIONS; i++) {
+      this.#at = Math.floor((tape.length * i) / FUNCTIONS);
+      this.#end = Math.floor((tape.length * (i + 1)) / FUNCTIONS);
+      this.#bodies.push(this.#function());
+    }
   }
 
   encode(isCounting: boolean): Uint8Array {
@@ -74,7 +80,7 @@ export class Program {
   }
 
   #statement(depth: number): void {
-    switch (this.#pick(this.#exceptions === 'none' ? 18 : 24)) {
+    switch (this.#pick(this.#exceptions === 'none' ? 18 : 26)) {
       case 0:
         this.#expression(0);
         this.#emit(0x21, this.#pick(LOCALS));
@@ -136,8 +142,9 @@ export class Program {
         if (this.#pick(8) === 0) this.#emit(0x00);
         break;
       case 18:
-        this.#expression(0);
-        this.#emit(0x08, 0);
+      case 19:
+      case 20:
+        this.#throw();
         break;
       default:
         if (this.#exceptions === 'legacy') this.#try(depth);
@@ -320,6 +327,7 @@ export class Program {
   #try(depth: number): void {
     this.#labels.push({ takes: false });
     this.#free(0x06, EMPTY);
+    this.#risk();
     this.#statements(depth);
     const isDelegated = this.#pick(4) === 0;
     if (isDelegated) {
@@ -353,6 +361,7 @@ export class Program {
       this.#labels.push({ takes: false, isCatch: true });
       this.#free(0x1f, EMPTY, 1, 3, 0);
       this.#labels.push({ takes: false });
+      this.#risk();
       this.#statements(depth);
       this.#free(0x0b);
       this.#labels.pop();
@@ -369,12 +378,30 @@ export class Program {
     this.#frame([0x02, takes ? I32 : EMPTY], takes, () => {
       this.#free(0x1f, EMPTY, 1, takes ? 0 : 2, ...(takes ? [0] : []), 0);
       this.#labels.push({ takes: false });
+      this.#risk();
       this.#statements(depth);
       this.#free(0x0b);
       this.#labels.pop();
       if (takes) this.#expression(0);
     });
     if (takes) this.#emit(0x24, STATE);
+  }
+
+  /** Often what is to be caught comes out of a call. */
+  #risk(): void {
+    if (this.#pick(2) === 0) this.#call();
+  }
+
+  /** For sure, or if it comes to that. */
+  #throw(): void {
+    const isSure = this.#pick(3) === 0;
+    if (!isSure) {
+      this.#expression(0);
+      this.#emit(0x04, EMPTY);
+    }
+    this.#expression(0);
+    this.#emit(0x08, 0);
+    if (!isSure) this.#free(0x0b);
   }
 
   #address(): void {
@@ -426,7 +453,7 @@ export class Program {
   }
 
   #pick(below: number): number {
-    const choice = this.#tape[this.#at++] ?? 0;
+    const choice = this.#at < this.#end ? this.#tape[this.#at++]! : 0;
     return choice % below;
   }
 

@@ -175,6 +175,17 @@ tasks:
     assert.deepEqual(taskOf(plan, 'u').task.run.input, { func: 'f', args: [] });
   });
 
+  test('fuel: any u64, as a default too, which `none` undoes without a trace', async () => {
+    const plan = await compileText(`defaults: { limits: { fuel: 18446744073709551614 } }
+tasks:
+  t: { module: t.wasm }
+  u: { module: u.wasm, limits: { fuel: 1000 } }
+  v: { module: v.wasm, limits: { fuel: none } }
+  w: { module: v.wasm, nonce: other, limits: { fuel: 18446744073709551615 } }`);
+    const metas = ['t', 'u', 'v', 'w'].map((label) => taskOf(plan, label).task.meta);
+    assert.deepEqual(metas, [{ fuel: 2n ** 64n - 2n }, { fuel: 1000 }, {}, {}]);
+  });
+
   test('a nonce is one Homestar accepts; its text decides, or is itself one', async () => {
     const nonce = async (text: string) => (await compileText(`tasks: { t: { module: t.wasm, nonce: "${text}" } }`)).tasks[0]!.task.run.nnc;
     const one = await nonce('one');
