@@ -5,6 +5,7 @@ import * as Cid from '../../../src/ipld/cid.ts';
 import { encode } from '../../../src/ipld/dag-cbor.ts';
 import { Float, type Ipld } from '../../../src/ipld/value.ts';
 import type { WitType } from '../../../src/sandbox/wit/model.ts';
+import { sampleOf } from '../../../src/sandbox/wit/sample.ts';
 import { fromJs, toJs } from '../../../src/sandbox/wit/values.ts';
 import { anyType, valueOf } from './arbitrary.ts';
 
@@ -199,5 +200,16 @@ test('whatever a task gives, it is taken or a failure', () => {
       else assert.ok('value' in fromJs(type, result.value));
     }),
     { numRuns: 5_000 },
+  );
+});
+
+test('a sample of a type is one', () => {
+  fc.assert(
+    fc.property(anyType(), (type) => {
+      const sample = sampleOf(type);
+      encode(sample);
+      assert.ok('value' in toJs(type, sample));
+    }),
+    { numRuns: 2_000 },
   );
 });
