@@ -117,6 +117,16 @@ test('a message has room for little of a large value', () => {
   }
 });
 
+test('a link stands for the bytes it names, where bytes are wanted and can be had', () => {
+  const bytes = Uint8Array.of(1, 2);
+  const bytesOf = (given: Cid.CID): Uint8Array => (given.equals(link) ? bytes : assert.fail());
+  assert.deepEqual(toJs(list(u8), link, { bytesOf }), { value: bytes });
+  assert.deepEqual(toJs(option(list(list(u8))), [link], { bytesOf }), { value: [bytes] });
+  assert.deepEqual(toJs(string, link, { bytesOf }), { value: link.toString() });
+  assert.ok('failure' in toJs(list(u8), link));
+  assert.ok('failure' in toJs(list(u32), link, { bytesOf }));
+});
+
 test('a link becomes its text, bytes become base64', () => {
   assert.deepEqual(toJs(string, link), { value: link.toString() });
   const old = Cid.parse('QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG');
