@@ -1,5 +1,5 @@
 /**
- * Compiles the sources in `guests/` to `build/guests/NAME.wasm`, those only whose sources or compilers changed.
+ * Compiles the sources in `guests/` to `build/guests/NAME.wasm` (those of `guests/compute/`, which only the bench runs, to `build/guests/compute/`), those only whose sources or compilers changed.
  * The same sources give the same bytes, so the names of tasks that use them are the same on every machine.
  */
 
@@ -24,11 +24,13 @@ function filesOf(folder: string, extension: string): string[] {
   return names.toSorted().map((name) => join(guests, folder, name));
 }
 
-async function compileAssemblyScript(source: string): Promise<Uint8Array> {
+/** A command starts as `_start`; what is to be called has exports of its own. */
+async function compileAssemblyScript(source: string, kind: 'command' | 'library'): Promise<Uint8Array> {
   // The compilers are imported only when needed: mostly nothing is to be done.
   const { default: asc } = await import('assemblyscript/asc');
   let binary: Uint8Array | undefined;
-  const options = ['-O3', '--runtime', 'stub', '--use', 'abort=', '--exportStart', '_start', '--enable', 'bulk-memory'];
+  const start = kind === 'command' ? ['--exportStart', '_start'] : [];
+  const options = ['-O3', '--runtime', 'stub', '--use', 'abort=', ...start, '--enable', 'bulk-memory'];
   const messages: string[] = [];
   const { error } = await asc.main([relative(guests, source), '--baseDir', guests, '--outFile', 'out.wasm', ...options], {
     stderr: { write: (chunk) => void messages.push(String(chunk)) },
@@ -55,14 +57,19 @@ function allGuests(): Guest[] {
   const fromAssemblyScript = filesOf('assemblyscript', '.ts').map((source) => ({
     name: basename(source, '.ts'),
     sources: [source, ...library],
-    compile: () => compileAssemblyScript(source),
+    compile: () => compileAssemblyScript(source, 'command'),
+  }));
+  const toCompute = filesOf('compute', '.ts').map((source) => ({
+    name: `compute/${basename(source, '.ts')}`,
+    sources: [source],
+    compile: () => compileAssemblyScript(source, 'library'),
   }));
   const fromText = filesOf('wat', '.wat').map((source) => ({
     name: basename(source, '.wat'),
     sources: [source],
     compile: () => compileText(source),
   }));
-  return [...fromAssemblyScript, ...fromText];
+  return [...fromAssemblyScript, ...toCompute, ...fromText];
 }
 
 function hashOf(files: readonly string[]): string {
@@ -90,8 +97,8 @@ function replace(path: string, content: Uint8Array | string): void {
 }
 
 export async function buildGuests(): Promise<void> {
-  mkdirSync(build, { recursive: true });
-  const present = new Set(readdirSync(build));
+  mkdirSync(join(build, 'compute'), { recursive: true });
+  const present = new Set<string>(readdirSync(build, { recursive: true, encoding: 'utf8' }));
   const built = readRecord();
   const hashes: Record<string, string> = {};
   for (const { name, sources, compile } of allGuests()) {

@@ -33,6 +33,16 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     'Raise the limit.',
     true,
   ],
+  'limit/fuel': [
+    'It used more fuel than `limits.fuel` allows. The same task uses the same everywhere, see [fuel.md](fuel.md).',
+    'Raise the limit if it does not loop for ever; the receipt of a run with enough says what it uses.',
+    true,
+  ],
+  'limit/call-depth': [
+    'Its fuel is limited, and its calls nested deeper than such a task may. How deep that is depends on its functions, and is the same everywhere, see [fuel.md](fuel.md).',
+    'It most likely recurses without end. Without a limit of fuel the engine may hold more.',
+    true,
+  ],
   'limit/stack': [
     'Its calls nested deeper than the engine can hold. How deep that is depends on how far the code was optimized.',
     'It most likely recurses without end.',
@@ -47,6 +57,11 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
   lost: [
     'The process that ran it died, or the command that drove the run was killed.',
     'Run again; finished tasks are not run twice.',
+    false,
+  ],
+  unresolved: [
+    'It awaits an instruction that is not in its workflow, and no receipt of the kind it awaits was there or came within the time the run allows.',
+    'Run the awaited instruction, or allow more time: `--await-time`.',
     false,
   ],
   cancelled: ['The run was cancelled while it ran.', '`docket resume RUN` goes on.', false],

@@ -110,7 +110,7 @@ function endOf(engine: Engine, run: string): Omit<JobEnd, 'extensions'> {
 function bounded(limits: ManifestLimits, most: ManifestLimits): ManifestLimits {
   const bounds = Object.entries(most).map(([key, amount]) => {
     const name = key as keyof ManifestLimits;
-    return [name, Math.min(limits[name] ?? DEFAULT_LIMITS[name], amount as number)];
+    return [name, Math.min(limits[name] ?? Number(DEFAULT_LIMITS[name] ?? Infinity), amount as number)];
   });
   return { ...limits, ...Object.fromEntries(bounds) };
 }

@@ -8,6 +8,7 @@ import { PLAN_BOUNDS, type PlanBounds, refuseLarge, tooLarge, TRUSTED_PLAN_BOUND
 import { decodePlan } from '../workflow/stored-plan.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
+import { standsFor } from './resources/shelf.ts';
 
 /**
  * A plan that somebody else compiled. CIDs and edges are made anew from its tasks; what a compiler would have refused is refused here: unknown ops, limits that
@@ -27,13 +28,14 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
       labels.add(name);
     }
     checkTask(task, Object.keys(OPS));
-    // What a file was is the sender's word; everything else says by itself which module it is, or has none.
+    // What a file was, or gave a URL that does not say what, is the sender's word; everything else says by itself which module it is, or has none.
     const { rsc } = task.run;
-    if (!Resource.isLocal(rsc) && String(module) !== String(Resource.cidOf(rsc)))
+    const isWord = Resource.isLocal(rsc) || (Resource.isWeb(rsc) && Resource.cidOf(rsc) === undefined);
+    if (!isWord && String(module) !== String(Resource.cidOf(rsc)))
       throw invalid(`task ${label} names ${rsc}, but would run another module`);
     if (module !== undefined) modules.set(module.toString(), module);
   }
-  for (const module of modules.values()) await checkModule(engine, module, `module ${module}`);
+  for (const module of modules.values()) await checkModule(engine, standsFor(engine, module), `module ${module}`);
   return plan;
 }
 

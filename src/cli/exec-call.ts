@@ -1,9 +1,10 @@
 import { didYouMean } from '../base/suggest.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import { DocketError, isDocketError } from '../errors.ts';
+import { integer } from '../ipld/value.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { Reference } from '../manifest/reference.ts';
-import { type Limits, toMeta } from '../workflow/limits.ts';
+import { type Limits, NO_FUEL, toMeta } from '../workflow/limits.ts';
 import { GRANTS } from '../workflow/policy.ts';
 import type { Call } from './command.ts';
 import { measured, pairs } from './option-values.ts';
@@ -116,6 +117,7 @@ function parseLimits(call: Call): Partial<Limits> {
     time: measured(call, 'time', parseDuration, '10s'),
     output: measured(call, 'output', parseSize, '16MiB'),
     openFiles: measured(call, 'open-files', parseCount, '64'),
+    fuel: measured(call, 'fuel', parseFuel, '1000000'),
   };
   const given = Object.fromEntries(Object.entries(limits).filter(([, amount]) => amount !== undefined));
   try {
@@ -133,4 +135,10 @@ function parseLimits(call: Call): Partial<Limits> {
 
 function parseCount(text: string): number | undefined {
   return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** `none` undoes what a manifest says. */
+function parseFuel(text: string): number | bigint | undefined {
+  if (text === 'none') return NO_FUEL;
+  return /^[0-9]{1,20}$/.test(text) ? integer(BigInt(text)) : undefined;
 }

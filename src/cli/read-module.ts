@@ -6,6 +6,11 @@ import { inputFailure } from '../store/input-file.ts';
 import type { Call } from './command.ts';
 import { isPath, parseName } from './exec-call.ts';
 import { openDesk } from './open-desk.ts';
+import { storedCid } from './store/blobs.ts';
+
+const IPFS = /^ipfs:\/\//;
+/** A CID in one of the usual bases, or an address that can only be one. */
+const CID = /^(ipfs:\/\/.*|(baf|bae|Qm|z)[a-zA-Z0-9]{40,})$/;
 
 /** A module that a command line names, to be looked at. */
 export interface NamedBytes {
@@ -16,25 +21,20 @@ export interface NamedBytes {
 }
 
 /**
- * A path holds a slash or ends in `.wasm`; `ipfs://CID` and a CID name a blob of the desk, all else a named module there. Throws `INPUT_…`, `BLOB_…`,
+ * A path holds a slash or ends in `.wasm`; `ipfs://CID` and a CID name a blob of the desk, by its UnixFS name too, all else a named module there. Throws `INPUT_…`, `BLOB_…`,
  * `MANIFEST_UNKNOWN`, `USAGE`.
  */
 export async function readModule(call: Call, word: string): Promise<NamedBytes> {
-  const cid = cidIn(word);
-  if (cid === undefined && isPath(word)) {
+  const isCid = CID.test(word);
+  if (!isCid && isPath(word)) {
     const bytes = await readFile(word);
     return { cid: Cid.ofBlob(bytes), bytes, reference: word };
   }
-  if (cid === undefined) await parseName(call, word);
+  if (!isCid) await parseName(call, word);
   await using desk = await openDesk(call, { lookOnly: true });
-  const module = cid ?? (await (await desk.records()).modules.find(word)).module;
+  const module = isCid ? await storedCid(desk, word.replace(IPFS, '')) : (await (await desk.records()).modules.find(word)).module;
   const bytes = await desk.store.read(module, { limit: MOST_MODULE_BYTES });
   return { cid: module, bytes, reference: { cid: module.toString() } };
-}
-
-function cidIn(word: string): Cid.CID | undefined {
-  const text = word.startsWith('ipfs://') ? word.slice('ipfs://'.length) : /^(baf|bae|Qm|z)[a-zA-Z0-9]{40,}$/.test(word) ? word : undefined;
-  return text === undefined ? undefined : Cid.parse(text);
 }
 
 /** Also of a pipe, and never more than a module may have. */

@@ -15,12 +15,13 @@ export interface Manifest {
   readonly limits: ManifestLimits;
 }
 
-/** In bytes, milliseconds and open files; what is left out has the default. */
+/** In bytes, milliseconds, open files and units of fuel; what is left out has the default. */
 export interface ManifestLimits {
   readonly memory?: number;
   readonly time?: number;
   readonly output?: number;
   readonly openFiles?: number;
+  readonly fuel?: number;
 }
 
 /**

@@ -23,12 +23,13 @@ const KEYS = [
   'limits',
 ] as const;
 
-/** Of each limit: how a text of it is read, and one that is right. Plain numbers are bytes, milliseconds and files. */
+/** Of each limit: how a text of it is read, and one that is right. Plain numbers are bytes, milliseconds, files and units of fuel. */
 const LIMITS = {
   memory: { as: 'memory', parse: parseSize, example: '"64MiB"' },
   time: { as: 'time', parse: parseDuration, example: '"10s"' },
   output: { as: 'output', parse: parseSize, example: '"16MiB"' },
   open_files: { as: 'openFiles', parse: () => undefined, example: '64' },
+  fuel: { as: 'fuel', parse: () => undefined, example: '1000000' },
 } as const satisfies Record<string, { as: keyof ManifestLimits; parse: (text: string) => number | undefined; example: string }>;
 
 /**
@@ -104,7 +105,10 @@ function limits(table: Table): ManifestLimits {
       const value = inner.value(key);
       const amount = typeof value === 'string' ? read(value) : value;
       if (typeof amount !== 'number' || !Number.isSafeInteger(amount) || amount < 0)
-        throw table.error(`"limits.${key}" must be a value such as ${example}`, 'Numbers without a unit are bytes, milliseconds or files.');
+        throw table.error(
+          `"limits.${key}" must be a value such as ${example}`,
+          'Numbers without a unit are bytes, milliseconds, files or units of fuel.',
+        );
       return [as, amount];
     }),
   );

@@ -8,6 +8,7 @@ const LIMIT_KEYS: Readonly<Record<keyof ManifestLimits, string>> = {
   time: 'time',
   output: 'output',
   openFiles: 'open_files',
+  fuel: 'fuel',
 };
 
 /**

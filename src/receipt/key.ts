@@ -17,12 +17,20 @@ import type { Ipld, IpldMap } from '../ipld/value.ts';
  * The preimages of resolved keys are stored, so that `why` can compare two of them field by field.
  */
 
+/** Fuel only where it is limited: then it decides too, and metered code also bounds how deep calls nest. */
+interface NoticedLimits {
+  readonly memory: number;
+  readonly output: number;
+  readonly openFiles: number;
+  readonly fuel?: number | bigint;
+}
+
 /** What besides the instruction decides the result. */
 export interface Conditions {
   /** The module the instruction's `rsc` stands for; absent when the op has none. Replaces `rsc`, which may be a mere path. */
   readonly module: CID | undefined;
   /** The limits a guest can notice; time is not among them, since running out of it is never memoized. */
-  readonly limits: { readonly memory: number; readonly output: number; readonly openFiles: number };
+  readonly limits: NoticedLimits;
   readonly grants: readonly string[];
   /** The op's own version number: raised when its output could change. */
   readonly semantics: number;
@@ -51,8 +59,7 @@ export function resolved(run: Named, input: Ipld, conditions: Conditions): Key {
 
 /** 32 bytes that stand for the conditions in declared keys; all tasks of a template have the same. */
 export function digestOf({ module, limits, grants, semantics }: Conditions): Uint8Array {
-  const { memory, output, openFiles } = limits;
-  return sha3(encodePooled({ semantics, grants, limits: { memory, output, openFiles }, module: module ?? null }));
+  return sha3(encodePooled({ semantics, grants, limits: noticed(limits), module: module ?? null }));
 }
 
 /**
@@ -81,7 +88,11 @@ function common(run: Named, { module, limits, grants, semantics }: Conditions): 
     nonce: run.nnc,
     semantics,
     grants: [...grants],
-    limits: { memory: limits.memory, output: limits.output, openFiles: limits.openFiles },
+    limits: noticed(limits),
     ...(module === undefined ? { resource: run.rsc } : { module }),
   };
+}
+
+function noticed({ memory, output, openFiles, fuel }: NoticedLimits): IpldMap {
+  return fuel === undefined ? { memory, output, openFiles } : { memory, output, openFiles, fuel };
 }

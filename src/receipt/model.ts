@@ -30,8 +30,8 @@ export interface ReceiptMeta {
   /** Milliseconds since the Unix epoch, whole. */
   readonly started: number;
   readonly usage: ReceiptUsage;
-  /** Those of the task in whole units: bytes, milliseconds, descriptors. */
-  readonly limits: { readonly [limit: string]: number };
+  /** Those of the task in whole units: bytes, milliseconds, descriptors, units of fuel. */
+  readonly limits: { readonly [limit: string]: number | bigint };
   /** What the task was granted; empty for a pure one. */
   readonly grants: readonly string[];
   /** DID of the agent that ran it. */
@@ -48,6 +48,7 @@ interface ReceiptUsage {
   readonly cpu: number | Float;
   readonly memory: number;
   readonly output: number;
+  readonly fuel?: number | bigint;
 }
 
 /** A receipt as plain IPLD, in a form the codecs take. */

@@ -10,9 +10,12 @@ import type { Ipld } from '../ipld/value.ts';
  * | `invalid` | the module or its input was refused: bad binary, missing import or export, wrong argument | yes |
  * | `limit/output` | it wrote more than it may | yes |
  * | `limit/memory` | the module starts with more memory than it may have; one that asks for more later is told no, and ends as it likes | yes |
+ * | `limit/fuel` | it used more fuel than it may | yes |
+ * | `limit/call-depth` | its calls nested deeper than a task with limited fuel may | yes |
  * | `limit/stack` | the call stack was exhausted (depends on the compiler tier) | no |
  * | `limit/time`, `limit/host-memory` | the slot's process was killed for it | no |
  * | `lost` | the runner died or its coordinator was killed | no |
+ * | `unresolved` | a promise on an instruction outside of the workflow found no receipt in time | no |
  * | `cancelled` | the run was cancelled while the task ran | no |
  */
 export const FAILURE_CODES = [
@@ -21,10 +24,13 @@ export const FAILURE_CODES = [
   'invalid',
   'limit/output',
   'limit/memory',
+  'limit/fuel',
+  'limit/call-depth',
   'limit/stack',
   'limit/time',
   'limit/host-memory',
   'lost',
+  'unresolved',
   'cancelled',
 ] as const;
 
@@ -49,4 +55,6 @@ export interface Usage {
   readonly memory: number;
   /** Bytes written: stdout, stderr and files. */
   readonly output: number;
+  /** Units of fuel, an integer of IPLD; only where they were counted. */
+  readonly fuel?: number | bigint;
 }

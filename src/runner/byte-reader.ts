@@ -23,6 +23,10 @@ export class ByteReader {
     return this.#view.getFloat64(this.#take(8), true);
   }
 
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
+  }
+
   /** A view, not a copy. */
   raw(length: number): Uint8Array {
     const at = this.#take(length);

@@ -23,6 +23,12 @@ export class ByteWriter {
     this.#view.setFloat64(at, value, true);
   }
 
+  /** Of 0 to 2^64-1. */
+  u64(value: number | bigint): void {
+    const at = this.#extend(8);
+    this.#view.setBigUint64(at, BigInt(value), true);
+  }
+
   raw(bytes: Uint8Array): void {
     const at = this.#extend(bytes.length);
     this.#bytes.set(bytes, at);

@@ -4,13 +4,14 @@ import { GuestMemory } from '../sandbox/wasi/guest-memory.ts';
 import { PREVIEW1 } from '../sandbox/wasi/signatures.ts';
 import type { Preview1 } from '../sandbox/wasi/preview1.ts';
 import { checkImportTypes } from './check-command.ts';
+import type { Fuel } from './fuel.ts';
 import { type Guest, instantiate, outfit } from './guest.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { CompiledModule } from './module-cache.ts';
 import { clip, Refusal } from './refusal.ts';
 
 /**
- * Extensions of a command: modules whose functions it imports. They are instances of the same task: they share its time, its memory limit, its files, streams,
+ * Extensions of a command: modules whose functions it imports. They are instances of the same task: they share its time, its fuel, its memory limit, its files, streams,
  * clock and randomness, and live as long as it. Each has a memory of its own.
  */
 
@@ -39,15 +40,22 @@ export function loadExtensions(
   });
 }
 
+/** What the instances of a task share, and the part of the memory limit that each has. */
+interface Shared {
+  readonly caps: readonly number[];
+  readonly wasi: Preview1;
+  readonly memories: MemoryPool;
+  readonly fuel: Fuel;
+}
+
 /** Gives each extension a memory of its share. What it gives is to be disposed of. */
-export function outfitExtensions(
-  extensions: readonly Extension[],
-  { caps, wasi, memories }: { readonly caps: readonly number[]; readonly wasi: Preview1; readonly memories: MemoryPool },
-): LinkedExtensions {
+export function outfitExtensions(extensions: readonly Extension[], { caps, wasi, memories, fuel }: Shared): LinkedExtensions {
   using stack = new DisposableStack();
   const guests = extensions.map(({ name, compiled }, i) => {
     const addresses = new GuestMemory();
-    const guest = stack.use(outfit(compiled, { cap: caps[i]!, functions: { [PREVIEW1]: wasi.importsOn(addresses) }, memories }));
+    const guest = stack.use(
+      outfit(compiled, { cap: caps[i]!, functions: { [PREVIEW1]: wasi.importsOn(addresses), ...fuel.imports }, memories }),
+    );
     if (guest.memory !== undefined) addresses.bind(guest.memory);
     return { name, guest };
   });

@@ -2,10 +2,14 @@ import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import type { ImportName, ModuleInfo } from '../sandbox/module/model.ts';
+import { compileMetered } from '../sandbox/metering/compile.ts';
 import { compile } from '../sandbox/module/prepare.ts';
 import { importProblems } from '../sandbox/wasi/signatures.ts';
 import { digestHex } from '../store/digest.ts';
 import { CACHED_MODULE_BYTES } from './module-bounds.ts';
+
+/** Metered code counts fuel, and runs slower for it. */
+type Variant = 'plain' | 'metered';
 
 export interface CompiledModule {
   readonly module: WebAssembly.Module;
@@ -33,16 +37,20 @@ export class ModuleCache {
     this.#capacity = capacity;
   }
 
-  /** `read` is called if the module is not there. Throws `CID_INVALID` if `cid` names no blob. A module that is not valid is a failure, remembered like a good one; what `read` throws is not. */
-  get(cid: CID, read: (cid: CID) => Uint8Array): { readonly compiled: CompiledModule } | { readonly failure: Failure } {
-    const key = digestHex(cid);
+  /** The metered variant is another entry, made when it is first asked for. `read` is called if the module is not there. Throws `CID_INVALID` if `cid` names no blob. A module that is not valid is a failure, remembered like a good one; what `read` throws is not. */
+  get(
+    cid: CID,
+    read: (cid: CID) => Uint8Array,
+    variant: Variant = 'plain',
+  ): { readonly compiled: CompiledModule } | { readonly failure: Failure } {
+    const key = variant === 'plain' ? digestHex(cid) : `${digestHex(cid)} metered`;
     const found = this.#entries.get(key);
     if (found !== undefined) {
       this.#entries.delete(key);
       this.#entries.set(key, found);
       return found;
     }
-    const entry = entryOf(cid, read(cid));
+    const entry = entryOf(cid, read(cid), variant);
     this.#entries.set(key, entry);
     this.#weight += entry.weight;
     this.#shrink();
@@ -59,9 +67,9 @@ export class ModuleCache {
   }
 }
 
-function entryOf(cid: CID, bytes: Uint8Array): Entry {
+function entryOf(cid: CID, bytes: Uint8Array, variant: Variant): Entry {
   try {
-    const { bytes: prepared, info, memoryImport, module } = compile(bytes);
+    const { bytes: prepared, info, memoryImport, module } = variant === 'plain' ? compile(bytes) : compileMetered(bytes);
     return { compiled: { module, info, memoryImport, preview1Problems: importProblems(info.imports) }, weight: prepared.length };
   } catch (error) {
     if (!isDocketError(error, 'MODULE_INVALID')) throw error;

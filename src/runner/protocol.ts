@@ -3,7 +3,9 @@ import type { CID } from '../ipld/cid.ts';
 import { fromBytes } from '../ipld/cid-bytes.ts';
 import { decode, encode } from '../ipld/dag-cbor.ts';
 import { failureMap, failureOf } from '../receipt/out.ts';
+import { integer } from '../ipld/value.ts';
 import type { Outcome, Usage } from '../receipt/outcome.ts';
+import { NO_FUEL } from '../workflow/limits.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { HEADER, MAX_FRAME } from './frames.ts';
@@ -34,6 +36,7 @@ export class Encoder {
     out.f64(job.limits.time);
     out.f64(job.limits.output);
     out.f64(job.limits.openFiles);
+    out.u64(job.limits.fuel ?? NO_FUEL);
     out.u32(job.grants.length);
     for (const grant of job.grants) out.text(grant);
     out.bytes(job.seed);
@@ -55,6 +58,7 @@ export class Encoder {
     out.f64(end.usage.cpu);
     out.f64(end.usage.memory);
     out.f64(end.usage.output);
+    out.u64(end.usage.fuel ?? NO_FUEL);
     this.#small(end.small);
     out.u32(end.written.length);
     for (const cid of end.written) out.bytes(cid.bytes);
@@ -97,7 +101,7 @@ export function decodeJob(bytes: Uint8Array): Job {
     op: from.text(),
     module: readCid(from),
     input: decode(from.bytes()),
-    limits: { memory: from.f64(), time: from.f64(), output: from.f64(), openFiles: from.f64() },
+    limits: { memory: from.f64(), time: from.f64(), output: from.f64(), openFiles: from.f64(), ...readFuel(from) },
     grants: from.list(() => from.text()),
     seed: from.bytes(),
     small: readSmall(from),
@@ -144,7 +148,13 @@ function readUsage(from: ByteReader): Usage {
   const isUsage = Object.values(usage).every((amount) => Number.isFinite(amount) && amount >= 0);
   if (!isUsage || !Number.isSafeInteger(memory) || !Number.isSafeInteger(output))
     throw new DocketError('INTERNAL', 'a slot process sent a use of resources that is no amount');
-  return usage;
+  return { ...usage, ...readFuel(from) };
+}
+
+/** What means none as a limit stands for no fuel counted, too. */
+function readFuel(from: ByteReader): { readonly fuel?: number | bigint } {
+  const fuel = from.u64();
+  return fuel === NO_FUEL ? {} : { fuel: integer(fuel) };
 }
 
 function readSmall(from: ByteReader): Map<string, Uint8Array> {

@@ -2,7 +2,7 @@ import * as Cid from '../ipld/cid.ts';
 import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
 import type { MountEntry } from '../sandbox/files/mount.ts';
 import { MOST_EXTENSIONS } from '../workflow/input.ts';
-import { isOfHost } from '../sandbox/module/extension.ts';
+import { isOfHost } from '../sandbox/module/host-modules.ts';
 import type { Tree } from '../store/tree.ts';
 import { clip, Refusal } from './refusal.ts';
 

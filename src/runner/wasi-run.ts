@@ -11,6 +11,7 @@ import * as Tree from '../store/tree.ts';
 import { BlobSink } from './blob-sink.ts';
 import { checkCommand, checkImportTypes } from './check-command.ts';
 import { type Extension, type LinkedExtensions, loadExtensions, outfitExtensions } from './extensions.ts';
+import { Fuel } from './fuel.ts';
 import { guestFailure } from './guest-failure.ts';
 import { type Guest, instantiate, memoryOf, outfit, withMemory } from './guest.ts';
 import type { Job } from './job.ts';
@@ -30,7 +31,9 @@ const PROGRAM = 'program';
  * if it exits with 0. With another status the same stands in the data of failure `exit`; a trap or a broken limit shows the last of both streams.
  */
 export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }: Bench): Ran {
-  const moduleOf = (module: CID): ReturnType<typeof modules.get> => modules.get(module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES));
+  const fuel = new Fuel(job.limits);
+  const moduleOf = (module: CID): ReturnType<typeof modules.get> =>
+    modules.get(module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES), fuel.variant);
   const found = moduleOf(job.module);
   if ('failure' in found) return failed(found.failure);
   checkCommand(found.compiled);
@@ -53,15 +56,15 @@ export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }:
     onOutput,
   });
   const linked = new Set(input.extensions.keys());
-  using guest = outfit(found.compiled, { cap, functions: { [PREVIEW1]: wasi.imports }, memories, linked });
-  using others = outfitExtensions(extensions, { caps, wasi, memories });
+  using guest = outfit(found.compiled, { cap, functions: { [PREVIEW1]: wasi.imports, ...fuel.imports }, memories, linked });
+  using others = outfitExtensions(extensions, { caps, wasi, memories, fuel });
   checkImportTypes(found.compiled);
   if (guest.memory !== undefined) wasi.bind(guest.memory);
   const guests = [guest, ...others.guests];
   const began = performance.now();
-  const ending = runCommand(guest, others, wasi);
+  const ending = runCommand(guest, others, { wasi, fuel });
   const memory = guests.reduce((sum, each) => sum + memoryOf(each), 0);
-  const usage = { wall: performance.now() - began, memory, output: budget.peak };
+  const usage = { wall: performance.now() - began, memory, output: budget.peak, ...fuel.usage };
   if ('failure' in ending) {
     const failure = withMemory(ending.failure, ...guests);
     return failed({ ...failure, data: { ...failure.data, ...lastWords(wasi) } }, usage);
@@ -78,12 +81,13 @@ function sharesOf(main: CompiledModule, extensions: readonly Extension[], limit:
 type Ending = { readonly exit: number } | { readonly failure: Failure };
 
 /** What the guest did is never thrown; what failed in the host (a damaged blob, a full disk) is. */
-function runCommand(guest: Guest, others: LinkedExtensions, wasi: Preview1): Ending {
+function runCommand(guest: Guest, others: LinkedExtensions, { wasi, fuel }: { readonly wasi: Preview1; readonly fuel: Fuel }): Ending {
   try {
     (instantiate(guest, others.instantiate()).exports['_start'] as () => void)();
     // A guest may catch what a host call threw to end it, and return.
     return wasi.ending === undefined ? { exit: 0 } : endingOf(wasi.ending);
   } catch (error) {
+    if (fuel.failure !== undefined) return { failure: fuel.failure };
     return endingOf(wasi.ending ?? error);
   }
 }

@@ -1,5 +1,6 @@
 import { type Ipld, type IpldList, isList, isMap } from '../ipld/value.ts';
 import { callable, fromWasmResults, type Signature, toWasmArgs, type WasmNumber } from '../sandbox/module/signature.ts';
+import { Fuel } from './fuel.ts';
 import { guestFailure } from './guest-failure.ts';
 import { type Guest, instantiate, memoryOf, outfit, withMemory } from './guest.ts';
 import type { Job } from './job.ts';
@@ -12,18 +13,25 @@ import { clip, failed, Refusal } from './refusal.ts';
  * has no imports but its memory.
  */
 export function run(job: Job, { blobs, modules, memories }: Bench): Ran {
-  const found = modules.get(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES));
+  const fuel = new Fuel(job.limits);
+  const found = modules.get(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES), fuel.variant);
   if ('failure' in found) return failed(found.failure);
   const { func, args } = parse(job.input);
   const { signature } = orRefuse(callable(found.compiled.info, func));
   const numbers = orRefuse(toWasmArgs(signature, args)).args;
-  using guest = outfit(found.compiled, { cap: job.limits.memory, functions: {}, memories });
-  return call(guest, func, signature, numbers);
+  using guest = outfit(found.compiled, { cap: job.limits.memory, functions: fuel.imports, memories });
+  return call(guest, fuel, { func, signature, args: numbers });
 }
 
-function call(guest: Guest, func: string, signature: Signature, args: readonly WasmNumber[]): Ran {
+interface Call {
+  readonly func: string;
+  readonly signature: Signature;
+  readonly args: readonly WasmNumber[];
+}
+
+function call(guest: Guest, fuel: Fuel, { func, signature, args }: Call): Ran {
   const began = performance.now();
-  const usage = (): Ran['usage'] => ({ wall: performance.now() - began, memory: memoryOf(guest), output: 0 });
+  const usage = (): Ran['usage'] => ({ wall: performance.now() - began, memory: memoryOf(guest), output: 0, ...fuel.usage });
   try {
     const entry = instantiate(guest).exports[func] as (...args: readonly WasmNumber[]) => unknown;
     const returned = entry(...args);
@@ -32,7 +40,7 @@ function call(guest: Guest, func: string, signature: Signature, args: readonly W
     if ('failure' in result) return failed(result.failure, spent);
     return { outcome: { tag: 'ok', value: result.value }, usage: spent, small: new Map(), written: [] };
   } catch (error) {
-    const failure = guestFailure(error);
+    const failure = fuel.failure ?? guestFailure(error);
     if (failure === undefined) throw error;
     return failed(withMemory(failure, guest), usage());
   }

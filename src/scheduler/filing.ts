@@ -15,7 +15,15 @@ import type { Policy } from './policies.ts';
 import type { Settled } from './state.ts';
 
 /** Errors that the same work would give again, so that they may be memoized where the author asks. */
-const DETERMINISTIC: ReadonlySet<FailureCode> = new Set(['exit', 'trap', 'invalid', 'limit/output', 'limit/memory']);
+const DETERMINISTIC: ReadonlySet<FailureCode> = new Set([
+  'exit',
+  'trap',
+  'invalid',
+  'limit/output',
+  'limit/memory',
+  'limit/fuel',
+  'limit/call-depth',
+]);
 
 /** One attempt that ended. */
 export interface Ended {
@@ -48,7 +56,8 @@ export class Filing {
   issue(ended: Ended): { readonly receipt: CID; readonly changes: Filed[] } {
     const { task, outcome, key } = ended;
     const { instruction, invocation } = task;
-    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer });
+    const { prf } = task.task;
+    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer, prf });
     const changes: Filed[] = [{ kind: 'unsigned', cid, instruction, invocation, r, at: Math.round(ended.started + ended.usage.wall) }];
     if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
     return { receipt: cid, changes };
@@ -111,9 +120,15 @@ export class Filing {
       attempt,
       docket: this.#version,
       grants: [...policy.grants],
-      limits: { memory: policy.limits.memory, time: policy.limits.time, output: policy.limits.output, openFiles: policy.limits.openFiles },
+      limits: { ...policy.limits },
       started: Math.round(started),
-      usage: { wall: float(usage.wall), cpu: float(usage.cpu), memory: usage.memory, output: usage.output },
+      usage: {
+        wall: float(usage.wall),
+        cpu: float(usage.cpu),
+        memory: usage.memory,
+        output: usage.output,
+        ...(usage.fuel === undefined ? {} : { fuel: usage.fuel }),
+      },
     };
   }
 }

@@ -12,6 +12,8 @@ export interface Limits {
   readonly output: number;
   /** Open descriptors at a time; default 256. */
   readonly openFiles: number;
+  /** Units of fuel, see docs/fuel.md; up to 2^64-2, an integer of IPLD. Absent: none are counted, the default. */
+  readonly fuel?: number | bigint;
 }
 
 export interface Retry {
@@ -28,6 +30,9 @@ const PAGE = 65_536;
 export const DEFAULT_LIMITS: Limits = { memory: 2 ** 30, time: 600_000, output: 2 ** 30, openFiles: 256 };
 export const DEFAULT_RETRY: Retry = { attempts: 3, backoff: 250, onFailure: false };
 
+/** The limits that are always there. */
+type Measured = Exclude<keyof Limits, 'fuel'>;
+
 interface Range {
   readonly min: number;
   readonly max: number;
@@ -35,7 +40,7 @@ interface Range {
 }
 
 /** `time` ends at 24 days because timers count in 31 bits of milliseconds. */
-const LIMIT_RANGES: Readonly<Record<keyof Limits, Range>> = {
+const LIMIT_RANGES: Readonly<Record<Measured, Range>> = {
   memory: { min: PAGE, max: 2 ** 32, format: formatSize },
   time: { min: 1, max: 24 * 86_400_000, format: formatDuration },
   output: { min: 0, max: 2 ** 40, format: formatSize },
@@ -48,20 +53,21 @@ const RETRY_RANGES: Readonly<Record<'attempts' | 'backoff', Range>> = {
 };
 
 /** Homestar's way to say "no fuel limit" is the largest u64; number parsers round it to the float 2^64. */
-const NO_FUEL = 2n ** 64n - 1n;
+export const NO_FUEL = 2n ** 64n - 1n;
 
 /** Keys of a task's `meta` that are not limits. */
 const OTHER_KEYS: ReadonlySet<string> = new Set(['retry', 'memo']);
 
 /**
  * The limits a task's `meta` asks for. Memory that is no multiple of 64 KiB is rounded down, which refuses the same allocations.
- * Throws `LIMIT_REFUSED` for a value out of range, finite fuel, and any key that is not known: it might be a limit.
+ * Throws `LIMIT_REFUSED` for a value out of range, and any key that is not known: it might be a limit.
  */
 export function fromMeta(meta: IpldMap): Limits {
-  const limits: { -readonly [K in keyof Limits]: number } = { ...DEFAULT_LIMITS };
+  const limits: { -readonly [K in Measured]: number } = { ...DEFAULT_LIMITS };
+  let fuel: number | bigint | undefined;
   for (const [key, value] of Object.entries(meta)) {
-    if (key === 'fuel') requireNoFuel(value);
-    else if (Object.hasOwn(LIMIT_RANGES, key)) limits[key as keyof Limits] = inRange(key, value, LIMIT_RANGES[key as keyof Limits]);
+    if (key === 'fuel') fuel = fuelOf(value);
+    else if (Object.hasOwn(LIMIT_RANGES, key)) limits[key as Measured] = inRange(key, value, LIMIT_RANGES[key as Measured]);
     else if (!OTHER_KEYS.has(key)) {
       throw new DocketError('LIMIT_REFUSED', `"${key}" in meta is not known, so it cannot be enforced`, {
         next: 'Known keys: memory, time, output, openFiles, fuel, retry, memo.',
@@ -70,12 +76,17 @@ export function fromMeta(meta: IpldMap): Limits {
     }
   }
   limits.memory -= limits.memory % PAGE;
-  return limits;
+  return fuel === undefined ? limits : { ...limits, fuel };
 }
 
-/** The keys of `meta` for the limits given; those left out stay out, so that they do not count in the task's CID. Throws `LIMIT_REFUSED`. */
+/**
+ * The keys of `meta` for the limits given; those left out stay out, so that they do not count in the task's CID, and so does fuel that means none.
+ * Throws `LIMIT_REFUSED`.
+ */
 export function toMeta(limits: Partial<Limits>): IpldMap {
-  const meta: Record<string, Ipld> = { ...limits };
+  const { fuel, ...others } = limits;
+  const meta: Record<string, Ipld> = { ...others };
+  if (fuel !== undefined && fuelOf(fuel) !== undefined) meta['fuel'] = fuel;
   fromMeta(meta);
   return meta;
 }
@@ -96,11 +107,13 @@ export function retryFromMeta(meta: IpldMap): Retry {
   };
 }
 
-function requireNoFuel(value: Ipld): void {
+/** Undefined for none. A whole number that is not written as a float, unless that is so large that it means none. */
+function fuelOf(value: Ipld): number | bigint | undefined {
   const amount = value instanceof Float ? value.value : value;
-  if ((typeof amount === 'number' || typeof amount === 'bigint') && amount >= NO_FUEL) return;
-  throw new DocketError('LIMIT_REFUSED', 'a finite "fuel" cannot be enforced, so it is not accepted', {
-    next: 'Leave "fuel" out (2^64-1 and above also mean none) and limit "time" instead.',
+  if ((typeof amount === 'number' || typeof amount === 'bigint') && amount >= NO_FUEL) return undefined;
+  if ((typeof value === 'bigint' || Number.isSafeInteger(value)) && (value as number | bigint) >= 0) return value as number | bigint;
+  throw new DocketError('LIMIT_REFUSED', '"fuel" must be a whole number from 0 to 18446744073709551614', {
+    next: 'Give a number of units (a unit is an instruction, more or less), or leave it out; 2^64-1 and above also mean none.',
     details: { limit: 'fuel' },
   });
 }

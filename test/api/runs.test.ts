@@ -144,7 +144,7 @@ test('wrong workflows are refused with their place, and start nothing', async ()
     'tasks: {}': '422 WORKFLOW_INVALID',
     'tasks: { t: { module: org.example.gone } }': '404 MANIFEST_UNKNOWN',
     'tasks: { t: { module: org.example.exit, grant: [clock] } }': '403 PERMISSION_DENIED',
-    'tasks: { t: { module: org.example.exit, limits: { fuel: 1 } } }': '422 LIMIT_REFUSED',
+    'tasks: { t: { module: org.example.exit, limits: { fuel: -1 } } }': '422 LIMIT_REFUSED',
   };
   for (const [text, expected] of Object.entries(cases)) assert.equal(await code(await submit(text)), expected, text);
   assert.equal(await code(await submit(chain('x'), {}, '?input=1')), '400 REQUEST_INVALID');

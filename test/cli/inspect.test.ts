@@ -147,6 +147,26 @@ test('a module is found by its CID and by its name', async () => {
   assert.equal(found.cid, Cid.ofBlob(readFileSync(words)).toString());
 });
 
+/** Larger than one chunk of UnixFS, as Homestar's modules are: then IPFS has a name of its own for it. */
+test('a module is found by what IPFS calls it, and its arguments are checked by that name too', async () => {
+  const padding = await parse(`(module (memory 10) (data (i32.const 0) "${'x'.repeat(300_000)}"))`);
+  const large = Buffer.concat([component, Uint8Array.of(1), leb(padding.length), padding]);
+  place.write('large.wasm', large);
+  const name = (await place.out('store', 'put', '--unixfs', 'large.wasm')).trim();
+  assert.match(name, /^bafybei/);
+  for (const word of [name, `ipfs://${name}`])
+    assert.equal((await place.json<Inspected>('inspect', word)).cid, Cid.ofBlob(large).toString());
+  const run = { rsc: `ipfs://${name}`, op: 'wasm/run', input: { func: 'echo_texts', args: [[7]] }, nnc: '' };
+  place.write('w.json', JSON.stringify({ tasks: [{ run, cause: null, meta: {}, prf: [] }] }));
+  const { error } = await place.json<Failure>('run', 'w.json');
+  assert.equal(error.code, 'ARGUMENT_INVALID');
+  assert.match(error.message, /parameter "a" at \[0\] is 7, not string/);
+});
+
+function leb(value: number): Uint8Array {
+  return value < 128 ? Uint8Array.of(value) : Buffer.concat([Uint8Array.of((value & 127) | 128), leb(value >>> 7)]);
+}
+
 test('what is no module is refused, with its name', async () => {
   place.write('broken.wasm', component.subarray(0, 100));
   for (const [word, code, message] of [

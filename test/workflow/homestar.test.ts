@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { encode } from '../../src/ipld/dag-cbor.ts';
+import { decode } from '../../src/ipld/dag-json.ts';
+import { compile } from '../../src/workflow/compile.ts';
 import { identify } from '../../src/workflow/identify.ts';
 import { at, awaitsOf, cidOfFile, compileText, errorOf, labelsOf, MemorySources } from './helpers.ts';
 
@@ -73,6 +76,9 @@ describe('Homestar’s own workflows', () => {
         tasks.map((_, i) => String(i)),
       );
       assert.ok(plan.tasks.every(({ module }) => module?.toString() === WASM));
+      const bytes = encode({ name: 'test', workflow: decode(`{ "tasks": [ ${tasks.join(', ')} ] }`) });
+      const fromCbor = await compile(bytes, { file: 'flow.cbor', inputs: {}, sources: new MemorySources() });
+      assert.deepEqual([fromCbor.workflow.toString(), fromCbor.name], [workflow, 'test'], 'in DAG-CBOR as well');
       for (let i = 1; i < tasks.length; i++) assert.deepEqual(awaitsOf(plan, String(i)), [String(i - 1)]);
     });
   }
@@ -171,7 +177,7 @@ describe('refused, with its place', () => {
     [one(RUN, '"prf": []'), 'WORKFLOW_INVALID', /"meta"/, '1:14'],
     [one(RUN, '"meta": {}'), 'WORKFLOW_INVALID', /"prf"/, '1:14'],
     [one(RUN, '"meta": { "memory": 1 }, "prf": []'), 'LIMIT_REFUSED', /memory/, '1:100'],
-    [one(RUN, '"meta": { "fuel": 1000 }, "prf": []'), 'LIMIT_REFUSED', /fuel/, '1:100'],
+    [one(RUN, '"meta": { "fuel": 1000.0 }, "prf": []'), 'LIMIT_REFUSED', /fuel/, '1:100'],
     [one(RUN, '"meta": { "gas": 1 }, "prf": []'), 'LIMIT_REFUSED', /gas/, '1:100'],
     [one(RUN, '"meta": { "retry": 1 }, "prf": []'), 'WORKFLOW_INVALID', /retry/, '1:100'],
     [one(RUN, '"meta": { "memo": 1 }, "prf": []'), 'WORKFLOW_INVALID', /memo/, '1:100'],

@@ -42,10 +42,14 @@ test('values out of range or of the wrong kind are refused, naming the range', (
   for (const value of ['64MiB', null, true, new Float(65_536), 1.5, 2n ** 64n, [], {}]) refused({ memory: value }, /"memory" must be/);
 });
 
-test('finite fuel is refused; the largest u64 and above mean none, also as the float parsers make of it', () => {
+test('fuel is any u64; the largest and above mean none, also as the float parsers make of it', () => {
   for (const fuel of [2n ** 64n - 1n, 2n ** 64n, new Float(18_446_744_073_709_552_000)])
     assert.deepEqual(fromMeta({ fuel }), DEFAULT_LIMITS);
-  for (const fuel of [0, 1000, 2n ** 64n - 2n, new Float(1e18), 'none', null]) refused({ fuel }, /fuel/);
+  for (const fuel of [0, 1000, 2 ** 53 - 1, 2n ** 63n, 2n ** 64n - 2n]) {
+    assert.deepEqual(fromMeta({ fuel }), { ...DEFAULT_LIMITS, fuel });
+    assert.deepEqual(toMeta({ fuel }), { fuel });
+  }
+  for (const fuel of [-1, 1.5, new Float(1e18), 'none', null, true, [], {}, -(2n ** 60n)]) refused({ fuel }, /0 to 18446744073709551614/);
 });
 
 test('a key that is not known is refused: it might be a limit', () => {
@@ -57,6 +61,7 @@ test('a key that is not known is refused: it might be a limit', () => {
 test('toMeta keeps only what is given', () => {
   assert.deepEqual(toMeta({}), {});
   assert.deepEqual(toMeta({ time: 10 }), { time: 10 });
+  assert.deepEqual(toMeta({ time: 10, fuel: 2n ** 64n - 1n }), { time: 10 });
   assert.throws(() => toMeta({ time: 0 }), { code: 'LIMIT_REFUSED' });
 });
 

@@ -9,7 +9,7 @@ const Request = z
   .object({
     scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
     modules: z.array(z.string().min(1).max(400)).min(1).max(1000).optional(),
-    limits: z.strictObject({ memory: Amount, time: Amount, output: Amount, openFiles: Amount }).optional(),
+    limits: z.strictObject({ memory: Amount, time: Amount, output: Amount, openFiles: Amount, fuel: Amount }).optional(),
     /** Milliseconds. */
     lifetime: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
   })

@@ -44,6 +44,7 @@ export const command: Command = {
     time: { type: 'value', value: 'DURATION', help: 'time limit, as 10s (default 10min)' },
     output: { type: 'value', value: 'SIZE', help: 'limit of bytes written: stdout, stderr and files (default 1GiB)' },
     'open-files': { type: 'value', value: 'N', help: 'limit of open files (default 256)' },
+    fuel: { type: 'value', value: 'N', help: 'limit of units of fuel, about one an instruction (default none)' },
     grant: {
       type: 'value',
       value: 'LIST',
@@ -94,7 +95,7 @@ Examples:
 
 async function lacksInputs(desk: Desk, plan: Plan): Promise<boolean> {
   const { missingInputs } = await import('../../agent/missing-inputs.ts');
-  return (await missingInputs(desk, plan)).length > 0;
+  return (await missingInputs(desk.importer.shelf, plan)).length > 0;
 }
 
 /** Says on a terminal that a Ctrl-C was heard. Elsewhere stderr is the guest's. */

@@ -22,6 +22,7 @@ export const command: Command = {
     time: { type: 'value', value: 'DURATION', help: 'create: what no job of it may exceed' },
     output: { type: 'value', value: 'SIZE', help: 'create: what no job of it may exceed' },
     'open-files': { type: 'value', value: 'N', help: 'create: what no job of it may exceed' },
+    fuel: { type: 'value', value: 'N', help: 'create: what no job of it may exceed' },
     expires: { type: 'value', value: 'DURATION', help: 'create: how long it is good for, as 7d (default: until it is revoked)' },
   },
   help: `
@@ -113,16 +114,23 @@ function parseLimits(call: Call): ManifestLimits {
     time: measured(call, 'time', parseDuration, '10s'),
     output: measured(call, 'output', parseSize, '16MiB'),
     openFiles: count(call, 'open-files'),
+    fuel: measured(call, 'fuel', parseUnits, '1000000'),
   };
   return Object.fromEntries(Object.entries(limits).filter(([, amount]) => amount !== undefined));
 }
 
-function limitsText({ memory, time, output, openFiles }: ManifestLimits): string {
+/** Any that JSON can carry exactly. */
+function parseUnits(text: string): number | undefined {
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function limitsText({ memory, time, output, openFiles, fuel }: ManifestLimits): string {
   const parts = [
     memory === undefined ? undefined : `memory ${formatSize(memory)}`,
     time === undefined ? undefined : `time ${formatDuration(time)}`,
     output === undefined ? undefined : `output ${formatSize(output)}`,
     openFiles === undefined ? undefined : `${openFiles} files`,
+    fuel === undefined ? undefined : `fuel ${fuel}`,
   ];
   return parts.filter((part) => part !== undefined).join(', ');
 }

@@ -4,8 +4,11 @@ import { MAIN, REFUSED, refusedOpcode, SHAPE_MASK } from './opcodes.ts';
 import type { Reader } from './reader.ts';
 import { badType } from './value-type.ts';
 
-/** Reads an initial value or offset up to its `end` and gives the features it uses. An allow-list of its own, smaller than that of bodies. */
-export function constExpression(reader: Reader, what: string): number {
+/**
+ * Reads an initial value or offset up to its `end` and gives the features it uses. An allow-list of its own, smaller than that of bodies. `onGlobal` is told
+ * where each `global.get` stands.
+ */
+export function constExpression(reader: Reader, what: string, onGlobal?: (at: number) => void): number {
   let used = 0;
   for (;;) {
     const offset = reader.at;
@@ -26,6 +29,7 @@ export function constExpression(reader: Reader, what: string): number {
         reader.skip(8, what);
         break;
       case 0x23:
+        onGlobal?.(offset);
         reader.u32(what);
         break;
       case 0xd0: {

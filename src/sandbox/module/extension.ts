@@ -1,18 +1,11 @@
 import { clip } from './fault.ts';
+import { isOfHost } from './host-modules.ts';
 import type { FunctionType, ModuleImport, ModuleInfo } from './model.ts';
 
 /**
  * Whether a module can be linked to another as its extension. Decided from what both declare, so that it is known before anything runs. Functions
  * are all that crosses: each side keeps its own memory, and neither sees the other's.
  */
-
-/** Modules whose imports the host itself gives. */
-const HOST_MODULES: ReadonlySet<string> = new Set(['wasi_snapshot_preview1', 'docket']);
-
-/** Whether imports from this module are for the host alone to give. */
-export function isOfHost(module: string): boolean {
-  return HOST_MODULES.has(module);
-}
 
 /** What a module wants of others, by the name it imports from; what the host gives is left out. */
 export function wantedOfOthers(imports: readonly ModuleImport[]): ReadonlyMap<string, readonly ModuleImport[]> {

@@ -14,7 +14,7 @@ import {
 import { type Draft, emptyDraft } from './draft.ts';
 import { hex, malformed } from './fault.ts';
 import { featureNames } from './feature.ts';
-import type { ModuleInfo } from './model.ts';
+import type { FunctionType, ModuleInfo } from './model.ts';
 import { Reader } from './reader.ts';
 
 /** A section as it lies in the binary: `[start, end)` with its id and size, the contents begin at `contents`. */
@@ -29,6 +29,10 @@ export interface Scan {
   readonly info: ModuleInfo;
   /** Those with a meaning: known ones, and the first custom section `name`. A module may hold any number of others. */
   readonly sections: readonly Section[];
+  /** Those of the type section, by index. */
+  readonly types: readonly FunctionType[];
+  /** Types of all functions, imported ones first. */
+  readonly functions: readonly FunctionType[];
 }
 
 type SectionDecoder = (reader: Reader, draft: Draft) => void;
@@ -85,7 +89,7 @@ export function scan(bytes: Uint8Array): Scan {
     sections.push({ id, start, contents: at, end: contents.end });
   }
   checkCounts(draft, bytes.length);
-  return { info: toInfo(draft), sections };
+  return { info: toInfo(draft), sections, types: draft.types, functions: draft.functions };
 }
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d];

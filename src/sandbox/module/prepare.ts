@@ -1,5 +1,6 @@
 import { DocketError } from '../../errors.ts';
 import { MOST_PAGES } from './declarations.ts';
+import { DOCKET } from './host-modules.ts';
 import { type Scan, scan, type Section } from './inspect.ts';
 import type { ImportName, ModuleInfo } from './model.ts';
 import { Reader } from './reader.ts';
@@ -7,7 +8,7 @@ import { tableCaps } from './table-caps.ts';
 import { concat, limitsOf, nameOf, sectionOf, u32 } from './writer.ts';
 
 /** Where a module that defined its memory now imports it from. */
-const DOCKET_MEMORY: ImportName = { module: 'docket', name: 'memory' };
+const DOCKET_MEMORY: ImportName = { module: DOCKET, name: 'memory' };
 
 export interface Prepared {
   /** To compile. Derived from the module given: made locally, never sent to another agent. */

@@ -4,18 +4,23 @@ import * as Op from './opcodes.ts';
 import { Reader, skipS32, skipS33, skipS64, skipU32 } from './reader.ts';
 import { badType, isValueType, typeBits } from './value-type.ts';
 
+/** `code`: the opcode, behind a prefix `prefix << 8 | number`. The instruction lies in `[offset, next)`. */
+export type Visit = (code: number, offset: number, next: number) => void;
+
 /**
  * Walks the instructions in `bytes[at, end)`, a body behind its locals, and gives the features they use. Throws for what is not let in.
  * It only separates instructions; that they fit together is for V8 to check. One loop over plain locals, positions instead of
  * a reader, since every byte of every module passes here: reads may run a few bytes past `end`, which the loop then notices.
+ * `visit` is told of each instruction once it was read, in order.
  */
-export function walkBody(bytes: Uint8Array, start: number, end: number): number {
+export function walkBody(bytes: Uint8Array, start: number, end: number, visit?: Visit): number {
   let at = start;
   let last = -1;
   let used = 0;
   while (at < end) {
     const offset = at;
     last = bytes[at++] as number;
+    let told = last;
     let entry = Op.MAIN[last] as number;
     let shape = entry & Op.SHAPE_MASK;
     if (shape === Op.NUMERIC_PREFIX || shape === Op.SIMD_PREFIX) {
@@ -27,6 +32,7 @@ export function walkBody(bytes: Uint8Array, start: number, end: number): number 
         at = reader.at;
       }
       entry = prefixed(last, second, offset);
+      told = (last << 8) | second;
       shape = entry & Op.SHAPE_MASK;
       last = -1;
     }
@@ -97,6 +103,7 @@ export function walkBody(bytes: Uint8Array, start: number, end: number): number 
       default:
         throw malformed(offset, `opcode ${hex(bytes[offset] as number)} does not exist`);
     }
+    visit?.(told, offset, at);
   }
   if (at > end) throw malformed(end, 'a function body ends inside an instruction');
   if (last !== 0x0b) throw malformed(end, 'a function body does not end with `end`');

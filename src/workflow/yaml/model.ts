@@ -38,8 +38,11 @@ export interface TaskSpec {
 }
 
 export interface ModuleSpec {
+  /** A path may be a URL. */
   readonly kind: 'path' | 'cid';
   readonly text: Template;
+  /** Of a web URL: `sha256-…`. */
+  readonly integrity?: Template | undefined;
 }
 
 export type Shape =

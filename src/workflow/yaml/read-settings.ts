@@ -1,6 +1,6 @@
 import { parseDuration, parseSize } from '../../base/units.ts';
 import { isDocketError } from '../../errors.ts';
-import type { Ipld, IpldMap } from '../../ipld/value.ts';
+import { integer, type Ipld, type IpldMap } from '../../ipld/value.ts';
 import * as Limit from '../limits.ts';
 import type { Limits } from '../limits.ts';
 import type { Reader } from './reader.ts';
@@ -39,7 +39,7 @@ function readLimits(node: Node, reader: Reader): Partial<Limits> {
   const map = reader.map(node, '"limits"');
   if (map === undefined) return {};
   reader.checkKeys(map, '"limits"', [...Object.keys(LIMIT_KEYS), 'fuel']);
-  const limits: { -readonly [K in keyof Limits]?: number } = {};
+  const limits: { -readonly [K in Exclude<keyof Limits, 'fuel'>]?: number } = {};
   for (const [key, name] of Object.entries(LIMIT_KEYS)) {
     const value = reader.get(map, key);
     if (value === undefined) continue;
@@ -52,11 +52,14 @@ function readLimits(node: Node, reader: Reader): Partial<Limits> {
     if (amount !== undefined && isAccepted(() => Limit.toMeta({ [name]: amount }), value, reader)) limits[name] = amount;
   }
   const fuel = reader.get(map, 'fuel');
-  if (fuel !== undefined && !(fuel.kind === 'scalar' && fuel.value === 'none')) {
-    const value = fuel.kind === 'scalar' ? (fuel.value as Ipld) : null;
-    isAccepted(() => Limit.fromMeta({ fuel: value }), fuel, reader);
-  }
-  return limits;
+  return fuel === undefined ? limits : { ...limits, ...readFuel(fuel, reader) };
+}
+
+/** `none` is kept as what means none: it undoes a default. */
+function readFuel(node: Node, reader: Reader): Pick<Limits, 'fuel'> {
+  if (node.kind === 'scalar' && node.value === 'none') return { fuel: Limit.NO_FUEL };
+  const value = node.kind !== 'scalar' ? null : typeof node.value === 'bigint' ? integer(node.value) : (node.value as Ipld);
+  return isAccepted(() => Limit.fromMeta({ fuel: value }), node, reader) ? { fuel: value as number | bigint } : {};
 }
 
 function readRetry(node: Node, reader: Reader): IpldMap {

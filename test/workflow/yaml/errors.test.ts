@@ -43,7 +43,7 @@ const IN_TASK: readonly (readonly [line: string, expected: string, next: RegExp]
   ['grant: [clok]', '4:13 "grant" of task "t" must be one of clock, random (did you mean "clock"?), not "clok"', /./],
   ['limits: { memory: 1 }', '4:23 "memory" must be a whole number from 65536 to 4294967296 (64 KiB to 4 GiB)', /64 KiB to 4 GiB/],
   ['limits: { time: 10 }', '4:21 "time" must be a duration', /10s/],
-  ['limits: { fuel: 100 }', '4:21 a finite "fuel" cannot be enforced, so it is not accepted', /time/],
+  ['limits: { fuel: 1.5 }', '4:21 "fuel" must be a whole number from 0 to 18446744073709551614', /units/],
   ['limits: { memroy: 1 }', '4:15 "limits" has no key "memroy" (did you mean "memory"?)', /./],
   ['retry: { attempts: 0 }', '4:24 "retry.attempts" must be a whole number from 1 to 100', /./],
   ['memo: sometimes', '4:11 "memo" of task "t" must be one of always, never, errors, not "sometimes"', /./],

@@ -1,0 +1,92 @@
+import { FETCH_RULE, fetchPolicy, parseFetch } from '../agent/resources/fetch-policy.ts';
+import { GATEWAY_RULE, parseGateway } from '../agent/resources/places.ts';
+import type { FetchProgress, FetchSettings, ResourceSource } from '../agent/resources/resources.ts';
+import type { ResourceShelf } from '../agent/resources/shelf.ts';
+import { once } from '../base/once.ts';
+import { formatSize, parseSize } from '../base/units.ts';
+import type { Call, OptionSpecs } from './command.ts';
+import { measured } from './option-values.ts';
+import { counted, printable } from './present.ts';
+
+/** Options of commands that fetch what a workflow names. */
+export const FETCH_OPTIONS = {
+  gateway: {
+    type: 'value',
+    value: 'URL',
+    many: true,
+    help: 'ask this IPFS gateway for what is named by CID and not here (default: DOCKET_GATEWAY)',
+  },
+  fetch: {
+    type: 'value',
+    value: 'HOST[:PORT]',
+    many: true,
+    help: 'let URLs of the workflow lead to this host though its address is private',
+  },
+  'max-resource': { type: 'value', value: 'SIZE', help: 'fetch nothing that is larger (default: 1GiB)' },
+} as const satisfies OptionSpecs;
+
+/** Fetches what a workflow names and is not here; a terminal is told of it. Throws `USAGE`. */
+export function fetchingFor(call: Call, shelf: ResourceShelf): ResourceSource {
+  const settings = settingsOf(call);
+  // Most workflows name nothing that is elsewhere.
+  const resources = once(async () => {
+    const { Resources } = await import('../agent/resources/resources.ts');
+    return new Resources(shelf, { ...settings, onProgress: progressOn(call) }, call.signal);
+  });
+  return { get: async (rsc) => (await resources()).get(rsc), bring: async (cid) => (await resources()).bring(cid) };
+}
+
+function settingsOf(call: Call): FetchSettings {
+  const hosts = call.values('fetch').map((text) => {
+    const host = parseFetch(text);
+    if (host === undefined) throw call.usage(`--fetch takes ${FETCH_RULE}, not "${text}"`);
+    return host;
+  });
+  const gateways = gatewaysOf(call);
+  const limit = measured(call, 'max-resource', parseSize, '64MiB');
+  // Whoever calls us stands where the URLs are opened, and chose the workflow.
+  return { policy: fetchPolicy(['public', ...hosts], gateways), gateways, ...(limit === undefined ? {} : { limit }) };
+}
+
+function gatewaysOf(call: Call): string[] {
+  const given = call.values('gateway');
+  const [texts, origin] =
+    given.length > 0 ? [given, '--gateway'] : [(call.env['DOCKET_GATEWAY'] ?? '').split(',').filter(Boolean), 'DOCKET_GATEWAY'];
+  return texts.map((text) => {
+    const gateway = parseGateway(text);
+    if (gateway === undefined) throw call.usage(`${origin} takes ${GATEWAY_RULE}, not "${text}"`);
+    return gateway;
+  });
+}
+
+const REDRAW_MS = 100;
+
+/** On a terminal one line that says how far things are; elsewhere a line for each that is here. */
+function progressOn({ streams: { stderr } }: Call): (progress: FetchProgress) => void {
+  let under = 0;
+  let bytes = 0;
+  let drawn = Number.NEGATIVE_INFINITY;
+  const draw = (isNow: boolean): void => {
+    if (!stderr.isTTY || (!isNow && performance.now() - drawn < REDRAW_MS)) return;
+    drawn = performance.now();
+    stderr.write(`\r\u001B[K${under === 0 ? '' : `fetching ${counted(under, 'resource')}: ${formatSize(bytes)}`}`);
+  };
+  return (progress) => {
+    switch (progress.kind) {
+      case 'begun':
+        under++;
+        return draw(true);
+      case 'bytes':
+        bytes += progress.bytes;
+        return draw(false);
+      case 'failed':
+        under--;
+        return draw(true);
+      case 'fetched':
+        under--;
+        if (stderr.isTTY) stderr.write('\r\u001B[K');
+        stderr.write(`fetched ${printable(progress.rsc)}: ${formatSize(progress.size)} from ${printable(progress.place)}\n`);
+        return draw(true);
+    }
+  };
+}

@@ -1,0 +1,55 @@
+/** Opcodes that metering looks at or writes, as `walkBody` tells them (https://webassembly.github.io/spec/core/binary/instructions.html). */
+
+export const UNREACHABLE = 0x00;
+export const NOP = 0x01;
+export const BLOCK = 0x02;
+export const LOOP = 0x03;
+export const IF = 0x04;
+export const ELSE = 0x05;
+export const TRY = 0x06;
+export const CATCH = 0x07;
+export const THROW = 0x08;
+export const RETHROW = 0x09;
+export const THROW_REF = 0x0a;
+export const END = 0x0b;
+export const BR = 0x0c;
+export const BR_IF = 0x0d;
+export const BR_TABLE = 0x0e;
+export const RETURN = 0x0f;
+export const CALL = 0x10;
+export const CALL_INDIRECT = 0x11;
+export const RETURN_CALL = 0x12;
+export const RETURN_CALL_INDIRECT = 0x13;
+export const DELEGATE = 0x18;
+export const CATCH_ALL = 0x19;
+export const TRY_TABLE = 0x1f;
+export const LOCAL_GET = 0x20;
+export const LOCAL_SET = 0x21;
+export const LOCAL_TEE = 0x22;
+export const GLOBAL_GET = 0x23;
+export const GLOBAL_SET = 0x24;
+export const MEMORY_GROW = 0x40;
+export const I32_CONST = 0x41;
+export const I64_CONST = 0x42;
+export const I32_EQ = 0x46;
+export const I32_NE = 0x47;
+export const I64_LT_S = 0x53;
+export const I64_LE_S = 0x57;
+export const I64_ADD = 0x7c;
+export const I64_SUB = 0x7d;
+export const I64_OR = 0x84;
+export const I64_SHL = 0x86;
+export const I64_SHR_U = 0x88;
+export const I64_EXTEND_I32_U = 0xad;
+export const MEMORY_INIT = 0xfc08;
+export const MEMORY_COPY = 0xfc0a;
+export const MEMORY_FILL = 0xfc0b;
+export const TABLE_INIT = 0xfc0c;
+export const TABLE_COPY = 0xfc0e;
+export const TABLE_GROW = 0xfc0f;
+export const TABLE_FILL = 0xfc11;
+
+/** No result, as a block type. */
+export const EMPTY = 0x40;
+export const TYPE_I32 = 0x7f;
+export const TYPE_I64 = 0x7e;

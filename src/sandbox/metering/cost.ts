@@ -1,0 +1,44 @@
+import * as Code from './code.ts';
+
+/**
+ * What instructions cost: a unit each, and nothing for those that only mark where a block begins or ends. What does work by a length costs by that on top.
+ * Part of what a guest can notice: whoever changes it raises the `semantics` of the ops.
+ */
+
+const FREE: ReadonlySet<number> = new Set([
+  Code.BLOCK,
+  Code.LOOP,
+  Code.ELSE,
+  Code.TRY,
+  Code.CATCH,
+  Code.CATCH_ALL,
+  Code.DELEGATE,
+  Code.TRY_TABLE,
+  Code.END,
+]);
+
+export function costOf(code: number): number {
+  return FREE.has(code) ? 0 : 1;
+}
+
+/**
+ * Units by length, as a power of two: `length >> shift` if negative (bytes a unit), `length << shift` otherwise (units an item). Memory costs a unit for 16 bytes;
+ * tables a unit for an entry; growing as much as writing what came to be.
+ */
+const BY_LENGTH: ReadonlyMap<number, number> = new Map([
+  [Code.MEMORY_INIT, -4],
+  [Code.MEMORY_COPY, -4],
+  [Code.MEMORY_FILL, -4],
+  [Code.TABLE_INIT, 0],
+  [Code.TABLE_COPY, 0],
+  [Code.TABLE_FILL, 0],
+]);
+
+/** Units for what was added; a refused `grow` costs its one unit. A page of memory is 65,536 bytes. */
+const BY_GROWTH: ReadonlyMap<number, number> = new Map([
+  [Code.MEMORY_GROW, 12],
+  [Code.TABLE_GROW, 0],
+]);
+
+export const shiftByLength = (code: number): number | undefined => BY_LENGTH.get(code);
+export const shiftByGrowth = (code: number): number | undefined => BY_GROWTH.get(code);
