@@ -5,8 +5,9 @@ import { MOST_MODULE_BYTES } from '../runner/module-bounds.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
+import { standsFor } from './resources/shelf.ts';
 
-type Home = Pick<Engine, 'paths' | 'store'>;
+type Home = Pick<Engine, 'paths' | 'store' | 'ledger'>;
 
 /** Throws `ARGUMENT_INVALID`. */
 type Check = (task: PlannedTask) => void;
@@ -39,8 +40,9 @@ export async function checkCalls(home: Home, { tasks }: Plan): Promise<void> {
 }
 
 /** `undefined` for a core module, and for one that is not here. */
-async function checkFor(home: Home, module: CID): Promise<Check | undefined> {
-  if ((await checkModule(home, module, `module ${module}`)) !== 'wit') return undefined;
+async function checkFor(home: Home, named: CID): Promise<Check | undefined> {
+  const module = standsFor(home, named);
+  if ((await checkModule(home, module, `module ${named}`)) !== 'wit') return undefined;
   const [{ worldOf }, { checkCall }] = await Promise.all([import('../sandbox/wit/world.ts'), import('./call-check.ts')]);
   try {
     const world = worldOf(await home.store.read(module, { limit: MOST_MODULE_BYTES }));
