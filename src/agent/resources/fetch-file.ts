@@ -31,6 +31,8 @@ export interface Fetched {
   readonly isPlain: boolean;
 }
 
+type Gateway = Extract<Place, { kind: 'gateway' }>;
+
 const CAR = 'application/vnd.ipld.car';
 const RAW = 'application/vnd.ipld.raw';
 /** What a CAR may have beside the file, in bytes: nodes, CIDs, and blocks that were not asked for. */
@@ -38,52 +40,56 @@ const AROUND = 16 * 2 ** 20;
 
 /** Throws `RESOURCE_UNREACHABLE`, `RESOURCE_INVALID`, `RESOURCE_REFUSED`, `BLOB_TOO_LARGE`, and what the store throws. */
 export async function fetchFile(cid: Cid.CID, place: Place, fetching: Fetching): Promise<Fetched> {
-  if (place.kind === 'file') return await plain(cid, await file(place.url, '*/*', fetching), place, fetching);
-  if (!Cid.isUnixFs(cid))
-    return await plain(cid, await file(`${place.urlOf(cid)}?format=raw`, `${RAW}, */*;q=0.5`, fetching), place, fetching);
-  const blocks = singly(place, fetching);
-  const car = await httpGet(`${place.urlOf(cid)}?format=car&dag-scope=entity`, `${CAR};version=1;order=dfs;dups=y`, fetching);
-  if (car.status === 200 && car.type === CAR) {
-    await using source = new CarBlocks(bounded(car.body, cid, fetching), blocks);
-    return await rebuilt(cid, source, fetching);
-  }
-  if (car.status === 200) return await plain(cid, car, place, fetching);
-  car.leave();
-  if (!isRefusal(car.status)) throw answers(place.urlOf(cid), car.status);
-  try {
-    return await rebuilt(cid, blocks, fetching);
-  } catch (error) {
-    // It knows nothing of blocks. Whether it has the file is seen then.
-    if (!isDocketError(error, 'RESOURCE_UNREACHABLE') && !isDocketError(error, 'RESOURCE_INVALID')) throw error;
-    fetching.signal.throwIfAborted();
-  }
-  return await plain(cid, await file(place.urlOf(cid), '*/*', fetching), place, fetching);
+  if (place.kind === 'gateway' && Cid.isUnixFs(cid)) return await fetchUnixFs(cid, place, fetching);
+  const [url, accept] = place.kind === 'file' ? [place.url, '*/*'] : [`${place.urlOf(cid)}?format=raw`, `${RAW}, */*;q=0.5`];
+  using got = await file(url, accept, fetching);
+  return await plain(cid, got, place, fetching);
 }
 
 /** A file of which nothing is known. Throws as `fetchFile`. */
 export async function fetchUrl(url: string, fetching: Fetching): Promise<{ readonly blob: Cid.CID; readonly size: number }> {
-  const { body } = await file(url, '*/*', fetching);
-  const { cid, size } = await fetching.store.put(counted(body, url, fetching), { signal: fetching.signal });
+  using got = await file(url, '*/*', fetching);
+  const { cid, size } = await fetching.store.put(counted(got.body, url, fetching), { signal: fetching.signal });
   return { blob: cid, size };
+}
+
+async function fetchUnixFs(cid: Cid.CID, place: Gateway, fetching: Fetching): Promise<Fetched> {
+  const url = place.urlOf(cid);
+  const blocks = singly(place, fetching);
+  {
+    using got = await httpGet(`${url}?format=car&dag-scope=entity`, `${CAR};version=1;order=dfs;dups=y`, fetching);
+    if (got.status === 200) {
+      if (got.type !== CAR) return await plain(cid, got, place, fetching);
+      await using source = new CarBlocks(bounded(got.body, cid, fetching), blocks);
+      return await rebuilt(cid, source, fetching);
+    }
+    if (!isRefusal(got.status)) throw answers(url, got.status);
+  }
+  try {
+    return await rebuilt(cid, blocks, fetching);
+  } catch (error) {
+    // It knows nothing of blocks. Whether it has the file is seen then.
+    if (!isDocketError(error) || !(error.code === 'RESOURCE_INVALID' || isRefusal(error.details['status']))) throw error;
+  }
+  using got = await file(url, '*/*', fetching);
+  return await plain(cid, got, place, fetching);
 }
 
 async function file(url: string, accept: string, fetching: Fetching): Promise<Got> {
   const got = await httpGet(url, accept, fetching);
   if (got.status === 200) return got;
-  got.leave();
+  got[Symbol.dispose]();
   throw answers(url, got.status);
 }
 
 /** The bytes of the file itself. */
-async function plain(cid: Cid.CID, { body }: Pick<Got, 'body'>, { name }: Place, fetching: Fetching): Promise<Fetched> {
+async function plain(cid: Cid.CID, { body }: Got, { name }: Place, fetching: Fetching): Promise<Fetched> {
   const { store, signal } = fetching;
   const source = counted(body, cid, fetching);
-  if (Cid.isUnixFs(cid)) {
-    const stored = await store.put(called(source, cid, name), { signal });
-    return { blob: stored.cid, size: stored.size, isPlain: true };
-  }
   try {
-    const stored = await store.put(source, { expect: cid, signal });
+    const stored = Cid.isUnixFs(cid)
+      ? await store.put(called(source, cid, name), { signal })
+      : await store.put(source, { expect: cid, signal });
     return { blob: stored.cid, size: stored.size, isPlain: true };
   } catch (error) {
     if (!isDocketError(error, 'BLOB_MISMATCH')) throw error;
@@ -122,13 +128,13 @@ async function rebuilt(cid: Cid.CID, blocks: Blocks, { store, signal, limit }: F
 }
 
 /** Each block by a request of its own. */
-function singly(place: Extract<Place, { kind: 'gateway' }>, fetching: Fetching): Blocks {
+function singly(place: Gateway, fetching: Fetching): Blocks {
   return {
     async get(cid) {
-      const { body } = await file(`${place.urlOf(cid)}?format=raw`, RAW, fetching);
+      using got = await file(`${place.urlOf(cid)}?format=raw`, RAW, fetching);
       const parts: Uint8Array[] = [];
       let size = 0;
-      for await (const chunk of body) {
+      for await (const chunk of got.body) {
         size += chunk.length;
         if (size > MOST_BLOCK) throw new DocketError('RESOURCE_INVALID', `${place.name} gives a block of more than ${MOST_BLOCK} bytes`);
         fetching.onBytes(chunk.length);
@@ -155,8 +161,8 @@ function bounded(body: AsyncIterable<Uint8Array>, cid: Cid.CID, fetching: Fetchi
 }
 
 /** Whether it may mean no more than that what was asked for is not given in this form. */
-function isRefusal(status: number): boolean {
-  return (status >= 400 && status < 500 && !isTransient(status)) || status === 501;
+function isRefusal(status: unknown): boolean {
+  return typeof status === 'number' && ((status >= 400 && status < 500 && !isTransient(status)) || status === 501);
 }
 
 /** Whether asking again may help. */

@@ -25,13 +25,13 @@ export interface Getting {
   readonly signal: AbortSignal;
 }
 
-export interface Got {
+/** To be disposed of, read or not, which closes the connection. */
+export interface Got extends Disposable {
   readonly status: number;
   /** Without parameters, in small letters. */
   readonly type: string;
-  /** To be read, once, or left. Throws `RESOURCE_UNREACHABLE`. */
+  /** To be read once. Throws `RESOURCE_UNREACHABLE`. */
   readonly body: AsyncIterable<Uint8Array>;
-  readonly leave: () => void;
 }
 
 const MOST_REDIRECTS = 5;
@@ -46,7 +46,7 @@ export async function httpGet(address: string, accept: string, getting: Getting)
     const got = await getOnce(url, accept, getting);
     const { location } = got;
     if (location === undefined) return got;
-    got.leave();
+    got[Symbol.dispose]();
     if (hops === MOST_REDIRECTS)
       throw unreachable(url, `more than ${MOST_REDIRECTS} redirects, the last to ${location}`, { status: got.status });
     if (!URL.canParse(location, url.href)) throw unreachable(url, 'a redirect to what is no URL', { status: got.status });
@@ -92,7 +92,7 @@ async function getOnce(
       type: (reply.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase(),
       location: status >= 300 && status < 400 && status !== 304 ? (reply.headers.location ?? '') : undefined,
       body: bodyOf(reply, { watch, failure, leave }),
-      leave,
+      [Symbol.dispose]: leave,
     };
   } catch (error) {
     leave();

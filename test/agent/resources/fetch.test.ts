@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { suite, test } from 'node:test';
 import { fixedSize } from 'ipfs-unixfs-importer/chunker';
-import { isDocketError, type ErrorCode } from '../../../src/errors.ts';
+import { DocketError, type ErrorCode, isDocketError } from '../../../src/errors.ts';
 import * as Cid from '../../../src/ipld/cid.ts';
 import { sha256 } from '../../../src/ipld/hash.ts';
 import * as Tree from '../../../src/store/tree.ts';
@@ -341,6 +341,31 @@ suite('servers that misbehave', () => {
       await refused(fetcher.resources.get(`${outside.url}/a`), 'RESOURCE_REFUSED', /private address|not fetched/);
     }
     assert.deepEqual(inside.asked, []);
+  });
+
+  test('a block that is not to be had in passing is asked for again', async () => {
+    let failures = 1;
+    const honest = gatewayAnswer(held, bytes, { car: false, file: false });
+    await using gateway = await HostileServer.open((request, response) => {
+      if (request.url!.includes('format=raw') && !request.url!.includes(held.cid.toString()) && failures-- > 0)
+        response.writeHead(503).end();
+      else honest(request, response);
+    });
+    const clock = new HandClock();
+    assert.deepEqual(await hurried(clock, new Fetcher([gateway.url], { clock }).resources.get(rsc)), blob);
+  });
+
+  test('where nothing can be kept the connection is closed, and nobody else is asked', async () => {
+    const closed = Promise.withResolvers<void>();
+    await using server = await HostileServer.open((_, response) => {
+      response.on('close', () => closed.resolve());
+      response.writeHead(200, { 'content-length': '1000000' }).write('some');
+    });
+    const fetcher = new Fetcher([], { fetch: [hostOf(server)], clock: new HandClock() });
+    fetcher.store.put = () => Promise.reject(new DocketError('STORE_FULL', 'the disk is full'));
+    await refused(fetcher.resources.get(`${server.url}/a`), 'STORE_FULL', /full/);
+    await closed.promise;
+    assert.equal(server.asked.length, 1);
   });
 
   test('who stops waits for nobody', async () => {
