@@ -35,7 +35,7 @@ export function runComponent(plan: Plan, { func, args }: CallInput, job: Job, be
   const running = stack.use(
     new Running(plan, {
       memories,
-      callHost: (interfaceName, name, values) => callHost(host!.system, interfaceName, name, values),
+      callHost: (from, name, given) => callHost(host!.system, from, name, given),
       preview1: host?.preview1.imports ?? {},
     }),
   );

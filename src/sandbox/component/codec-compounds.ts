@@ -48,7 +48,7 @@ function product(
 }
 
 /** Parts one after another, each where its alignment lets it begin. */
-export function layOut(parts: readonly Pick<Codec, 'size' | 'align'>[]): { offsets: number[]; size: number; align: number } {
+function layOut(parts: readonly Pick<Codec, 'size' | 'align'>[]): { offsets: number[]; size: number; align: number } {
   const offsets: number[] = [];
   let at = 0;
   let align = 1;

@@ -122,22 +122,24 @@ export function listOf(element: Codec): Codec {
   return sequence(type, element.depth + 1, get, put);
 }
 
-function getList({ size, align, load }: Codec): (pass: Passage, address: number, length: number) => unknown[] {
+function getList(element: Codec): (pass: Passage, address: number, length: number) => unknown[] {
   return (pass, address, length) => {
+    const { size, align } = element;
     pass.region.lift(address, length * size, align, length * ELEMENT_COST);
     const items: unknown[] = [];
-    for (let i = 0; i < length; i++) items.push(load(pass, address + i * size));
+    for (let i = 0; i < length; i++) items.push(element.load(pass, address + i * size));
     return items;
   };
 }
 
-function putList({ size, align, store }: Codec): (pass: Passage, value: unknown) => readonly [number, number] {
+function putList(element: Codec): (pass: Passage, value: unknown) => readonly [number, number] {
   return (pass, value) => {
+    const { size, align } = element;
     const items = value as ArrayLike<unknown>;
     const bytes = items.length * size;
     if (bytes >= 2 ** 32) throw trap(`a list of ${items.length} elements is larger than any memory`);
     const at = pass.region.allocate(bytes, align);
-    for (let i = 0; i < items.length; i++) store(pass, items[i], at + i * size);
+    for (let i = 0; i < items.length; i++) element.store(pass, items[i], at + i * size);
     return [at, items.length];
   };
 }

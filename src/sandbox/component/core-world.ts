@@ -86,7 +86,11 @@ class CoreWorld {
     this.#planner.refuseMissing();
     const problems = importProblems(this.#module.info.imports);
     if (problems.length > 0) throw invalid(`the module does not fit preview 1: ${problems.slice(0, 10).join('; ')}`);
-    this.#planner.addStep({ module: this.#module, links: this.#links, initializes: this.#core.has('_initialize') });
+    this.#planner.addStep({
+      module: this.#module,
+      links: this.#links,
+      initializes: this.#planner.isProcedure(this.#core.get('_initialize')),
+    });
     return this.#planner.finish(this.#exports);
   }
 

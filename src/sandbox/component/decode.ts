@@ -8,15 +8,22 @@ import type { ComponentDefinition, Definition } from './model.ts';
 /** Components inside of components. Tools make three levels at most. */
 const MOST_NESTED = 16;
 
+/** Bytes of a component beside its core modules, each of which may become an object of many more. */
+const MOST_DEFINING = 4 << 20;
+
 /**
  * Reads all of a component but its core modules, which are left as they are. Throws `MODULE_INVALID`, which says what is wrong and at which
  * byte; so for what is not run: asynchronous functions, values, imported modules.
  */
 export function decodeComponent(bytes: Uint8Array): ComponentDefinition {
-  return readComponent(new Reader(bytes, 0, bytes.length), 0);
+  return readComponent(new Reader(bytes, 0, bytes.length), 0, { left: MOST_DEFINING });
 }
 
-function readComponent(reader: Reader, depth: number): ComponentDefinition {
+interface Budget {
+  left: number;
+}
+
+function readComponent(reader: Reader, depth: number, budget: Budget): ComponentDefinition {
   const start = reader.at;
   const preamble = reader.bytes.subarray(start, Math.min(start + 8, reader.end));
   if (!isComponent(preamble)) throw malformed(start, 'this is no component');
@@ -27,7 +34,7 @@ function readComponent(reader: Reader, depth: number): ComponentDefinition {
   while (!reader.done) {
     const at = reader.at;
     const id = reader.u8('a section');
-    readSection(id, at, reader.part('a section'), depth, definitions);
+    readSection(id, reader.part('a section'), { at, depth, budget }, definitions);
   }
   return { definitions };
 }
@@ -43,14 +50,22 @@ const SECTIONS: Readonly<Record<number, { readonly name: string; readonly read: 
   11: { name: 'exports', read: readExport },
 };
 
-function readSection(id: number, at: number, section: Reader, depth: number, into: Definition[]): void {
+interface Place {
+  readonly at: number;
+  readonly depth: number;
+  readonly budget: Budget;
+}
+
+function readSection(id: number, section: Reader, { at, depth, budget }: Place, into: Definition[]): void {
   if (id === 0) return void section.name('the name of a custom section');
   if (id === 1) return void into.push({ kind: 'core module', bytes: section.bytes.subarray(section.at, section.end) });
-  if (id === 4) return void into.push({ kind: 'component', component: readComponent(section, depth + 1) });
+  if (id === 4) return void into.push({ kind: 'component', component: readComponent(section, depth + 1, budget) });
   if (id === 9) throw refused(at, 'a start function of a component', 'only its core modules may have one');
   if (id === 12) throw refused(at, 'values', 'they cannot be given to a component');
   const known = SECTIONS[id];
   if (known === undefined) throw malformed(at, `section ${id} does not exist`);
+  budget.left -= section.end - section.at;
+  if (budget.left < 0) throw malformed(at, `the component has more than ${MOST_DEFINING} bytes beside its core modules`);
   for (let left = section.count(known.name, ANY); left > 0; left--) into.push(known.read(section));
   section.finish(`the section of ${known.name}`);
 }

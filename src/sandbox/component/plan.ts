@@ -1,4 +1,5 @@
 import { compile } from '../module/prepare.ts';
+import { tableCaps } from '../module/table-caps.ts';
 import type { FunctionType } from '../module/model.ts';
 import type { WitItem } from '../wit/model.ts';
 import { preview1Names } from '../wasi/signatures.ts';
@@ -11,9 +12,14 @@ import { resolveType, resourceAt } from './resolve-types.ts';
 import { type Closure, CORE_KINDS, type Exports, invalid, type Item, named, Scope, type TypeItem } from './scope.ts';
 import { liftedType, loweredType, sameType, showType, signatureText } from './signature.ts';
 
-/** Definitions that are looked at, those of a component once for each time it is instantiated. Real ones have some thousands. */
-const MOST_WORK = 200_000;
+/**
+ * Definitions and their parts that are looked at, once for each time: a few bytes may instantiate a component again or export an interface under another name. Real
+ * ones have some thousands.
+ */
+const MOST_WORK = 500_000;
 const MOST_CORE_INSTANCES = 200;
+/** Of all its core instances, which lie outside of their memories. */
+const MOST_TABLE_ENTRIES = 4 << 20;
 
 /**
  * Takes a component apart. All that could fail for the component's own fault fails here, but for what only linking in V8 finds out: it throws `MODULE_INVALID`,
@@ -30,6 +36,7 @@ export class Planner {
   readonly #compiled = new Map<Uint8Array, CoreModule>();
   #work = 0;
   #weight = 0;
+  #tableEntries = 0;
   #instances = 0;
   #callsHost = false;
   readonly #missing = new Set<string>();
@@ -48,7 +55,7 @@ export class Planner {
       steps: this.#steps,
       instances: this.#instances,
       destructors: this.#destructors,
-      ...exportsOf(exports),
+      ...this.#exportsOf(exports),
       callsHost: this.#callsHost,
       weight: this.#weight,
     };
@@ -67,7 +74,7 @@ export class Planner {
   }
 
   #define(definition: Definition, scope: Scope, given: Exports | undefined, exports: Map<string, Item>): void {
-    this.#count();
+    this.#count(partsOf(definition));
     switch (definition.kind) {
       case 'core module':
         return scope.add('core module', this.compile(definition.bytes));
@@ -102,8 +109,9 @@ export class Planner {
     }
   }
 
-  #count(): void {
-    if (++this.#work > MOST_WORK) throw invalid(`the component has more than ${MOST_WORK} definitions`);
+  #count(parts = 1): void {
+    this.#work += parts;
+    if (this.#work > MOST_WORK) throw invalid(`the component has more than ${MOST_WORK} definitions`);
   }
 
   compile(bytes: Uint8Array): CoreModule {
@@ -139,8 +147,14 @@ export class Planner {
         `a core module imports ${named(wanted.module)} ${named(wanted.name)} as ${showType(wanted.type)}, it is ${showType(type)}`,
       );
     }
+    const { info } = step.module;
+    this.#count(info.imports.length + info.exports.length);
+    const caps = tableCaps(info.tables);
+    this.#tableEntries += info.tables.reduce((sum, table, i) => sum + (table.imported === undefined ? (caps[i] as number) : 0), 0);
+    if (this.#tableEntries > MOST_TABLE_ENTRIES)
+      throw invalid(`the tables of the component may grow to ${this.#tableEntries} entries, ${MOST_TABLE_ENTRIES} are allowed`);
     const instance = this.#steps.push(step) - 1;
-    return new Map(step.module.info.exports.map((item) => [item.name, { kind: 'export', instance, item }]));
+    return new Map(info.exports.map((item) => [item.name, { kind: 'export', instance, item }]));
   }
 
   #alias({ sort, target }: Alias, scope: Scope): void {
@@ -226,6 +240,12 @@ export class Planner {
     return side;
   }
 
+  /** Whether it takes nothing and gives nothing. */
+  isProcedure(core: CoreItem | undefined): boolean {
+    const type = core && typeOf(core);
+    return type !== undefined && sameType(type, { params: [], results: [] });
+  }
+
   #expect(core: CoreItem, wanted: FunctionType, what: string): void {
     const type = typeOf(core);
     if (type === undefined) throw invalid(`${what} is no core function`);
@@ -308,9 +328,27 @@ export class Planner {
     if (this.#missing.size > 0) throw missing([...this.#missing]);
   }
 
+  /** Functions of the outermost component, and of the interfaces it exports. */
+  #exportsOf(exports: Exports): Pick<Plan, 'exports' | 'world'> {
+    const functions = new Map<string, Func>();
+    const items: WitItem[] = [];
+    for (const [name, item] of exports) {
+      if (item.sort === 'func') {
+        functions.set(name, item.func);
+        items.push({ name, func: witFunction(name, item.func.signature) });
+      }
+      if (item.sort !== 'instance') continue;
+      this.#count(item.exports.size);
+      const inner = [...item.exports].flatMap(([label, each]) => (each.sort === 'func' ? [{ label, func: each.func }] : []));
+      for (const { label, func } of inner) functions.set(`${name}#${label}`, func);
+      items.push({ name, interface: inner.map(({ label, func }) => witFunction(label, func.signature)) });
+    }
+    return { exports: functions, world: { imports: [], exports: items } };
+  }
+
   /** What stands in the type of an instance or component beside imports and exports. */
   declare(declaration: Declaration, scope: Scope): void {
-    this.#count();
+    this.#count(partsOf(declaration));
     if (declaration.kind === 'alias') this.#alias(declaration, scope);
     if (declaration.kind !== 'type') return;
     const type = resolveType(declaration.type, scope);
@@ -352,21 +390,29 @@ function kindOf(item: CoreItem): string {
   return item.kind === 'export' ? item.item.kind : 'function';
 }
 
-/** Functions of the outermost component, and of the interfaces it exports. */
-function exportsOf(exports: Exports): Pick<Plan, 'exports' | 'world'> {
-  const functions = new Map<string, Func>();
-  const items: WitItem[] = [];
-  for (const [name, item] of exports) {
-    if (item.sort === 'func') {
-      functions.set(name, item.func);
-      items.push({ name, func: witFunction(name, item.func.signature) });
-    }
-    if (item.sort !== 'instance') continue;
-    const inner = [...item.exports].flatMap(([own, each]) => (each.sort === 'func' ? [{ own, func: each.func }] : []));
-    for (const { own, func } of inner) functions.set(`${name}#${own}`, func);
-    items.push({ name, interface: inner.map(({ own, func }) => witFunction(own, func.signature)) });
+/** What of a definition takes time of its own. */
+function partsOf(definition: Definition | Declaration): number {
+  if (definition.kind === 'type') return sizeOf(definition.type);
+  if (definition.kind === 'bundle' || definition.kind === 'core bundle') return 1 + definition.items.length;
+  return definition.kind === 'instantiate' || definition.kind === 'core instantiate' ? 1 + definition.args.length : 1;
+}
+
+function sizeOf(type: TypeDefinition): number {
+  switch (type.kind) {
+    case 'record':
+      return 1 + type.fields.length;
+    case 'variant':
+      return 1 + type.cases.length;
+    case 'flags':
+    case 'enum':
+      return 1 + type.names.length;
+    case 'tuple':
+      return 1 + type.types.length;
+    case 'func':
+      return 1 + type.params.length;
+    default:
+      return 1;
   }
-  return { exports: functions, world: { imports: [], exports: items } };
 }
 
 /** Its own properties only: names come from the component. */

@@ -108,12 +108,9 @@ export class Scope {
   }
 
   outer(count: number): Scope {
-    let scope: Scope = this;
-    for (let left = count; left > 0; left--) {
-      if (scope.parent === undefined) throw invalid('an alias points out of the component');
-      scope = scope.parent;
-    }
-    return scope;
+    if (count === 0) return this;
+    if (this.parent === undefined) throw invalid('an alias points out of the component');
+    return this.parent.outer(count - 1);
   }
 }
 

@@ -13,7 +13,7 @@ interface Datetime {
   readonly nanoseconds: number;
 }
 
-export function datetime(time: bigint): Datetime {
+function datetime(time: bigint): Datetime {
   return { seconds: time / SECOND, nanoseconds: Number(time % SECOND) };
 }
 

@@ -5,7 +5,7 @@ import { append, err, isPreview2, ok, type System } from './system.ts';
 
 /** `wasi:io`: errors, pollables and streams. https://github.com/WebAssembly/WASI/tree/v0.2.3/wasip2/io */
 
-export const ERROR: ResourceType = { name: 'error', definer: undefined };
+const ERROR: ResourceType = { name: 'error', definer: undefined };
 export const POLLABLE: ResourceType = { name: 'pollable', definer: undefined };
 export const INPUT_STREAM: ResourceType = { name: 'input-stream', definer: undefined };
 export const OUTPUT_STREAM: ResourceType = { name: 'output-stream', definer: undefined };
