@@ -292,6 +292,27 @@ describe('wasm/run on components', () => {
     }
   });
 
+  test('what is returned counts as output, and has a bound', async () => {
+    const made = await make(
+      `(module (memory (export "memory") 600) (func (export "f") (param i32) (result i32)
+        (i32.store (i32.const 8) (i32.const 0)) (i32.store (i32.const 12) (local.get 0)) (i32.const 8)))`,
+      'export f: func(n: u32) -> list<u8>;',
+    );
+    const end = await run(call(made.component, 'f', [1_000_000], { limits: { output: 2_000_000 } }));
+    assert.ok(end.kind === 'ended' && end.end.usage.output > 1_000_000);
+    const limits = { output: 900_000 };
+    await check(call(made.component, 'f', [1_000_000], { limits }), [
+      'error',
+      'limit/output',
+      'the function returned 1000005 bytes, 900000 are allowed',
+    ]);
+    await check(call(made.core, 'f', [35_000_000]), [
+      'error',
+      'limit/output',
+      'the function returned 35000005 bytes, 33554432 are allowed',
+    ]);
+  });
+
   test('guests that break the rules of the canonical ABI trap', async () => {
     const result = (address: number, length: number, more = ''): string =>
       `(data (i32.const 200) "\\ff\\fe") ${more} (func (export "f") (result i32)
