@@ -23,7 +23,7 @@ import { Place, wat } from './helpers.ts';
 let place: Place;
 let engine: Engine;
 const { component, core } = await echoComponent(
-  { 'echo-numbers': 'u16', 'echo-points': 'point' },
+  { 'echo-numbers': 'u16', 'echo-points': 'point', 'echo-bytes': 'list<u8>' },
   { declarations: 'record point { x: u8, y: option<u8> }' },
 );
 
@@ -77,7 +77,10 @@ for (const module of ['component.wasm', 'typed.wasm']) {
       (await refusal(module, 'echo_numbers')).message,
       /0 arguments are given, the function takes 1: "a" \(list<u16>\) is missing/,
     );
-    assert.match((await refusal(module, 'echo')).message, /does not export "echo": it exports "echo-numbers", "echo-points"$/);
+    assert.match(
+      (await refusal(module, 'echo')).message,
+      /does not export "echo": it exports "echo-numbers", "echo-points", "echo-bytes"$/,
+    );
   });
 }
 
@@ -89,10 +92,16 @@ test('nothing is run, and no run is recorded', async () => {
 test('what is only known in the run is not looked at', async () => {
   const first = await plan('component.wasm', { func: 'echo-numbers', args: [[1]] });
   const promise = { 'await/ok': first.tasks[0]!.instruction };
-  const link = Cid.ofBlob(Uint8Array.of(1));
-  const calls = [promise, [promise], link].map((arg) => ({ func: 'echo-numbers', args: [arg] }));
+  const calls = [promise, [promise]].map((arg) => ({ func: 'echo-numbers', args: [arg] }));
   await checkCalls(engine, await plan('component.wasm', { func: 'echo-numbers', args: [[1]] }, ...calls));
+});
+
+test('a link stands for bytes where bytes are wanted, and nowhere else', async () => {
+  const link = Cid.ofBlob(Uint8Array.of(1));
+  const unixFs = Cid.parse('bafybeiejevluvtoevgk66plh5t6xiy3ikyuuxg3vgofuvpeckb6eadresm');
+  await checkCalls(engine, await plan('component.wasm', { func: 'echo-bytes', args: [[link, unixFs, Uint8Array.of(1)]] }));
   assert.match((await refusal('component.wasm', 'echo-numbers', [link])).message, /at \[0\] is the link bafkrei\w+, not u16/);
+  assert.match((await refusal('component.wasm', 'echo-numbers', link)).message, /is the link bafkrei\w+, not list<u16>/);
 });
 
 test('core modules, and modules that are not here, are judged in the run', async () => {

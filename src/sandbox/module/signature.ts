@@ -126,7 +126,7 @@ export function shortest(value: number): number {
   return Number(value.toPrecision(9));
 }
 
-function isNumeric(types: readonly ValueType[]): types is readonly Numeric[] {
+export function isNumeric(types: readonly ValueType[]): types is readonly Numeric[] {
   return types.every((type) => type === 'i32' || type === 'i64' || type === 'f32' || type === 'f64');
 }
 

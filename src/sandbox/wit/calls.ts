@@ -2,28 +2,33 @@ import type { Ipld } from '../../ipld/value.ts';
 import { invalid, type Refusal } from './misfit.ts';
 import type { WitFunction } from './model.ts';
 import { functionText, shortTypeText } from './text.ts';
-import { fromJs, toJs } from './values.ts';
+import { fromJs, type Inward, toJs } from './values.ts';
 
 /** The arguments and the result of a call. What does not fit is a failure, code `invalid`, as data. */
 
 /** Missing arguments that are named in a message. */
 const MOST_NAMED = 10;
 
+export interface ArgumentOptions extends Pick<Inward, 'bytesOf'> {
+  /** Which are known; default all. Those that are not come out as `undefined`, unlooked at: promises, before the run. */
+  readonly known?: (arg: Ipld) => boolean;
+}
+
 /**
- * Arguments as the call takes them. `known` says which are known: those that are not come out as `undefined`, unlooked at (promises, before the run).
+ * Arguments as the call takes them.
  * Failure data beside that of `toJs`: `index` from 0, `param` its name; for a wrong number: `given`, and `func`, the signature.
  */
 export function toJsArgs(
   func: WitFunction,
   args: readonly Ipld[],
-  known: (arg: Ipld) => boolean = () => true,
+  { known = () => true, bytesOf }: ArgumentOptions = {},
 ): { readonly args: unknown[] } | Refusal {
   const { params } = func;
   if (args.length !== params.length) return wrongCount(func, args.length);
   const converted: unknown[] = [];
   for (const [index, { name, type }] of params.entries()) {
     const arg = args[index] as Ipld;
-    const result = known(arg) ? toJs(type, arg, `parameter ${JSON.stringify(name)}`) : { value: undefined };
+    const result = known(arg) ? toJs(type, arg, { subject: `parameter ${JSON.stringify(name)}`, bytesOf }) : { value: undefined };
     if ('failure' in result) {
       const { failure } = result;
       return { failure: { ...failure, data: { index, param: name, ...failure.data } } };

@@ -19,9 +19,15 @@ import * as ToJs from './to-js.ts';
  * | result | `{tag: 'ok' \| 'err', val}`. A function that returns one gives the bare `val` or throws: see `calls.ts` |
  */
 
-/** `subject` is what a message calls the value. */
-export function toJs(type: WitType, value: Ipld, subject = 'the value'): { readonly value: unknown } | Refusal {
-  return orRefusal(subject, type, () => ToJs.convert(type, value, []));
+export interface Inward {
+  /** What a message calls the value; default `the value`. */
+  readonly subject?: string;
+  /** Gives the bytes of the blob that a link names, where a `list<u8>` is wanted. Without it a link is refused there. What it throws passes through. */
+  readonly bytesOf?: ToJs.BytesOf | undefined;
+}
+
+export function toJs(type: WitType, value: Ipld, { subject = 'the value', bytesOf }: Inward = {}): { readonly value: unknown } | Refusal {
+  return orRefusal(subject, type, () => ToJs.convert(type, value, { path: [], bytesOf }));
 }
 
 /** The same the other way. Bytes that it gives are those it was given, not a copy. */

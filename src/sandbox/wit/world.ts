@@ -1,6 +1,6 @@
 import { clip, malformed } from '../module/fault.ts';
 import { Reader } from '../module/reader.ts';
-import type { ComponentShape, Entities, Entity } from './binary/entity.ts';
+import { type Census, type ComponentShape, type Entities, type Entity, MOST_READ } from './binary/entity.ts';
 import { readComponent } from './binary/read-component.ts';
 import type { WitFunction, WitItem, WitWorld } from './model.ts';
 
@@ -39,11 +39,14 @@ export function worldOf(bytes: Uint8Array): WitWorld {
 /** What a binary is and its world, if it has one. Of a core module only the custom sections are looked into. Throws `MODULE_INVALID`. */
 export function readWit(bytes: Uint8Array): WitBinary {
   if (isComponent(bytes)) {
-    const { shape, modules } = readComponent(new Reader(bytes, 0, bytes.length));
+    const { shape, modules } = readComponent(new Reader(bytes, 0, bytes.length), { left: MOST_READ });
     return { kind: 'component', world: toWorld([shape]), modules };
   }
   const sections = typeSections(bytes);
-  return sections.length === 0 ? { kind: 'core' } : { kind: 'typed-core', world: toWorld(sections.map(embeddedShape)) };
+  const census = { left: MOST_READ };
+  return sections.length === 0
+    ? { kind: 'core' }
+    : { kind: 'typed-core', world: toWorld(sections.map((section) => embeddedShape(section, census))) };
 }
 
 const TYPE_SECTION = 'component-type';
@@ -72,9 +75,9 @@ function typeSections(bytes: Uint8Array): Reader[] {
  * A section is a component that exports the type of the wanted one: in newer tools inside of the type of a component that stands for the package
  * (`ns:package/world`), in older ones directly.
  */
-function embeddedShape(section: Reader): ComponentShape {
+function embeddedShape(section: Reader, census: Census): ComponentShape {
   const start = section.at;
-  const { exports } = readComponent(section).shape;
+  const { exports } = readComponent(section, census).shape;
   const shapes = [...exports.values()].flatMap((entity) => shapeOf(entity) ?? []);
   const [only] = shapes;
   if (only === undefined || shapes.length > 1)

@@ -145,10 +145,7 @@ test('a wrong argument is told with its parameter, its type and its value', () =
 });
 
 test('what is not known yet is not looked at', () => {
-  assert.deepEqual(
-    toJsArgs(sum, ['later', [1]], (arg) => arg !== 'later'),
-    { args: [undefined, Uint32Array.of(1)] },
-  );
+  assert.deepEqual(toJsArgs(sum, ['later', [1]], { known: (arg) => arg !== 'later' }), { args: [undefined, Uint32Array.of(1)] });
 });
 
 /** Not through lists, as in echo.test.ts, but as parameters and results of their own. */

@@ -89,6 +89,13 @@ test('one interface exported under very many names is refused', () => {
   );
 });
 
+test('a binary of nothing but types is refused before they fill the memory', () => {
+  const many = new Uint8Array(100_000 * 2).fill(0x7d).map((byte, i) => (i % 2 === 0 ? 0x70 : byte));
+  const lists = Buffer.concat([Uint8Array.of(7, ...leb(many.length + 3), ...leb(100_000)), many]);
+  assert.equal(judge(Buffer.concat([Uint8Array.from(HEADER), lists])), undefined);
+  assert.match(judge(Buffer.concat([Uint8Array.from(HEADER), lists, lists, lists])) ?? '', /more than the 200000 allowed/);
+});
+
 const REFUSED: readonly (readonly [string, Uint8Array, RegExp])[] = [
   ['a count beyond the bytes', made(section(7, 0xff, 0xff, 0xff, 0xff, 0x0f)), /more than fit/],
   ['a type that is not there', made(types([0x70, 5])), /type 5 of 0/],

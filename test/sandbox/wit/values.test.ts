@@ -5,6 +5,7 @@ import * as Cid from '../../../src/ipld/cid.ts';
 import { encode } from '../../../src/ipld/dag-cbor.ts';
 import { Float, type Ipld } from '../../../src/ipld/value.ts';
 import type { WitType } from '../../../src/sandbox/wit/model.ts';
+import { sampleOf } from '../../../src/sandbox/wit/sample.ts';
 import { fromJs, toJs } from '../../../src/sandbox/wit/values.ts';
 import { anyType, valueOf } from './arbitrary.ts';
 
@@ -116,6 +117,19 @@ test('a message has room for little of a large value', () => {
   }
 });
 
+test('a link stands for the bytes it names, where bytes are wanted and can be had', () => {
+  const bytes = Uint8Array.of(1, 2);
+  const bytesOf = (given: Cid.CID): Uint8Array => (given.equals(link) ? bytes : assert.fail());
+  assert.deepEqual(toJs(list(u8), link, { bytesOf }), { value: bytes });
+  assert.deepEqual(toJs(option(list(list(u8))), [link], { bytesOf }), { value: [bytes] });
+  assert.deepEqual(toJs(string, link, { bytesOf }), { value: link.toString() });
+  for (const options of [{}, { bytesOf: () => undefined }]) {
+    const refused = toJs(list(u8), link, options);
+    assert.match('failure' in refused ? refused.failure.message : '', /is the link bafkrei\w+, not list<u8>: it names no blob/);
+  }
+  assert.ok('failure' in toJs(list(u32), link, { bytesOf }));
+});
+
 test('a link becomes its text, bytes become base64', () => {
   assert.deepEqual(toJs(string, link), { value: link.toString() });
   const old = Cid.parse('QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG');
@@ -199,5 +213,16 @@ test('whatever a task gives, it is taken or a failure', () => {
       else assert.ok('value' in fromJs(type, result.value));
     }),
     { numRuns: 5_000 },
+  );
+});
+
+test('a sample of a type is one', () => {
+  fc.assert(
+    fc.property(anyType(), (type) => {
+      const sample = sampleOf(type);
+      encode(sample);
+      assert.ok('value' in toJs(type, sample));
+    }),
+    { numRuns: 2_000 },
   );
 });

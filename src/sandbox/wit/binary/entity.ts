@@ -1,3 +1,5 @@
+import { malformed } from '../../module/fault.ts';
+import type { Reader } from '../../module/reader.ts';
 import type { WitFunction, WitType } from '../model.ts';
 
 /** What the index spaces of a component hold, as far as its world can depend on it: core items are not kept. */
@@ -44,10 +46,29 @@ export interface Scope {
   readonly components: ComponentShape[];
   readonly imports: Map<string, Entity>;
   readonly exports: Map<string, Entity>;
+  /** Shared by all scopes of one binary. */
+  readonly census: Census;
 }
 
-export function emptyScope(parent: Scope | undefined): Scope {
-  return { parent, types: [], funcs: [], instances: [], components: [], imports: new Map(), exports: new Map() };
+/** How much more may be read: definitions, their parts and their names each count as one. Real components have some thousands. */
+export interface Census {
+  left: number;
+}
+
+/** Ours: what is read lies in memory, at a few hundred bytes for a byte or two of the binary. */
+export const MOST_READ = 200_000;
+
+export function emptyScope(parent: Scope | undefined, census: Census): Scope {
+  return { parent, types: [], funcs: [], instances: [], components: [], imports: new Map(), exports: new Map(), census };
+}
+
+/** How many items follow, which are counted as read. */
+export function countOf(reader: Reader, { census }: Pick<Scope, 'census'>, what: string, most: number): number {
+  const offset = reader.at;
+  const count = reader.count(what, most);
+  census.left -= count;
+  if (census.left < 0) throw malformed(offset, `its types and names are more than the ${MOST_READ} allowed`);
+  return count;
 }
 
 /** Gives an entity the next index of its sort. */

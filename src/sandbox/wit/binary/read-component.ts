@@ -1,6 +1,6 @@
 import { hex, malformed } from '../../module/fault.ts';
 import type { Reader } from '../../module/reader.ts';
-import { type ComponentShape, define, emptyScope, type Entities, type Entity, type Scope } from './entity.ts';
+import { type Census, type ComponentShape, countOf, define, emptyScope, type Entities, type Entity, type Scope } from './entity.ts';
 import { addNamed, externName } from './names.ts';
 import { alias, exportDefinition, importDeclaration, itemAt, MOST_NESTED, typeDefinition } from './read-declarations.ts';
 
@@ -22,16 +22,16 @@ const MOST_OPTIONS = 16;
 
 const PREAMBLE = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
 
-export function readComponent(reader: Reader): ReadComponent {
+export function readComponent(reader: Reader, census: Census): ReadComponent {
   const modules: Uint8Array[] = [];
-  const scope = component(reader, undefined, modules, 0);
+  const scope = component(reader, emptyScope(undefined, census), modules, 0);
   return { shape: scope, modules };
 }
 
-function component(reader: Reader, parent: Scope | undefined, modules: Uint8Array[], nested: number): Scope {
+/** Into `scope`, which is empty. */
+function component(reader: Reader, scope: Scope, modules: Uint8Array[], nested: number): Scope {
   if (nested >= MOST_NESTED) throw malformed(reader.at, `components nest more than ${MOST_NESTED} deep`);
   preamble(reader);
-  const scope = emptyScope(parent);
   while (!reader.done) {
     const offset = reader.at;
     const id = reader.u8('a section');
@@ -46,25 +46,25 @@ function component(reader: Reader, parent: Scope | undefined, modules: Uint8Arra
         modules.push(section.bytes.subarray(section.at, section.end));
         continue;
       case 4:
-        scope.components.push(component(section, scope, modules, nested + 1));
+        scope.components.push(component(section, emptyScope(scope, scope.census), modules, nested + 1));
         continue;
       case 5:
-        each(section, 'instances', () => define(scope, { sort: 'instance', exports: instance(section, scope) }));
+        each(section, scope, 'instances', () => define(scope, { sort: 'instance', exports: instance(section, scope) }));
         break;
       case 6:
-        each(section, 'aliases', () => alias(section, scope));
+        each(section, scope, 'aliases', () => alias(section, scope));
         break;
       case 7:
-        each(section, 'types', () => typeDefinition(section, scope, nested));
+        each(section, scope, 'types', () => typeDefinition(section, scope, nested));
         break;
       case 8:
-        each(section, 'canonical functions', () => canonical(section, scope));
+        each(section, scope, 'canonical functions', () => canonical(section, scope));
         break;
       case 10:
-        each(section, 'imports', () => importDeclaration(section, scope));
+        each(section, scope, 'imports', () => importDeclaration(section, scope));
         break;
       case 11:
-        each(section, 'exports', () => exportDefinition(section, scope));
+        each(section, scope, 'exports', () => exportDefinition(section, scope));
         break;
       default:
         throw malformed(offset, id === 9 || id === 12 ? 'the component uses values, which are not let in' : `section ${id} does not exist`);
@@ -82,8 +82,8 @@ function preamble(reader: Reader): void {
   }
 }
 
-function each(reader: Reader, what: string, read: () => void): void {
-  for (let left = reader.count(what, MOST_ITEMS); left > 0; left--) read();
+function each(reader: Reader, scope: Scope, what: string, read: () => void): void {
+  for (let left = countOf(reader, scope, what, MOST_ITEMS); left > 0; left--) read();
 }
 
 function instance(reader: Reader, scope: Scope): Entities {
@@ -92,7 +92,7 @@ function instance(reader: Reader, scope: Scope): Entities {
   if (form > 0x01) throw malformed(offset, `an instance is of unknown form ${hex(form)}`);
   const index = form === 0x00 ? reader.u32('the component of an instance') : undefined;
   const items = new Map<string, Entity>();
-  each(reader, index === undefined ? 'exports of an instance' : 'arguments of an instance', () => {
+  each(reader, scope, index === undefined ? 'exports of an instance' : 'arguments of an instance', () => {
     const at = reader.at;
     const name = index === undefined ? externName(reader, 'an export of an instance') : reader.name('an argument of an instance');
     addNamed(items, name, itemAt(reader, scope, 'an item of an instance'), at);

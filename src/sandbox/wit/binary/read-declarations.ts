@@ -1,6 +1,16 @@
 import { clip, hex, malformed } from '../../module/fault.ts';
 import type { Reader } from '../../module/reader.ts';
-import { type ComponentShape, define, emptyScope, type Entities, type Entity, named, type Scope, type TypeEntry } from './entity.ts';
+import {
+  type ComponentShape,
+  countOf,
+  define,
+  emptyScope,
+  type Entities,
+  type Entity,
+  named,
+  type Scope,
+  type TypeEntry,
+} from './entity.ts';
 import { addNamed, externName } from './names.ts';
 import { functionShape, present, typeAt, valueType } from './read-type.ts';
 
@@ -29,7 +39,7 @@ function definition(reader: Reader, scope: Scope, nested: number): TypeEntry {
   if (code === 0x40 || code === 0x43) return { is: 'func', func: functionShape(reader, scope, code === 0x43) };
   if (code === 0x41 || code === 0x42) {
     if (nested >= MOST_NESTED) throw malformed(offset, `types nest more than ${MOST_NESTED} deep`);
-    const inner = declarations(reader, emptyScope(scope), nested + 1, code === 0x41);
+    const inner = declarations(reader, emptyScope(scope, scope.census), nested + 1, code === 0x41);
     return code === 0x41 ? { is: 'component', shape: inner } : { is: 'instance', exports: inner.exports };
   }
   if (code === 0x3f || code === 0x3e) return resource(reader, code);
@@ -45,7 +55,7 @@ function resource(reader: Reader, code: number): TypeEntry {
 }
 
 function declarations(reader: Reader, scope: Scope, nested: number, isComponent: boolean): ComponentShape {
-  for (let left = reader.count('declarations', MOST_DECLARATIONS); left > 0; left--) {
+  for (let left = countOf(reader, scope, 'declarations', MOST_DECLARATIONS); left > 0; left--) {
     const offset = reader.at;
     const kind = reader.u8('a declaration');
     if (kind === 0x01) typeDefinition(reader, scope, nested);

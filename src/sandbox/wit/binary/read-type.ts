@@ -1,7 +1,7 @@
 import { hex, malformed } from '../../module/fault.ts';
 import type { Reader } from '../../module/reader.ts';
 import type { WitCase, WitField, WitPrimitive, WitType } from '../model.ts';
-import type { FunctionShape, Scope, TypeEntry, ValueEntry } from './entity.ts';
+import { countOf, type FunctionShape, type Scope, type TypeEntry, type ValueEntry } from './entity.ts';
 import { label } from './names.ts';
 
 /** Types of values and functions: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md#type-definitions. */
@@ -84,19 +84,19 @@ function made(
 ): WitType | undefined {
   switch (code) {
     case 0x72:
-      return { kind: 'record', fields: members(reader, 'fields', 'a field', part) };
+      return { kind: 'record', fields: members(reader, scope, 'fields', 'a field', part) };
     case 0x71:
-      return { kind: 'variant', cases: cases(reader, optional) };
+      return { kind: 'variant', cases: cases(reader, scope, optional) };
     case 0x70:
       return { kind: 'list', element: part('the element of a list') };
     case 0x6f: {
-      const types = Array.from({ length: some(reader, 'types of a tuple', MOST_MEMBERS) }, () => part('a part of a tuple'));
+      const types = Array.from({ length: some(reader, scope, 'types of a tuple', MOST_MEMBERS) }, () => part('a part of a tuple'));
       return { kind: 'tuple', types };
     }
     case 0x6e:
-      return { kind: 'flags', names: labels(reader, 'flags', 'a flag', MOST_FLAGS) };
+      return { kind: 'flags', names: labels(reader, scope, 'flags', 'a flag', MOST_FLAGS) };
     case 0x6d:
-      return { kind: 'enum', names: labels(reader, 'cases', 'a case', MOST_MEMBERS) };
+      return { kind: 'enum', names: labels(reader, scope, 'cases', 'a case', MOST_MEMBERS) };
     case 0x6b:
       return { kind: 'option', some: part('an option') };
     case 0x6a: {
@@ -132,9 +132,9 @@ function resourceAt(reader: Reader, scope: Scope): string {
   return entry.name ?? 'resource';
 }
 
-function cases(reader: Reader, optional: (what: string) => WitType | undefined): WitCase[] {
+function cases(reader: Reader, scope: Scope, optional: (what: string) => WitType | undefined): WitCase[] {
   const taken = new Set<string>();
-  return Array.from({ length: some(reader, 'cases', MOST_MEMBERS) }, () => {
+  return Array.from({ length: some(reader, scope, 'cases', MOST_MEMBERS) }, () => {
     const name = label(reader, 'a case', taken);
     const type = optional('a case');
     // Older binaries may say here which case it refines.
@@ -143,20 +143,20 @@ function cases(reader: Reader, optional: (what: string) => WitType | undefined):
   });
 }
 
-function members(reader: Reader, whats: string, what: string, part: ReadPart): WitField[] {
+function members(reader: Reader, scope: Scope, whats: string, what: string, part: ReadPart): WitField[] {
   const taken = new Set<string>();
-  return Array.from({ length: some(reader, whats, MOST_MEMBERS) }, () => ({ name: label(reader, what, taken), type: part(what) }));
+  return Array.from({ length: some(reader, scope, whats, MOST_MEMBERS) }, () => ({ name: label(reader, what, taken), type: part(what) }));
 }
 
-function labels(reader: Reader, whats: string, what: string, most: number): string[] {
+function labels(reader: Reader, scope: Scope, whats: string, what: string, most: number): string[] {
   const taken = new Set<string>();
-  return Array.from({ length: some(reader, whats, most) }, () => label(reader, what, taken));
+  return Array.from({ length: some(reader, scope, whats, most) }, () => label(reader, what, taken));
 }
 
 /** Every type with members has one at least. */
-function some(reader: Reader, what: string, most: number): number {
+function some(reader: Reader, scope: Scope, what: string, most: number): number {
   const offset = reader.at;
-  const count = reader.count(what, most);
+  const count = countOf(reader, scope, what, most);
   if (count === 0) throw malformed(offset, `there are no ${what}`);
   return count;
 }
@@ -172,7 +172,7 @@ const NO_RESULT = 0x01;
 
 export function functionShape(reader: Reader, scope: Scope, isAsync: boolean): FunctionShape {
   const taken = new Set<string>();
-  const params = Array.from({ length: reader.count('parameters', MOST_PARAMS) }, () => ({
+  const params = Array.from({ length: countOf(reader, scope, 'parameters', MOST_PARAMS) }, () => ({
     name: label(reader, 'a parameter', taken),
     type: used(reader, scope, 'a parameter').type,
   }));
