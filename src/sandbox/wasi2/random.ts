@@ -2,7 +2,7 @@ import type { HostInterface } from '../component/host-interface.ts';
 import { trap } from '../component/trap.ts';
 import { isPreview2, type System } from './system.ts';
 
-/** `wasi:random`, all three from the one stream of the task: seeded, unless the real one was granted. */
+/** `wasi:random`, all three from the one stream of the task, which its key seeds. */
 
 /** The guest has to have room for them anyway. */
 const MOST_BYTES = 64n << 20n;

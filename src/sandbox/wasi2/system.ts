@@ -2,7 +2,7 @@ import type { Content } from '../files/content.ts';
 import type { GuestClock } from '../wasi/clock.ts';
 import type { GuestRandom } from '../wasi/random.ts';
 
-/** What the calls of a component work on: one for each task. All of it is the sandbox's own; nothing of the host's is behind it but by grant. */
+/** What the calls of a component work on: one for each task. All of it is the sandbox's own; nothing of the host's is behind it. */
 export interface System {
   readonly clock: GuestClock;
   readonly random: GuestRandom;

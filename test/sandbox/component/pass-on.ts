@@ -10,7 +10,7 @@ import { codecOf } from './codec-of.ts';
 const HOST = 'test:guest/host';
 
 /** What a plan needs that is to be linked to `test:guest/host`. */
-export const hostOf = (count: number) =>
+const hostOf = (count: number) =>
   hostInterface(
     HOST,
     Array.from({ length: count }, (_, i) => `pass${i}`),
