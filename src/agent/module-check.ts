@@ -41,19 +41,24 @@ export async function checkModule(
 
 /** Looks into the bytes of a module. Throws `MODULE_INVALID`, which calls it `name`. */
 export async function judgeModule(bytes: Uint8Array, name: string): Promise<ModuleKind> {
-  const [{ prepare }, { isComponent, readWit }] = await Promise.all([
-    import('../sandbox/module/prepare.ts'),
-    import('../sandbox/wit/world.ts'),
-  ]);
+  const [{ prepare }, { isComponent }] = await Promise.all([import('../sandbox/module/prepare.ts'), import('../sandbox/wit/world.ts')]);
   try {
     if (!isComponent(bytes)) return prepare(bytes).info.hasComponentType ? 'wit' : 'core';
-    const read = readWit(bytes);
-    if (read.kind === 'component') for (const module of read.modules) prepare(module);
+    await planned(bytes);
     return 'wit';
   } catch (error) {
     if (!isDocketError(error, 'MODULE_INVALID')) throw error;
     throw invalid(`${name}: ${error.message}`, adviceOn(bytes) ?? error.next, error);
   }
+}
+
+/** Taking a component apart finds out whether all it imports is there. */
+async function planned(bytes: Uint8Array): Promise<void> {
+  const [{ planComponent }, { INTERFACES }] = await Promise.all([
+    import('../sandbox/component/plan.ts'),
+    import('../sandbox/wasi2/interfaces.ts'),
+  ]);
+  planComponent(bytes, INTERFACES);
 }
 
 /** Marks of earlier Dockets are empty: they did not ask for the kind. A mark that was cut off while it was written is one like them. */

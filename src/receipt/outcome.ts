@@ -37,7 +37,16 @@ export interface Failure {
   readonly data?: { readonly [key: string]: Ipld };
 }
 
-export type Outcome = { readonly tag: 'ok'; readonly value: Ipld } | { readonly tag: 'error'; readonly failure: Failure };
+/** What a called function wrote beside what it returned: bytes, or above 4 KiB a link to a blob. */
+export interface Logs {
+  readonly stdout: Ipld;
+  readonly stderr: Ipld;
+}
+
+/** `logs`: of a function that wrote anything. Programs have theirs in the value. */
+export type Outcome =
+  | { readonly tag: 'ok'; readonly value: Ipld; readonly logs?: Logs }
+  | { readonly tag: 'error'; readonly failure: Failure };
 
 /** What running cost; stands in the receipt's meta. */
 export interface Usage {

@@ -97,7 +97,7 @@ export class Filing {
     return rows;
   }
 
-  #meta({ task, policy, usage, started, attempt, key }: Ended, instruction: CID): ReceiptMeta {
+  #meta({ task, policy, outcome, usage, started, attempt, key }: Ended, instruction: CID): ReceiptMeta {
     const { run } = task.task;
     const { func, extensions } = isMap(run.input) ? run.input : {};
     return {
@@ -110,6 +110,7 @@ export class Filing {
       agent: this.#issuer,
       attempt,
       docket: this.#version,
+      ...(outcome.tag === 'ok' && outcome.logs !== undefined ? { logs: outcome.logs } : {}),
       grants: [...policy.grants],
       limits: { memory: policy.limits.memory, time: policy.limits.time, output: policy.limits.output, openFiles: policy.limits.openFiles },
       started: Math.round(started),
