@@ -20,7 +20,7 @@ export function checkCall(world: WitWorld, { task, label }: PlannedTask): void {
   if ('failure' in converted) throw invalid(label, converted.failure);
 }
 
-/** Any bytes are as good as those of the blob: all that matters is that bytes are wanted there. */
+/** Any bytes are as good as those of the resource: all that matters is that bytes are wanted there. Whether it can be had is seen when it is fetched. */
 const NOT_READ = new Uint8Array();
 
 function isKnown(arg: Ipld): boolean {

@@ -98,7 +98,8 @@ test('what is only known in the run is not looked at', async () => {
 
 test('a link stands for bytes where bytes are wanted, and nowhere else', async () => {
   const link = Cid.ofBlob(Uint8Array.of(1));
-  await checkCalls(engine, await plan('component.wasm', { func: 'echo-bytes', args: [[link, Uint8Array.of(1)]] }));
+  const unixFs = Cid.parse('bafybeiejevluvtoevgk66plh5t6xiy3ikyuuxg3vgofuvpeckb6eadresm');
+  await checkCalls(engine, await plan('component.wasm', { func: 'echo-bytes', args: [[link, unixFs, Uint8Array.of(1)]] }));
   assert.match((await refusal('component.wasm', 'echo-numbers', [link])).message, /at \[0\] is the link bafkrei\w+, not u16/);
   assert.match((await refusal('component.wasm', 'echo-numbers', link)).message, /is the link bafkrei\w+, not list<u16>/);
 });

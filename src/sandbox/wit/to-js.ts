@@ -10,8 +10,8 @@ import { show } from './show.ts';
 
 /** IPLD to what transpiled code takes. docs/components.md has the table. Throws `Misfit`. */
 
-/** Gives the bytes of a blob. */
-export type BytesOf = (link: CID) => Uint8Array;
+/** Gives the bytes of the blob that a link names; `undefined` if it names none. */
+export type BytesOf = (link: CID) => Uint8Array | undefined;
 
 export interface Walk {
   readonly path: Path;
@@ -108,7 +108,7 @@ function toList(type: Of<'list'>, value: Ipld, walk: Walk): unknown {
   const { element } = type;
   if (element.kind === 'u8' && value instanceof Uint8Array) return value;
   if (element.kind === 'u8' && typeof value === 'string') return fromBase64(type, value, walk);
-  if (element.kind === 'u8' && isLink(value) && walk.bytesOf !== undefined) return walk.bytesOf(value);
+  if (element.kind === 'u8' && isLink(value)) return ofBlob(type, value, walk);
   if (isList(value)) return toArray(element, value, walk);
   const valueType = mapValueType(element);
   if (valueType === undefined || !isMap(value)) throw misfit(type, value, walk);
@@ -120,6 +120,12 @@ function toArray(element: WitType, values: readonly Ipld[], walk: Walk): unknown
   const array = (kind === undefined ? new Array(values.length) : new kind(values.length)) as unknown[] | NumberArray;
   for (const [i, value] of values.entries()) array[i] = within(element, value, i, walk);
   return array;
+}
+
+function ofBlob(type: WitType, link: CID, walk: Walk): Uint8Array {
+  const bytes = walk.bytesOf?.(link);
+  if (bytes === undefined) throw misfit(type, link, walk, 'it names no blob');
+  return bytes;
 }
 
 /** As Homestar's README has it. Padding may be there or not; bits that stand for nothing must be 0. */

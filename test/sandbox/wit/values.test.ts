@@ -123,7 +123,10 @@ test('a link stands for the bytes it names, where bytes are wanted and can be ha
   assert.deepEqual(toJs(list(u8), link, { bytesOf }), { value: bytes });
   assert.deepEqual(toJs(option(list(list(u8))), [link], { bytesOf }), { value: [bytes] });
   assert.deepEqual(toJs(string, link, { bytesOf }), { value: link.toString() });
-  assert.ok('failure' in toJs(list(u8), link));
+  for (const options of [{}, { bytesOf: () => undefined }]) {
+    const refused = toJs(list(u8), link, options);
+    assert.match('failure' in refused ? refused.failure.message : '', /is the link bafkrei\w+, not list<u8>: it names no blob/);
+  }
   assert.ok('failure' in toJs(list(u32), link, { bytesOf }));
 });
 
