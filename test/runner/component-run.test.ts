@@ -8,8 +8,8 @@ import { Float, type Ipld } from '../../src/ipld/value.ts';
 import type { Job } from '../../src/runner/job.ts';
 import { Slot, type SlotEnd } from '../../src/runner/slot.ts';
 import { DiskStore } from '../../src/store/disk-store.ts';
-import { embed, helpers, LOGGING, type Made, make, REALLOC, wasi } from '../components.ts';
-import { call, never, summary } from './helpers.ts';
+import { componentText, embed, helpers, LOGGING, type Made, make, REALLOC, wasi } from '../components.ts';
+import { call, never, slotOver, summary, temporaryStore } from './helpers.ts';
 
 let root: string;
 let slot: Slot;
@@ -290,6 +290,57 @@ describe('wasm/run on components', () => {
         /it held 768 KiB of memory, and was allowed 768 KiB/,
       );
     }
+  });
+
+  test('the memories of a component share its limit', async () => {
+    const module = (name: string): string => `(core module $${name} (memory 1) (func (export "f") (result i32)
+      (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (memory.size)))
+      (core instance $${name} (instantiate $${name})) (func (export "${name}") (result u32) (canon lift (core func $${name} "f")))`;
+    const bytes = await componentText(`(component ${module('a')} ${module('b')})`);
+    for (const name of ['a', 'b']) await check(call(bytes, name, [], { limits: { memory: 10 << 16 } }), ['ok', 5]);
+    await check(call(bytes, 'a', [], { limits: { memory: 1 << 16 } }), [
+      'error',
+      'limit/memory',
+      'the memories of the task start with 131072 bytes, their limit is 65536',
+    ]);
+  });
+
+  test('another home gives the same', async (t) => {
+    const made = await make(
+      `(module (import "wasi:random/random@0.2.0" "get-random-u64" (func $random (result i64)))
+        (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $now (result i64)))
+        (import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32))) (memory (export "memory") 1)
+        (func (export "f") (result i64) (i64.store (i32.const 0) (i64.or (call $random) (i64.const 1)))
+          (call $log (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 100) (i32.const 3)) (i64.xor (i64.load (i32.const 0)) (call $now))))`,
+      'world guest { import wasi:random/random@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; import wasi:logging/logging; export f: func() -> u64; }',
+      `${wasi('0.2.0')} ${LOGGING}`,
+    );
+    const other = slotOver(t, await temporaryStore(t));
+    const ends = [await run(call(made.component, 'f')), await other.submit(call(made.component, 'f'), { signal: never })];
+    const [here, there] = ends.map((end) => (end.kind === 'ended' ? end.end.outcome : undefined));
+    assert.equal(here?.tag, 'ok');
+    assert.deepEqual(there, here);
+  });
+
+  test('what is returned counts as output, and has a bound', async () => {
+    const made = await make(
+      `(module (memory (export "memory") 600) (func (export "f") (param i32) (result i32)
+        (i32.store (i32.const 8) (i32.const 0)) (i32.store (i32.const 12) (local.get 0)) (i32.const 8)))`,
+      'export f: func(n: u32) -> list<u8>;',
+    );
+    const end = await run(call(made.component, 'f', [1_000_000], { limits: { output: 2_000_000 } }));
+    assert.ok(end.kind === 'ended' && end.end.usage.output > 1_000_000);
+    const limits = { output: 900_000 };
+    await check(call(made.component, 'f', [1_000_000], { limits }), [
+      'error',
+      'limit/output',
+      'the function returned 1000005 bytes, 900000 are allowed',
+    ]);
+    await check(call(made.core, 'f', [35_000_000]), [
+      'error',
+      'limit/output',
+      'the function returned 35000005 bytes, 33554432 are allowed',
+    ]);
   });
 
   test('guests that break the rules of the canonical ABI trap', async () => {

@@ -9,11 +9,16 @@ const MOST_LIFTED = 256 << 20;
 
 /** Counts what one task takes out of its guests' memories. */
 export class Meter {
-  #left = MOST_LIFTED;
+  #lifted = 0;
+
+  /** Bytes so far, with what values cost beside theirs. */
+  get lifted(): number {
+    return this.#lifted;
+  }
 
   charge(bytes: number): void {
-    this.#left -= bytes;
-    if (this.#left < 0) throw trap(`the component passed more than ${MOST_LIFTED} bytes`);
+    this.#lifted += bytes;
+    if (this.#lifted > MOST_LIFTED) throw trap(`the component passed more than ${MOST_LIFTED} bytes`);
   }
 }
 

@@ -55,6 +55,11 @@ export class Running implements Disposable {
     return this.#ending;
   }
 
+  /** No value that it gave is larger than this, in bytes. */
+  get lifted(): number {
+    return this.#meter.lifted;
+  }
+
   /** Makes the core instances, in order. Runs their start functions: that is guest time. */
   start(): void {
     for (const [index, step] of this.#plan.steps.entries()) {
