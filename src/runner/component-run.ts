@@ -1,3 +1,5 @@
+import { isDocketError } from '../errors.ts';
+import { type CID, isStored } from '../ipld/cid.ts';
 import { fromJsResult, toJsArgs } from '../sandbox/wit/calls.ts';
 import { calleeOf } from '../sandbox/wit/look-up.ts';
 import type { Func, Plan } from '../sandbox/component/plan-model.ts';
@@ -14,7 +16,7 @@ import { guestFailure } from './guest-failure.ts';
 import { takeMemory, withMemory } from './guest.ts';
 import { memoryShares } from './memory-shares.ts';
 import type { Bench, Ran } from './op.ts';
-import { failed } from './refusal.ts';
+import { failed, Refusal } from './refusal.ts';
 import { lastWords, logsOf } from './wasi-result.ts';
 
 /** Bytes of a value that is returned: it crosses a pipe and stands in a receipt. */
@@ -26,7 +28,7 @@ const MOST_RESULT = 32 << 20;
  */
 export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel }: FueledJob, bench: Bench): Ran {
   const { callee } = orRefuse(calleeOf(plan.world, func));
-  const values = orRefuse(toJsArgs(callee.func, args)).args;
+  const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => bytesOf(link, job, bench) })).args;
   const target = plan.exports.get(callee.interface === undefined ? callee.func.name : `${callee.interface}#${callee.func.name}`) as Func;
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
@@ -61,6 +63,17 @@ export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel 
   const logs = host === undefined ? undefined : logsOf(host.preview1, sink);
   const outcome = logs === undefined ? ({ tag: 'ok', value: result.value } as const) : ({ tag: 'ok', value: result.value, logs } as const);
   return { outcome, usage: { ...usage, output: usage.output + size }, small: sink.small, written: sink.written };
+}
+
+/** A guest could not hold more than its memory. Throws `Refusal`. */
+function bytesOf(link: CID, { limits }: Job, { blobs }: Bench): Uint8Array | undefined {
+  if (!isStored(link)) return undefined;
+  try {
+    return blobs.readAll(link, limits.memory);
+  } catch (error) {
+    if (!isDocketError(error, 'BLOB_TOO_LARGE')) throw error;
+    throw new Refusal('limit/memory', `an argument does not fit into the memory of the task: ${error.message}`, { limit: limits.memory });
+  }
 }
 
 interface GuestMemory {

@@ -1,11 +1,12 @@
 import type { Ipld } from '../ipld/value.ts';
+import { findOffer } from './component/host-interface.ts';
 import { inspect } from './module/inspect.ts';
 import type { ExternType, FunctionType, ModuleImport, ModuleInfo } from './module/model.ts';
 import { isNumeric } from './module/signature.ts';
 import { importProblems, PREVIEW1 } from './wasi/signatures.ts';
+import { INTERFACES } from './wasi2/interfaces.ts';
 import { exportedFunctions, whyNotCallable } from './wit/look-up.ts';
 import type { WitItem, WitWorld } from './wit/model.ts';
-import { isOffered } from './wit/offers.ts';
 import { sampleOf } from './wit/sample.ts';
 import { functionText } from './wit/text.ts';
 import { readWit } from './wit/world.ts';
@@ -99,7 +100,12 @@ function ofWorld(world: WitWorld): Sides {
 
 function witImport(item: WitItem): ImportDescription {
   const types = 'func' in item ? [functionText(item.func)] : item.interface.map((func) => functionText(func));
-  return { name: item.name, kind: 'func' in item ? 'function' : 'interface', types, isOffered: isOffered(item.name) };
+  return {
+    name: item.name,
+    kind: 'func' in item ? 'function' : 'interface',
+    types,
+    isOffered: findOffer(INTERFACES, item.name) !== undefined,
+  };
 }
 
 /** Names that stand for the world itself, in the ways tools have written it: imports of the root, and what exported resources need. */

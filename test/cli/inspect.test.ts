@@ -81,7 +81,7 @@ test('what cannot be called and what is not offered is said', async () => {
   assert.deepEqual(
     exports.map(({ name, notCallable }) => [name, notCallable]),
     [
-      ['a:b/i@1.0.0#make', 'it returns a own<blob>, which cannot be passed'],
+      ['a:b/i@1.0.0#make', 'its result holds own<blob>, which cannot be passed'],
       ['a:b/i@1.0.0#name', null],
     ],
   );
@@ -96,7 +96,7 @@ test('what cannot be called and what is not offered is said', async () => {
   assert.deepEqual(call, { op: 'wasm/run', func: 'a:b/i@1.0.0#name', args: ['text', [1]] });
   assert.match(
     await place.out('inspect', 'strange.wasm'),
-    /a:b\/i@1\.0\.0#make: func\(n: u32\) -> own<blob>\n    cannot be called: it returns a own<blob>/,
+    /a:b\/i@1\.0\.0#make: func\(n: u32\) -> own<blob>\n    cannot be called: its result holds own<blob>/,
   );
 });
 

@@ -90,7 +90,7 @@ describe('wasm/run on components', () => {
     assert.match(String(summary(await run(call(component, 'g', [])))[2]), /does not export "g": it exports/);
     assert.match(
       String(summary(await run(call(component, 'test:guest/things@1.0.0#make', [])))[2]),
-      /cannot be called: it returns a own<\S+>/,
+      /cannot be called: its result holds own<\S+>/,
     );
     assert.match(String(summary(await run(call(component, 'f', [])))[2]), /0 arguments are given, the function takes 1/);
   });

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeModule } from '../../src/sandbox/describe.ts';
-import { isOffered } from '../../src/sandbox/wit/offers.ts';
+import { findOffer } from '../../src/sandbox/component/host-interface.ts';
+import { INTERFACES } from '../../src/sandbox/wasi2/interfaces.ts';
 import { componentEmbed, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+
+const isOffered = (name: string): boolean => findOffer(INTERFACES, name) !== undefined;
 
 test('interfaces of WASI 0.2 and of Homestar are offered, in their versions; sockets and HTTP are not', () => {
   for (const name of [

@@ -81,10 +81,10 @@ export function whyNotCallable({ params, result, async, name }: WitFunction): st
   const seen = new Set<WitType>();
   for (const { name: param, type } of params) {
     const odd = oddPart(type, seen);
-    if (odd !== undefined) return `its parameter ${JSON.stringify(param)} has a ${shortTypeText(odd)}, which cannot be passed`;
+    if (odd !== undefined) return `its parameter ${JSON.stringify(param)} holds ${shortTypeText(odd)}, which cannot be passed`;
   }
   const odd = result === undefined ? undefined : oddPart(result, seen);
-  return odd === undefined ? undefined : `it returns a ${shortTypeText(odd)}, which cannot be passed`;
+  return odd === undefined ? undefined : `its result holds ${shortTypeText(odd)}, which cannot be passed`;
 }
 
 /** The first part of a type that no value can be given for. Parts are shared, so each is looked at once. */

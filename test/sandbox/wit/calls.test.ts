@@ -77,15 +77,15 @@ test('a function that is not there is told with those that are', () => {
 });
 
 const HANDLES: readonly (readonly [WitFunction, RegExp])[] = [
-  [func('f', { params: [{ name: 'a', type: { kind: 'borrow', resource: 'blob' } }] }), /its parameter "a" has a borrow<blob>/],
-  [func('f', { result: { kind: 'list', element: { kind: 'own', resource: 'blob' } } }), /it returns a own<blob>/],
-  [func('f', { result: { kind: 'result', err: { kind: 'future' } } }), /it returns a future/],
+  [func('f', { params: [{ name: 'a', type: { kind: 'borrow', resource: 'blob' } }] }), /its parameter "a" holds borrow<blob>/],
+  [func('f', { result: { kind: 'list', element: { kind: 'own', resource: 'blob' } } }), /its result holds own<blob>/],
+  [func('f', { result: { kind: 'result', err: { kind: 'future' } } }), /its result holds future/],
   [func('f', { result: { kind: 'variant', cases: [{ name: 'a' }, { name: 'b', type: { kind: 'error-context' } }] } }), /error-context/],
   [
     func('f', {
       params: [{ name: 'a', type: { kind: 'record', fields: [{ name: 'x', type: { kind: 'stream', element: { kind: 'u8' } } }] } }],
     }),
-    /"a" has a stream<u8>/,
+    /"a" holds stream<u8>/,
   ],
   [func('f', { async: true }), /it is async/],
   [func('[method]f.x'), /belongs to a resource/],
