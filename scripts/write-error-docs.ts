@@ -59,6 +59,11 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     'Run again; finished tasks are not run twice.',
     false,
   ],
+  unresolved: [
+    'It awaits an instruction that is not in its workflow, and no receipt of the kind it awaits was there or came within the time the run allows.',
+    'Run the awaited instruction, or allow more time: `--await-time`.',
+    false,
+  ],
   cancelled: ['The run was cancelled while it ran.', '`docket resume RUN` goes on.', false],
 };
 

@@ -67,6 +67,21 @@ export const ERROR_CODES = {
     next: 'Stream it instead: `docket store cat CID`.',
     http: 413,
   },
+  RESOURCE_INVALID: {
+    summary: 'What a server sent is not the resource that was asked for, or is none that can be used.',
+    next: 'Name another gateway with --gateway, or store the file with `docket store put --unixfs`.',
+    http: 502,
+  },
+  RESOURCE_UNREACHABLE: {
+    summary: 'A resource of a workflow is not here, and nobody who was asked gave it.',
+    next: 'Name a gateway that has it with --gateway, or store the file with `docket store put --unixfs`; docs/resources.md says more.',
+    http: 502,
+  },
+  RESOURCE_REFUSED: {
+    summary: 'A resource would have to be fetched from where nothing is fetched.',
+    next: 'Name the host with --fetch if you trust it; docs/resources.md says what may be fetched.',
+    http: 403,
+  },
   TREE_INVALID: {
     summary: 'A tree holds a path or an entry that is not allowed.',
     next: 'Paths in a tree are relative, without empty, `.` or `..` parts.',
@@ -102,7 +117,7 @@ export const ERROR_CODES = {
   RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.', http: 404 },
   // -- workflow
   WORKFLOW_SYNTAX: {
-    summary: 'The workflow file is not well-formed YAML or JSON.',
+    summary: 'The workflow file is not well-formed YAML, JSON or DAG-CBOR.',
     next: 'Mend the file at the line and column named.',
     exit: 2,
     http: 422,
@@ -136,11 +151,6 @@ export const ERROR_CODES = {
     next: 'Use `each`, or the API.',
     exit: 2,
     http: 413,
-  },
-  PROMISE_UNRESOLVED: {
-    summary: 'A promise awaits an instruction that is not in the workflow and has no receipt.',
-    next: 'Run the awaited instruction first, or add it to the workflow.',
-    http: 422,
   },
   // -- named modules
   MANIFEST_INVALID: {
@@ -176,6 +186,12 @@ export const ERROR_CODES = {
   MODULE_INVALID: {
     summary: 'The module is not valid WebAssembly or uses a feature that is refused.',
     next: 'Rebuild it for plain WebAssembly 2.0 with preview 1.',
+    exit: 2,
+    http: 422,
+  },
+  ARGUMENT_INVALID: {
+    summary: 'A task calls a function of a component that it does not have, or with arguments that do not fit its WIT types.',
+    next: 'Mend the task; `docket inspect MODULE` prints the functions with their types.',
     exit: 2,
     http: 422,
   },
@@ -303,9 +319,10 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Where in a text a problem stands; line and column count from 1. */
+/** Where in a text a problem stands; line and column count from 1. Of what is no text, as a JSON pointer. */
 export interface Place {
   readonly file?: string;
+  readonly pointer?: string;
   readonly line?: number;
   readonly column?: number;
 }

@@ -42,6 +42,7 @@ test('there is a test for each example', () => {
     '03-files-and-limits',
     '04-named-module',
     '05-serval-api',
+    '06-homestar-port',
     'README.md',
   ]);
 });

@@ -7,7 +7,7 @@ import { DocketError, isDocketError } from '../errors.ts';
 import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { PeerService } from '../protocol/peers.ts';
-import { compile } from '../workflow/compile.ts';
+import { compile, type Source } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/policy.ts';
 import type { Engine } from './engine.ts';
@@ -18,6 +18,8 @@ import type { Places } from './places.ts';
 import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
+import { type FetchSettings, Resources } from './resources/resources.ts';
+import { shelfOf } from './resources/shelf.ts';
 import { resumption } from './resumption.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
@@ -46,16 +48,21 @@ interface Terms {
   /** Told of every run. */
   readonly watch: RunWatch;
   readonly peers: PeerService;
+  readonly fetch: FetchSettings;
 }
 
 interface Active {
+  readonly plan: Plan;
   readonly places: TaskPlaces;
   readonly log: EventLog;
+  /** Which tasks ended and are committed, batch by batch. */
+  readonly filed: EventLog;
 }
 
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #terms: Terms;
+  readonly #resources: Resources;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended. */
   readonly #ended = new KeptLogs();
@@ -67,6 +74,7 @@ export class ActiveRuns implements AsyncDisposable {
   constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
     this.#terms = terms;
+    this.#resources = new Resources(shelfOf(engine), terms.fetch, this.#stopping.signal);
   }
 
   /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
@@ -134,6 +142,11 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
   }
 
+  /** A run that goes on, with the log of which of its tasks ended and are committed. */
+  filed(run: string): Pick<Active, 'plan' | 'filed'> | undefined {
+    return this.#active.get(run);
+  }
+
   /** Whether a run that goes on has a task with this digest that has not ended in it. */
   expects(task: Uint8Array): boolean {
     return [...this.#active].some(([run, { places }]) => {
@@ -143,15 +156,17 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async #submit(
-    { what, options, isTrusted, traceparent }: RunSubmission,
+    { what, options, isTrusted, traceparent, share }: RunSubmission,
     submission: { key: string; digest: string } | undefined,
   ): Promise<string> {
     using place = new DisposableStack();
+    place.use(share);
     place.use(this.#terms.places.take());
     const plan = await this.#planOf(what, isTrusted);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
     await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
+    await this.#resources.bringInputs(plan);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
     const begin = { plan, kind: 'run', traceparent } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
@@ -163,8 +178,8 @@ export class ActiveRuns implements AsyncDisposable {
       await bringIfAnywhere(peers, what.plan, this.#stopping.signal);
       return await readPlan(this.#engine, what.plan, { isTrusted });
     }
-    const { text, file, inputs } = what;
-    return await compile(text, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
+    const { source, file, inputs } = what;
+    return await compile(source, { file, inputs, sources: storedSources(this.#engine, peers, this.#resources, this.#stopping.signal) });
   }
 
   #checkOps({ tasks }: Plan): void {
@@ -191,20 +206,21 @@ export class ActiveRuns implements AsyncDisposable {
       return Promise.reject(signal.reason as Error);
     }
     const observer = this.#terms.watch(begin);
-    const log = new EventLog();
+    const [log, filed] = [new EventLog(), new EventLog()];
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
     let id: string | undefined;
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { places: new TaskPlaces(plan), log });
+      this.#active.set(run, { plan, places: new TaskPlaces(plan), log, filed });
       observer.begun(run);
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
     };
     const onEvent = (event: RunEvent): void => {
       observer.event(event);
-      log.add(event.kind, told(event, plan));
+      if (event.kind === 'filed') filed.add('filed', event.tasks);
+      else log.add(event.kind, told(event, plan));
     };
     const broken = (error: unknown): void => {
       const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
@@ -228,6 +244,7 @@ export class ActiveRuns implements AsyncDisposable {
     this.#drives.set(stop, done);
     void done.then(() => {
       log.close();
+      filed.close();
       place[Symbol.dispose]();
       this.#drives.delete(stop);
       if (id !== undefined) this.#retire(id, log);
@@ -265,8 +282,13 @@ function told(event: RunEvent, plan: Plan): unknown {
 }
 
 function digestOf({ what, options }: RunSubmission): string {
-  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [what.text, what.inputs, options];
+  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [textOf(what.source), what.inputs, options];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+/** Of DAG-CBOR what no text of a workflow is. */
+function textOf(source: Source): unknown {
+  return typeof source === 'string' ? source : { cbor: Buffer.from(source).toString('base64') };
 }
 
 function sameOrThrow(earlier: Submitted, key: string, digest: string): string {

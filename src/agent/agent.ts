@@ -16,6 +16,7 @@ import { ActiveRuns } from './active-runs.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
 import { Engine } from './engine.ts';
+import type { DoorOptions, HomestarDoor, HomestarOptions } from './homestar-door.ts';
 import { HttpServer } from './http-server.ts';
 import { isEverywhere, localHost, ownNames, publicHost, refuseOpenDoor } from './listening.ts';
 import { allOps } from './op-policy.ts';
@@ -23,6 +24,8 @@ import { peerServiceOf } from './peers/peer-service.ts';
 import { type PeerAddress, Peers } from './peers/peers.ts';
 import { Places } from './places.ts';
 import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
+import { fetchPolicy } from './resources/fetch-policy.ts';
+import type { FetchSettings } from './resources/resources.ts';
 import { runMetrics } from './run-metrics.ts';
 import { together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
@@ -77,6 +80,10 @@ export interface AgentOptions {
   readonly peers?: readonly PeerAddress[];
   /** What it does itself; the rest is relayed to peers. Default all. */
   readonly roles?: readonly Role[];
+  /** From where what workflows name is fetched. Default nowhere. */
+  readonly fetch?: FetchSettings;
+  /** A door for Homestar's clients, on loopback. Default none. */
+  readonly homestar?: HomestarOptions;
   readonly clock?: Clock;
 }
 
@@ -100,6 +107,7 @@ interface Parts {
   readonly engine: Engine;
   readonly server: HttpServer;
   readonly local: HttpServer | undefined;
+  readonly homestar: HomestarDoor | undefined;
   readonly active: ActiveRuns;
   readonly state: { isDraining: boolean };
   readonly tls: CertificateFiles | undefined;
@@ -114,6 +122,8 @@ export class Agent implements AsyncDisposable {
   readonly certificate: Certificate | undefined;
   /** Where it listens. */
   readonly port: number;
+  /** Where Homestar's clients find it. */
+  readonly homestarUrl: string | undefined;
   readonly #parts: Parts;
   readonly #stack: AsyncDisposableStack;
 
@@ -123,6 +133,7 @@ export class Agent implements AsyncDisposable {
     this.engine = parts.engine;
     this.certificate = parts.certificate;
     this.port = parts.server.port;
+    this.homestarUrl = parts.homestar?.url;
     this.#parts = parts;
     this.#stack = stack;
   }
@@ -130,6 +141,7 @@ export class Agent implements AsyncDisposable {
   /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`, `TLS_INVALID`. */
   static async start(options: AgentOptions): Promise<Agent> {
     const { home, slots, clock = systemClock, host = DEFAULT_HOST, port, tls, rate, bodyIdle, tracing } = options;
+    const { fetch = { policy: fetchPolicy([], []), gateways: [], clock } } = options;
     const { insecure = false, anonymous = [], policy = [], names = [], tags = {}, ops = allOps() } = options;
     refuseOpenDoor({ host, hasTls: tls !== undefined, insecure, anonymous });
     const certificate = tls === undefined ? undefined : loadCertificate(tls, clock.now());
@@ -150,7 +162,7 @@ export class Agent implements AsyncDisposable {
     const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
     const peers = peerServiceOf(engine, known, options.roles ?? ALL_ROLES);
     const active = stack.use(
-      new ActiveRuns(engine, { policy, ops, peers, watch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }),
+      new ActiveRuns(engine, { policy, ops, peers, watch, fetch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }),
     );
     const state = { isDraining: false };
     let bound = 0;
@@ -182,11 +194,15 @@ export class Agent implements AsyncDisposable {
     const server = stack.use(await HttpServer.listen({ host, port, certificate, clock, handle }));
     bound = server.port;
     const local = certificate && stack.use(await HttpServer.listen({ host: DEFAULT_HOST, port: 0, certificate: undefined, clock, handle }));
+    const maxRuns = options.maxRuns ?? MOST_RUNS;
+    const homestar =
+      options.homestar &&
+      stack.use(await openHomestar({ ...options.homestar, services: { ...services, peers }, access, rate, clock, maxRuns }));
     const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;
     const inside = local === undefined ? {} : { local: `http://${DEFAULT_HOST}:${local.port}` };
     writeFileSync(file, `${JSON.stringify({ url, ...inside, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine, server, local, active, state, tls, certificate }, stack.move());
+    return new Agent({ url, token, engine, server, local, homestar, active, state, tls, certificate }, stack.move());
   }
 
   /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
@@ -205,13 +221,18 @@ export class Agent implements AsyncDisposable {
 
   /** Takes no more connections and no more work; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
-    const { server, local, active, state } = this.#parts;
+    const { server, local, homestar, active, state } = this.#parts;
     state.isDraining = true;
     const isBusy = (): boolean => active.size > 0;
-    await Promise.all([server.drain(ms, isBusy), local?.drain(ms, isBusy)]);
+    await Promise.all([server.drain(ms, isBusy), local?.drain(ms, isBusy), homestar?.drain(ms, isBusy)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** What only this door needs is loaded with it. */
+async function openHomestar(options: DoorOptions): Promise<HomestarDoor> {
+  return await (await import('./homestar-door.ts')).openHomestarDoor(options);
 }

@@ -19,6 +19,7 @@ import type { Engine } from './engine.ts';
 import { givenBy } from './given.ts';
 import { planOf } from './plan-of.ts';
 import { readReceipt } from './read-receipt.ts';
+import { aliasDamage } from './resources/aliases.ts';
 
 /** Rows between two turns of the event loop. */
 const PER_TURN = 64;
@@ -38,11 +39,11 @@ const NEXT = {
 
 /**
  * Looks through all that a home keeps: the structure of the ledger, every blob, every receipt with its signature and what it is filed under, the seals
- * of every key, the rows of every run, named modules with what they name, and tokens. Damaged blobs are set aside; receipts of this home of which only the signature is damaged are healed.
+ * of every key, the rows of every run, named modules with what they name, tokens, and other names of blobs. Damaged blobs are set aside; receipts of this home of which only the signature is damaged are healed.
  */
 export async function* checkHome(engine: Engine, signal: AbortSignal): AsyncGenerator<Looked> {
   // Blobs before the rows that name them: whoever reads a damaged one sets it aside, and it would look like one that is not there.
-  for (const part of [structure, blobs, receipts, keys, runs, manifests, tokens]) {
+  for (const part of [structure, blobs, receipts, keys, runs, manifests, tokens, aliases]) {
     let count = 0;
     try {
       for await (const looked of part(engine, signal)) {
@@ -150,6 +151,13 @@ async function* tokens(engine: Engine): AsyncGenerator<Looked> {
   for (const row of engine.ledger.allTokens()) {
     const damage = tokenDamage(row);
     yield damage === undefined ? { kind: 'token' } : { kind: 'token', damage };
+  }
+}
+
+async function* aliases(engine: Engine): AsyncGenerator<Looked> {
+  for (const row of engine.ledger.allAliases()) {
+    const damage = await aliasDamage(engine, row);
+    yield damage === undefined ? { kind: 'alias' } : { kind: 'alias', damage };
   }
 }
 

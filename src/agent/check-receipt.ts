@@ -26,6 +26,12 @@ export async function* checkReceipt(engine: Engine, cid: CID): AsyncGenerator<Ch
   yield { what: 'receipt: CID, form and signature', state: 'good' };
 
   const { receipt } = Receipt.decode(row.bytes);
+  if (receipt.prf.length > 0)
+    yield {
+      what: 'proofs',
+      state: 'unchecked',
+      message: `UCAN proofs the task brought: ${receipt.prf.length}. They are signed for with the rest, and were not evaluated`,
+    };
   yield* verdict('row: instruction, invocation and time', receiptRowProblems(row, receipt));
   yield* checkTasks(engine, cid, receipt);
   yield* checkKeys(engine, cid, receipt);

@@ -8,11 +8,10 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { RunLocks } from '../ledger/run-locks.ts';
 import { failureMap } from '../receipt/out.ts';
 import type { Outcome } from '../receipt/outcome.ts';
-import { OPS } from '../runner/ops.ts';
 import { signAll } from '../scheduler/filed.ts';
 import { Filing } from '../scheduler/filing.ts';
 import { Lookup } from '../scheduler/lookup.ts';
-import { Policies } from '../scheduler/policies.ts';
+import { policiesOf } from './policies-of.ts';
 import { FAILED } from '../scheduler/state.ts';
 import type { Store } from '../store/store.ts';
 import { planOf } from './plan-of.ts';
@@ -40,7 +39,7 @@ export async function crashReceipts(parts: Parts, run: string, begun: readonly S
     throw error;
   });
   if (plan === undefined) return undefined;
-  const policies = new Policies(plan, (op) => OPS[op]?.semantics ?? 0);
+  const policies = policiesOf(parts, plan);
   const filing = new Filing(parts.key.did, new Lookup(plan, policies, parts.ledger, () => false), VERSION);
   const filed = begun.flatMap(({ index, attempt }) => {
     const task = plan.tasks[index];

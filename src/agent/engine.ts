@@ -96,7 +96,7 @@ export class Engine implements AsyncDisposable {
     const [key, disk] = await Promise.all([identity, DiskStore.open(paths.store)]);
     const store = new SplitStore(ledger.small, disk);
     const runLocks = stack.use(new RunLocks(paths));
-    const spareFlights = stack.use(new SpareFlights(runLocks.name));
+    const spareFlights = stack.use(new SpareFlights(() => runLocks.name));
     const slots = stack.use(
       new HomeSlots({
         locks: paths.locks,

@@ -6,9 +6,8 @@ import type { RunTaskRow } from '../ledger/change.ts';
 import * as Key from '../receipt/key.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { decodeAs } from '../receipt/verify.ts';
-import { OPS } from '../runner/ops.ts';
-import { resolve } from '../scheduler/inputs.ts';
-import { Policies } from '../scheduler/policies.ts';
+import { resolveInput } from '../scheduler/inputs.ts';
+import { policiesOf } from './policies-of.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
 import { asPromise } from '../workflow/promise.ts';
@@ -70,10 +69,10 @@ interface Subject extends Question {
 }
 
 function because(engine: Engine, { plan, index, forced, row, started }: Subject): Because | undefined {
-  const { memo, grants } = new Policies(plan, semanticsOf).of(index);
+  const { memo, pure } = policiesOf(engine, plan).of(index);
   if (forced) return { kind: 'forced' };
   if (memo === 'never') return { kind: 'memo: never' };
-  if (grants.length > 0 && memo !== 'always') return { kind: 'impure' };
+  if (!pure && memo !== 'always') return { kind: 'impure' };
   if (row.key === null) return undefined;
   const filed = engine.ledger.key(row.key);
   if (filed !== undefined && row.receipt !== null && !filed.receipt.equals(row.receipt)) {
@@ -128,9 +127,9 @@ function preimageOf(engine: Engine, { run, plan, index, row }: Subject): Uint8Ar
   if (filed !== undefined) return filed.preimage;
   try {
     const { task } = plan.tasks[index]!;
-    const input = resolve(task.run.input, givenBy(engine, run, plan), blobsOf(engine));
+    const input = resolveInput(task.run, givenBy(engine, run, plan), blobsOf(engine));
     if ('failure' in input) return undefined;
-    const key = Key.resolved(task.run, input.value, new Policies(plan, semanticsOf).of(index));
+    const key = Key.resolved(task.run, input.value, policiesOf(engine, plan).of(index));
     return Buffer.compare(key.key, row.key) === 0 ? key.preimage : undefined;
   } catch {
     // A tree on the way is gone or damaged.
@@ -163,8 +162,4 @@ function originOf({ plan, index }: Question, path: readonly (string | number)[])
   }
   const awaited = asPromise(value);
   return awaited && plan.tasks.find((task) => task.instruction.equals(awaited.instruction))?.label;
-}
-
-function semanticsOf(op: string): number {
-  return OPS[op]?.semantics ?? 0;
 }

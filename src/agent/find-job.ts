@@ -1,8 +1,7 @@
 import { isDocketError } from '../errors.ts';
 import type { JobEnd } from '../protocol/services.ts';
-import { OPS } from '../runner/ops.ts';
 import { Lookup } from '../scheduler/lookup.ts';
-import { Policies } from '../scheduler/policies.ts';
+import { policiesOf } from './policies-of.ts';
 import { OK } from '../scheduler/state.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -17,7 +16,7 @@ import { newRunId } from './run-id.ts';
  * of it is ever in flight, so there is nothing to lock, to journal or to claim, which would be ten times the work.
  */
 export async function findJob(engine: Engine, plan: Plan): Promise<Omit<JobEnd, 'extensions'> | undefined> {
-  const [hit] = new Lookup(plan, new Policies(plan, (op) => OPS[op]?.semantics ?? 0), engine.ledger, () => false).byDeclared([0]);
+  const [hit] = new Lookup(plan, policiesOf(engine, plan), engine.ledger, () => false).byDeclared([0]);
   if (hit === undefined || hit.status !== OK || !isWhole(engine, hit.value)) return undefined;
   const read = readReceipt(engine, hit.receipt);
   if (read === undefined) return undefined;

@@ -4,6 +4,7 @@ import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { problemReply } from '../api/problem.ts';
+import { descriptorLimit } from '../base/descriptor-limit.ts';
 import type { Clock } from '../base/clock.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import type { Certificate } from './certificate.ts';
@@ -28,6 +29,10 @@ interface HttpServerOptions {
   /** How long headers may take, in ms; default 10 s. */
   readonly headersTime?: number;
   readonly handle: (request: IncomingMessage, reply: ServerResponse) => Promise<void>;
+  /** Takes over connections that ask for another protocol, and all care for them; who drains or disposes of the server cuts them. Default: they get an HTTP reply. */
+  readonly upgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void;
+  /** How many connections there may be. Default 20,000. */
+  readonly connections?: number;
 }
 
 export const DEFAULT_PORT = 8100;
@@ -36,6 +41,8 @@ export const DEFAULT_PORT = 8100;
 const HEADERS = { bytes: 16 * 1024, ms: 10_000 };
 const HANDSHAKE = 10_000;
 const CONNECTIONS = 20_000;
+/** Of the descriptors of the process, what connections leave to the store, the slots and the rest. */
+const KEPT = 1 / 4;
 const KEEP_ALIVE = 30_000;
 /** How often Node looks for headers that take too long; by default every 30 s, which would triple their time. */
 const CHECKS = 1_000;
@@ -73,7 +80,8 @@ export class HttpServer implements AsyncDisposable {
   }
 
   /** Throws `LISTEN_FAILED`. */
-  static async listen({ host, port, certificate, clock, headersTime = HEADERS.ms, handle }: HttpServerOptions): Promise<HttpServer> {
+  static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const { host, port, certificate, clock, headersTime = HEADERS.ms, handle, upgrade, connections = CONNECTIONS } = options;
     const doing: Doing = { isDraining: false, underWay: new Map() };
     const replies = new WeakMap<Duplex, Replies>();
     const onRequest = (request: IncomingMessage, reply: ServerResponse): void => {
@@ -92,7 +100,8 @@ export class HttpServer implements AsyncDisposable {
       certificate,
       onRequest,
     );
-    server.maxConnections = CONNECTIONS;
+    server.maxConnections = Math.min(connections, Math.floor((descriptorLimit() ?? Number.POSITIVE_INFINITY) * (1 - KEPT)));
+    if (upgrade !== undefined) server.on('upgrade', upgrade);
     server.on('clientError', (error, socket) => refuse(error, socket, { clock, replies: replies.get(socket) }));
     await listen(server, host, port);
     return new HttpServer(server, clock, doing);

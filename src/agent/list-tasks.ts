@@ -1,4 +1,4 @@
-import type { TaskView } from '../protocol/records.ts';
+import type { TaskPage, TaskView } from '../protocol/records.ts';
 import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
@@ -11,15 +11,22 @@ import { failureText } from '../receipt/show.ts';
 import { readReceipt } from './read-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
 
-/** Every task of a run in the order of its plan; if that is gone, those that ended. */
-export async function listTasks(engine: Engine, run: RunRow): Promise<TaskView[]> {
+/** Some of the tasks of a run in the order of its plan; if that is gone, of those that ended. */
+export async function listTasks(
+  engine: Engine,
+  run: RunRow,
+  { from, limit }: { readonly from: number; readonly limit: number },
+): Promise<TaskPage> {
   const plan = await planIfThere(engine, run.run);
   const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
-  if (plan === undefined) return [...rows.values()].map((row) => listed(engine, row));
-  const running = new Map(run.state === 'running' ? inFlight(engine, run.run).map(({ index, attempt }) => [index, attempt]) : []);
+  if (plan === undefined)
+    return { tasks: [...rows.values()].slice(from, from + limit).map((row) => listed(engine, row)), total: rows.size };
+  const begun = run.state === 'running' ? inFlight(engine.paths, run.run, (index) => rows.get(index)?.attempts ?? 0) : [];
+  const running = new Map(begun.map(({ index, attempt }) => [index, attempt]));
   const isOver = run.state !== 'running' && run.state !== 'interrupted';
   const isUnneeded = isOver && rows.size < plan.tasks.length ? wasUnneeded(plan, rows) : () => false;
-  return plan.tasks.map((task, index) => {
+  const tasks = plan.tasks.slice(from, from + limit).map((task, i): TaskView => {
+    const index = from + i;
     const row = rows.get(index);
     const attempt = running.get(index);
     if (row !== undefined && attempt === undefined) return listed(engine, row);
@@ -35,6 +42,7 @@ export async function listTasks(engine: Engine, run: RunRow): Promise<TaskView[]
       error: null,
     };
   });
+  return { tasks, total: plan.tasks.length };
 }
 
 function listed(engine: Engine, { index, label, instruction, state, via, receipt, attempts }: RunTaskRow): TaskView {

@@ -3,15 +3,24 @@ import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
-import type { Store } from '../store/store.ts';
+import type { ResourceShelf } from './resources/shelf.ts';
 
 /** Modules and inputs of a plan that no task makes and that are not in the store; a damaged one is set aside by whoever reads it, and gone then. */
-export async function missingInputs({ store }: { readonly store: Store }, plan: Plan): Promise<CID[]> {
+export async function missingInputs({ store, find }: Pick<ResourceShelf, 'store' | 'find'>, plan: Plan): Promise<CID[]> {
   const named = new Map<string, CID>();
-  const add = (cid: CID): unknown => Cid.isStored(cid) && named.set(cid.toString(), cid);
+  const files = new Map<string, CID>();
+  const add = (cid: CID): unknown =>
+    Cid.isStored(cid) ? named.set(cid.toString(), cid) : Cid.isUnixFs(cid) && files.set(cid.toString(), cid);
   for (const { task, module } of plan.tasks) {
     if (module !== undefined) add(module);
     for (const cid of Cid.links(task.run.input)) add(cid);
+  }
+  // One that nobody knows is missed as what it is called.
+  const unknown: CID[] = [];
+  for (const file of files.values()) {
+    const blob = await find(file);
+    if (blob === undefined) unknown.push(file);
+    else add(blob);
   }
   const trees = [...named.values()].filter(Cid.isTree);
   for (const cid of trees) {
@@ -23,5 +32,5 @@ export async function missingInputs({ store }: { readonly store: Store }, plan: 
       if (!isDocketError(error)) throw error;
     }
   }
-  return await store.missing([...named.values()]);
+  return [...(await store.missing([...named.values()])), ...unknown];
 }

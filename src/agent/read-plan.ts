@@ -8,13 +8,14 @@ import { PLAN_BOUNDS, type PlanBounds, refuseLarge, tooLarge, TRUSTED_PLAN_BOUND
 import { decodePlan } from '../workflow/stored-plan.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
+import { standsFor } from './resources/shelf.ts';
 
 /**
  * A plan that somebody else compiled. CIDs and edges are made anew from its tasks; what a compiler would have refused is refused here: unknown ops, limits that
  * cannot be enforced, inputs of the wrong form, labels that name two tasks, a module that is not the one its task is named for. What its `workflow` is called
  * is the sender's word, and names nothing here but the run.
  *
- * `isTrusted`: whether it may be as large as a plan can be. Throws `BLOB_MISSING`, `WORKFLOW_INVALID`, `WORKFLOW_TOO_LARGE`, `OP_UNKNOWN`, `LIMIT_REFUSED`, `MODULE_INVALID`.
+ * `isTrusted`: whether it may be as large as a plan can be, and say what a URL gave. Throws `BLOB_MISSING`, `WORKFLOW_INVALID`, `WORKFLOW_TOO_LARGE`, `OP_UNKNOWN`, `LIMIT_REFUSED`, `MODULE_INVALID`.
  */
 export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readonly isTrusted: boolean }): Promise<Plan> {
   const bounds = isTrusted ? TRUSTED_PLAN_BOUNDS : PLAN_BOUNDS;
@@ -27,13 +28,15 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
       labels.add(name);
     }
     checkTask(task, Object.keys(OPS));
-    // What a file was is the sender's word; everything else says by itself which module it is, or has none.
+    // What a file was is the sender's word; everything else says by itself which module it is, or has none. What a URL gave that does not say what, only the
+    // owner is believed: others, who await the instruction, would take a stranger's module for that of the URL's host.
     const { rsc } = task.run;
-    if (!Resource.isLocal(rsc) && String(module) !== String(Resource.cidOf(rsc)))
-      throw invalid(`task ${label} names ${rsc}, but would run another module`);
+    const isWord = Resource.isLocal(rsc) || (isTrusted && Resource.isWeb(rsc) && Resource.cidOf(rsc) === undefined);
+    if (!isWord && String(module) !== String(Resource.cidOf(rsc)))
+      throw invalid(`task ${label} names ${rsc}, but would run another module`, Resource.isWeb(rsc) ? BY_URL : undefined);
     if (module !== undefined) modules.set(module.toString(), module);
   }
-  for (const module of modules.values()) await checkModule(engine, module, `module ${module}`);
+  for (const module of modules.values()) await checkModule(engine, standsFor(engine, module), `module ${module}`);
   return plan;
 }
 
@@ -56,6 +59,8 @@ function decode(bytes: Uint8Array, bounds: PlanBounds): Plan {
   }
 }
 
-function invalid(message: string): DocketError {
-  return new DocketError('WORKFLOW_INVALID', `the plan cannot be run: ${message}`, { next: 'Compile the workflow again.' });
+const BY_URL = 'Give the URL an integrity, or send the workflow itself, so that the agent fetches it.';
+
+function invalid(message: string, next = 'Compile the workflow again.'): DocketError {
+  return new DocketError('WORKFLOW_INVALID', `the plan cannot be run: ${message}`, { next });
 }

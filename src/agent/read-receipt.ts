@@ -5,7 +5,7 @@ import type { Outcome } from '../receipt/outcome.ts';
 import { decodeAs } from '../receipt/verify.ts';
 import type { Engine } from './engine.ts';
 
-interface ReadReceipt {
+export interface ReadReceipt {
   readonly receipt: Receipt;
   readonly outcome: Outcome;
 }

@@ -12,6 +12,7 @@ interface RecordsOptions {
 /** What a home keeps that is opened here. Parts are loaded when they are asked for: most commands ask for one. */
 export function recordsOf(engine: Engine, { logOfRun }: RecordsOptions = {}): Records {
   const tokens = once(() => import('./tokens.ts'));
+  const aliases = once(async () => (await import('./resources/aliases.ts')).aliasRecords(engine));
   return {
     place: engine.paths.home,
     store: engine.store,
@@ -22,6 +23,10 @@ export function recordsOf(engine: Engine, { logOfRun }: RecordsOptions = {}): Re
       create: async (rights, lifetime) => (await tokens()).create(engine, rights, lifetime),
       list: async () => (await tokens()).list(engine),
       revoke: async (id) => (await tokens()).revoke(engine, id),
+    },
+    aliases: {
+      find: async (name) => (await aliases()).find(name),
+      name: async (blob) => (await aliases()).name(blob),
     },
     async *check(cids, signal) {
       const { checkBlobs, checkHome } = await import('./check-home.ts');

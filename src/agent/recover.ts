@@ -7,7 +7,7 @@ import { sweepSpares } from '../ledger/spare-flights.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { sweepMarks } from '../ledger/slots.ts';
 import type { Parts } from './crash-receipts.ts';
-import { inFlight } from './in-flight.ts';
+import { attemptsOf, inFlight } from './in-flight.ts';
 
 /**
  * Puts in order what killed coordinators left: the tasks they had with a runner get crash receipts, none lost and none invented, and their runs
@@ -34,16 +34,17 @@ export async function recover(parts: Parts): Promise<void> {
   const running = parts.ledger.runs({ state: 'running', limit: ALL }).map(({ run }) => run);
   for (const run of new Set([...runsUnderWay(parts.paths), ...running])) {
     using owned = parts.runLocks.tryOwn(run);
-    if (owned !== undefined) await settle(parts, run);
+    if (owned !== undefined) await settleRun(parts, run);
   }
 }
 
-async function settle(parts: Parts, run: string): Promise<void> {
+/** Puts one run in order that is owned and that nobody drives. */
+export async function settleRun(parts: Parts, run: string): Promise<void> {
   const journal = parts.paths.flight(run);
   // Read while it is ours: it may have ended since it was listed.
   const row = parts.ledger.run(run);
   if (row === undefined) return Flight.discard(journal);
-  const begun = inFlight(parts, run);
+  const begun = inFlight(parts.paths, run, attemptsOf(parts.ledger, run));
   const receipts = begun.length === 0 ? [] : await issueFor(parts, run, begun);
   const state = row.state === 'running' ? 'interrupted' : row.state;
   // `docket cancel` holds no lock: what it says meanwhile stays.

@@ -18,7 +18,7 @@ function stillForced(engine: Engine, row: RunRow, plan: Plan): string[] {
   return plan.tasks.filter((task, i) => wasForced(row, task) && !ran.has(i)).map((task) => task.label);
 }
 
-type Asked = Pick<DriveOptions, 'slots' | 'failFast'>;
+type Asked = Pick<DriveOptions, 'slots' | 'failFast' | 'awaitTime'>;
 
 /** What a run was asked for when it was started. */
 export function askedOf({ options }: RunRow): { readonly slots: number | null; readonly failFast: boolean } {
@@ -27,12 +27,23 @@ export function askedOf({ options }: RunRow): { readonly slots: number | null; r
 }
 
 /** How a run is taken up: what it was started with holds where nothing else is said. */
-export function resumption(engine: Engine, row: RunRow, plan: Plan, { slots, failFast }: Asked): DriveOptions {
+export function resumption(
+  engine: Engine,
+  row: RunRow,
+  plan: Plan,
+  { slots, failFast, awaitTime = awaitTimeOf(row) }: Asked,
+): DriveOptions {
   const before = askedOf(row);
   const most = slots ?? before.slots;
   return {
     force: stillForced(engine, row, plan),
     failFast: failFast === true || before.failFast,
     ...(most === null ? {} : { slots: most }),
+    ...(awaitTime === undefined ? {} : { awaitTime }),
   };
+}
+
+function awaitTimeOf({ options }: RunRow): number | undefined {
+  const { awaitTime } = options as { readonly awaitTime?: unknown };
+  return typeof awaitTime === 'number' ? awaitTime : undefined;
 }

@@ -1,19 +1,21 @@
-import { DocketError, isDocketError } from '../errors.ts';
+import { DocketError, isDocketError, systemCode } from '../errors.ts';
 import { Flight } from '../ledger/flight.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
 import { Coordinator, type Load } from '../scheduler/coordinator.ts';
-import { completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
+import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
 import type { Plan } from '../workflow/model.ts';
 import { blobsHere } from './blobs-of.ts';
+import { checkCalls } from './check-calls.ts';
 import { CommitLine } from './commit-line.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
 import { keepPlan } from './keep-plan.ts';
 import { ownRun } from './own-run.ts';
 import { newRunId } from './run-id.ts';
+import { settleRun } from './recover.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions extends DriveOptions, DriveHooks {
@@ -30,15 +32,17 @@ export interface RunOptions extends DriveOptions, DriveHooks {
 /** How often a run asks whether somebody cancelled it, in ms. */
 const CANCEL_POLL = 250;
 
-/** Runs a plan as a new run of this home. */
+/** Runs a plan as a new run of this home. Throws `ARGUMENT_INVALID`, and what `checkModule` throws, before there is a run. */
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
+  await checkCalls(engine, plan);
   const run = newRunId(engine);
   const stored = await keepPlan(engine, plan);
-  const { slots, force, failFast, byAgent, isJob, submission } = options;
+  const { slots, force, failFast, awaitTime, byAgent, isJob, submission } = options;
   const kept = {
     slots: slots ?? null,
     force: force ?? null,
     failFast: failFast === true,
+    ...(awaitTime === undefined ? {} : { awaitTime }),
     ...(byAgent === true ? { agent: true } : {}),
     ...(isJob === true ? { job: true } : {}),
   };
@@ -63,6 +67,8 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
 /** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. One that is complete stays as it is. */
 export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   using _owned = await ownRun(engine, run);
+  // Whoever drove it may have been killed since this home was opened.
+  await settleRun(engine, run);
   const row = engine.ledger.run(run);
   if (row?.state === 'completed') return completed(row);
   const earlier = new Map<number, Earlier>();
@@ -119,6 +125,7 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
       semantics: (op) => OPS[op]?.semantics ?? 0,
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,
+      awaitTime: options.awaitTime ?? AWAIT_TIME,
       // Of one task alone there is nothing to put in order.
       expected: plan.tasks.length === 1 ? () => undefined : expectedDurations(ledger, plan),
       begun: (task) => earlier.get(task)?.attempts ?? 0,
@@ -150,9 +157,10 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
   }
 }
 
-/** Not the fault of the disk or the ledger, which may be better another time, but of Docket or of the plan. */
+/** Not the fault of the disk, the system or the ledger, which may be better another time, but of Docket or of the plan. */
 function isMistake(error: unknown): boolean {
-  return !isDocketError(error) || error.code === 'INTERNAL' || error.code === 'IPLD_INVALID';
+  if (!isDocketError(error)) return systemCode(error) === undefined;
+  return error.code === 'INTERNAL' || error.code === 'IPLD_INVALID';
 }
 
 /** Asks from time to time whether the run was cancelled. If that cannot be told any more, the run is stopped as well. */

@@ -5,6 +5,7 @@ import type { RunRecords, RunView } from '../protocol/records.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 import { findRun, findTask } from './find.ts';
+import { settleRun } from './recover.ts';
 import { ownRun } from './own-run.ts';
 import { askedOf, wasForced } from './resumption.ts';
 import { runCounts } from './run-counts.ts';
@@ -19,11 +20,7 @@ export function runRecords(engine: Engine, logOfRun: (run: string) => EventLog |
   return {
     list: async (filter) => ledger.runs(filter).map((row) => viewOf(engine, row)),
     find: async (word) => viewOf(engine, findRun(engine, word)),
-    async tasks(word, { from, limit }) {
-      const { listTasks } = await import('./list-tasks.ts');
-      const tasks = await listTasks(engine, findRun(engine, word));
-      return { tasks: tasks.slice(from, from + limit), total: tasks.length };
-    },
+    tasks: async (word, page) => await (await import('./list-tasks.ts')).listTasks(engine, findRun(engine, word), page),
     async graph(word) {
       const { tasks } = await planOf(findRun(engine, word).run);
       return { tasks: tasks.map(({ label, group, awaits }) => ({ label, group, awaits: [...new Set(awaits.map(({ task }) => task))] })) };
@@ -64,7 +61,14 @@ function viewOf({ ledger }: Engine, row: RunRow): RunView {
 }
 
 async function deleteRun(engine: Engine, { run, state }: RunRow): Promise<void> {
-  if (state === 'running') throw new DocketError('RUN_BUSY', `run ${run} is not over`, { next: 'Cancel it first.' });
+  if (state === 'running') throw notOver(run);
   using _owned = await ownRun(engine, run);
+  // Whoever drove it may have been killed: what it had with runners gets receipts first. And somebody may have taken it up meanwhile.
+  await settleRun(engine, run);
+  if (engine.ledger.run(run)?.state === 'running') throw notOver(run);
   await engine.ledger.commit([{ kind: 'run-delete', run }]);
+}
+
+function notOver(run: string): DocketError {
+  return new DocketError('RUN_BUSY', `run ${run} is not over`, { next: 'Cancel it first.' });
 }

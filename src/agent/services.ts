@@ -12,6 +12,7 @@ import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
 import { obstacles } from './readiness.ts';
 import { recordsOf } from './records.ts';
+import { runTold } from './run-told.ts';
 import type { RunWatch } from './run-watch.ts';
 import { taskServiceOf } from './follow-task.ts';
 import { VERSION } from './version.ts';
@@ -81,6 +82,7 @@ export function servicesOf(
         refuseWhileDraining();
         return await active.resume(run, options);
       },
+      ends: (run, signal) => runTold(engine, active, run, signal),
     },
     actions: {
       find: (digest) => engine.ledger.action(Buffer.from(digest, 'hex')),

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { EventLog } from '../base/event-log.ts';
-import { type Holder, Slots } from '../ledger/slots.ts';
+import { type HeldSlot, type Holder, Slots } from '../ledger/slots.ts';
 import type { Slot } from '../runner/slot.ts';
 import type { Lease, SlotSource } from '../scheduler/crew.ts';
 
@@ -45,7 +45,7 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
   async acquire(signal: AbortSignal, holder: Holder): Promise<Lease> {
     await this.#letOthersFirst(signal);
     const right = await this.#rights.acquire(signal, holder);
-    const slot = this.#idle.pop() ?? (await this.#start(right.index));
+    const slot = await this.#slotFor(right);
     return {
       slot,
       isWantedHere: () => right.isWantedHere(),
@@ -56,6 +56,16 @@ export class HomeSlots implements SlotSource, AsyncDisposable {
         if (this.#rights.othersWait()) this.#courteousUntil = this.#options.clock.monotonic() + COURTESY;
       },
     };
+  }
+
+  /** Gives the right back if no process can be started. */
+  async #slotFor(right: HeldSlot): Promise<Slot> {
+    try {
+      return this.#idle.pop() ?? (await this.#start(right.index));
+    } catch (error) {
+      right.release();
+      throw error;
+    }
   }
 
   /** Others look for a free slot now and then only: who has just given one up would always be there before them. */

@@ -4,9 +4,11 @@ import type { CID } from '../ipld/cid.ts';
 import { globBase, globFiles } from '../store/glob.ts';
 import { type ImportedFile, importFile, importFiles, importFolder } from '../store/import.ts';
 import type { Store } from '../store/store.ts';
+import * as Resource from '../workflow/resource.ts';
 import type { Sources } from '../workflow/sources.ts';
 import type { Importer } from './importer.ts';
 import { Reach } from './reach.ts';
+import type { ResourceSource } from './resources/resources.ts';
 
 interface LocalSourcesOptions {
   /**
@@ -15,6 +17,8 @@ interface LocalSourcesOptions {
    */
   readonly reach?: readonly string[];
   readonly signal?: AbortSignal;
+  /** Fetches modules that are not here. Default: nothing is fetched. */
+  readonly resources?: ResourceSource | undefined;
   /** Told how many files were imported so far. */
   readonly onImport?: (files: number) => void;
 }
@@ -23,7 +27,7 @@ interface LocalSourcesOptions {
 export function localSources(
   file: string,
   importer: Importer,
-  { reach = [], signal, onImport = () => {} }: LocalSourcesOptions = {},
+  { reach = [], signal, resources, onImport = () => {} }: LocalSourcesOptions = {},
 ): Sources {
   const { store, statIndex } = importer;
   const root = dirname(resolve(file));
@@ -33,8 +37,10 @@ export function localSources(
   const batch = new ImportBatch(store, options, onImport);
   return {
     async module(module) {
-      const path = typeof module === 'string' ? resolve(root, module) : undefined;
-      const cid = path === undefined ? (module as CID) : (await batch.add(path)).cid;
+      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isUrl(module) ? module : undefined;
+      if (url !== undefined) return await remoteModule(url, `module ${module}`, importer, resources);
+      const path = resolve(root, module as string);
+      const { cid } = await batch.add(path);
       await importer.checkModule(cid, `module ${module}`, path);
       return cid;
     },
@@ -44,8 +50,24 @@ export function localSources(
       await within(await globBase(pattern));
       return await globFiles(root, pattern);
     },
+    async named(cid) {
+      await resources?.bring(cid);
+    },
     blob: async (bytes) => (await store.put(bytes)).cid,
   };
+}
+
+/** A module that is named by a CID or a URL. */
+export async function remoteModule(
+  url: string,
+  name: string,
+  { checkModule }: Pick<Importer, 'checkModule'>,
+  resources: ResourceSource | undefined,
+): Promise<CID | undefined> {
+  const named = Resource.cidOf(url);
+  const cid = (await resources?.get(url)) ?? named;
+  if (cid !== undefined) await checkModule(cid, name);
+  return named ?? cid;
 }
 
 async function reachOf(root: string, paths: readonly string[]): Promise<Reach> {

@@ -2,17 +2,20 @@ import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import { parseReference } from '../manifest/reference.ts';
 import type { PeerService } from '../protocol/peers.ts';
+import * as Resource from '../workflow/resource.ts';
 import type { Sources } from '../workflow/sources.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
 import * as Modules from './named-modules.ts';
 import { bringIfAnywhere } from './peers/bring-inputs.ts';
+import type { ResourceSource } from './resources/resources.ts';
+import { remoteModule } from './sources.ts';
 
 /**
- * What a workflow that was sent to an agent may name: blobs and trees of the store or of a peer as `ipfs://CID`, and named modules. No path of this machine:
- * whoever sent it is elsewhere.
+ * What a workflow that was sent to an agent may name: blobs and trees of the store or of a peer as `ipfs://CID`, named modules, and what may be
+ * fetched. No path of this machine: whoever sent it is elsewhere.
  */
-export function storedSources(engine: Engine, peers: PeerService, signal: AbortSignal): Sources {
+export function storedSources(engine: Engine, peers: PeerService, resources: ResourceSource, signal: AbortSignal): Sources {
   const store = peers.store(0);
   const named = async (reference: string): Promise<Cid.CID> => {
     await peers.bringModule(reference, { hops: 0, signal });
@@ -20,9 +23,13 @@ export function storedSources(engine: Engine, peers: PeerService, signal: AbortS
   };
   return {
     async module(module) {
-      const cid = typeof module === 'string' ? (blobIn(module) ?? (await named(module))) : module;
-      if (Cid.isStored(cid)) await bringIfAnywhere(peers, cid, signal);
-      await checkModule(engine, cid, `module ${module}`);
+      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isUrl(module) ? module : undefined;
+      const name = `module ${module}`;
+      const cid = url === undefined ? await named(module as string) : Resource.cidOf(url);
+      if (cid !== undefined && Cid.isStored(cid)) await bringIfAnywhere(peers, cid, signal);
+      if (url !== undefined)
+        return await remoteModule(url, name, { checkModule: async (found) => void (await checkModule(engine, found, name)) }, resources);
+      await checkModule(engine, cid!, name);
       return cid;
     },
     async file(path) {

@@ -3,10 +3,14 @@ import { type Ipld, isMap } from '../ipld/value.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { TaskLog } from '../protocol/records.ts';
 import type { Engine } from './engine.ts';
+import type { Logs } from '../receipt/outcome.ts';
 import { failureText } from '../receipt/show.ts';
-import { readReceipt } from './read-receipt.ts';
+import { readReceipt, type ReadReceipt } from './read-receipt.ts';
 
 /** What the tasks of a run wrote, as their receipts have it. */
+
+/** Receipts of functions have the function's name there, those of programs the op. */
+const PROGRAM = '/run';
 
 /** Of one task. Throws `RECEIPT_UNKNOWN` if it has none. */
 export function logOf(engine: Engine, run: string, index: number): TaskLog {
@@ -26,13 +30,24 @@ export function* logsOf(engine: Engine, run: string): Generator<TaskLog> {
   }
 }
 
-/** It stands in the receipt under the value of a success, or in the data of a failure. */
+/** It stands in the receipt: of a program in its value, of a function beside it, of a failure in its data. */
 function read(engine: Engine, { receipt, label, state, via }: RunTaskRow): TaskLog | undefined {
-  const outcome = receipt === null ? undefined : readReceipt(engine, receipt)?.outcome;
-  if (outcome === undefined) return undefined;
-  const holder = outcome.tag === 'ok' ? outcome.value : outcome.failure.data;
-  const { stdout = '', stderr = '' } = isMap(holder) ? holder : {};
+  const found = receipt === null ? undefined : readReceipt(engine, receipt);
+  if (found === undefined) return undefined;
+  const { outcome } = found;
+  const { stdout, stderr } = streamsOf(found);
   return { label, state, via, stdout, stderr, failure: failureText(outcome) ?? null };
+}
+
+function streamsOf({ receipt: { meta }, outcome }: ReadReceipt): Logs {
+  if (outcome.tag === 'error') return streamsIn(outcome.failure.data);
+  // A function's value may be of any shape; only programs have their streams in it.
+  return meta.logs ?? streamsIn(meta.op.endsWith(PROGRAM) ? outcome.value : undefined);
+}
+
+function streamsIn(holder: Ipld | undefined): Logs {
+  const { stdout = '', stderr = '' } = holder !== undefined && isMap(holder) ? holder : {};
+  return { stdout, stderr };
 }
 
 function isEmpty(value: Ipld): boolean {

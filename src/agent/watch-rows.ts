@@ -3,6 +3,7 @@ import { Lock } from '../ledger/locks.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import type { RunState } from '../workflow/run-state.ts';
 import type { EventView } from '../protocol/records.ts';
+import type { RunEnded } from '../protocol/run-told.ts';
 import type { TaskError } from '../scheduler/events.ts';
 import type { Engine } from './engine.ts';
 import { readReceipt } from './read-receipt.ts';
@@ -54,7 +55,8 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
   }
 }
 
-function endOf(engine: Engine, row: RunRow, state: RunState): unknown {
+/** How a run ended, as far as the ledger tells. */
+export function endOf(engine: Engine, row: RunRow, state: RunState): Omit<RunEnded, 'kind'> {
   const seconds = ((row.finished ?? engine.clock.now()) - row.created) / 1000;
   return { state, tasks: runCounts(engine.ledger, row), ...toldErrors(errorsOf(engine, row.run)), seconds };
 }

@@ -15,6 +15,12 @@ export interface HeldBody extends Disposable {
   all(source: AsyncIterable<Uint8Array>): Promise<Buffer>;
 }
 
+/** One whose bytes may be held elsewhere, too. */
+export interface CountedBody extends HeldBody {
+  /** So many bytes are held elsewhere, instead of what was counted before. Throws `AGENT_FULL`. */
+  count(bytes: number): void;
+}
+
 /**
  * The memory for bodies that are held whole. Bytes count as they come, not as they are announced, until their request is answered. Whoever comes when there is no
  * room is refused and not queued: who waits behind bodies that stand still would be made to wait by anybody.
@@ -30,7 +36,7 @@ export class BodyMemory {
     this.#small = small;
   }
 
-  open(): HeldBody {
+  open(): CountedBody {
     let own = 0;
     return {
       all: async (source) => {
@@ -40,6 +46,11 @@ export class BodyMemory {
           chunks.push(chunk);
         }
         return Buffer.concat(chunks);
+      },
+      count: (bytes) => {
+        if (bytes > own) this.#take(bytes - own, own);
+        else this.#held -= own - bytes;
+        own = bytes;
       },
       [Symbol.dispose]: () => {
         this.#held -= own;

@@ -40,7 +40,10 @@ const PROBLEM_REPLY = {
 };
 
 function operation({ summary, tag, scope, params, query, json, bytes, replies, method, path }: Route): Record<string, unknown> {
-  const body = json === undefined ? bytes && { [bytes.mediaType]: {} } : { 'application/json': { schema: jsonSchema(json) } };
+  const body =
+    json === undefined
+      ? bytes && Object.fromEntries([bytes.mediaType].flat().map((type) => [type, {}]))
+      : { 'application/json': { schema: jsonSchema(json) } };
   return {
     operationId: `${method.toLowerCase()}${path.replaceAll(/[^A-Za-z0-9]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary,

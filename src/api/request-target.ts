@@ -13,22 +13,20 @@ export interface RequestTarget {
   readonly plain: string;
 }
 
+/** Scheme and host of a whole URL, and what comes behind them, if anything. */
+const HOST = /^https?:\/\/[^/?#]*([/?#]|$)/i;
+
 /**
- * A path, or a whole URL, whose host does not count (RFC 9112 §3.2.1 and 3.2.2). Steps to other folders (`..`) in a path are not taken: no route has them, so nothing
- * is behind them. Throws `REQUEST_INVALID`.
+ * A path, or a whole URL, whose host does not count (RFC 9112 §3.2.1 and 3.2.2). Steps to other folders (`..`) are not taken: no route has them, so nothing is behind
+ * them. Throws `REQUEST_INVALID`.
  */
 export function requestTarget(line: string): RequestTarget {
-  const url = line.startsWith('/') ? line : withoutHost(line);
+  const url = line.replace(HOST, (_, next: string) => (next === '/' ? '/' : `/${next}`));
+  if (!url.startsWith('/')) throw new DocketError('REQUEST_INVALID', 'the request asks for something that is no path');
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
   if (path.includes('\\') || url.includes('#')) throw new DocketError('REQUEST_INVALID', 'the path holds a backslash or a #');
   return { path, search: query < 0 ? '' : url.slice(query), plain: plainOf(path) };
-}
-
-function withoutHost(line: string): string {
-  const url = /^https?:/i.test(line) ? URL.parse(line) : null;
-  if (url === null) throw new DocketError('REQUEST_INVALID', 'the request asks for something that is no path');
-  return `${url.pathname}${url.search}`;
 }
 
 function plainOf(path: string): string {

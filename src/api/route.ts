@@ -74,7 +74,7 @@ export interface Route {
   /** Bytes of JSON at most. Default 1 MiB. */
   readonly jsonLimit?: number;
   /** Bytes in the body, at most so many; undefined for those of any number. */
-  readonly bytes?: { readonly mediaType: string; readonly limit?: number };
+  readonly bytes?: { readonly mediaType: string | readonly string[]; readonly limit?: number };
   readonly replies: Readonly<Record<number, ReplySpec>>;
   /** Undefined for what every agent answers itself. */
   readonly relay?: Relaying;

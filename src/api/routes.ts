@@ -1,5 +1,6 @@
 import { describe } from './openapi.ts';
 import { json, type Route, route } from './route.ts';
+import { aliasRoutes } from './routes/aliases.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { docsRoutes } from './routes/docs.ts';
@@ -21,6 +22,7 @@ export function routesOf(services: Offered): Route[] {
   const routes = [
     ...monitorRoutes(services),
     ...blobRoutes(services),
+    ...aliasRoutes(services),
     ...storageRoutes(services),
     ...moduleRoutes(services),
     ...jobRoutes(services),

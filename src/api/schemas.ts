@@ -21,6 +21,9 @@ export const AnyCid = z
 /** A CID of a blob or a tree. */
 export const StoredCid = AnyCid.refine(Cid.isStored, 'it names no blob and no tree');
 
+/** The CID of a file as IPFS has it. */
+export const UnixFsCid = AnyCid.transform((cid) => cid.toV1()).refine(Cid.isUnixFs, 'it is no UnixFS CID (bafybei…)');
+
 /** Subresource Integrity, the one hash blobs are known by. */
 export const Sri = z
   .string()

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { findAgent } from '../agent/find-agent.ts';
 import { isLoopback } from '../agent/listening.ts';
+import type { Fetched } from '../agent/resources/fetch-file.ts';
 import { judgeModule } from '../agent/module-check.ts';
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
+import type { Records } from '../protocol/records.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { decodeAs } from '../receipt/verify.ts';
-import { agentDriver, submit } from '../sdk/agent-driver.ts';
+import { agentDriver, detachedAt } from '../sdk/agent-driver.ts';
 import { followTask } from '../sdk/follow-events.ts';
 import { remoteRecords } from '../sdk/remote-records.ts';
 import { UploadStore } from '../sdk/upload-store.ts';
@@ -29,8 +31,12 @@ export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
     place: url,
     store,
     driver: agentDriver(at),
-    importer: { store, checkModule: checkHere },
-    submit: (plan, options) => submit(at, plan, options),
+    importer: {
+      store,
+      checkModule: checkHere,
+      shelf: { store, find: (name) => records.aliases.find(name), file: (name, fetched) => fileThere(records, name, fetched) },
+    },
+    detached: detachedAt(at),
     followTask: (instruction, signal) => followTask(door, instruction, signal),
     records: async () => records,
     live: async () => records,
@@ -43,6 +49,18 @@ export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
     },
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+/** The agent computes the name over the bytes it was sent, and believes nothing else. */
+async function fileThere({ aliases }: Records, name: Cid.CID, { blob, isPlain }: Fetched): Promise<void> {
+  if (isPlain && (await aliases.name(blob)).equals(name)) return;
+  throw new DocketError(
+    'RESOURCE_INVALID',
+    `${name} is not cut up as \`ipfs add --cid-version 1\` does it, so the agent cannot check what it is sent`,
+    {
+      next: 'Let the agent fetch it: start it with --gateway, or with --fetch and the host of the URL.',
+    },
+  );
 }
 
 /** The agent judges what it is sent, but knows no paths. */

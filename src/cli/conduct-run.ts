@@ -13,6 +13,11 @@ import { progressFor } from './progress/progress.ts';
 export const RUN_OPTIONS = {
   out: { type: 'value', value: 'DIR', help: 'write the named outputs there, as files and folders' },
   slots: { type: 'value', value: 'N', help: 'run at most N tasks at a time (default: number of processors)' },
+  'await-time': {
+    type: 'value',
+    value: 'TIME',
+    help: 'how long promises on tasks of other workflows wait for their receipts (default: 1min)',
+  },
   'fail-fast': { type: 'flag', help: 'stop at the first failure (default: independent tasks still finish)' },
 } as const satisfies OptionSpecs;
 
@@ -49,11 +54,11 @@ async function mended(call: Call, desk: Desk, conduct: Conduct, { state, run, er
   const mayBeBlobs = state === 'failed' && errors.some(({ code }) => code === 'invalid' || code === 'lost');
   if (!mayBeBlobs || importAgain === undefined) return undefined;
   const { missingInputs } = await import('../agent/missing-inputs.ts');
-  const missing = await missingInputs(desk, plan);
+  const missing = await missingInputs(desk.importer.shelf, plan);
   if (missing.length === 0) return undefined;
   const again = await importAgain();
   // A file that changed meanwhile makes another workflow; that one is for the next run.
-  if (!again.workflow.equals(plan.workflow) || (await missingInputs(desk, plan)).length === missing.length) return undefined;
+  if (!again.workflow.equals(plan.workflow) || (await missingInputs(desk.importer.shelf, plan)).length === missing.length) return undefined;
   call.streams.stderr.write(
     `docket: ${counted(missing.length, 'input')} had been damaged and ${missing.length === 1 ? 'was' : 'were'} read again: the run goes on\n`,
   );

@@ -3,9 +3,8 @@ import type { CID } from '../ipld/cid.ts';
 import type { EventView, Records } from '../protocol/records.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import type { Receipt } from '../receipt/model.ts';
-import type { DriveOptions, Driver } from '../scheduler/driver.ts';
+import type { Detached, Driver } from '../scheduler/driver.ts';
 import type { Store } from '../store/store.ts';
-import type { Plan } from '../workflow/model.ts';
 
 /** Where a command works: on a home of this machine, or at an agent. */
 export interface Desk extends AsyncDisposable {
@@ -15,8 +14,8 @@ export interface Desk extends AsyncDisposable {
   readonly driver: Driver;
   /** Where files of the user's are put. */
   readonly importer: Importer;
-  /** Starts a run that goes on without us; gives its id. Undefined where there is no agent to drive it. */
-  readonly submit: ((plan: Plan, options: DriveOptions) => Promise<string>) | undefined;
+  /** Undefined where there is no agent to drive runs. */
+  readonly detached: Detached | undefined;
   /** What a task writes, as it does. Undefined where there is no agent to tell it. */
   readonly followTask: ((instruction: CID, signal: AbortSignal) => AsyncIterable<EventView>) | undefined;
   /** Loaded when asked for: a run needs none of it. */

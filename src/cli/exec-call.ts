@@ -44,12 +44,13 @@ export async function parseExecCall(call: Call): Promise<ExecCall> {
   };
 }
 
-/** A digest may hold a slash too. */
-function isPath(word: string): boolean {
+/** Whether a word is the path of a module, not the name of one. A digest may hold a slash too. */
+export function isPath(word: string): boolean {
   return !/^[^/]*@sha256-/.test(word) && (word.includes('/') || word.endsWith('.wasm'));
 }
 
-async function parseName(call: Call, word: string): Promise<Reference> {
+/** Throws `USAGE`. */
+export async function parseName(call: Call, word: string): Promise<Reference> {
   if (!word.includes('.')) {
     throw call.usage(
       `"${word}" is neither the path of a module nor a full name`,

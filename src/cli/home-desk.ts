@@ -34,10 +34,10 @@ export async function homeDesk(engine: Engine, { drives, onSilence }: HomeDeskOp
 }
 
 /** Who does the work, and knows of what goes on. */
-type Work = Pick<Desk, 'driver' | 'submit' | 'live' | 'followTask'>;
+type Work = Pick<Desk, 'driver' | 'detached' | 'live' | 'followTask'>;
 
 function workHere(engine: Engine, records: Desk['records']): Work {
-  return { driver: localDriver(engine), submit: undefined, followTask: undefined, live: records };
+  return { driver: localDriver(engine), detached: undefined, followTask: undefined, live: records };
 }
 
 /** How long the agent of the home may take to say that it lives, in ms: it may stand still, and we need not. */
@@ -49,7 +49,7 @@ async function workOf(
   { store }: Engine,
   onSilence: HomeDeskOptions['onSilence'],
 ): Promise<Work | undefined> {
-  const [{ callAgent }, { agentDriver, submit }, { remoteRecords }, { followTask }] = await Promise.all([
+  const [{ callAgent }, { agentDriver, detachedAt }, { remoteRecords }, { followTask }] = await Promise.all([
     import('../store/agent-call.ts'),
     import('../sdk/agent-driver.ts'),
     import('../sdk/remote-records.ts'),
@@ -67,7 +67,7 @@ async function workOf(
   const at = { door, store, records };
   return {
     driver: agentDriver(at),
-    submit: (plan, options) => submit(at, plan, options),
+    detached: detachedAt(at),
     live: async () => records,
     followTask: (instruction, signal) => followTask(door, instruction, signal),
   };

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   logs: () => import('./commands/logs.ts'),
   why: () => import('./commands/why.ts'),
   cid: () => import('./commands/cid.ts'),
+  inspect: () => import('./commands/inspect.ts'),
   receipt: () => import('./commands/receipt.ts'),
   store: () => import('./commands/store.ts'),
   manifest: () => import('./commands/manifest.ts'),

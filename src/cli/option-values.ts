@@ -1,3 +1,4 @@
+import { parseDuration } from '../base/units.ts';
 import type { Call } from './command.ts';
 
 /** Values of options that are more than text. All throw `USAGE`. */
@@ -22,6 +23,12 @@ export function measured<T extends number | bigint>(
   const amount = parse(text);
   if (amount === undefined) throw call.usage(`--${name} takes a value such as ${example}, not "${text}"`);
   return amount;
+}
+
+/** `--await-time`, as the options of a drive have it. */
+export function awaitTime(call: Call): { readonly awaitTime?: number } {
+  const time = measured(call, 'await-time', (text) => (text === '0' ? 0 : parseDuration(text)), '30s');
+  return time === undefined ? {} : { awaitTime: time };
 }
 
 /** `NAME=VALUE` pairs of an option that may be repeated. */

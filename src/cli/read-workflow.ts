@@ -2,7 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { formatSize } from '../base/units.ts';
 import { DocketError, isDocketError, systemCode } from '../errors.ts';
 import { abortable } from '../store/abortable.ts';
-import { decodeText } from '../workflow/decode-text.ts';
+import type { Source } from '../workflow/compile.ts';
+import { decodeText, isCbor } from '../workflow/decode-text.ts';
 import type { Call, OptionSpecs } from './command.ts';
 import { openStream } from './open-stream.ts';
 import { pairs } from './option-values.ts';
@@ -15,18 +16,19 @@ export const INPUT_OPTION = {
   input: { type: 'value', value: 'K=V', many: true, help: 'give an input of the workflow a value' },
 } as const satisfies OptionSpecs;
 
-/** What must be right before a home is opened: the words of the call and the text of the file. */
-export interface WorkflowText {
+/** What must be right before a home is opened: the words of the call and what stands in the file. */
+export interface WorkflowFile {
   readonly file: string;
-  readonly text: string;
+  readonly source: Source;
   readonly inputs: Readonly<Record<string, string>>;
 }
 
 /** Reads the workflow the call names; `-` is stdin. Throws `USAGE`, `INPUT_UNREADABLE`, `WORKFLOW_SYNTAX`, `WORKFLOW_TOO_LARGE`. */
-export async function readWorkflow(call: Call): Promise<WorkflowText> {
+export async function readWorkflow(call: Call): Promise<WorkflowFile> {
   const file = call.words[0]!;
   const inputs = pairs(call, 'input');
-  return { file, inputs, text: decodeText(await readBytes(file, call), file) };
+  const bytes = await readBytes(file, call);
+  return { file, inputs, source: isCbor(bytes, file) ? bytes : decodeText(bytes, file) };
 }
 
 async function readBytes(file: string, { streams, signal }: Call): Promise<Uint8Array> {

@@ -28,7 +28,8 @@ function problemsOf({ details }: DocketError): readonly Problem[] {
 type Reported = Omit<Problem, 'place'> & { readonly place?: Place | undefined; readonly cause?: unknown };
 
 function problemText({ code, message, place, next = ERROR_CODES[code].next, cause }: Reported): string {
-  const where = [place?.file, place?.line, place?.column].filter((part) => part !== undefined).join(':');
+  const file = place?.pointer === undefined ? place?.file : `${place.file ?? ''}#${place.pointer}`;
+  const where = [file, place?.line, place?.column].filter((part) => part !== undefined).join(':');
   const prefix = where === '' ? '' : `${printable(where)}: `;
   const what = message.startsWith('docket ') ? message : `docket: ${prefix}${message}`;
   const more = tellsMore(cause, message) ? `  cause: ${printable(cause.message)}\n` : '';

@@ -8,6 +8,7 @@ import { isLink, isList, isMap, type Ipld } from './value.ts';
 
 /** Multicodec numbers, https://github.com/multiformats/multicodec. */
 const RAW = 0x55;
+const DAG_PB = 0x70;
 const DAG_CBOR = 0x71;
 const SHA2_256 = 0x12;
 const SHA3_256 = 0x16;
@@ -66,9 +67,25 @@ export function isTree(cid: CID): boolean {
   return cid.multihash.code === SHA2_256 && cid.code === DAG_CBOR;
 }
 
+/** Name of a file in UnixFS by its root node, as `ipfs add --cid-version 1` prints it (`bafybei…`). */
+export function ofUnixFs(root: Uint8Array): CID {
+  return fromDigest(DAG_PB, SHA2_256, sha256(root));
+}
+
+/** Whether it names a tree of UnixFS nodes: what it stands for lies in the store under another name, that of the blob. */
+export function isUnixFs(cid: CID): boolean {
+  return cid.code === DAG_PB && cid.multihash.code === SHA2_256 && cid.multihash.digest.length === 32;
+}
+
 /** Subresource integrity form of a SHA2-256 CID: `sha256-<base64>`. */
 export function toSri(cid: CID): string {
   return `sha256-${base64.baseEncode(cid.multihash.digest)}=`;
+}
+
+/** The blob that Subresource Integrity names; undefined if it is none, or of another hash. */
+export function fromSri(text: string): CID | undefined {
+  const [, digest] = /^sha256-([A-Za-z0-9+/]{43})=$/.exec(text) ?? [];
+  return digest === undefined ? undefined : fromSha256(base64.baseDecode(digest));
 }
 
 /** Every link inside `value`, in depth-first order, repeats included. */

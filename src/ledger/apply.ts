@@ -70,6 +70,8 @@ export class Applier {
         return undefined;
       case ROW.action:
         return this.#fileAction(row);
+      case ROW.alias:
+        return this.#fileAlias(row);
       case ROW.stat:
         this.#sql.stat.run(...row.slice(1));
         return undefined;
@@ -145,6 +147,14 @@ export class Applier {
     else this.#sql.actionReplace.run(entry!, id);
   }
 
+  #fileAlias([, alias, blob, plain]: readonly Sql[]): undefined {
+    const place = locator(alias as Uint8Array);
+    const sealed = seal(alias as Uint8Array, blob as Uint8Array);
+    const id = find(this.#sql.aliasFind, place, alias!);
+    if (id === undefined) this.#sql.alias.run(place, alias!, blob!, plain!, sealed);
+    else this.#sql.aliasReplace.run(blob!, plain!, sealed, id);
+  }
+
   #fileTask([, run, index, label, instruction, state, via, cid, key, attempts, cause]: readonly Sql[]): undefined {
     const receipt = cid === null ? null : this.#receiptNumber(cid as Uint8Array);
     this.#sql.runTask.run(this.#runNumber(run as string), index!, label!, instruction!, state!, via!, receipt, key!, attempts!, cause!);
@@ -206,6 +216,9 @@ function prepare(db: DatabaseSync) {
     actionFind: read('SELECT id FROM actions WHERE place = ? AND action = ?'),
     action: write('INSERT INTO actions (place, action, entry) VALUES (?, ?, ?)'),
     actionReplace: write('UPDATE actions SET entry = ? WHERE id = ?'),
+    aliasFind: read('SELECT id FROM aliases WHERE place = ? AND alias = ?'),
+    alias: write('INSERT INTO aliases (place, alias, blob, plain, seal) VALUES (?, ?, ?, ?, ?)'),
+    aliasReplace: write('UPDATE aliases SET blob = ?, plain = ?, seal = ? WHERE id = ?'),
     stat: write('INSERT OR REPLACE INTO stats (dev, ino, size, mtime, ctime, checked, digest) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     manifest: write(
       `INSERT INTO manifests (name, version, shown, written, manifest, at) VALUES (?, ?, ?, ?, ?, ?)

@@ -117,6 +117,25 @@ export function tokens(reading: Reading): RawToken[] {
 
 type TokenColumns = readonly [id: string, hash: Uint8Array, rights: string, created: number, expires: number | null];
 
+/** Another name of a blob; undefined is what is no CID. */
+export interface RawAlias {
+  readonly id: number;
+  readonly alias: CID | undefined;
+  readonly blob: CID | undefined;
+  readonly isPlain: boolean;
+  readonly isIntact: boolean;
+}
+
+export function* aliases(reading: Reading): Generator<RawAlias> {
+  const sql = `SELECT id, alias, blob, plain, seal FROM aliases WHERE id > ? ORDER BY id LIMIT ${PAGE}`;
+  for (const [id, alias, blob, plain, sealed] of paged<AliasColumns>(reading, sql)) {
+    const isIntact = Buffer.compare(sealed, seal(alias, blob)) === 0;
+    yield { id, alias: fromBytes(alias), blob: fromBytes(blob), isPlain: plain !== 0, isIntact };
+  }
+}
+
+type AliasColumns = readonly [id: number, alias: Uint8Array, blob: Uint8Array, plain: number, seal: Uint8Array];
+
 /** Every key of a table, in the order filed. */
 export function* keys(reading: Reading, table: MemoTable): Generator<FiledKey> {
   for (const row of paged<Columns>(reading, `${KEYS[table]} WHERE m.id > ? ORDER BY m.id LIMIT ${PAGE}`)) yield filedKey(table, row);

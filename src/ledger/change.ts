@@ -194,6 +194,16 @@ export interface ActionChange {
   readonly entry: CID;
 }
 
+/** Files another name of a blob, which the caller has checked; the last one given stays. */
+export interface AliasChange {
+  readonly kind: 'alias';
+  /** A CID of UnixFS. */
+  readonly alias: CID;
+  readonly blob: CID;
+  /** Whether the name follows from the bytes alone, so that it can be checked again: the file is cut up as by default. */
+  readonly isPlain: boolean;
+}
+
 export type Change =
   | ReceiptChange
   | DeclaredChange
@@ -211,7 +221,8 @@ export type Change =
   | ManifestChange
   | ManifestModuleChange
   | ManifestRemoveChange
-  | ActionChange;
+  | ActionChange
+  | AliasChange;
 
 /** Adds the rows that make `change`. */
 export function addRows(change: Change, add: (row: Row) => void): void {
@@ -281,6 +292,9 @@ export function addRows(change: Change, add: (row: Row) => void): void {
       return;
     case 'action':
       add([ROW.action, change.action, change.entry.bytes]);
+      return;
+    case 'alias':
+      add([ROW.alias, change.alias.bytes, change.blob.bytes, change.isPlain ? 1 : 0]);
       return;
     case 'run-delete':
       add([ROW.runDelete, change.run]);

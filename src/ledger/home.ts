@@ -18,7 +18,7 @@ export interface Paths {
   readonly ledger: string;
   /** Folder of large blobs. */
   readonly store: string;
-  /** Folder of the locks of slots, waiters, claimants and runs, and of the file of claims. */
+  /** Folder of the locks of slots, waiters, claimants and drivers, of the names of runs, and of the file of claims. */
   readonly locks: string;
   /** Folder of marks, one empty file for each module that was decoded and let in; made at the first. */
   readonly modules: string;

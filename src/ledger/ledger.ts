@@ -3,6 +3,7 @@ import type { CID } from '../ipld/cid.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { DocketError } from '../errors.ts';
 import * as Actions from './actions.ts';
+import * as Aliases from './aliases.ts';
 import * as Audit from './audit.ts';
 import { addRows, type Change, type MemoTable, type RunTaskRow } from './change.ts';
 import type { ManifestRow } from '../manifest/row.ts';
@@ -194,6 +195,16 @@ export class Ledger implements AsyncDisposable {
   /** What another build tool filed under this name of an action: a blob. */
   action(digest: Uint8Array): CID | undefined {
     return Actions.action(this.#reading, digest);
+  }
+
+  /** The blob that is known by this name, too. */
+  alias(name: CID): CID | undefined {
+    return Aliases.alias(this.#reading, name);
+  }
+
+  /** Every such name, damaged ones too. */
+  allAliases(): Iterable<Audit.RawAlias> {
+    return Audit.aliases(this.#reading);
   }
 
   run(id: string): Runs.RunRow | undefined {

@@ -1,4 +1,5 @@
-import { rmSync, statSync } from 'node:fs';
+import { rmSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DocketError } from '../errors.ts';
 import { isBusy } from './sqlite-failure.ts';
@@ -16,6 +17,9 @@ import { isBusy } from './sqlite-failure.ts';
 
 /** Asking whether a lock is held takes it for some microseconds; this long (ms) an acquirer waits for one who merely asks. */
 const ASKING = 20;
+
+/** How often a lock is looked at that is there and cannot be opened. */
+const MOST_TRIES = 20;
 
 interface AcquireOptions {
   /** Milliseconds to wait while another holds it; default 20. */
@@ -49,7 +53,7 @@ export class Lock implements Disposable {
         db.close();
       }
     } catch (cause) {
-      throw new DocketError('HOME_UNUSABLE', `the lock file ${path} cannot be used: ${(cause as Error).message}`, { cause });
+      throw unusable(path, cause);
     }
   }
 
@@ -60,7 +64,7 @@ export class Lock implements Disposable {
 
   /** The lock at this moment; `free` is a file that nobody holds. */
   static look(path: string): 'absent' | 'free' | 'held' {
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const before = identityOf(path);
       if (before === undefined) return 'absent';
       try {
@@ -69,8 +73,8 @@ export class Lock implements Disposable {
         return 'free';
       } catch (error) {
         if (isBusy(error)) return 'held';
-        if (identityOf(path) === before)
-          throw new DocketError('HOME_UNUSABLE', `the lock file ${path} cannot be used: ${(error as Error).message}`, { cause: error });
+        // It may have gone meanwhile, and have come back since: a further name of a file that stays cannot be told from the one before.
+        if (tries === MOST_TRIES && identityOf(path) === before) throw unusable(path, error);
       }
     }
   }
@@ -94,6 +98,21 @@ export class Lock implements Disposable {
   [Symbol.dispose](): void {
     this.#db?.close();
     this.#db = undefined;
+  }
+}
+
+function unusable(path: string, cause: unknown): DocketError {
+  if (isFull(dirname(path))) return new DocketError('STORE_FULL', `${path} cannot be made: the disk is full`, { cause });
+  return new DocketError('HOME_UNUSABLE', `the lock file ${path} cannot be used: ${(cause as Error).message}`, { cause });
+}
+
+/** No room for bytes, or for one more file. SQLite does not say. */
+function isFull(folder: string): boolean {
+  try {
+    const { bavail, files, ffree } = statfsSync(folder);
+    return bavail === 0 || (files > 0 && ffree === 0);
+  } catch {
+    return false;
   }
 }
 

@@ -22,4 +22,5 @@ export const ROW = {
   tokenDelete: 15,
   submission: 16,
   action: 17,
+  alias: 18,
 } as const;

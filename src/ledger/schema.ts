@@ -93,6 +93,13 @@ const STEPS: readonly string[] = [
   CREATE TABLE actions (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, action BLOB NOT NULL, entry BLOB NOT NULL) STRICT;
   CREATE INDEX actions_by_digest ON actions (place);
   `,
+  // Blobs by the names that others have for them. Sealed as keys are: a name that came to mean another blob would give a wrong result.
+  `
+  CREATE TABLE aliases (
+    id INTEGER PRIMARY KEY, place INTEGER NOT NULL, alias BLOB NOT NULL, blob BLOB NOT NULL, plain INTEGER NOT NULL, seal BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX aliases_by_name ON aliases (place);
+  `,
 ];
 
 export const FORMAT = STEPS.length;

@@ -14,7 +14,9 @@ import { isSuspended } from './suspended.ts';
  *     learn that others wait, and whether it would be fair to give way.
  * P2. A waiter's lock file is removed by itself, or after its death by whoever next looks.
  * P3. Waiting is polling by timer; no lock is ever waited for in this thread.
- * P4. A holder that stands still (Ctrl-Z, SIGSTOP) keeps its lock, and stops nobody: whoever has waited for a while gets a stand-in for that
+ * P4. Whether others wait is asked by timers and on the way of giving back; it must not fail. Who cannot know (no descriptor is left to read the folder with)
+ *     keeps what it has.
+ * P5. A holder that stands still (Ctrl-Z, SIGSTOP) keeps its lock, and stops nobody: whoever has waited for a while gets a stand-in for that
  *     slot, `slot-<n>+`, and gives it back when the holder goes on. Until then there may be one task too many.
  */
 
@@ -27,11 +29,8 @@ const BELIEF = 20;
 const LOOK = 500;
 const STAND_IN = '+';
 
-/** Who asks for slots within this process: a run. */
-export interface Holder {
-  /** Slots it holds. */
-  readonly held: number;
-}
+/** Who asks for slots within this process: a run. Told from others by its identity. */
+export type Holder = object;
 
 interface Waiter extends Deferred<HeldSlot> {
   readonly holder: Holder;
@@ -41,7 +40,7 @@ interface Waiter extends Deferred<HeldSlot> {
 export interface HeldSlot {
   /** From 0; no other of this home has the same, but for one that is suspended, and until a stand-in for it has ended its task. */
   readonly index: number;
-  /** Whether another holder of this process waits, to whom it would be fair to give it. Costs nothing. */
+  /** Whether another holder of this process waits, to whom it would be fair to give it. Reads nothing. */
   isWantedHere(): boolean;
   /** The same of other processes. Reads a folder now and then. */
   isWantedElsewhere(): boolean;
@@ -64,6 +63,8 @@ export class Slots {
   readonly #name = randomUUID();
   /** By the path of the lock. */
   readonly #held = new Map<string, Lock>();
+  /** How many of them each holder of this process has. */
+  readonly #shares = new Map<Holder, number>();
   readonly #waiting: Waiter[] = [];
   #mark: { readonly held: number; readonly lock: Lock } | undefined;
   #stopPolling: (() => void) | undefined;
@@ -109,9 +110,13 @@ export class Slots {
   othersWait(): boolean {
     const now = this.#clock.monotonic();
     if (now < this.#unwantedUntil) return false;
-    const doWait = this.#doOthersWait();
-    if (!doWait) this.#unwantedUntil = now + BELIEF;
-    return doWait;
+    try {
+      if (this.#doOthersWait()) return true;
+    } catch {
+      // See P4.
+    }
+    this.#unwantedUntil = now + BELIEF;
+    return false;
   }
 
   #doOthersWait(): boolean {
@@ -164,25 +169,39 @@ export class Slots {
 
   #give(held: Held): void {
     const { index, isOver } = held;
-    let isReleased = false;
-    const release = (): void => {
-      if (!isReleased) this.#release(held);
-      isReleased = true;
-    };
     const waiter = this.#next();
+    const { holder } = waiter;
+    this.#shares.set(holder, this.#shareOf(holder) + 1);
+    let isReleased = false;
     waiter.resolve({
       index,
-      isWantedHere: () => this.#waiting.some(({ holder }) => holder !== waiter.holder && isPoorer(holder.held, waiter.holder.held)),
+      isWantedHere: () =>
+        this.#waiting.some((other) => other.holder !== holder && isPoorer(this.#shareOf(other.holder), this.#shareOf(holder))),
       isWantedElsewhere: () => isOver() || this.othersWait(),
-      release,
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        this.#takeShare(holder);
+        this.#release(held);
+      },
     });
+  }
+
+  #shareOf(holder: Holder): number {
+    return this.#shares.get(holder) ?? 0;
+  }
+
+  #takeShare(holder: Holder): void {
+    const left = this.#shareOf(holder) - 1;
+    if (left > 0) this.#shares.set(holder, left);
+    else this.#shares.delete(holder);
   }
 
   /** Whose holder has fewest; of those alike, who came first. */
   #next(): Waiter {
     let next = 0;
     this.#waiting.forEach(({ holder }, i) => {
-      if (holder.held < this.#waiting[next]!.holder.held) next = i;
+      if (this.#shareOf(holder) < this.#shareOf(this.#waiting[next]!.holder)) next = i;
     });
     return this.#waiting.splice(next, 1)[0]!;
   }

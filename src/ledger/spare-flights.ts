@@ -20,12 +20,12 @@ interface Spare {
 }
 
 export class SpareFlights implements Disposable {
-  readonly #driver: string;
+  readonly #driver: () => string;
   readonly #spares: Spare[] = [];
   #given = 0;
 
-  /** `driver` is the name of the process's lock among those of drivers. */
-  constructor(driver: string) {
+  /** `driver` gives the name of the process's lock among those of drivers, once it owns a run. */
+  constructor(driver: () => string) {
     this.#driver = driver;
   }
 
@@ -36,19 +36,23 @@ export class SpareFlights implements Disposable {
     try {
       renameSync(spare.path, path);
       return spare.descriptor;
-    } catch (error) {
+    } catch {
       closeSync(spare.descriptor);
-      throw error;
+      return undefined;
     }
   }
 
-  /** Takes a journal of a run that ended. False if it is to be deleted: the first always is, for most processes have one run only. */
+  /** Takes a journal of a run that ended. False if it is to be deleted, as it is if anything fails: the first always is, for most processes have one run only. */
   give(path: string, descriptor: number): boolean {
     const number = this.#given++;
     if (number === 0 || this.#spares.length >= MOST) return false;
-    const spare = { path: join(dirname(path), `.${this.#driver}-${number}`), descriptor };
-    ftruncateSync(descriptor);
-    renameSync(path, spare.path);
+    const spare = { path: join(dirname(path), `.${this.#driver()}-${number}`), descriptor };
+    try {
+      ftruncateSync(descriptor);
+      renameSync(path, spare.path);
+    } catch {
+      return false;
+    }
     this.#spares.push(spare);
     return true;
   }

@@ -16,6 +16,7 @@ export interface Records {
   readonly runs: RunRecords;
   readonly receipts: ReceiptRecords;
   readonly tokens: TokenRecords;
+  readonly aliases: AliasRecords;
   /** Looks through these blobs, or through all there is. */
   check(cids: readonly CID[], signal: AbortSignal): AsyncIterable<Looked>;
 }
@@ -137,6 +138,14 @@ export interface ReceiptSummary {
   readonly at: number;
   /** `ok` or `error`. */
   readonly out: string;
+}
+
+/** Blobs by the CIDs that IPFS has for them. */
+export interface AliasRecords {
+  /** The blob that is called so; undefined if none is known. */
+  find(name: CID): Promise<CID | undefined>;
+  /** What `ipfs add --cid-version 1` calls a blob, which is found by that name from now on. Throws `BLOB_MISSING`. */
+  name(blob: CID): Promise<CID>;
 }
 
 export interface TokenRecords {

@@ -3,8 +3,10 @@ import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits } from '../manifest/model.ts';
 import type { ManifestRow, NamedModule } from '../manifest/row.ts';
 import type { Outcome } from '../receipt/outcome.ts';
+import type { Source } from '../workflow/compile.ts';
 import type { EventView, ModuleRecords, Records } from './records.ts';
 import type { Rights } from './rights.ts';
+import type { RunTold } from './run-told.ts';
 
 /** What an agent offers: its records, and work. All throw `DocketError`s. */
 export interface Services extends Records {
@@ -71,15 +73,16 @@ export interface JobRow {
   readonly finished: number | null;
 }
 
-/** Both throw `NOT_READY` while the agent is being stopped. */
 export interface WorkService {
-  /** Starts a workflow; resolves when it is recorded. */
+  /** Starts a workflow; resolves when it is recorded. Throws `NOT_READY` while the agent is being stopped. */
   submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }>;
   /**
    * Takes up a run, by its id, the beginning of one, or `last`; gives the id. One that is complete stays as it is. Resolves when that is recorded. Throws
-   * `RUN_UNKNOWN`, and `RUN_BUSY` if it goes on.
+   * `RUN_UNKNOWN`, `RUN_BUSY` if it goes on, and as `submit`.
    */
   resume(run: string, options: RunResumption): Promise<string>;
+  /** How the tasks of a run ended, each when that is committed, found ones too; last how the run did. Throws `RUN_UNKNOWN`. */
+  ends(run: string, signal: AbortSignal): AsyncIterable<RunTold>;
 }
 
 /** What tasks write, each named by the CID of its instruction. Both throw `TASK_UNKNOWN`. */
@@ -109,16 +112,18 @@ export interface RunRequest {
   readonly slots?: number;
   readonly force?: 'all' | readonly string[];
   readonly failFast?: boolean;
+  /** As of `DriveOptions`, in ms. */
+  readonly awaitTime?: number;
 }
 
-export interface RunResumption extends Pick<RunRequest, 'slots' | 'failFast'> {
+export interface RunResumption extends Pick<RunRequest, 'slots' | 'failFast' | 'awaitTime'> {
   /** As of `RunSubmission`. */
   readonly isTrusted: boolean;
 }
 
 /** A workflow to be compiled there, or a plan that was compiled by whoever sends it. */
 export type Submitted =
-  | { readonly kind: 'workflow'; readonly text: string; readonly file: string; readonly inputs: Readonly<Record<string, string>> }
+  | { readonly kind: 'workflow'; readonly source: Source; readonly file: string; readonly inputs: Readonly<Record<string, string>> }
   | { readonly kind: 'plan'; readonly plan: CID };
 
 export interface RunSubmission {
@@ -130,6 +135,8 @@ export interface RunSubmission {
   readonly key: string | undefined;
   /** The header of that name, as it came. */
   readonly traceparent: string | undefined;
+  /** A place of whoever sends it among others of its kind, freed when the run has ended or was refused. */
+  readonly share?: Disposable;
 }
 
 /** What other build tools keep here under the SHA2-256 of their actions, in hexadecimal. */

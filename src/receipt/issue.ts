@@ -1,6 +1,7 @@
 import { type CID, ofValueBytes } from '../ipld/cid.ts';
 import { encode } from '../ipld/dag-cbor-encode.ts';
 import type { Key } from '../ipld/identity.ts';
+import type { Ipld } from '../ipld/value.ts';
 import { seal } from './envelope.ts';
 import { type Receipt, type ReceiptMeta, toIpld } from './model.ts';
 import { outOf } from './out.ts';
@@ -13,6 +14,8 @@ interface IssueOptions {
   readonly meta: ReceiptMeta;
   /** DID of the key that will sign. */
   readonly issuer: string;
+  /** Of the task, carried as they are. Default none. */
+  readonly prf?: readonly Ipld[];
 }
 
 export interface Issued {
@@ -23,8 +26,8 @@ export interface Issued {
 }
 
 /** Makes the receipt of an execution. It has its CID now, and can be signed later. Throws `IPLD_INVALID` if the outcome or the meta holds what IPLD cannot. */
-export function issue({ invocation, outcome, meta, issuer }: IssueOptions): Issued {
-  const receipt: Receipt = { ran: invocation, out: outOf(outcome), meta, iss: issuer, prf: [] };
+export function issue({ invocation, outcome, meta, issuer, prf = [] }: IssueOptions): Issued {
+  const receipt: Receipt = { ran: invocation, out: outOf(outcome), meta, iss: issuer, prf };
   const r = encode(toIpld(receipt));
   return { cid: ofValueBytes(r), receipt, r };
 }

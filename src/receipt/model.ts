@@ -32,6 +32,8 @@ export interface ReceiptMeta {
   readonly usage: ReceiptUsage;
   /** Those of the task in whole units: bytes, milliseconds, descriptors, units of fuel. */
   readonly limits: { readonly [limit: string]: number | bigint };
+  /** What a function of a component wrote beside what it returned; absent if nothing. */
+  readonly logs?: { readonly stdout: Ipld; readonly stderr: Ipld };
   /** What the task was granted; empty for a pure one. */
   readonly grants: readonly string[];
   /** DID of the agent that ran it. */

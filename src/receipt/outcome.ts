@@ -15,6 +15,7 @@ import type { Ipld } from '../ipld/value.ts';
  * | `limit/stack` | the call stack was exhausted (depends on the compiler tier) | no |
  * | `limit/time`, `limit/host-memory` | the slot's process was killed for it | no |
  * | `lost` | the runner died or its coordinator was killed | no |
+ * | `unresolved` | a promise on an instruction outside of the workflow found no receipt in time | no |
  * | `cancelled` | the run was cancelled while the task ran | no |
  */
 export const FAILURE_CODES = [
@@ -29,6 +30,7 @@ export const FAILURE_CODES = [
   'limit/time',
   'limit/host-memory',
   'lost',
+  'unresolved',
   'cancelled',
 ] as const;
 
@@ -41,7 +43,16 @@ export interface Failure {
   readonly data?: { readonly [key: string]: Ipld };
 }
 
-export type Outcome = { readonly tag: 'ok'; readonly value: Ipld } | { readonly tag: 'error'; readonly failure: Failure };
+/** What a called function wrote beside what it returned: bytes, or above 4 KiB a link to a blob. */
+export interface Logs {
+  readonly stdout: Ipld;
+  readonly stderr: Ipld;
+}
+
+/** `logs`: of a function that wrote anything. Programs have theirs in the value. */
+export type Outcome =
+  | { readonly tag: 'ok'; readonly value: Ipld; readonly logs?: Logs }
+  | { readonly tag: 'error'; readonly failure: Failure };
 
 /** What running cost; stands in the receipt's meta. */
 export interface Usage {

@@ -32,6 +32,9 @@ const count: Check = (value) => Number.isSafeInteger(value) && (value as number)
 const milliseconds: Check = (value) => typeof value === 'number' || value instanceof Float;
 const key: Check = (value) => value instanceof Uint8Array && value.length === 32;
 
+/** Bytes, or a link to them. */
+const stream: Check = (value) => value instanceof Uint8Array || isLink(value);
+
 const META: Readonly<Record<keyof Receipt['meta'], Check>> = {
   op: text,
   instruction: link,
@@ -41,6 +44,7 @@ const META: Readonly<Record<keyof Receipt['meta'], Check>> = {
   started: count,
   usage: (value) => isMap(value) && milliseconds(value.wall) && milliseconds(value.cpu) && count(value.memory) && count(value.output),
   limits: (value) => isMap(value) && Object.values(value).every(count),
+  logs: optional((value) => isMap(value) && stream(value.stdout) && stream(value.stderr)),
   grants: (value) => isList(value) && value.every(text),
   agent: text,
   attempt: count,

@@ -1,7 +1,14 @@
 import { integer } from '../ipld/value.ts';
 import type { Failure, Usage } from '../receipt/outcome.ts';
 import { Counters, STACK_SLOTS } from '../sandbox/metering/counters.ts';
+import type { Job } from './job.ts';
 import type { Limits } from '../workflow/limits.ts';
+
+/** A job with what it may burn. */
+export interface FueledJob {
+  readonly job: Job;
+  readonly fuel: Fuel;
+}
 
 /** The fuel of one task, whose modules share it; nothing is counted if it has no limit. */
 export class Fuel {

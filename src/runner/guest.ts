@@ -53,7 +53,7 @@ export function instantiate({ compiled, imports }: Guest, linked?: WebAssembly.I
 }
 
 /** Bytes of memory held; memories never shrink, so at the end it is the peak. */
-export function memoryOf({ memory }: Guest): number {
+export function memoryOf({ memory }: Pick<Guest, 'memory'>): number {
   return memory?.buffer.byteLength ?? 0;
 }
 
@@ -61,7 +61,7 @@ export function memoryOf({ memory }: Guest): number {
  * A trap with how near the guests of a task were to their memory limit, if that was near. `memory.grow` tells a guest no and the host nothing, so this is all
  * that can be said: most programs that get no more memory trap by themselves.
  */
-export function withMemory(failure: Failure, ...guests: readonly Guest[]): Failure {
+export function withMemory(failure: Failure, ...guests: readonly Pick<Guest, 'memory' | 'cap'>[]): Failure {
   const cap = guests.reduce((sum, guest) => sum + guest.cap, 0);
   const held = guests.reduce((sum, guest) => sum + memoryOf(guest), 0);
   if (failure.code !== 'trap' || held * 2 < cap) return failure;
@@ -69,7 +69,8 @@ export function withMemory(failure: Failure, ...guests: readonly Guest[]): Failu
   return { ...failure, message, data: { ...failure.data, memory: held, memoryLimit: cap } };
 }
 
-function takeMemory({ info }: CompiledModule, cap: number, memories: MemoryPool): Lent | undefined {
+/** Throws `Refusal` as `outfit` does. */
+export function takeMemory({ info }: Pick<CompiledModule, 'info'>, cap: number, memories: MemoryPool): Lent | undefined {
   if (info.memory === undefined) return undefined;
   const { initial, maximum } = info.memory;
   const most = Math.floor(cap / PAGE);

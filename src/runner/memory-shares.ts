@@ -17,14 +17,10 @@ export function memoryShares(modules: readonly (Wanted | undefined)[], cap: numb
   const most = Math.floor(cap / PAGE);
   const initial = modules.reduce((sum, wanted) => sum + (wanted?.initial ?? 0), 0);
   if (initial > most)
-    throw new Refusal(
-      'limit/memory',
-      `the module and its extensions want ${initial * PAGE} bytes of memory to begin with, their limit is ${cap}`,
-      {
-        wanted: initial * PAGE,
-        limit: cap,
-      },
-    );
+    throw new Refusal('limit/memory', `the memories of the task start with ${initial * PAGE} bytes, their limit is ${cap}`, {
+      wanted: initial * PAGE,
+      limit: cap,
+    });
   const shares = modules.map((wanted) => wanted?.initial ?? 0);
   const growing = modules
     .flatMap((wanted, index) => (wanted === undefined ? [] : [{ index, room: (wanted.maximum ?? Infinity) - wanted.initial }]))

@@ -2,9 +2,14 @@ import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import type { ImportName, ModuleInfo } from '../sandbox/module/model.ts';
+import { planCoreWorld } from '../sandbox/component/core-world.ts';
+import type { Plan } from '../sandbox/component/plan-model.ts';
+import { planComponent } from '../sandbox/component/plan.ts';
 import { compileMetered } from '../sandbox/metering/compile.ts';
 import { compile } from '../sandbox/module/prepare.ts';
 import { importProblems } from '../sandbox/wasi/signatures.ts';
+import { INTERFACES } from '../sandbox/wasi2/interfaces.ts';
+import { isComponent } from '../sandbox/wit/world.ts';
 import { digestHex } from '../store/digest.ts';
 import { CACHED_MODULE_BYTES } from './module-bounds.ts';
 
@@ -19,7 +24,10 @@ export interface CompiledModule {
   readonly preview1Problems: readonly string[];
 }
 
-type Entry = ({ readonly compiled: CompiledModule } | { readonly failure: Failure }) & { readonly weight: number };
+type Core = { readonly compiled: CompiledModule } | { readonly failure: Failure };
+type Callable = Core | { readonly plan: Plan };
+type Weighed<T> = T & { readonly weight: number };
+type Reading = (cid: CID) => Uint8Array;
 
 /** What a module that was refused weighs: its entry, not its code. */
 const REFUSED_WEIGHT = 1 << 10;
@@ -30,7 +38,8 @@ const REFUSED_WEIGHT = 1 << 10;
  */
 export class ModuleCache {
   readonly #capacity: number;
-  readonly #entries = new Map<string, Entry>();
+  readonly #core = new Map<string, Weighed<Core>>();
+  readonly #callable = new Map<string, Weighed<Callable>>();
   #weight = 0;
 
   constructor(capacity = CACHED_MODULE_BYTES) {
@@ -38,39 +47,66 @@ export class ModuleCache {
   }
 
   /** The metered variant is another entry, made when it is first asked for. `read` is called if the module is not there. Throws `CID_INVALID` if `cid` names no blob. A module that is not valid is a failure, remembered like a good one; what `read` throws is not. */
-  get(
-    cid: CID,
-    read: (cid: CID) => Uint8Array,
-    variant: Variant = 'plain',
-  ): { readonly compiled: CompiledModule } | { readonly failure: Failure } {
-    const key = variant === 'plain' ? digestHex(cid) : `${digestHex(cid)} metered`;
-    const found = this.#entries.get(key);
+  get(cid: CID, read: Reading, variant: Variant = 'plain'): Core {
+    return this.#remembered(this.#core, nameOf(cid, variant), () => coreOf(cid, read(cid), variant));
+  }
+
+  /** As `get`, for who calls functions: components, and core modules made to be one, come as their plans. */
+  callable(cid: CID, read: Reading, variant: Variant = 'plain'): Callable {
+    return this.#remembered(this.#callable, nameOf(cid, variant), () => callableOf(cid, read(cid), variant));
+  }
+
+  #remembered<T extends object>(entries: Map<string, Weighed<T>>, key: string, make: () => Weighed<T>): T {
+    const found = entries.get(key);
     if (found !== undefined) {
-      this.#entries.delete(key);
-      this.#entries.set(key, found);
+      entries.delete(key);
+      entries.set(key, found);
       return found;
     }
-    const entry = entryOf(cid, read(cid), variant);
-    this.#entries.set(key, entry);
+    const entry = make();
+    entries.set(key, entry);
     this.#weight += entry.weight;
-    this.#shrink();
+    this.#shrink(entries);
     return entry;
   }
 
-  /** The newest stays, however heavy. */
-  #shrink(): void {
-    for (const [key, { weight }] of this.#entries) {
-      if (this.#weight <= this.#capacity || this.#entries.size === 1) return;
-      this.#entries.delete(key);
-      this.#weight -= weight;
+  /** The newest stays, however heavy. What is used in the other way goes first: most processes use modules in one way only. */
+  #shrink(newest: Map<string, Weighed<object>>): void {
+    const other: Map<string, Weighed<object>> = newest === this.#core ? this.#callable : this.#core;
+    for (const entries of [other, newest]) {
+      for (const [key, { weight }] of entries) {
+        if (this.#weight <= this.#capacity || (entries === newest && entries.size === 1)) break;
+        entries.delete(key);
+        this.#weight -= weight;
+      }
     }
   }
 }
 
-function entryOf(cid: CID, bytes: Uint8Array, variant: Variant): Entry {
-  try {
-    const { bytes: prepared, info, memoryImport, module } = variant === 'plain' ? compile(bytes) : compileMetered(bytes);
+const COMPILE = { plain: compile, metered: compileMetered } as const;
+
+function nameOf(cid: CID, variant: Variant): string {
+  return variant === 'plain' ? digestHex(cid) : `${digestHex(cid)} metered`;
+}
+
+function coreOf(cid: CID, bytes: Uint8Array, variant: Variant): Weighed<Core> {
+  return orFailure(cid, () => {
+    const { bytes: prepared, info, memoryImport, module } = COMPILE[variant](bytes);
     return { compiled: { module, info, memoryImport, preview1Problems: importProblems(info.imports) }, weight: prepared.length };
+  });
+}
+
+function callableOf(cid: CID, bytes: Uint8Array, variant: Variant): Weighed<Callable> {
+  const planned = (plan: Plan): Weighed<Callable> => ({ plan, weight: plan.weight });
+  if (isComponent(bytes)) return orFailure(cid, () => planned(planComponent(bytes, INTERFACES, COMPILE[variant])));
+  const core = coreOf(cid, bytes, variant);
+  if (!('compiled' in core) || !core.compiled.info.hasComponentType) return core;
+  return orFailure(cid, () => planned(planCoreWorld(bytes, INTERFACES, COMPILE[variant])));
+}
+
+function orFailure<T>(cid: CID, make: () => T): T | Weighed<{ readonly failure: Failure }> {
+  try {
+    return make();
   } catch (error) {
     if (!isDocketError(error, 'MODULE_INVALID')) throw error;
     return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}`, data: { part: 'module' } }, weight: REFUSED_WEIGHT };

@@ -3,8 +3,8 @@ import type { CID } from '../ipld/cid.ts';
 import { fromBytes } from '../ipld/cid-bytes.ts';
 import { decode, encode } from '../ipld/dag-cbor.ts';
 import { failureMap, failureOf } from '../receipt/out.ts';
-import { integer } from '../ipld/value.ts';
-import type { Outcome, Usage } from '../receipt/outcome.ts';
+import { type Ipld, integer, isLink, isMap } from '../ipld/value.ts';
+import type { Logs, Outcome, Usage } from '../receipt/outcome.ts';
 import { NO_FUEL } from '../workflow/limits.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -20,6 +20,11 @@ export type Message = { readonly kind: 'ready' } | { readonly kind: 'end'; reado
 
 const READY = 1;
 const END = 2;
+
+/** How a job ended. */
+const FAILED = 0;
+const OK = 1;
+const OK_WITH_LOGS = 2;
 
 /** Encodes messages, with their length before them. Holds a buffer that is reused. */
 export class Encoder {
@@ -79,9 +84,15 @@ export class Encoder {
   }
 
   #outcome(outcome: Outcome): void {
-    const isOk = outcome.tag === 'ok';
-    this.#out.u8(isOk ? 1 : 0);
-    this.#out.bytes(encode(isOk ? outcome.value : failureMap(outcome.failure)));
+    if (outcome.tag === 'error') {
+      this.#out.u8(FAILED);
+      this.#out.bytes(encode(failureMap(outcome.failure)));
+      return;
+    }
+    const { value, logs } = outcome;
+    this.#out.u8(logs === undefined ? OK : OK_WITH_LOGS);
+    this.#out.bytes(encode(value));
+    if (logs !== undefined) this.#out.bytes(encode({ ...logs }));
   }
 
   #small(small: ReadonlyMap<string, Uint8Array>): void {
@@ -137,9 +148,17 @@ function readCid(from: ByteReader): CID {
 }
 
 function readOutcome(from: ByteReader): Outcome {
-  const isOk = from.u8() === 1;
+  const kind = from.u8();
   const value = decode(from.bytes());
-  return isOk ? { tag: 'ok', value } : { tag: 'error', failure: failureOf(value) };
+  if (kind === FAILED) return { tag: 'error', failure: failureOf(value) };
+  return kind === OK_WITH_LOGS ? { tag: 'ok', value, logs: readLogs(decode(from.bytes())) } : { tag: 'ok', value };
+}
+
+function readLogs(value: Ipld): Logs {
+  const { stdout = '', stderr = '' } = isMap(value) ? value : {};
+  if (![stdout, stderr].every((stream) => stream instanceof Uint8Array || isLink(stream)))
+    throw new DocketError('INTERNAL', 'a slot process sent a log that is none');
+  return { stdout, stderr };
 }
 
 function readUsage(from: ByteReader): Usage {

@@ -1,4 +1,5 @@
 import * as Cid from '../ipld/cid.ts';
+import type { Logs } from '../receipt/outcome.ts';
 import type { Ipld, IpldMap } from '../ipld/value.ts';
 import { type Output, outputs } from '../sandbox/files/collect.ts';
 import type { Content, ContentRef } from '../sandbox/files/content.ts';
@@ -15,6 +16,12 @@ export function resultOf(exit: number, { stdout, stderr, files }: Preview1, glob
 /** The last of what a command wrote before it was stopped, at most 4 KiB of each stream: panics and assertions say there what went wrong. */
 export function lastWords({ stdout, stderr }: Preview1): IpldMap {
   return { stdout: tailOf(stdout), stderr: tailOf(stderr) };
+}
+
+/** What a function wrote; undefined if nothing. */
+export function logsOf({ stdout, stderr }: Preview1, sink: BlobSink): Logs | undefined {
+  if (stdout.size + stderr.size === 0) return undefined;
+  return { stdout: streamOf(stdout, sink), stderr: streamOf(stderr, sink) };
 }
 
 function streamOf(content: Content, sink: BlobSink): Ipld {

@@ -10,6 +10,8 @@ export interface BlobsAtRest {
   has(cid: CID): boolean;
   /** Throws `BLOB_MISSING` or `BLOB_DAMAGED`. */
   read(cid: CID): Uint8Array;
+  /** The blob that a UnixFS CID stands for; undefined if it is not known. */
+  alias(cid: CID): CID | undefined;
 }
 
 /** Lower-case hex of the digest, the name under which small blobs are kept. */
@@ -23,9 +25,20 @@ export class BlobView {
   readonly #fresh = new Map<string, Uint8Array>();
   /** Small modules, by CID: each task of a template asks for the same one. */
   readonly #modules = new Map<CID, Uint8Array>();
+  /** Blobs by the UnixFS CIDs that were asked for. */
+  readonly #aliases = new Map<string, CID>();
 
   constructor(rest: BlobsAtRest) {
     this.#rest = rest;
+  }
+
+  /** What a CID stands for in the store: the blob of a UnixFS CID, if that is known; all others they themselves. */
+  standsFor(cid: CID): CID {
+    if (!Cid.isUnixFs(cid)) return cid;
+    const name = cid.toV1().toString();
+    const blob = this.#aliases.get(name) ?? this.#rest.alias(cid.toV1());
+    if (blob !== undefined) this.#aliases.set(name, blob);
+    return blob ?? cid;
   }
 
   /** Small blobs of a result on its way to the ledger. */

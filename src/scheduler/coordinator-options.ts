@@ -30,6 +30,8 @@ export interface CoordinatorOptions {
   /** Tasks whose earlier results are not to be used. */
   readonly forced: (task: number) => boolean;
   readonly failFast: boolean;
+  /** How long promises on instructions outside of the plan may wait for a receipt, in ms. */
+  readonly awaitTime: number;
   /** Expected milliseconds of a task by earlier measurements, or undefined. */
   readonly expected: (task: number) => number | undefined;
   /** Attempts of a task that earlier drives of this run began; default none. */

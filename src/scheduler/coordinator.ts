@@ -24,6 +24,7 @@ type Message =
   | { readonly kind: 'committed'; readonly tasks: readonly number[]; readonly result: CommitResult }
   | { readonly kind: 'rested'; readonly task: number }
   | { readonly kind: 'due' }
+  | { readonly kind: 'outsideDue' }
   | { readonly kind: 'crew' }
   | { readonly kind: 'cancel' }
   | { readonly kind: 'failFast' }
@@ -91,7 +92,7 @@ export class Coordinator {
       check: (task: number) => this.#search.check(task),
       recheck: (task: number) => this.#search.recheck(task),
     };
-    this.#search = new Search(this.#context, steps);
+    this.#search = new Search(this.#context, { ...steps, outsideDue: () => post({ kind: 'outsideDue' }) });
     this.#attempts = new Attempts(this.#context, this.#crew, {
       ...steps,
       back: (task, end, started) => post({ kind: 'ended', task, end, started }),
@@ -106,15 +107,14 @@ export class Coordinator {
     return { queued: this.#attempts.queued, running: this.#attempts.running };
   }
 
-  /** Runs to the end. Rejects only if the run itself could not go on (ledger or store failed, an outside promise is unresolved). */
+  /** Runs to the end. Rejects only if the run itself could not go on (ledger or store failed). */
   async run(): Promise<RunSummary> {
-    const { options, promises, lookup, targets } = this.#context;
+    const { options, targets } = this.#context;
     const { signal, plan, onEvent } = options;
     const cancel = (): void => this.#inbox.post({ kind: 'cancel' });
     signal.addEventListener('abort', cancel);
     if (signal.aborted) cancel();
     try {
-      promises.findExternal(plan, lookup);
       onEvent({ kind: 'planned', total: plan.tasks.length });
       for (const target of targets) this.#search.want(target);
       await this.#loop();
@@ -190,6 +190,8 @@ export class Coordinator {
         return this.#attempts.rested(message.task);
       case 'due':
         return this.#attempts.poll();
+      case 'outsideDue':
+        return this.#search.pollOutside();
       case 'crew':
         return this.#context.options.onEvent({ kind: 'slots', held: this.#crew.held });
       case 'cancel':
@@ -203,8 +205,12 @@ export class Coordinator {
   }
 
   #committed(tasks: readonly number[], { conflicts }: CommitResult): void {
+    const { options, outbox, state } = this.#context;
     this.#conflicts += conflicts.length;
-    for (const { kept, other } of conflicts) this.#context.options.onEvent({ kind: 'conflict', kept, other });
+    for (const { kept, other } of conflicts) options.onEvent({ kind: 'conflict', kept, other });
+    // Of a task that is tried again, or whose end is in a later commit, this is not the end.
+    const ended = [...new Set(tasks)].filter((task) => State.isSettled(state, task) && !outbox.isPending(task));
+    if (ended.length > 0) options.onEvent({ kind: 'filed', tasks: ended });
     this.#search.committed(tasks);
     this.#attempts.committed(tasks);
   }
@@ -245,7 +251,7 @@ function contextOf(options: CoordinatorOptions, outbox: Outbox): RunContext {
   const { plan, begun } = options;
   const state = State.create(plan);
   if (begun !== undefined) state.attempts.set(plan.tasks.map((_, i) => begun(i)));
-  const policies = new Policies(plan, options.semantics);
+  const policies = new Policies(plan, options.semantics, (cid) => options.blobs.standsFor(cid));
   const lookup = new Lookup(plan, policies, options.memo, options.forced);
   const promises = new Promises(state);
   let priorities: Float64Array | undefined;

@@ -26,8 +26,8 @@ export interface Lease {
 }
 
 export interface SlotSource {
-  /** Waits until a slot is free; rejects when aborted. `holder` tells how many slots the run has. */
-  acquire(signal: AbortSignal, holder: { readonly held: number }): Promise<Lease>;
+  /** Waits until a slot is free; rejects when aborted. `holder` tells one run from another. */
+  acquire(signal: AbortSignal, holder: object): Promise<Lease>;
 }
 
 interface Member {

@@ -17,7 +17,11 @@ export interface DriveOptions {
   readonly force?: 'all' | readonly string[];
   /** Stop at the first failure. Default: independent tasks still finish. */
   readonly failFast?: boolean;
+  /** How long promises on instructions that are not in the workflow may wait for a receipt, in ms; default a minute. */
+  readonly awaitTime?: number;
 }
+
+export const AWAIT_TIME = 60_000;
 
 export interface DriveHooks {
   readonly onEvent?: (event: RunEvent) => void;
@@ -31,7 +35,16 @@ export interface DriveHooks {
 export interface Driver {
   run(plan: Plan, options: DriveOptions & DriveHooks): Promise<FinishedRun>;
   /** Takes up a run that is not complete; what it was started with holds where nothing else is said. Throws `RUN_UNKNOWN`, `RUN_BUSY`. */
-  resume(run: string, plan: Plan, options: Pick<DriveOptions, 'slots' | 'failFast'> & DriveHooks): Promise<FinishedRun>;
+  resume(run: string, plan: Plan, options: ResumeOptions & DriveHooks): Promise<FinishedRun>;
+}
+
+export type ResumeOptions = Pick<DriveOptions, 'slots' | 'failFast' | 'awaitTime'>;
+
+/** Has runs driven by somebody who goes on without us. */
+export interface Detached {
+  /** Gives the id of the run. */
+  start(plan: Plan, options: DriveOptions): Promise<string>;
+  resume(run: string, options: ResumeOptions): Promise<void>;
 }
 
 /** A run that is complete already, as it ended. */

@@ -8,7 +8,11 @@ export type RunEvent =
   | { readonly kind: 'planned'; readonly total: number }
   | { readonly kind: 'started'; readonly task: number; readonly attempt: number }
   | { readonly kind: 'retrying'; readonly task: number; readonly after: number; readonly message: string }
+  /** It waits for receipts of instructions that are not in the workflow, for at most so many ms. */
+  | { readonly kind: 'awaiting'; readonly task: number; readonly instructions: readonly string[]; readonly most: number }
   | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: Via | null; readonly message?: string }
+  /** How these tasks ended is committed, with their receipts. Each was settled before, and may be told again. */
+  | { readonly kind: 'filed'; readonly tasks: readonly number[] }
   | { readonly kind: 'conflict'; readonly kept: CID; readonly other: CID }
   | { readonly kind: 'slots'; readonly held: number };
 

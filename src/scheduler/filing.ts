@@ -56,7 +56,8 @@ export class Filing {
   issue(ended: Ended): { readonly receipt: CID; readonly changes: Filed[] } {
     const { task, outcome, key } = ended;
     const { instruction, invocation } = task;
-    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer });
+    const { prf } = task.task;
+    const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer, prf });
     const changes: Filed[] = [{ kind: 'unsigned', cid, instruction, invocation, r, at: Math.round(ended.started + ended.usage.wall) }];
     if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
     return { receipt: cid, changes };
@@ -105,7 +106,7 @@ export class Filing {
     return rows;
   }
 
-  #meta({ task, policy, usage, started, attempt, key }: Ended, instruction: CID): ReceiptMeta {
+  #meta({ task, policy, outcome, usage, started, attempt, key }: Ended, instruction: CID): ReceiptMeta {
     const { run } = task.task;
     const { func, extensions } = isMap(run.input) ? run.input : {};
     return {
@@ -118,6 +119,7 @@ export class Filing {
       agent: this.#issuer,
       attempt,
       docket: this.#version,
+      ...(outcome.tag === 'ok' && outcome.logs !== undefined ? { logs: outcome.logs } : {}),
       grants: [...policy.grants],
       limits: { ...policy.limits },
       started: Math.round(started),

@@ -3,15 +3,23 @@ import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
 import { failureOf } from '../receipt/out.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import * as Tree from '../store/tree.ts';
-import type { Awaited } from '../workflow/model.ts';
+import type { Awaited, Instruction } from '../workflow/model.ts';
 import { substitute } from '../workflow/promise.ts';
+import { inputOf } from '../workflow/result-literal.ts';
 import type { BlobView } from './blob-view.ts';
 import { hexOf } from './blob-view.ts';
+import { filesByName } from './files-by-name.ts';
 import * as State from './state.ts';
 import { FAILED, OK, type Settled } from './state.ts';
 
 /** What a promise's task gave, and what people call that task. */
 export type Given = (awaited: Awaited) => { readonly result: Settled | undefined; readonly label: string };
+
+/** The input of an instruction as its op is given it: results among its arguments unpacked, with blobs for the files it names, and every promise replaced by what it gave. */
+export function resolveInput(run: Instruction, given: Given, blobs: BlobView): ReturnType<typeof resolve> {
+  const named = filesByName({ ...run, input: inputOf(run) }, blobs);
+  return 'failure' in named ? named : resolve(named.value, given, blobs);
+}
 
 /**
  * Replaces every promise in `value` by what it gave. A pointer leads through maps, lists and, at a link to a tree, into the

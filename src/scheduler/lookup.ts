@@ -3,10 +3,12 @@ import type { Ipld } from '../ipld/value.ts';
 import type { MemoRow, MemoTable } from '../ledger/ledger.ts';
 import * as Key from '../receipt/key.ts';
 import * as Receipt from '../receipt/verify.ts';
-import type { Plan } from '../workflow/model.ts';
+import { failureOf } from '../receipt/out.ts';
+import type { FailureCode } from '../receipt/outcome.ts';
+import type { Branch, Plan } from '../workflow/model.ts';
 import { nameOfBytes } from './name-of-bytes.ts';
 import type { Policies, Policy } from './policies.ts';
-import { FAILED, OK, type Result, type Via } from './state.ts';
+import { accepts, FAILED, OK, type Result, type Via } from './state.ts';
 
 /** What look-ups need of the ledger. */
 export interface MemoSource {
@@ -114,11 +116,15 @@ export class Lookup {
     return tasks.map(({ task }) => found.get(task) ?? failures.get(task));
   }
 
-  /** What a promise on an instruction of an earlier run stands for: its newest sound receipt. */
-  newest(instruction: CID): Hit | undefined {
-    for (const { cid, bytes } of this.#memo.receiptsOfInstruction(instruction, 16)) {
+  /**
+   * What a promise on an instruction of another run stands for: its newest sound receipt of the kind awaited. That its runner was lost, or it was
+   * cancelled, or never got its inputs, says nothing of the instruction.
+   */
+  newest(instruction: CID, branch: Branch): Hit | undefined {
+    for (const { cid, bytes } of this.#memo.receiptsOfInstruction(instruction, MOST_RECEIPTS)) {
       const hit = readHit(cid, bytes, 'declared');
-      if (hit !== undefined) return hit;
+      if (hit === undefined || !accepts(branch, hit.status)) continue;
+      if (hit.status === OK || !SAYS_NOTHING.has(failureOf(hit.value).code)) return hit;
     }
     return undefined;
   }
@@ -147,6 +153,10 @@ function readHit(cid: CID, bytes: Uint8Array, via: Exclude<Via, 'ran'>): Hit | u
   const [tag, value] = out;
   return { status: tag === 'error' ? FAILED : OK, value, receipt: cid, via };
 }
+
+/** Receipts of an instruction that are looked at. */
+const MOST_RECEIPTS = 16;
+const SAYS_NOTHING: ReadonlySet<FailureCode> = new Set(['lost', 'cancelled', 'unresolved']);
 
 const KEY_LENGTH = 32;
 

@@ -21,18 +21,22 @@ export interface Policy {
 export class Policies {
   readonly #plan: Plan;
   readonly #semantics: (op: string) => number;
+  readonly #standsFor: (cid: CID) => CID;
   /** Of tasks without grants: by `meta`, then by op and resource. */
   readonly #shared = new Map<IpldMap, Map<string, Policy>>();
   /** The one asked for last: the next question is mostly about the same task, or another of its template. */
   #last: { readonly task: Task; readonly policy: Policy } | undefined;
 
-  constructor(plan: Plan, semantics: (op: string) => number) {
+  /** `standsFor`: the blob a module's CID names. */
+  constructor(plan: Plan, semantics: (op: string) => number, standsFor: (cid: CID) => CID) {
     this.#plan = plan;
     this.#semantics = semantics;
+    this.#standsFor = standsFor;
   }
 
   of(index: number): Policy {
-    const { task, module } = this.#plan.tasks[index]!;
+    const { task, module: named } = this.#plan.tasks[index]!;
+    const module = named && this.#standsFor(named);
     const grants = grantsOf(task);
     if (grants.length > 0) return this.#read(task, module, grants);
     if (this.#last === undefined || !isAlike(this.#last, task, module)) this.#last = { task, policy: this.#share(task, module) };

@@ -1,7 +1,6 @@
-import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { DigestTable } from '../workflow/digest-table.ts';
-import type { Awaited, Plan } from '../workflow/model.ts';
+import type { Awaited, Branch, Plan } from '../workflow/model.ts';
 import { visitPromises } from '../workflow/promise.ts';
 import type { Hit, Lookup } from './lookup.ts';
 import { nameOfBytes } from './name-of-bytes.ts';
@@ -18,22 +17,13 @@ export class Promises {
     this.#state = state;
   }
 
-  /** Looks up the instructions that are not in the plan: the newest receipt of each counts. Throws `PROMISE_UNRESOLVED`. */
-  findExternal(plan: Plan, lookup: Lookup): void {
-    for (const { external, label } of plan.tasks) {
-      for (const { instruction } of external) {
-        const name = nameOfBytes(instruction.multihash.digest);
-        if (this.#external.has(name)) continue;
-        const hit = lookup.newest(instruction);
-        if (hit === undefined) {
-          throw new DocketError(
-            'PROMISE_UNRESOLVED',
-            `task ${label} awaits ${instruction}, which is not in the workflow and has no receipt here`,
-          );
-        }
-        this.#external.set(name, hit);
-      }
-    }
+  /** Whether a promise on an instruction that is not in the plan has a result: the newest of the kind it awaits. */
+  find({ instruction, branch }: Awaited, lookup: Lookup): boolean {
+    const name = nameOf(instruction, branch);
+    if (this.#external.has(name)) return true;
+    const hit = lookup.newest(instruction, branch);
+    if (hit !== undefined) this.#external.set(name, hit);
+    return hit !== undefined;
   }
 
   /** Tasks the named outputs await. */
@@ -46,9 +36,9 @@ export class Promises {
     return found;
   }
 
-  given({ instruction }: Awaited): { readonly result: Settled | undefined; readonly label: string } {
+  given({ instruction, branch }: Awaited): { readonly result: Settled | undefined; readonly label: string } {
     const task = this.#taskOf(instruction);
-    if (task === undefined) return { result: this.#external.get(nameOfBytes(instruction.multihash.digest)), label: instruction.toString() };
+    if (task === undefined) return { result: this.#external.get(nameOf(instruction, branch)), label: instruction.toString() };
     return { result: this.#state.results[task], label: this.#state.plan.tasks[task]!.label };
   }
 
@@ -59,4 +49,8 @@ export class Promises {
     }
     return this.#instructions.find(multihash.digest);
   }
+}
+
+function nameOf({ multihash }: CID, branch: Branch): string {
+  return `${branch} ${nameOfBytes(multihash.digest)}`;
 }

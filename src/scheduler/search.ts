@@ -1,8 +1,9 @@
 import { Fifo } from '../base/fifo.ts';
 import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
-import { resolve } from './inputs.ts';
+import { resolveInput } from './inputs.ts';
 import type { Hit } from './lookup.ts';
+import { Outside } from './outside.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunContext, Steps } from './run-context.ts';
 import * as State from './state.ts';
@@ -31,6 +32,7 @@ export class Search {
   readonly #steps: Steps;
   readonly #toLook = new Fifo<number>();
   readonly #toCheck: ReadyQueue;
+  readonly #outside: Outside;
   readonly #twins = new Twins();
   /** Tasks whose known result is of use only if its blobs are back. */
   readonly #mustRun = new Set<number>();
@@ -38,10 +40,15 @@ export class Search {
   /** Tasks with grants whose inputs are not committed yet. */
   readonly #parked = new Set<number>();
 
-  constructor(context: RunContext, steps: Steps) {
+  constructor(context: RunContext, steps: Steps & { readonly outsideDue: () => void }) {
     this.#context = context;
     this.#steps = steps;
     this.#toCheck = new ReadyQueue(context.priorities);
+    this.#outside = new Outside(context, {
+      refuse: (task, failure) => steps.refuse(task, failure),
+      check: (task) => this.check(task),
+      due: () => steps.outsideDue(),
+    });
   }
 
   get isWorking(): boolean {
@@ -146,12 +153,13 @@ export class Search {
       this.#steps.apply(State.reopen(state, reopened.task, task));
       return false;
     }
+    if (!this.#outside.isThere(task)) return false;
     if (!policies.of(task).pure && planned.awaits.some((input) => outbox.isPending(input.task))) {
       this.#parked.add(task);
       return false;
     }
     try {
-      const input = resolve(planned.task.run.input, (awaited) => promises.given(awaited), options.blobs);
+      const input = resolveInput(planned.task.run, (awaited) => promises.given(awaited), options.blobs);
       if ('failure' in input) {
         this.#steps.refuse(task, input.failure);
         return false;
@@ -227,11 +235,17 @@ export class Search {
     this.#parked.clear();
   }
 
+  /** Looks whether what is awaited from outside of the plan is there. */
+  pollOutside(): void {
+    this.#outside.poll();
+  }
+
   /** Looks for nothing more; gives the tasks that waited for a twin. */
   stop(): readonly number[] {
     this.#toLook.clear();
     this.#toCheck.clear();
     this.#parked.clear();
+    this.#outside.stop();
     return this.#twins.releaseAll();
   }
 }

@@ -2,7 +2,7 @@ import { ulid } from 'ulid';
 import { systemClock } from '../base/clock.ts';
 import { isDocketError } from '../errors.ts';
 import type { Records } from '../protocol/records.ts';
-import type { DriveHooks, DriveOptions, Driver, FinishedRun } from '../scheduler/driver.ts';
+import type { Detached, DriveHooks, DriveOptions, Driver, FinishedRun, ResumeOptions } from '../scheduler/driver.ts';
 import type { AgentDoor } from '../store/agent-call.ts';
 import type { Store } from '../store/store.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -25,11 +25,19 @@ export function agentDriver(at: AgentAt): Driver {
       return inOrder(plan, await drive(at, await submit(at, plan, options), options));
     },
     async resume(run, plan, options) {
-      const { slots, failFast } = options;
-      await ask(at.door, { method: 'POST', path: `/v1/runs/${run}/resume`, ...jsonBody({ slots, failFast }) }, View.Started);
+      await takeUp(at, run, options);
       return inOrder(plan, await drive(at, run, options));
     },
   };
+}
+
+/** Starts runs and takes them up, and leaves them to the agent. */
+export function detachedAt(at: AgentAt): Detached {
+  return { start: (plan, options) => submit(at, plan, options), resume: (run, options) => takeUp(at, run, options) };
+}
+
+async function takeUp({ door }: AgentAt, run: string, { slots, failFast, awaitTime }: ResumeOptions): Promise<void> {
+  await ask(door, { method: 'POST', path: `/v1/runs/${run}/resume`, ...jsonBody({ slots, failFast, awaitTime }) }, View.Started);
 }
 
 /** Outputs as the workflow names them: what is kept and sent has an order of its own. */
@@ -44,10 +52,10 @@ function inOrder(plan: Plan, finished: FinishedRun): FinishedRun {
 const TRIES = 3;
 
 /** Starts a run of a plan; gives its id once it is recorded. It is sent again should the answer be lost, which starts nothing more. */
-export async function submit({ door, store }: AgentAt, plan: Plan, { slots, force, failFast }: DriveOptions): Promise<string> {
+async function submit({ door, store }: AgentAt, plan: Plan, { slots, force, failFast, awaitTime }: DriveOptions): Promise<string> {
   const stored = await store.put(encodePlan(plan));
   const forced = Array.isArray(force) && force.length === 0 ? undefined : force;
-  const { headers, ...body } = jsonBody({ slots, force: forced, failFast });
+  const { headers, ...body } = jsonBody({ slots, force: forced, failFast, awaitTime });
   const call = {
     method: 'POST',
     path: `/v1/plans/${stored.cid}/runs`,

@@ -43,6 +43,7 @@ function toRunEvent({ kind, data }: EventView): RunEvent | undefined {
     case 'planned':
     case 'started':
     case 'retrying':
+    case 'awaiting':
     case 'settled':
     case 'slots':
       return { kind, ...fields } as RunEvent;

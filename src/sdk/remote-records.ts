@@ -1,5 +1,5 @@
 import { isDocketError } from '../errors.ts';
-import type { ModuleRecords, ReceiptRecords, Records, RunRecords, TokenRecords } from '../protocol/records.ts';
+import type { AliasRecords, ModuleRecords, ReceiptRecords, Records, RunRecords, TokenRecords } from '../protocol/records.ts';
 import { type AgentDoor, callAgent, finish } from '../store/agent-call.ts';
 import type { Store } from '../store/store.ts';
 import { ask, askLines, jsonBody, wholeBody } from './ask.ts';
@@ -15,6 +15,7 @@ export function remoteRecords(door: AgentDoor, store: Store): Records {
     runs: runRecords(door),
     receipts: receiptRecords(door),
     tokens: tokenRecords(door),
+    aliases: aliasRecords(door),
     check: (cids, signal) =>
       askLines(door, { method: 'POST', path: '/v1/check', ...jsonBody({ cids: cids.map(String) }), signal }, View.Looked),
   };
@@ -84,6 +85,21 @@ function tokenRecords(door: AgentDoor): TokenRecords {
       ),
     list: async () => (await ask(door, { method: 'GET', path: '/v1/tokens' }, View.Tokens)).tokens,
     revoke: async (id) => await finish(await callAgent(door, { method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(id)}` })),
+  };
+}
+
+function aliasRecords(door: AgentDoor): AliasRecords {
+  return {
+    async find(name) {
+      try {
+        return (await ask(door, { method: 'GET', path: `/v1/aliases/${name}` }, View.Alias)).blob;
+      } catch (error) {
+        if (isDocketError(error, 'BLOB_MISSING')) return undefined;
+        throw error;
+      }
+    },
+    name: async (blob) =>
+      (await ask(door, { method: 'POST', path: '/v1/aliases', ...jsonBody({ blob: blob.toString() }) }, View.Alias)).alias,
   };
 }
 

@@ -92,12 +92,17 @@ const Explanation = z.discriminatedUnion('kind', [
 ]);
 export const Why = z.object({ label: z.string(), why: Explanation });
 
-export const Check = z.object({ what: z.string(), state: z.enum(['good', 'bad', 'absent']), message: z.string().exactOptional() });
+export const Check = z.object({
+  what: z.string(),
+  state: z.enum(['good', 'bad', 'absent', 'unchecked']),
+  message: z.string().exactOptional(),
+});
 const Damage = z.object({ name: z.string(), problem: z.string(), next: z.string() });
 export const Looked = z.object({
-  kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token']),
+  kind: z.enum(['structure', 'blob', 'receipt', 'key', 'run', 'task', 'manifest', 'token', 'alias']),
   damage: Damage.exactOptional(),
 });
+export const Alias = z.object({ alias: cidText, blob: cidText });
 export const Receipts = z.object({ receipts: z.array(z.object({ receipt: link, at: count, out: z.string() })) });
 
 export const Named = z.object({

@@ -59,7 +59,7 @@ export class SplitStore implements Store {
   }
 
   async stat(cid: CID): Promise<BlobStat | undefined> {
-    // The cheaper question first. A small blob may lie in both, and only its bytes in the ledger are verified here.
+    // The cheaper question first. A small blob may lie in both, and one in the ledger is verified by being looked at.
     const large = await this.#large.stat(cid);
     if (large !== undefined && large.size > SMALL_BLOB) return large;
     const bytes = this.#small.get(digestHex(cid));

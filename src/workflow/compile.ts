@@ -12,15 +12,22 @@ export interface CompileOptions {
   readonly sources: Sources;
 }
 
+/** What a workflow file holds: text, or DAG-CBOR. */
+export type Source = string | Uint8Array;
+
 /**
- * Turns the text of a workflow file into a plan. JSON whose `tasks` is a list is Homestar's format, read as DAG-JSON; anything
+ * Turns a workflow file into a plan. DAG-CBOR is Homestar's format, and so is JSON whose `tasks` is a list, read as DAG-JSON; anything
  * else is Docket's own, in YAML or as JSON.
  *
  * Throws `DocketError` with file, line and column: `WORKFLOW_*`, `OP_UNKNOWN`, `LIMIT_REFUSED`, and what the sources throw.
  * If the text alone has several problems, `details.problems` lists them all (`code`, `message`, `place`, `next`).
  */
-export async function compile(text: string, { file, inputs, sources }: CompileOptions): Promise<Plan> {
-  const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
+export async function compile(content: Source, { file, inputs, sources }: CompileOptions): Promise<Plan> {
+  if (typeof content !== 'string') {
+    const [{ compileHomestar }, { readCbor }] = await Promise.all([import('./homestar.ts'), import('./homestar-cbor.ts')]);
+    return compileHomestar(readCbor(content, file), { file, inputs, sources });
+  }
+  const source = content.startsWith('\uFEFF') ? content.slice(1) : content;
   const json = readJson(source, file);
   // Only the one that is wanted is loaded: the library that reads YAML takes longer for that than most workflows take to compile.
   if (json !== undefined) return (await import('./homestar.ts')).compileHomestar(json, { file, inputs, sources });

@@ -12,6 +12,15 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   throw syntax(`the file is not text in UTF-8: byte ${at} ${what}`, placeOf(bytes, at, file), 'Save it as UTF-8, or check the path.');
 }
 
+/** First bytes of a CBOR map. No text in UTF-8 begins with one, and none in UTF-16. */
+const MAPS = { from: 0xa0, to: 0xbf };
+
+/** Whether a workflow file is DAG-CBOR, not text. */
+export function isCbor(bytes: Uint8Array, file: string): boolean {
+  const [first = 0] = bytes;
+  return (first >= MAPS.from && first <= MAPS.to) || file.endsWith('.cbor');
+}
+
 /** By its mark; without one, every other byte of plain text is zero. */
 function isUtf16([first, second, third, fourth]: Uint8Array, nul: number): boolean {
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;

@@ -1,4 +1,5 @@
 import { DocketError, type ErrorCode, isDocketError, type Place } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Placed } from '../ipld/dag-json.ts';
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
@@ -22,14 +23,13 @@ interface Options {
 }
 
 /**
- * Homestar's workflow: `{tasks: [{run, cause, meta, prf}]}` with `run` = `{rsc, op, input, nnc}`. As there, only these keys are
- * kept and count in CIDs, an absent `cause` is null and an absent `nnc` is `""`. Stricter than there: `prf` must be a list, and
- * limits that cannot be enforced are refused.
+ * Homestar's workflow: `{tasks: [{run, cause, meta, prf}]}` with `run` = `{rsc, op, input, nnc}`, alone or with a name, `{name, workflow}`, as its clients
+ * send it. As there, only these keys are kept and count in CIDs, an absent `cause` is null and an absent `nnc` is `""`. Stricter than there: `prf` must be a
+ * list, and limits that cannot be enforced are refused.
  */
-export async function compileHomestar(json: Placed, { inputs, sources }: Options): Promise<Plan> {
-  const fail: Fail = (path, message, next, code = 'WORKFLOW_INVALID') => {
-    throw new DocketError(code, message, { place: json.place(path), ...(next === undefined ? {} : { next }) });
-  };
+export async function compileHomestar(document: Placed, { inputs, sources }: Options): Promise<Plan> {
+  const { json, name } = unwrapped(document);
+  const fail = failing(json);
   const root = json.value;
   if (!isMap(root)) return fail([], 'a workflow must be a map');
   if (!('tasks' in root)) return fail([], 'no tasks field set');
@@ -42,8 +42,29 @@ export async function compileHomestar(json: Placed, { inputs, sources }: Options
   const drafts = await resolveModules(tasks, sources, (i) => json.place(['tasks', i, 'run', 'rsc']));
   const builder = new PlanBuilder({ duplicates: 'refuse' });
   drafts.forEach((draft, i) => builder.add(draft, () => json.place(['tasks', i])));
-  return builder.finish();
+  return builder.finish({ name });
 }
+
+function failing(json: Placed): Fail {
+  return (path, message, next, code = 'WORKFLOW_INVALID') => {
+    throw new DocketError(code, message, { place: json.place(path), ...(next === undefined ? {} : { next }) });
+  };
+}
+
+/** The workflow in `{name, workflow}`, and what it is called. */
+function unwrapped(document: Placed): { readonly json: Placed; readonly name?: string } {
+  const root = document.value;
+  if (!isMap(root) || 'tasks' in root || root['workflow'] === undefined) return { json: document };
+  const { workflow, name } = root;
+  const json: Placed = { value: workflow, place: (path) => document.place(['workflow', ...path]) };
+  if (name === undefined) return { json };
+  if (typeof name !== 'string' || name === '' || name.length > LONGEST_NAME)
+    return failing(document)(['name'], `"name" must be a text of 1 to ${LONGEST_NAME} characters`);
+  return { json, name };
+}
+
+/** Characters of what a run is called. */
+const LONGEST_NAME = 1_000;
 
 function readTask(value: Ipld, index: number, json: Placed, fail: Fail): Task {
   const at = ['tasks', index];
@@ -64,6 +85,8 @@ function readInstruction(run: IpldMap, at: Path, fail: Fail): Instruction {
   const { rsc, op, input, nnc = '' } = run;
   if (typeof rsc !== 'string' && !isLink(rsc)) return fail([...at, 'rsc'], 'an instruction must have "rsc", a URL or a link');
   if (rsc === '') return fail([...at, 'rsc'], '"rsc" is empty');
+  if (typeof rsc === 'string' && Resource.hasBadIntegrity(rsc))
+    return fail([...at, 'rsc'], 'the integrity of "rsc" is none that can be checked', 'Write #sha256-… in base64 behind the URL.');
   if (typeof op !== 'string') return fail([...at, 'op'], 'an instruction must have "op", such as "wasm/run"');
   if (input === undefined) return fail([...at, 'input'], 'an instruction must have "input"');
   if (!isNonce(nnc)) return fail([...at, 'nnc'], '"nnc" must be "", 12 or 16 bytes, or these in base32hex');
@@ -75,16 +98,22 @@ function readInstruction(run: IpldMap, at: Path, fail: Fail): Instruction {
 async function resolveModules(tasks: readonly Task[], sources: Sources, place: (task: number) => Place): Promise<Draft[]> {
   const imports = new Imports(sources);
   tasks.forEach(({ run: { rsc } }, i) => {
-    const module = Resource.isLocal(rsc) ? Resource.localPath(rsc) : Resource.cidOf(rsc);
-    if (module !== undefined) imports.wantModule(module, () => place(i));
+    const module = Resource.isLocal(rsc) ? Resource.localPath(rsc) : rsc;
+    if (Resource.isLocal(rsc) || Resource.isUrl(rsc)) imports.wantModule(module, () => place(i));
   });
+  for (const [i, { run }] of tasks.entries())
+    for (const cid of Cid.links(run.input)) if (Resource.isFile(cid)) imports.wantNamed(cid, () => place(i));
   await imports.load();
   return tasks.map((task, i) => {
     const { rsc, op, input } = task.run;
-    const module: CID | undefined = Resource.isLocal(rsc) ? imports.module(Resource.localPath(rsc)) : Resource.cidOf(rsc);
+    const module = Resource.isLocal(rsc) ? imports.module(Resource.localPath(rsc)) : moduleAt(rsc, imports);
     const func = isMap(input) && op === 'wasm/run' ? input['func'] : undefined;
     return { task, module, label: String(i), group: typeof func === 'string' ? func : op };
   });
+}
+
+function moduleAt(rsc: string, imports: Imports): CID | undefined {
+  return Resource.cidOf(rsc) ?? (Resource.isUrl(rsc) ? imports.module(rsc) : undefined);
 }
 
 /** Gives a refusal of the model its place in the file. */

@@ -1,6 +1,7 @@
 import { mapConcurrent } from '../base/limit-concurrency.ts';
 import { DocketError, type ErrorCode, isDocketError, type Place } from '../errors.ts';
 import { type CID, ofBlob } from '../ipld/cid.ts';
+import * as Resource from './resource.ts';
 
 /**
  * What compiling needs of the world; owned here, implemented above. Paths are relative to the workflow file's folder, or absolute.
@@ -8,16 +9,18 @@ import { type CID, ofBlob } from '../ipld/cid.ts';
  */
 export interface Sources {
   /**
-   * Imports a module, or finds it in the store, and looks into it: `MODULE_INVALID` if it could never run. One that is named by its CID and is not
-   * there is not judged.
+   * Imports a module from a path, or has it brought here by its CID or URL, and looks into it: `MODULE_INVALID` if it could never run. One that is named by a
+   * CID and is not to be had is not judged; of a URL without a CID there is none then.
    */
-  module(module: string | CID): Promise<CID>;
+  module(module: string | CID): Promise<CID | undefined>;
   /** Imports a file into the store. */
   file(path: string): Promise<{ readonly cid: CID; readonly size: number; readonly executable: boolean }>;
   /** Imports a folder; the CID of its tree. Patterns are globs relative to the folder. */
   directory(path: string, options: { readonly include?: readonly string[]; readonly exclude?: readonly string[] }): Promise<CID>;
   /** Paths of the files that match, sorted; `**` spans folders. */
   glob(pattern: string): Promise<readonly string[]>;
+  /** Has a blob, a tree or a file brought here that the workflow names by its CID. One that is not to be had is missed by who needs it. Default: nothing is brought. */
+  readonly named?: (cid: CID) => Promise<void>;
   /** Stores bytes that are too large to stand inline. */
   blob(bytes: Uint8Array): Promise<CID>;
 }
@@ -29,7 +32,7 @@ export interface Folder {
 }
 
 interface Want {
-  readonly load: () => Promise<CID>;
+  readonly load: () => Promise<CID | undefined>;
   readonly place: () => Place;
   cid: CID | undefined;
 }
@@ -46,13 +49,14 @@ export class Imports {
   readonly #modules = new Map<string, Want>();
   readonly #files = new Map<string, Want>();
   readonly #folders = new Map<string, Want>();
+  readonly #named = new Map<string, Want>();
   readonly #large = new Map<string, Uint8Array>();
 
   constructor(sources: Sources) {
     this.#sources = sources;
   }
 
-  /** By path or CID. */
+  /** By path, URL or CID. */
   wantModule(module: string | CID, place: () => Place): void {
     const key = typeof module === 'string' ? module : `ipfs://${module}`;
     if (this.#modules.has(key)) return;
@@ -64,6 +68,18 @@ export class Imports {
     this.#files.set(path, { load: async () => (await this.#sources.file(path)).cid, place, cid: undefined });
   }
 
+  /** A blob, a tree or a file of IPFS that an input names. */
+  wantNamed(cid: CID, place: () => Place): void {
+    const { named } = this.#sources;
+    const key = cid.toString();
+    if (named === undefined || this.#named.has(key)) return;
+    const load = async (): Promise<CID> => {
+      await named(cid);
+      return cid;
+    };
+    this.#named.set(key, { load, place, cid: undefined });
+  }
+
   wantFolder(folder: Folder, place: () => Place): void {
     const key = keyOf(folder);
     if (this.#folders.has(key)) return;
@@ -73,17 +89,23 @@ export class Imports {
 
   /** Imports everything wanted; a failure carries the place that asked first. */
   async load(): Promise<void> {
-    await mapConcurrent([...this.#modules.values(), ...this.#files.values(), ...this.#folders.values()], CONCURRENCY, async (want) => {
-      try {
-        want.cid = await want.load();
-      } catch (error) {
-        throw withPlace(error, want.place());
-      }
-    });
+    await mapConcurrent(
+      [...this.#modules.values(), ...this.#files.values(), ...this.#folders.values(), ...this.#named.values()],
+      CONCURRENCY,
+      async (want) => {
+        try {
+          want.cid = await want.load();
+        } catch (error) {
+          throw withPlace(error, want.place());
+        }
+      },
+    );
   }
 
-  module(path: string): CID {
-    return this.#modules.get(path)?.cid ?? neverWanted(path);
+  /** Of a path there always is one. */
+  module(written: string): CID | undefined {
+    const want = this.#modules.get(written) ?? neverWanted(written);
+    return want.cid ?? (Resource.isUrl(written) ? undefined : neverWanted(written));
   }
 
   file(path: string): CID {
@@ -117,6 +139,9 @@ const ABOUT_INPUTS: ReadonlySet<ErrorCode> = new Set([
   'BLOB_DAMAGED',
   'BLOB_MISSING',
   'BLOB_TOO_LARGE',
+  'RESOURCE_INVALID',
+  'RESOURCE_REFUSED',
+  'RESOURCE_UNREACHABLE',
 ]);
 
 /** An error about an input with the place in the workflow file that asked for it, unless it has one. Other errors as they are. */

@@ -20,7 +20,7 @@ const WORDS = 'tasks: { quick: { module: org.example.count-words, stdin: a } }\n
 const SILENT: ReturnType<RunWatch> = { begun() {}, event() {}, driven() {}, ended() {} };
 
 function submission(text: string): RunSubmission {
-  const what = { kind: 'workflow', text, file: 'workflow.yaml', inputs: {} } as const;
+  const what = { kind: 'workflow', source: text, file: 'workflow.yaml', inputs: {} } as const;
   return { what, options: {}, isTrusted: true, key: undefined, traceparent: undefined };
 }
 
@@ -30,7 +30,17 @@ async function runsOf(watch: RunWatch, ...guests: readonly string[]): Promise<{ 
   for (const guest of guests) await door.push(guest);
   const { engine } = door.agent;
   const peers = peerServiceOf(engine, new Peers({ addresses: [], did: engine.key.did, clock: engine.clock }), ALL_ROLES);
-  return { door, runs: new ActiveRuns(engine, { policy: [], ops: allOps(), peers, watch, places: new Places('runs', 10) }) };
+  return {
+    door,
+    runs: new ActiveRuns(engine, {
+      policy: [],
+      ops: allOps(),
+      peers,
+      watch,
+      fetch: { policy: { isPublic: false, hosts: [] }, gateways: [] },
+      places: new Places('runs', 10),
+    }),
+  };
 }
 
 test('stopping waits for a run that is not recorded yet, also without an idempotency key', async () => {

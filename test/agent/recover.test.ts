@@ -3,6 +3,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Engine } from '../../src/agent/engine.ts';
+import { recordsOf } from '../../src/agent/records.ts';
+import { resumeRun } from '../../src/agent/run-plan.ts';
 import { Flight } from '../../src/ledger/flight.ts';
 import { Lock } from '../../src/ledger/locks.ts';
 import * as Cid from '../../src/ipld/cid.ts';
@@ -172,6 +174,28 @@ test('a run that somebody drives is left alone', async () => {
     assert.ok(existsSync(place.paths.flight(RUN)));
   }
   assert.deepEqual(await recovered(place, planOf(1)), { crashes: [[0, 1]], state: 'interrupted' });
+});
+
+test('what a command had in flight that was killed while this home was open is settled before its run is taken up, or deleted', async () => {
+  using place = new Place();
+  const plan = planOf(1);
+  await using engine = await Engine.open({ home: place.paths.home });
+  const attempts = (): (readonly [string | undefined, number])[] => place.receipts().map(({ code, attempt }) => [code, attempt]);
+  await leave(place, plan, { journal: [[0, 1]] });
+  assert.equal((await resumeRun(engine, RUN, plan)).state, 'failed', 'there is no such module');
+  assert.deepEqual(attempts(), [
+    ['lost', 1],
+    ['invalid', 1],
+  ]);
+
+  using other = new Place();
+  await using second = await Engine.open({ home: other.paths.home });
+  await leave(other, plan, { state: 'cancelled', journal: [[0, 1]] });
+  await recordsOf(second).runs.delete(RUN);
+  assert.deepEqual(
+    [second.ledger.run(RUN), other.receipts().map(({ code }) => code), other.leftovers().filter((name) => !name.startsWith('driver-'))],
+    [undefined, ['lost'], []],
+  );
 });
 
 test('a home whose interrupted run has lost its plan works, and the receipts are made when the plan is back', async () => {

@@ -53,7 +53,7 @@ test('whoever comes when all of it is taken by requests that stand still is told
   class Told extends BodyMemory {
     override open(): ReturnType<BodyMemory['open']> {
       const held = super.open();
-      return { all: (source) => held.all(told(source)), [Symbol.dispose]: () => held[Symbol.dispose]() };
+      return { ...held, all: (source) => held.all(told(source)) };
     }
   }
   const app = createApp(

@@ -89,7 +89,7 @@ test('patches that wait for their turn are not taken in yet', async () => {
         if (++begun === 2) twice.resolve();
         return held.all(source);
       };
-      return { all, [Symbol.dispose]: () => held[Symbol.dispose]() };
+      return { ...held, all };
     }
   }
   const access = new Access({ token: 't', rightsOf: () => undefined, anonymous: ['write'], hosts: new Set(['127.0.0.1']) });

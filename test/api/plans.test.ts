@@ -74,7 +74,6 @@ const HOSTILE: readonly (readonly [what: string, code: string, plan: () => Uint8
   ['another module than it names', 'WORKFLOW_INVALID', () => planOf([{ rsc: `ipfs://${Cid.ofBlob(Buffer.from('x'))}` }])],
   ['another module, by a query', 'WORKFLOW_INVALID', () => planOf([{ rsc: `ipfs://${Cid.ofBlob(Buffer.from('x'))}?` }])],
   ['another module, by a scheme in capitals', 'WORKFLOW_INVALID', () => planOf([{ rsc: `IPFS://${Cid.ofBlob(Buffer.from('x'))}` }])],
-  ['a module for a plain URL', 'WORKFLOW_INVALID', () => planOf([{ rsc: 'https://example.com/words.wasm' }])],
   ['a module it only names', 'WORKFLOW_INVALID', () => planOf([{ module: null }])],
   ['more settings than tasks', 'WORKFLOW_TOO_LARGE', () => planOf([{}], { metas: [{}, {}] })],
   [
@@ -107,6 +106,15 @@ test('the clock is for plans of those who may do everything; others get what the
   const { token } = await create(door.agent.engine, { scopes: ['run'] }, undefined);
   const denied = await submit(plan, {}, { authorization: `Bearer ${token}` });
   assert.deepEqual([denied.status, ((await denied.json()) as Problem).code], [403, 'PERMISSION_DENIED']);
+  assert.equal((await submit(plan)).status, 201);
+});
+
+test('what a URL gave only those are believed who may do everything', async () => {
+  const plan = planOf([{ label: 'url', rsc: 'https://example.com/words.wasm' }]);
+  const { token } = await create(door.agent.engine, { scopes: ['run'] }, undefined);
+  const denied = await submit(plan, {}, { authorization: `Bearer ${token}` });
+  const { code, next } = (await denied.json()) as Problem & { next: string };
+  assert.deepEqual([denied.status, code, /integrity/.test(next)], [422, 'WORKFLOW_INVALID', true]);
   assert.equal((await submit(plan)).status, 201);
 });
 

@@ -71,11 +71,18 @@ async function exchange({ agent }: Door, head: readonly string[], body = ''): Pr
 test('what goes on is the path that was matched, whatever stood in the first line', async () => {
   await using peer = await rawPeer();
   await using relay = await Door.open({ roles: [], peers: [{ url: peer.url }] });
-  for (const target of ['/../../other/../v1/runs', '/v1/../v1/runs?limit=3', '/%2e%2E/.%2e/v1/runs', '/v1/./runs', '//v1/runs'])
+  for (const target of [
+    '/../../other/../v1/runs',
+    '/v1/../v1/runs?limit=3',
+    '/%2e%2E/.%2e/v1/runs',
+    '/v1/./runs',
+    '//v1/runs',
+    'http://a/other/../v1/runs',
+  ])
     assert.match(await exchange(relay, [`GET ${target} HTTP/1.1`, 'Connection: close']), /^HTTP\/1.1 404 [^]*ROUTE_UNKNOWN/, target);
   assert.match(await exchange(relay, ['GET /v1/runs?limit=3#/../../other HTTP/1.1', 'Connection: close']), /^HTTP\/1.1 400 /);
   assert.deepEqual(await peer.received(), []);
-  for (const target of ['/v1/runs?limit=3', 'http://127.0.0.1/other/../v1/runs?limit=3']) {
+  for (const target of ['/v1/runs?limit=3', 'http://127.0.0.1/v1/runs?limit=3']) {
     await exchange(relay, [`GET ${target} HTTP/1.1`, 'Connection: close']);
     const [sent, ...more] = await peer.received();
     assert.match(sent ?? 'nothing', /^GET \/mine\/v1\/runs\?limit=3 HTTP/, target);

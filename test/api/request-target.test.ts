@@ -31,5 +31,7 @@ test('any bytes are a path or refused by name', () => {
 test('two ways to write a path are one, and escaped slashes and percent signs stay', () => {
   assert.deepEqual(requestTarget('/v1/%72uns?x=%72'), { path: '/v1/%72uns', search: '?x=%72', plain: '/v1/runs' });
   assert.equal(requestTarget('/a%2Fb%2525').plain, '/a%2Fb%2525');
+  assert.deepEqual(requestTarget('http://other?a=b'), { path: '/', search: '?a=b', plain: '/' });
+  assert.equal(requestTarget('HTTPS://other').path, '/');
   assert.deepEqual(requestTarget('http://other/v1/runs?a=b'), { path: '/v1/runs', search: '?a=b', plain: '/v1/runs' });
 });

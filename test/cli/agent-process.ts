@@ -10,12 +10,15 @@ import type { Place } from './helpers.ts';
 export class AgentProcess implements AsyncDisposable {
   readonly url: string;
   readonly token: string;
+  /** Of its port for Homestar's clients. */
+  readonly homestar: string | undefined;
   readonly #child: ChildProcessWithoutNullStreams;
 
-  constructor(child: ChildProcessWithoutNullStreams, { url, token }: Pick<AgentProcess, 'url' | 'token'>) {
+  constructor(child: ChildProcessWithoutNullStreams, { url, token, homestar }: Pick<AgentProcess, 'url' | 'token' | 'homestar'>) {
     this.#child = child;
     this.url = url;
     this.token = token;
+    this.homestar = homestar;
   }
 
   async ask<T>(path: string): Promise<T> {
@@ -37,11 +40,11 @@ export class AgentProcess implements AsyncDisposable {
   }
 }
 
-export async function startAgent(place: Place, { listen = '127.0.0.1:0' } = {}): Promise<AgentProcess> {
-  const child = place.start(['agent', '--listen', listen, '--slots', '2']);
+export async function startAgent(place: Place, { listen = '127.0.0.1:0', more = [] as readonly string[] } = {}): Promise<AgentProcess> {
+  const child = place.start(['agent', '--listen', listen, '--slots', '2', ...more]);
   const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
-  const { event, url } = JSON.parse((await lines.next()).value as string) as { event: string; url: string };
+  const { event, url, homestar } = JSON.parse((await lines.next()).value as string) as { event: string; url: string; homestar?: string };
   assert.equal(event, 'listening');
   child.stderr.resume();
-  return new AgentProcess(child, { url, token: readFileSync(join(place.home, 'token'), 'utf8').trim() });
+  return new AgentProcess(child, { url, homestar, token: readFileSync(join(place.home, 'token'), 'utf8').trim() });
 }

@@ -40,6 +40,15 @@ test('the agent of the home drives what commands start there, unless they say ot
   const detached = (await place.out('run', 'w.yaml', '--detach')).trim();
   assert.equal(await place.out('watch', detached), 'a\t2\nb\t1\n');
   assert.equal((await place.json<Report>('run', 'w.yaml', '--local')).tasks.cached, 1);
+  place.write('slow.yaml', slow('10min'));
+  const left = (await place.out('run', 'slow.yaml', '--detach')).trim();
+  await place.out('cancel', left);
+  assert.equal(await place.out('resume', left, '--detach'), `${left}\n`);
+  assert.deepEqual(
+    (await place.json<Runs>('runs', '--limit', '1')).runs.map(({ state }) => state),
+    ['running'],
+  );
+  await place.out('cancel', left);
   const alone = await place.docket(['run', 'w.yaml', '--local', '--detach']);
   assert.deepEqual([alone.status, /--detach needs an agent/.test(alone.stderr)], [2, true]);
 });

@@ -14,7 +14,7 @@ before(() => buildGuests());
 /** What is about the home itself, which a command at an agent never sees. */
 const ABOUT_HOMES = ['an unknown home is made', 'Docket’s own failure or a wrong call is 125'];
 
-for (const name of ['exec', 'manifest', 'receipt', 'run', 'runs', 'store', 'why']) {
+for (const name of ['exec', 'inspect', 'manifest', 'receipt', 'resources', 'run', 'runs', 'store', 'why']) {
   test(`docket ${name}, at an agent`, async () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const skipped = ABOUT_HOMES.map((pattern) => `--test-skip-pattern=${pattern}`);

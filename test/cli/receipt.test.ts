@@ -63,7 +63,7 @@ test('a sound receipt is sound with all it rests on', async () => {
     verdict.checks.some(({ what }) => what.startsWith('input bafk')) &&
       verdict.checks.some(({ what }) => what.startsWith('key: its seal, what it was made of')),
   );
-  assert.match(await place.out('receipt', 'verify', receipt), /^good {4}receipt: CID, form and signature\n[^]*the receipt is sound\n$/);
+  assert.match(await place.out('receipt', 'verify', receipt), /^good {7}receipt: CID, form and signature\n[^]*the receipt is sound\n$/);
 });
 
 test('a receipt of a failure is verified too, as far as what is kept of it goes', async () => {
@@ -115,4 +115,29 @@ test('a flipped bit is found and named, wherever it is', async () => {
   const damaged = await place.json<Verdict>('receipt', 'verify', receipt);
   assert.deepEqual(bad(damaged), ['key: its seal, what it was made of, and the digest of the output']);
   assert.match(damaged.checks.find(({ state }) => state === 'bad')!.message!, /does not hash to it/);
+});
+
+test('proofs are carried, counted, and said not to be evaluated', async () => {
+  const proof = { '/': Cid.ofBlob(Buffer.from('a token')).toString() };
+  const task = {
+    cause: null,
+    meta: {},
+    prf: [proof],
+    run: { rsc: guest('numeric'), op: 'wasm/run', input: { func: 'add', args: [1, 2] }, nnc: '' },
+  };
+  place.write('proved.json', JSON.stringify({ tasks: [task] }));
+  assert.equal((await place.json<Report>('run', 'proved.json')).state, 'completed');
+  const [proved] = (await place.json<{ tasks: { receipt: string }[] }>('show', 'last')).tasks;
+  const shown = await place.json<{ receipt: { prf: unknown } }>('receipt', 'show', proved!.receipt);
+  assert.deepEqual(shown.receipt.prf, [proof]);
+  const verdict = await place.json<Verdict>('receipt', 'verify', proved!.receipt);
+  assert.equal(verdict.good, true);
+  assert.deepEqual(
+    verdict.checks.filter(({ state }) => state === 'unchecked').map(({ what }) => what),
+    ['proofs'],
+  );
+  assert.match(
+    await place.out('receipt', 'verify', proved!.receipt),
+    /^unchecked  proofs: UCAN proofs the task brought: 1\. .* not evaluated$/m,
+  );
 });

@@ -167,7 +167,7 @@ test('a large blob passes through whole, a reader may go away, and damage is fou
   };
   assert.deepEqual([damaged.status, found.map(({ kind, name }) => [kind, name])], [1, [['blob', cid]]]);
   assert.match(found[0]!.next, /set aside/);
-  assert.deepEqual(Object.keys(checked), ['blobs', 'receipts', 'keys', 'runs', 'tasks', 'manifests', 'tokens']);
+  assert.deepEqual(Object.keys(checked), ['blobs', 'receipts', 'keys', 'runs', 'tasks', 'manifests', 'tokens', 'aliases']);
   assert.equal((await place.out('store', 'put', 'large')).trim(), cid);
   const sound = await place.docket(['store', 'verify', cid, EMPTY]);
   assert.deepEqual([sound.status, sound.stderr], [0, '2 blobs checked, 0 damaged\n']);

@@ -113,6 +113,17 @@ export function recordsContract(name: string, make: () => Promise<RecordsUnderTe
       assert.deepEqual(forced.why.kind === 'ran' && forced.why.because, { kind: 'forced' });
     });
 
+    check('blobs by what IPFS calls them', async ({ records }) => {
+      const { cid } = await records.store.put(new Uint8Array(300_000));
+      const alias = Cid.parse('bafybeieb4dp5tj5rew3jhfqqsoyfx77y3ovw2xcdhelmp5hyot3xi3wjwu');
+      assert.equal(await records.aliases.find(alias), undefined);
+      assert.deepEqual(await records.aliases.name(cid), alias);
+      assert.deepEqual(await records.aliases.find(alias), cid);
+      const short = await records.store.put(Buffer.from('short'));
+      assert.deepEqual(await records.aliases.name(short.cid), short.cid);
+      await refuses('BLOB_MISSING', records.aliases.name(Cid.ofBlob(Buffer.from('nowhere'))));
+    });
+
     check('receipts: their bytes, those of an instruction, what they rest on', async ({ records, driver }) => {
       const plan = await planFor(records, 'receipts');
       const { run } = await driver.run(plan, {});

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isDocketError } from '../../src/errors.ts';
 import { Flight } from '../../src/ledger/flight.ts';
@@ -84,7 +84,7 @@ test('what a killed process wrote is there', async () => {
 test('a journal that ended serves the next run, empty; the first is deleted', () => {
   using folder = new Folder();
   {
-    using spares = new SpareFlights('driver-0123');
+    using spares = new SpareFlights(() => 'driver-0123');
     const paths = ['a', 'b', 'c'].map((name) => folder.at(name));
     const [a, b, c] = paths.map((path) => new Flight(path, spares)) as [Flight, Flight, Flight];
     a.started([{ index: 1, attempt: 1 }]);
@@ -113,6 +113,24 @@ test('a journal that ended serves the next run, empty; the first is deleted', ()
     again.close();
   }
   assert.deepEqual(readdirSync(folder.path), ['a'], 'spares go with their process');
+});
+
+test('a spare that cannot be kept or had is none', () => {
+  using folder = new Folder();
+  using spares = new SpareFlights(() => 'driver-0123');
+  const begin = (name: string): Flight => {
+    const flight = new Flight(folder.at(name), spares);
+    flight.started([{ index: 1, attempt: 1 }]);
+    return flight;
+  };
+  begin('a').remove();
+  const gone = begin('b');
+  rmSync(folder.at('b'));
+  gone.remove();
+  begin('c').remove();
+  rmSync(folder.at('.driver-0123-2'));
+  begin('d').remove();
+  assert.deepEqual(readdirSync(folder.path), ['.driver-0123-3']);
 });
 
 test('a run that began nothing has no journal, and one that was left by another goes with its end', () => {

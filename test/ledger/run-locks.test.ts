@@ -20,6 +20,7 @@ test('a run has one driver, in one process or in two', async () => {
     using owned = one.tryOwn('A');
     assert.ok(owned !== undefined);
     assert.deepEqual([one.tryOwn('A'), other.tryOwn('A')], [undefined, undefined]);
+    assert.equal(readdirSync(paths.locks).length, 2, 'who only asks makes no file');
     assert.equal(Lock.isHeld(paths.runLock('A')), true);
     using next = other.tryOwn('B');
     assert.ok(next !== undefined, 'another run is free');

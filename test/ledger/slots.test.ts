@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { Lock } from '../../src/ledger/locks.ts';
-import { type HeldSlot, Slots } from '../../src/ledger/slots.ts';
+import { Slots } from '../../src/ledger/slots.ts';
 import { HandClock } from '../hand-clock.ts';
 import { assertExclusive, Child, Folder } from './helpers.ts';
 
 const never = new AbortController().signal;
-/** A run without slots. */
-const NOBODY = { held: 0 };
+/** A run. */
+const NOBODY = {};
 const marks = (folder: Folder): string[] => readdirSync(folder.path).filter((name) => name.startsWith('waiting-'));
 
 test('slots are numbered, and no two have the same', async () => {
@@ -90,32 +90,49 @@ test('holders learn that others wait, if giving way is fair', async () => {
 test('among the runs of a process who holds fewest is next, and the others learn that it waits', async () => {
   using folder = new Folder();
   const slots = new Slots(folder.path, 3, new HandClock());
-  const [rich, richToo, poor] = [{ held: 0 }, { held: 0 }, { held: 0 }];
-  const take = async (run: { held: number }): Promise<HeldSlot> => {
-    const slot = await slots.acquire(never, run);
-    run.held++;
-    return slot;
-  };
-  const held = [await take(rich), await take(rich), await take(richToo)];
+  const [rich, richToo, poor] = [{}, {}, {}];
+  const held = [await slots.acquire(never, rich), await slots.acquire(never, rich), await slots.acquire(never, richToo)];
   const order: string[] = [];
-  const second = take(richToo).then(() => order.push('rich'));
+  const second = slots.acquire(never, richToo).then(() => order.push('rich'));
   assert.deepEqual(
     held.map((slot) => slot.isWantedHere()),
     [false, false, false],
     'one more than others is no wealth',
   );
-  const first = take(poor).then(() => order.push('poor'));
+  const first = slots.acquire(never, poor).then(() => order.push('poor'));
   assert.deepEqual(
     held.map((slot) => slot.isWantedHere()),
     [true, true, true],
   );
-  rich.held--;
   held[0]!.release();
   await first;
   held[1]!.release();
   await second;
   assert.deepEqual(order, ['poor', 'rich']);
   assert.deepEqual([slots.held, marks(folder)], [3, []]);
+});
+
+test('slots that come free at once go to as many runs', async () => {
+  using folder = new Folder();
+  const slots = new Slots(folder.path, 2, new HandClock());
+  const held = [await slots.acquire(never, {}), await slots.acquire(never, {})];
+  const [one, other] = [{}, {}];
+  const got: string[] = [];
+  const asked = [one, one, other, other].map((run) => slots.acquire(never, run).then(() => got.push(run === one ? 'one' : 'other')));
+  for (const slot of held) slot.release();
+  await Promise.race(asked.slice(2));
+  assert.deepEqual(got, ['one', 'other']);
+});
+
+test('who cannot ask whether others wait keeps what it has, and gives it back in order', async () => {
+  using folder = new Folder();
+  const slots = new Slots(folder.path, 1, new HandClock());
+  const slot = await slots.acquire(never, {});
+  const waiting = slots.acquire(never, {});
+  rmSync(folder.path, { recursive: true });
+  assert.equal(slot.isWantedElsewhere(), false);
+  slot.release();
+  await waiting;
 });
 
 test('the last slot is given up for one who has none', async () => {

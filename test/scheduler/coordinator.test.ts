@@ -246,15 +246,6 @@ describe('coordinator', () => {
     assert.equal(bench.ledger.receiptsOfInstruction(pointing.tasks[1]!.instruction, 1).length, 1);
   });
 
-  it('refuses to wait for an instruction nobody will run', async () => {
-    await using bench = await Bench.open();
-    const elsewhere = planOf([{ name: 'elsewhere' }]);
-    const plan = planOf([{ name: 'b', input: { args: [{ 'await/ok': elsewhere.tasks[0]!.instruction }] } }]);
-    await assert.rejects(bench.run(plan, one), { code: 'PROMISE_UNRESOLVED' });
-    await bench.run(elsewhere, one);
-    assert.equal((await bench.run(plan, one)).state, 'completed');
-  });
-
   it('issues receipts whose signature and CID hold', async () => {
     await using bench = await Bench.open();
     const plan = planOf(wide(3));

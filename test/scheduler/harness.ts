@@ -121,6 +121,7 @@ export class Bench implements AsyncDisposable {
       memo: ledger,
       commit: (changes) => this.commit(changes),
       blobs: new BlobView({
+        alias: (cid) => ledger.alias(cid),
         small: (digest) => (this.collected.has(digest) ? undefined : ledger.small.get(digest)),
         has: (cid) => {
           const digest = Buffer.from(cid.multihash.digest).toString('hex');
@@ -137,6 +138,7 @@ export class Bench implements AsyncDisposable {
       semantics: () => 1,
       forced: () => false,
       failFast: false,
+      awaitTime: 0,
       expected: () => undefined,
       flight: { started() {}, returned() {} },
       end: () => [],

@@ -17,6 +17,7 @@ function view(): BlobView {
   const blobs = new BlobView({
     small: () => undefined,
     has: () => false,
+    alias: () => undefined,
     read: (cid) => assert.fail(`read ${cid}`),
   });
   blobs.add(new Map([[hexOf(treeCid), tree]]));

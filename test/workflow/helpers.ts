@@ -20,7 +20,8 @@ export class MemorySources implements Sources {
     this.#globs = globs;
   }
 
-  async module(module: string | Cid.CID): Promise<Cid.CID> {
+  async module(module: string | Cid.CID): Promise<Cid.CID | undefined> {
+    if (typeof module === 'string' && /^(ipfs|https?):/.test(module)) return undefined;
     return typeof module === 'string' ? (await this.file(module)).cid : module;
   }
 

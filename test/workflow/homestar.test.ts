@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { encode } from '../../src/ipld/dag-cbor.ts';
+import { decode } from '../../src/ipld/dag-json.ts';
+import { compile } from '../../src/workflow/compile.ts';
+import { homestarCid } from '../../src/workflow/homestar-cid.ts';
 import { identify } from '../../src/workflow/identify.ts';
 import { at, awaitsOf, cidOfFile, compileText, errorOf, labelsOf, MemorySources } from './helpers.ts';
 
@@ -73,6 +77,11 @@ describe('Homestar’s own workflows', () => {
         tasks.map((_, i) => String(i)),
       );
       assert.ok(plan.tasks.every(({ module }) => module?.toString() === WASM));
+      const value = decode(`{ "tasks": [ ${tasks.join(', ')} ] }`);
+      assert.equal(homestarCid(value).toString(), workflow, 'also without compiling it');
+      const bytes = encode({ name: 'test', workflow: value });
+      const fromCbor = await compile(bytes, { file: 'flow.cbor', inputs: {}, sources: new MemorySources() });
+      assert.deepEqual([fromCbor.workflow.toString(), fromCbor.name], [workflow, 'test'], 'in DAG-CBOR as well');
       for (let i = 1; i < tasks.length; i++) assert.deepEqual(awaitsOf(plan, String(i)), [String(i - 1)]);
     });
   }

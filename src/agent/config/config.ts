@@ -3,6 +3,7 @@ import { didYouMean } from '../../base/suggest.ts';
 import { DocketError } from '../../errors.ts';
 import * as Home from '../../ledger/home.ts';
 import { type AgentOptions, ALL_ROLES } from '../agent.ts';
+import { fetchPolicy } from '../resources/fetch-policy.ts';
 import { peerAddress } from './peer-values.ts';
 import { type ConfigFile, readConfigFile } from './read-config-file.ts';
 import { SETTING_NAMES, type SettingName, settingOf, type Values, variableOf } from './settings.ts';
@@ -77,6 +78,11 @@ export function agentOptions({ home, values }: Config): AgentOptions {
     throw new DocketError('TLS_INVALID', `there is ${cert === undefined ? 'a key and no certificate' : 'a certificate and no key'}`, {
       next: 'Name both: --tls-cert FILE --tls-key FILE.',
     });
+  const [homestarPort, origins] = [values['homestar-port'], values['homestar-origin']];
+  if (homestarPort === undefined && origins !== undefined)
+    throw new DocketError('CONFIG_INVALID', 'there are origins for Homestar’s port, and no port', {
+      next: 'Name it too: --homestar-port 1337.',
+    });
   const given = {
     ...listen,
     names: host,
@@ -89,8 +95,14 @@ export function agentOptions({ home, values }: Config): AgentOptions {
     rate,
     maxRuns,
     maxJobs,
+    homestar: homestarPort === undefined ? undefined : { port: homestarPort, ...(origins === undefined ? {} : { origins }) },
     peers: peer?.map((one) => peerAddress(one, { insecure: insecure === true })),
     roles: ALL_ROLES.filter((role) => values[role === 'runner' ? 'no-run' : 'no-store'] !== true),
+    fetch: {
+      policy: fetchPolicy(values.fetch ?? [], values.gateway ?? []),
+      gateways: values.gateway ?? [],
+      ...(values['max-resource'] === undefined ? {} : { limit: values['max-resource'] }),
+    },
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
   };
   return { home, ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<AgentOptions>) };

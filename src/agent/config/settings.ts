@@ -2,8 +2,28 @@ import { availableParallelism } from 'node:os';
 import type { z } from 'zod';
 import { DEFAULT_HOST, MOST_JOBS, MOST_RUNS } from '../agent.ts';
 import { DEFAULT_PORT } from '../http-server.ts';
+import { formatSize } from '../../base/units.ts';
 import { allOps } from '../op-policy.ts';
-import { Count, Duration, Flag, HostNames, Listen, Ops, Path, PeerSettings, Permissions, Scopes, Tags, Text } from './values.ts';
+import { MOST_RESOURCE } from '../resources/resources.ts';
+import {
+  Count,
+  Duration,
+  FetchHosts,
+  Flag,
+  Gateways,
+  HostNames,
+  Listen,
+  Ops,
+  Origins,
+  Path,
+  PeerSettings,
+  Permissions,
+  Port,
+  Scopes,
+  Size,
+  Tags,
+  Text,
+} from './values.ts';
 
 /** How a setting is written. As an option and as a variable it is text; in the file it is what TOML has for it. */
 export type Shape =
@@ -95,12 +115,41 @@ export const SETTINGS = {
     help: 'another agent to ask for blobs and modules that are not here, with the token in that file; those named first are believed first',
     preset: 'none',
   },
+  gateway: {
+    shape: 'list',
+    schema: Gateways,
+    value: 'URL',
+    help: 'an IPFS gateway to fetch from what workflows name by CID and is not here; all that it gives is verified',
+    preset: 'none',
+  },
+  fetch: {
+    shape: 'list',
+    schema: FetchHosts,
+    value: 'HOST[:PORT]',
+    help: 'a host from which the URLs of workflows may be fetched, or public for every one with a public address',
+    preset: 'none but gateways',
+  },
+  'max-resource': { shape: 'text', schema: Size, value: 'SIZE', help: 'fetch nothing that is larger', preset: formatSize(MOST_RESOURCE) },
   'no-run': { shape: 'flag', schema: Flag, help: 'run nothing: jobs and workflows are relayed to a peer that does', preset: 'no' },
   'no-store': {
     shape: 'flag',
     schema: Flag,
     help: 'keep nothing for others: blobs and modules are relayed to a peer that does',
     preset: 'no',
+  },
+  'homestar-port': {
+    shape: 'number',
+    schema: Port,
+    value: 'PORT',
+    help: 'answer Homestar’s clients on this port of loopback, its own is 1337; they bring no token, so whoever is on this machine may run workflows there',
+    preset: 'none',
+  },
+  'homestar-origin': {
+    shape: 'list',
+    schema: Origins,
+    value: 'ORIGINS',
+    help: 'let web pages of these origins use that port, * for those of every one',
+    preset: 'none',
   },
   otlp: {
     shape: 'text',

@@ -1,10 +1,12 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { didYouMean } from '../../base/suggest.ts';
-import { parseDuration } from '../../base/units.ts';
+import { parseDuration, parseSize } from '../../base/units.ts';
 import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import { SCOPES } from '../../protocol/rights.ts';
 import { allOps } from '../op-policy.ts';
+import { FETCH_RULE, parseFetch } from '../resources/fetch-policy.ts';
+import { GATEWAY_RULE, parseGateway } from '../resources/places.ts';
 import { parsePeer, PEER_RULE, withoutSecrets } from './peer-values.ts';
 
 /** What settings may be. A message goes on after the name of the setting: `slots takes …`. */
@@ -50,6 +52,10 @@ export const Count = z
   .int(wrong('a whole number of at least 1'))
   .min(1, wrong('a whole number of at least 1'))
   .max(999_999, wrong('at most 999999'));
+export const Port = z
+  .int(wrong('the number of a port'))
+  .min(0, wrong('the number of a port'))
+  .max(65_535, wrong('the number of a port, at most 65535'));
 export const Duration = textOf('a duration such as "30s"', parseDuration);
 export const Scopes = oneOf(SCOPES);
 export const Ops = oneOf(allOps()).refine((ops) => ops.length > 0, 'takes at least one op');
@@ -59,7 +65,15 @@ export const PeerSettings = listOf(PEER_RULE, parsePeer, [], withoutSecrets).ref
   (peers) => new Set(peers.map(({ url }) => url)).size === peers.length,
   'has a peer twice',
 );
+export const Gateways = listOf(GATEWAY_RULE, parseGateway, [], withoutSecrets);
+export const FetchHosts = listOf(FETCH_RULE, parseFetch, ['public']);
+export const Size = textOf('a size such as "64MiB"', parseSize);
 export const HostNames = listOf('names without a port, such as docket.example', (text) => (isHostName(text) ? text : undefined));
+
+/** As the header `Origin` has it. */
+export const Origins = listOf('origins such as https://example.org, or *', (text) =>
+  text === '*' || /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]+$/i.test(text) ? text.toLowerCase() : undefined,
+);
 
 export const Listen = textOf('HOST:PORT, such as 127.0.0.1:8100', (text) => {
   const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];

@@ -1,10 +1,11 @@
 import { mapConcurrent } from '../../base/limit-concurrency.ts';
 import { isDocketError } from '../../errors.ts';
-import type * as Cid from '../../ipld/cid.ts';
+import * as Cid from '../../ipld/cid.ts';
 import type { PeerService } from '../../protocol/peers.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Engine } from '../engine.ts';
 import { missingInputs } from '../missing-inputs.ts';
+import { shelfOf } from '../resources/shelf.ts';
 
 /** Blobs fetched at a time. */
 const AT_ONCE = 8;
@@ -23,7 +24,7 @@ export async function bringInputs(engine: Engine, peers: PeerService, plan: Plan
   let before = new Set<string>();
   for (;;) {
     // What a tree names is known when the tree is here.
-    const missing = (await missingInputs(engine, plan)).filter((cid) => !before.has(cid.toString()));
+    const missing = (await missingInputs(shelfOf(engine), plan)).filter((cid) => Cid.isStored(cid) && !before.has(cid.toString()));
     if (missing.length === 0) return;
     await mapConcurrent(missing, AT_ONCE, (cid) => bringIfAnywhere(peers, cid, signal));
     before = before.union(new Set(missing.map(String)));

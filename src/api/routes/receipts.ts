@@ -45,7 +45,9 @@ export function receiptRoutes({ receipts }: Services): Route[] {
       scope: 'read',
       relay,
       params: Params,
-      replies: { 200: { description: 'Lines of what, and whether it is good, bad or absent.', mediaType: 'application/jsonl' } },
+      replies: {
+        200: { description: 'Lines of what, and whether it is good, bad, absent, or unchecked.', mediaType: 'application/jsonl' },
+      },
       handle: ({ params: { cid } }) => jsonLinesReply(receipts.check(cid)),
     }),
     route({

@@ -13,13 +13,20 @@ import { RunId } from './runs.ts';
 /** Bytes of a workflow. */
 const MOST_WORKFLOW = 64 * 2 ** 20;
 
+/** Both are read as DAG-CBOR. */
+const CBOR_TYPES: readonly string[] = ['application/vnd.ipld.dag-cbor', 'application/cbor'];
+
 /** Bytes of what is said with a plan: labels of a hundred thousand tasks that are to be run again. */
 const MOST_PLAN_OPTIONS = 16 * 2 ** 20;
+
+/** How long promises on instructions outside of the workflow wait for a receipt, in ms. */
+const AwaitTime = z.number().int().min(0).max(86_400_000);
 
 const Options = z.object({
   slots: z.coerce.number().int().min(1).max(100_000).optional(),
   'fail-fast': z.enum(['true', 'false']).optional(),
   force: z.enum(['true', 'false']).optional(),
+  'await-time': z.coerce.number().pipe(AwaitTime).optional(),
   file: z.string().max(200).default('workflow.yaml'),
   input: z.string().max(10_000_000).optional(),
 });
@@ -31,6 +38,7 @@ const Started = z.object({ run: z.string() });
 const Plan = z.strictObject({
   slots: z.number().int().min(1).max(100_000).optional(),
   failFast: z.boolean().default(false),
+  awaitTime: AwaitTime.optional(),
   force: z.union([z.literal('all'), z.array(z.string().max(10_000)).max(100_000)]).optional(),
 });
 
@@ -56,22 +64,25 @@ export function workRoutes({ work }: Services): Route[] {
     route({
       method: 'POST',
       path: '/v1/runs',
-      summary: 'Submits a workflow, in any format of a workflow file. The header Idempotency-Key makes sending it twice safe.',
+      summary:
+        'Submits a workflow, in any format of a workflow file; DAG-CBOR by its media type. The header Idempotency-Key makes sending it twice safe.',
       tag: 'runs',
       scope: 'run',
       relay,
       query: Options,
-      bytes: { mediaType: 'application/yaml', limit: MOST_WORKFLOW },
+      bytes: { mediaType: ['application/yaml', ...CBOR_TYPES], limit: MOST_WORKFLOW },
       replies,
       handle: async ({ query, whole, ...sender }) => {
-        const { slots, 'fail-fast': failFast, force, file, input } = query;
+        const { slots, 'fail-fast': failFast, 'await-time': awaitTime, force, file, input } = query;
         const options = {
           failFast: failFast === 'true',
           ...(force === 'true' ? { force: 'all' as const } : {}),
           ...(slots === undefined ? {} : { slots }),
+          ...(awaitTime === undefined ? {} : { awaitTime }),
         };
-        const text = asText(await whole());
-        return await started({ kind: 'workflow', text, file, inputs: inputsOf(input) }, options, sender);
+        const bytes = await whole();
+        const source = CBOR_TYPES.includes(typeOf(sender.header('content-type'))) ? bytes : asText(bytes);
+        return await started({ kind: 'workflow', source, file, inputs: inputsOf(input) }, options, sender);
       },
     }),
     route({
@@ -85,8 +96,13 @@ export function workRoutes({ work }: Services): Route[] {
       json: Plan,
       jsonLimit: MOST_PLAN_OPTIONS,
       replies,
-      handle: async ({ params, json: { slots, failFast, force }, ...sender }) => {
-        const options = { failFast, ...(force === undefined ? {} : { force }), ...(slots === undefined ? {} : { slots }) };
+      handle: async ({ params, json: { slots, failFast, awaitTime, force }, ...sender }) => {
+        const options = {
+          failFast,
+          ...(force === undefined ? {} : { force }),
+          ...(slots === undefined ? {} : { slots }),
+          ...(awaitTime === undefined ? {} : { awaitTime }),
+        };
         return await started({ kind: 'plan', plan: params.cid }, options, sender);
       },
     }),
@@ -98,12 +114,17 @@ export function workRoutes({ work }: Services): Route[] {
       scope: 'run',
       relay,
       params: RunId,
-      json: Plan.pick({ slots: true }).extend({ failFast: z.boolean().optional() }),
+      json: Plan.pick({ slots: true, awaitTime: true }).extend({ failFast: z.boolean().optional() }),
       replies: { 202: { description: 'The run goes on.', schema: Started } },
-      handle: async ({ params: { run }, json: { slots, failFast }, rights }) => {
+      handle: async ({ params: { run }, json: { slots, failFast, awaitTime }, rights }) => {
         refuseBounded(rights);
         const isTrusted = rights.scopes.includes('admin');
-        const options = { isTrusted, ...(slots === undefined ? {} : { slots }), ...(failFast === undefined ? {} : { failFast }) };
+        const options = {
+          isTrusted,
+          ...(slots === undefined ? {} : { slots }),
+          ...(failFast === undefined ? {} : { failFast }),
+          ...(awaitTime === undefined ? {} : { awaitTime }),
+        };
         return json({ run: await work.resume(run, options) }, 202);
       },
     }),
@@ -113,6 +134,11 @@ export function workRoutes({ work }: Services): Route[] {
 /** The bounds of a token are for the limits of one job. */
 function refuseBounded({ limits }: Rights): void {
   if (limits !== undefined) throw new DocketError('FORBIDDEN', 'the token bounds what its jobs may use, and is for jobs only');
+}
+
+/** A media type without its parameters. */
+function typeOf(header = ''): string {
+  return header.replace(/;.*$/s, '').trim().toLowerCase();
 }
 
 interface Sender {

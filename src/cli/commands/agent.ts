@@ -124,13 +124,14 @@ function configOf(call: Call): Config {
 }
 
 function logStart(agent: Agent, { file, values, warnings }: Config, log: Log): void {
-  const { url, engine, certificate } = agent;
+  const { url, engine, certificate, homestarUrl } = agent;
   log('listening', {
     url,
     home: engine.paths.home,
     did: engine.key.did,
     slots: engine.slotCount,
     pid: process.pid,
+    ...(homestarUrl === undefined ? {} : { homestar: homestarUrl }),
     ...(values.tag === undefined ? {} : { tags: values.tag }),
     ...(values.ops === undefined ? {} : { ops: values.ops }),
     ...(values.peer === undefined ? {} : { peers: values.peer.map((peer) => peer.url) }),

@@ -95,7 +95,7 @@ Examples:
 
 async function lacksInputs(desk: Desk, plan: Plan): Promise<boolean> {
   const { missingInputs } = await import('../../agent/missing-inputs.ts');
-  return (await missingInputs(desk, plan)).length > 0;
+  return (await missingInputs(desk.importer.shelf, plan)).length > 0;
 }
 
 /** Says on a terminal that a Ctrl-C was heard. Elsewhere stderr is the guest's. */

@@ -50,7 +50,7 @@ async function verify(call: Call, desk: Desk, cid: Cid.CID): Promise<number> {
   if (call.flag('json')) stdout.write(jsonLine({ cid: cid.toString(), good, checks }));
   else {
     for (const { what, state, message } of checks)
-      stdout.write(`${state.padEnd(6)}  ${what}${message === undefined ? '' : `: ${printable(message)}`}\n`);
+      stdout.write(`${state.padEnd(9)}  ${what}${message === undefined ? '' : `: ${printable(message)}`}\n`);
     stdout.write(good ? 'the receipt is sound\n' : 'the receipt is NOT sound\n');
   }
   return good ? 0 : 1;

@@ -1,28 +1,33 @@
 import type { Plan } from '../../workflow/model.ts';
-import type { DocketError } from '../../errors.ts';
 import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
+import { DETACH_OPTION, noAgent } from '../detach.ts';
+import { FETCH_OPTIONS, fetchingFor } from '../fetching.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
-import { count } from '../option-values.ts';
+import { awaitTime, count } from '../option-values.ts';
 import { INPUT_OPTION, readWorkflow } from '../read-workflow.ts';
 
 export const command: Command = {
   summary: 'Run a workflow; what was computed before is taken from its receipts.',
-  usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--fail-fast] [--detach] [--json]',
+  usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--await-time TIME] [--fail-fast] [--detach] [--json]',
   words: [1, 1],
   options: {
     ...INPUT_OPTION,
     ...RUN_OPTIONS,
+    ...FETCH_OPTIONS,
     force: { type: 'flag', help: 'run every task, also those with a result' },
-    detach: { type: 'flag', help: 'leave the run to the agent: print its id and end; `docket watch` follows it' },
+    ...DETACH_OPTION,
     'force-task': { type: 'value', value: 'NAME', many: true, help: 'run this task, or all of this group, also if there is a result' },
   },
   help: `
-FILE is a workflow in YAML (docs/workflow.md describes it) or Homestar's JSON; - reads it from stdin, with paths relative to the current folder.
+FILE is a workflow in YAML (docs/workflow.md describes it), or Homestar's in JSON or DAG-CBOR; - reads it from stdin, with paths relative to the current folder.
 Results go to stdout, everything else to stderr. Without --out a single text output is printed as it is.
+
+What the workflow names by CID or URL and is not here is fetched before anything runs, from the host a URL names and from --gateway; what has a CID is
+verified. docs/resources.md says more.
 
 With --json one document stands on stdout: {run, workflow, state, tasks: {total, ran, cached, failed, skipped, cancelled}, outputs, errors, seconds}, or
 {error: {code, message, next, place, …}} if there was no run. docs/errors.md explains the codes.
@@ -38,16 +43,18 @@ Examples:
     const slots = count(call, 'slots');
     const workflow = await readWorkflow(call);
     await using desk = await openDesk(call, { slots, drives: true });
-    const { importer, driver, submit } = desk;
-    if (call.flag('detach') && submit === undefined) throw noAgent(call);
-    const plan = await compileFile(call, importer, workflow);
+    const { importer, driver, detached } = desk;
+    if (call.flag('detach') && detached === undefined) throw noAgent(call);
+    const resources = await fetchingFor(call, importer.shelf);
+    const plan = await compileFile(call, importer, workflow, { resources });
     const options = {
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
       failFast: call.flag('fail-fast'),
+      ...awaitTime(call),
       ...(slots === undefined ? {} : { slots }),
     };
     if (call.flag('detach')) {
-      const run = await submit!(plan, options);
+      const run = await detached!.start(plan, options);
       call.streams.stdout.write(call.flag('json') ? jsonLine({ run }) : `${run}\n`);
       return 0;
     }
@@ -55,18 +62,10 @@ Examples:
       plan,
       slots,
       start: (hooks) => driver.run(plan, { ...options, ...hooks }),
-      importAgain: () => compileFile(call, importer, workflow),
+      importAgain: () => compileFile(call, importer, workflow, { resources }),
     });
   },
 };
-
-function noAgent(call: Call): DocketError {
-  if (call.value('out') !== undefined) return call.usage('--detach does not wait for what --out would write');
-  return call.usage(
-    '--detach needs an agent that goes on with the run',
-    'Start one on this home (`docket agent`), or name one with --agent URL.',
-  );
-}
 
 function forcedTasks(call: Call, plan: Plan): readonly string[] {
   const names = call.values('force-task');

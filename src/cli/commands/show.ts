@@ -89,10 +89,11 @@ async function showCid(call: Call, desk: Desk, cid: Cid.CID): Promise<number> {
       stdout.write(`instruction ${cid}\n${table([['RECEIPT', 'AT', 'OUT'], ...rows.map(({ receipt, at, out }) => [receipt, at, out])])}`);
     return 0;
   }
-  if (!Cid.isStored(cid) || (await desk.store.stat(cid)) === undefined) {
+  const blob = Cid.isUnixFs(cid) ? await records.aliases.find(cid.toV1()) : cid;
+  if (blob === undefined || !Cid.isStored(blob) || (await desk.store.stat(blob)) === undefined) {
     throw new DocketError('CID_INVALID', `nothing here is named ${cid}`, {
       next: `It is no receipt, instruction, blob or tree of ${desk.place}.`,
     });
   }
-  return await statBlob(call, desk, [cid.toString()]);
+  return await statBlob(call, desk, [blob.toString()]);
 }

@@ -28,7 +28,10 @@ export const command: Command = {
   summary: 'Put files into the blob store, take them out, look at them, check them.',
   usage: `${Object.keys(VERBS).join('|')} WORDS…`,
   words: [1, ANY],
-  options: { force: { type: 'flag', help: 'get: replace files that are there' } },
+  options: {
+    force: { type: 'flag', help: 'get: replace files that are there' },
+    unixfs: { type: 'flag', help: 'put: print what `ipfs add --cid-version 1` would, and know the file by that name too' },
+  },
   help: `
 put PATH…      store files and folders (\`-\` is stdin, \`--\` before names that begin with a dash); prints their CIDs
 get CID PATH   write a blob to a file, or into a folder that is there, or a tree to a folder
@@ -36,7 +39,9 @@ cat CID        print a blob
 ls [TREE]      list a tree, or every blob of the store
 stat CID       kind and size
 verify [CID…]  read every byte of these blobs, or of all of them and of the ledger: its structure, every receipt with its signature, the seals of
-               keys, the rows of runs; what is damaged is named, with what becomes of it
+               keys, the rows of runs, other names of blobs; what is damaged is named, with what becomes of it
+
+A CID is that of a blob or a tree, or what IPFS calls a file (bafybei…) that was stored with --unixfs or fetched for a workflow.
 
 Exit status of verify: 0 if all is good, 1 if not.`,
   async run(call) {
@@ -47,6 +52,7 @@ Exit status of verify: 0 if all is good, 1 if not.`,
     const [fewest, most] = verb.words;
     if (words.length < fewest || words.length > most) throw call.usage(`wrong number of words: docket store ${name} ${verb.usage}`);
     if (call.flag('force') && name !== 'get') throw call.usage('--force goes with get');
+    if (call.flag('unixfs') && name !== 'put') throw call.usage('--unixfs goes with put');
     if (call.flag('json') && name === 'cat') throw call.usage('cat prints the blob itself, which is no JSON document');
     await using desk = await openDesk(call, { lookOnly: name !== 'put' });
     return await verb.act(call, desk, words);

@@ -71,7 +71,7 @@ function reasonText(because: Because): string {
     case 'forced':
       return 'It was forced: --force or --force-task was given.';
     case 'impure':
-      return 'It is granted what differs between runs (clock, random), so an earlier result does not count; `memo: always` would change that.';
+      return 'It is granted what differs between runs (clock, random), or its module comes from a URL without integrity: an earlier result does not count; `memo: always` would change that.';
     case 'memo: never':
       return 'Its memo policy is "never", so no result of it is kept for others.';
     case 'blobs gone':

@@ -128,6 +128,11 @@ function teller(plan: Plan): (event: RunEvent) => string | undefined {
   return (event) => {
     if (event.kind === 'conflict')
       return `two results for one key: ${event.kept} stays, ${event.other} differs (docket receipt show compares them)`;
+    if (event.kind === 'awaiting') {
+      const [first, ...more] = event.instructions;
+      const what = `${first}${more.length === 0 ? '' : ` and ${more.length} more`}`;
+      return `${labelOf(event.task)} waits for a receipt of ${what}, which the workflow does not hold: ${formatDuration(event.most)} at most`;
+    }
     if (event.kind === 'retrying') return `retrying ${labelOf(event.task)} in ${formatDuration(event.after)}: ${printable(event.message)}`;
     if (event.kind !== 'settled' || event.state !== 'failed' || ++failures > FAILURES_TOLD) return undefined;
     return `failed ${labelOf(event.task)}${event.message === undefined ? '' : `: ${printable(event.message)}`}`;

@@ -9,9 +9,17 @@ import { writePiece, writeValue } from '../write-value.ts';
 
 /** `docket store cat`, `ls` and `stat`: looking at blobs and trees. */
 
-/** The blob or tree a word names. Throws `CID_INVALID`. */
-export function storedCid(word: string): Cid.CID {
+/** The blob or tree a word names; of a UnixFS CID the blob that is known by it. Throws `CID_INVALID`, `BLOB_MISSING`. */
+export async function storedCid(desk: Desk, word: string): Promise<Cid.CID> {
   const cid = Cid.parse(word);
+  if (Cid.isUnixFs(cid)) {
+    const blob = await (await desk.records()).aliases.find(cid.toV1());
+    if (blob === undefined)
+      throw new DocketError('BLOB_MISSING', `no blob is known here as ${cid}`, {
+        next: 'Store the file with `docket store put --unixfs`; docs/resources.md says how else it is had.',
+      });
+    return blob;
+  }
   if (!Cid.isStored(cid))
     throw new DocketError('CID_INVALID', `${word} names no blob and no tree`, {
       next: `\`docket show ${word}\` says what it names, if it is known here.`,
@@ -20,12 +28,12 @@ export function storedCid(word: string): Cid.CID {
 }
 
 export async function cat(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
-  await writeValue(desk, storedCid(word!), call.streams.stdout);
+  await writeValue(desk, await storedCid(desk, word!), call.streams.stdout);
   return 0;
 }
 
 export async function ls(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
-  return word === undefined ? await lsStore(call, desk) : lsTree(call, await Tree.read(desk.store, storedCid(word)));
+  return word === undefined ? await lsStore(call, desk) : lsTree(call, await Tree.read(desk.store, await storedCid(desk, word)));
 }
 
 function lsTree(call: Call, tree: Tree.Tree): number {
@@ -69,7 +77,7 @@ async function* listed(desk: Desk): AsyncGenerator<unknown, Record<string, never
 }
 
 export async function stat(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
-  const cid = storedCid(word!);
+  const cid = await storedCid(desk, word!);
   const found = await desk.store.stat(cid);
   if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
   const sri = Cid.toSri(cid);

@@ -17,6 +17,8 @@ interface Stored {
   readonly cid: Cid.CID;
   /** Bytes of the file, or of all files of the folder. */
   readonly size: number;
+  /** What IPFS calls the file, if that was asked for. */
+  readonly unixfs?: Cid.CID | undefined;
 }
 
 export async function put(call: Call, desk: Desk, paths: readonly string[]): Promise<number> {
@@ -25,12 +27,19 @@ export async function put(call: Call, desk: Desk, paths: readonly string[]): Pro
   const options = importOptions(call, desk);
   const stored: Stored[] = [];
   for (const path of paths) {
+    if (call.flag('unixfs') && isFolder(path, statSync)) throw call.usage(`--unixfs names files, and ${path} is a folder`);
     const found = await putOne(call, desk, path, options);
-    stored.push(found);
-    if (!call.flag('json')) stdout.write(paths.length === 1 ? `${found.cid}\n` : `${found.cid}  ${printable(path)}\n`);
+    const unixfs = call.flag('unixfs') ? await (await desk.records()).aliases.name(found.cid) : undefined;
+    stored.push({ ...found, unixfs });
+    const cid = unixfs ?? found.cid;
+    if (!call.flag('json')) stdout.write(paths.length === 1 ? `${cid}\n` : `${cid}  ${printable(path)}\n`);
   }
-  if (call.flag('json')) stdout.write(jsonLine({ stored: stored.map(({ path, cid, size }) => ({ path, cid: cid.toString(), size })) }));
+  if (call.flag('json')) stdout.write(jsonLine({ stored: stored.map(shown) }));
   return 0;
+}
+
+function shown({ path, cid, size, unixfs }: Stored): unknown {
+  return { path, cid: cid.toString(), size, ...(unixfs === undefined ? {} : { unixfs: unixfs.toString() }) };
 }
 
 async function putOne(call: Call, desk: Desk, path: string, options: ImportOptions): Promise<Stored> {
@@ -41,7 +50,7 @@ async function putOne(call: Call, desk: Desk, path: string, options: ImportOptio
 }
 
 export async function get(call: Call, desk: Desk, [word, path]: readonly string[]): Promise<number> {
-  const cid = storedCid(word!);
+  const cid = await storedCid(desk, word!);
   const options = { replace: call.flag('force'), signal: call.signal };
   const target = !Cid.isTree(cid) && isFolder(path!, lstatSync) ? join(path!, cid.toString()) : path!;
   try {

@@ -12,9 +12,9 @@ export function refused(offset: number, feature: string, what: string): DocketEr
   });
 }
 
-/** Names in messages, cut short: a module may make them as long as it likes. */
+/** Names in messages, cut short: a module may make them as long as it likes. Messages are filed, so half a character at the cut would be refused there. */
 export function clip(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+  return text.length > 100 ? `${text.slice(0, 99).toWellFormed()}…` : text;
 }
 
 export function hex(byte: number): string {

@@ -98,8 +98,8 @@ function checkHeader(bytes: Uint8Array): void {
   if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw malformed(0, 'the first four bytes are not those of WebAssembly');
   const [version, high, layer, layerHigh] = bytes.subarray(4, 8);
   if (layer === 1 && layerHigh === 0) {
-    throw new DocketError('MODULE_INVALID', 'this is a WebAssembly component; components are not run yet', {
-      next: 'Build it as a core module: for preview 1, target wasm32-wasip1.',
+    throw new DocketError('MODULE_INVALID', 'this is a WebAssembly component, where a core module is needed', {
+      next: 'Call its functions with wasm/run; to run it as a program, build it as a core module: target wasm32-wasip1.',
       details: { offset: 4, component: true },
     });
   }

@@ -116,8 +116,8 @@ function fromWasm(type: Numeric, value: WasmNumber): Ipld {
   return type === 'f64' ? float(value) : value;
 }
 
-/** Nine digits always tell one f32 from the next. */
-function shortest(value: number): number {
+/** The shortest decimal that gives a finite f32 back. Nine digits always tell one from the next. */
+export function shortest(value: number): number {
   if (Number.isInteger(value)) return value;
   for (let digits = 1; digits < 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
@@ -126,7 +126,7 @@ function shortest(value: number): number {
   return Number(value.toPrecision(9));
 }
 
-function isNumeric(types: readonly ValueType[]): types is readonly Numeric[] {
+export function isNumeric(types: readonly ValueType[]): types is readonly Numeric[] {
   return types.every((type) => type === 'i32' || type === 'i64' || type === 'f32' || type === 'f64');
 }
 

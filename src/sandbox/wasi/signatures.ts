@@ -55,6 +55,11 @@ const PARAMS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
+/** All there are. */
+export function preview1Names(): string[] {
+  return [...PARAMS.keys()];
+}
+
 /**
  * What is wrong with the preview 1 imports of a module, one text each. The JavaScript interface links a function to any type and
  * hands it whatever the guest passes (a float as an address, a bigint as a count), so a module is not run before this is empty.

@@ -6,7 +6,7 @@ import { PlanBuilder } from '../plan.ts';
 import { type Imports, type Sources, withPlace } from '../sources.ts';
 import { contentsOf, familiesOf, isEach, relationOf } from './link.ts';
 import { inputMaker } from './make-input.ts';
-import { folderOf, fromMaker, moduleMaker } from './make-value.ts';
+import { folderOf, fromMaker, moduleMaker, moduleOf } from './make-value.ts';
 import { cidOf, dataMaker, type Fail, type Frame, textOf, type World } from './maker.ts';
 import type { TaskSpec, WorkflowFile } from './model.ts';
 import type { Source } from './source.ts';
@@ -97,13 +97,12 @@ function wantImports({ order, inputs, source, imports }: Context, cells: Readonl
   const fail = failing(source);
   for (const spec of order) {
     const wanted = [...contentsOf(spec)].filter((content) => content.kind === 'file' || content.kind === 'dir');
+    const named = [...contentsOf(spec)].filter((content) => content.kind === 'cid');
     const modules = [spec.module, ...(spec.body.op === 'wasi/run' ? spec.body.extensions.values() : [])];
     for (const cell of cells.get(spec.name)!) {
       const names = { ...cell, inputs };
-      for (const { kind, text } of modules) {
-        const named = kind === 'path' ? textOf(text, names, fail) : cidOf(text, names, fail);
-        imports.wantModule(named, () => source.place(text.at));
-      }
+      for (const module of modules) imports.wantModule(moduleOf(module, names, fail), () => source.place(module.text.at));
+      for (const { cid, at } of named) imports.wantNamed(cidOf(cid, names, fail), () => source.place(at));
       for (const content of wanted) {
         const place = () => source.place(content.path.at);
         if (content.kind === 'file') imports.wantFile(textOf(content.path, names, fail), place);

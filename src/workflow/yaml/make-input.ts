@@ -39,7 +39,8 @@ function wasiMaker({ args, env, stdin, files, outputs, extensions, grant }: Wasi
 
 function linkMaker(module: ModuleSpec, world: World): Maker {
   const { constant, make } = moduleMaker(module, world);
-  return { constant, make: (frame) => make(frame).cid };
+  const missing = (): never => world.fail(module.text.at, 'nothing is fetched here, so this cannot be an extension');
+  return { constant, make: (frame) => make(frame).cid ?? missing() };
 }
 
 interface Mounted {

@@ -1,6 +1,7 @@
-import type { CID } from '../../ipld/cid.ts';
+import { type CID, fromSri } from '../../ipld/cid.ts';
 import { Float, type Ipld, isList, isMap } from '../../ipld/value.ts';
 import { toIpld } from '../promise.ts';
+import * as Resource from '../resource.ts';
 import type { Folder } from '../sources.ts';
 import { cidOf, dataMaker, type Fail, type Frame, listMaker, type Maker, maker, mapMaker, textMaker, textOf, type World } from './maker.ts';
 import type { Argument, Content, FromContent, ModuleSpec, Template } from './model.ts';
@@ -12,11 +13,30 @@ const INLINE = 4096;
 const encoder = new TextEncoder();
 
 /** The module and the `rsc` that names it. */
-export function moduleMaker({ kind, text }: ModuleSpec, { imports, fail }: World): Maker<{ readonly cid: CID; readonly rsc: string }> {
-  return maker(isConstant(text), (frame) => {
-    const cid = kind === 'cid' ? cidOf(text, frame, fail) : imports.module(textOf(text, frame, fail));
-    return { cid, rsc: `ipfs://${cid}` };
+export function moduleMaker(spec: ModuleSpec, { imports, fail }: World): Maker<{ readonly cid: CID | undefined; readonly rsc: string }> {
+  return maker(isConstant(spec.text) && (spec.integrity === undefined || isConstant(spec.integrity)), (frame) => {
+    const written = moduleOf(spec, frame, fail);
+    if (typeof written !== 'string') return { cid: written, rsc: `ipfs://${written}` };
+    const cid = Resource.cidOf(written) ?? imports.module(written);
+    return { cid, rsc: Resource.isUrl(written) ? written : `ipfs://${cid}` };
   });
+}
+
+const SRI = 'Write sha256-… in base64, as `docket store stat` prints it.';
+
+/** What a module is called where it is imported: a CID, a path, or a URL with its integrity, if it has one. */
+export function moduleOf({ kind, text, integrity }: ModuleSpec, names: Names, fail: Fail): string | CID {
+  if (kind === 'cid') return cidOf(text, names, fail);
+  const written = textOf(text, names, fail);
+  if (kind === 'url' && !Resource.isUrl(written)) return fail(text.at, `"${written}" is no URL`, Resource.URL_RULE);
+  const url = Resource.isUrl(written) ? Resource.normalize(written) : written;
+  if (integrity === undefined && !Resource.hasBadIntegrity(url)) return url;
+  if (integrity === undefined) return fail(text.at, `the integrity of "${url}" is none that can be checked`, SRI);
+  const sri = textOf(integrity, names, fail);
+  if (!Resource.isWeb(url) || url.includes('#'))
+    return fail(text.at, `"${written}" cannot have an integrity`, 'A web URL without a # can.');
+  if (fromSri(sri) === undefined) return fail(integrity.at, `"${sri}" is no integrity`, SRI);
+  return Resource.withIntegrity(url, sri);
 }
 
 /** A VALUE where bytes are wanted. */

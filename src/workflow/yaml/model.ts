@@ -38,8 +38,11 @@ export interface TaskSpec {
 }
 
 export interface ModuleSpec {
-  readonly kind: 'path' | 'cid';
+  /** What is written as a path may be a URL too. */
+  readonly kind: 'path' | 'url' | 'cid';
   readonly text: Template;
+  /** Of a web URL: `sha256-…`. */
+  readonly integrity?: Template | undefined;
 }
 
 export type Shape =

@@ -3,6 +3,7 @@ import { parse as parseCid } from '../../ipld/cid.ts';
 import { pathProblem, PATH_RULE } from '../guest-path.ts';
 import { MOST_EXTENSIONS } from '../input.ts';
 import { GRANTS } from '../policy.ts';
+import { isUrl, URL_RULE } from '../resource.ts';
 import type { Data, ModuleSpec, Mount, Shape, TaskSpec, Template, WasiBody, WasmBody } from './model.ts';
 import { NO_SETTINGS, readSettings, type Settings, toMeta } from './read-settings.ts';
 import { readArgument, readContent, readData, readTexts } from './read-value.ts';
@@ -139,14 +140,30 @@ function readModule(node: Node, what: string, scope: Scope, reader: Reader): Mod
     if (text === '') return reader.problem(node.at, `${what} is empty`);
     return text === undefined ? undefined : { kind: 'path', text: parseTemplate(text, node.at, scope, reader) };
   }
-  reader.checkKeys(node, what, ['cid']);
+  const url = reader.get(node, 'url');
+  reader.checkKeys(node, what, url === undefined ? ['cid', 'url'] : ['url', 'integrity']);
+  if (url !== undefined) return readUrl(url, reader.get(node, 'integrity'), what, scope, reader);
   const cid = reader.get(node, 'cid');
-  if (cid === undefined) return reader.problem(node.at, `${what} must be a path or {cid: …}`);
+  if (cid === undefined) return reader.problem(node.at, `${what} must be a path, {cid: …} or {url: …, integrity: …}`);
   const text = reader.text(cid, `"cid" of ${what}`);
   if (text === undefined) return undefined;
   const template = parseTemplate(text, cid.at, scope, reader);
   checkCid(template, reader);
   return { kind: 'cid', text: template };
+}
+
+function readUrl(node: Node, sri: Node | undefined, what: string, scope: Scope, reader: Reader): ModuleSpec | undefined {
+  const text = reader.text(node, `"url" of ${what}`);
+  const integrity = sri === undefined ? undefined : reader.text(sri, `"integrity" of ${what}`);
+  if (text === undefined || (sri !== undefined && integrity === undefined)) return undefined;
+  const url = parseTemplate(text, node.at, scope, reader);
+  const written = plainText(url);
+  if (written !== undefined && !isUrl(written)) return reader.problem(node.at, `"url" of ${what} is no URL`, URL_RULE);
+  return {
+    kind: 'url',
+    text: url,
+    ...(sri === undefined || integrity === undefined ? {} : { integrity: parseTemplate(integrity, sri.at, scope, reader) }),
+  };
 }
 
 /** Notes a CID that is written out and wrong; one with templates is checked once they are filled in. */

@@ -26,8 +26,17 @@ async function accepted(text: string): Promise<boolean> {
 }
 
 /** Of a task, what is good and what is bad. `m` is there to be referred to, `e` has an `each`. */
+const SRI = 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
+
 const GOOD = [
   'module: a.wasm',
+  'module: https://example.com/a.wasm',
+  `module: https://example.com/a.wasm#${SRI}`,
+  'module: ipfs://bafybeibk42jwhq7w2zcpe6q3wgtleugp3ymfs3pa5gerjmnakqihhqx4zq',
+  'module: { url: "https://example.com/a.wasm" }',
+  `module: { url: "https://example.com/a.wasm", integrity: "${SRI}" }`,
+  'module: { url: "https://example.com/${item}.wasm" }\neach: [a, b]',
+  'module: { url: "ipfs://bafybeibk42jwhq7w2zcpe6q3wgtleugp3ymfs3pa5gerjmnakqihhqx4zq" }',
   'module: { cid: bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy }',
   'module: a.wasm\nop: wasi/run',
   'module: a.wasm\nop: wasm/run\nfunc: f',
@@ -59,6 +68,10 @@ const GOOD = [
 ];
 
 const BAD = [
+  'module: { url: a.wasm }',
+  'module: { url: "https://example.com/a.wasm", cid: bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy }',
+  'module: { integrity: "sha256-" }',
+  'module: { url: "https://example.com/a.wasm", integrity: 1.5 }',
   'module: a.wasm\nextensions: [f.wasm]',
   'module: a.wasm\nextensions: { docket: f.wasm }',
   'module: a.wasm\nextensions: { "": f.wasm }',

@@ -1,0 +1,126 @@
+import { isDocketError } from '../errors.ts';
+import { type CID, isStored } from '../ipld/cid.ts';
+import { fromJsResult, toJsArgs } from '../sandbox/wit/calls.ts';
+import { calleeOf } from '../sandbox/wit/look-up.ts';
+import type { Func, Plan } from '../sandbox/component/plan-model.ts';
+import { Running } from '../sandbox/component/running.ts';
+import { callHost } from '../sandbox/wasi2/interfaces.ts';
+import { Exit } from '../sandbox/wasi/process-calls.ts';
+import type { Failure } from '../receipt/outcome.ts';
+import { encode } from '../ipld/dag-cbor.ts';
+import { BlobSink, INLINE } from './blob-sink.ts';
+import { type CallInput, orRefuse } from './call-input.ts';
+import { type ComponentSystem, componentSystem } from './component-system.ts';
+import type { Fuel, FueledJob } from './fuel.ts';
+import { guestFailure } from './guest-failure.ts';
+import { takeMemory, withMemory } from './guest.ts';
+import { memoryShares } from './memory-shares.ts';
+import type { Bench, Ran } from './op.ts';
+import { failed, Refusal } from './refusal.ts';
+import { lastWords, logsOf } from './wasi-result.ts';
+
+/** Bytes of a value that is returned: it crosses a pipe and stands in a receipt. */
+const MOST_RESULT = 32 << 20;
+
+/**
+ * `wasm/run` on a component, or on a core module that says which world it is made for: calls one exported function with values of WIT types. Gives what it returned; an
+ * `err` is a value like others. What the guest wrote to its log and its standard streams is not part of it.
+ */
+export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel }: FueledJob, bench: Bench): Ran {
+  const { callee } = orRefuse(calleeOf(plan.world, func));
+  const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => bytesOf(link, job, bench) })).args;
+  const target = plan.exports.get(callee.interface === undefined ? callee.func.name : `${callee.interface}#${callee.func.name}`) as Func;
+  using stack = new DisposableStack();
+  const guests = takeMemories(plan, job.limits.memory, bench, stack);
+  const sink = new BlobSink(bench.storeRoot);
+  const made = componentSystem(plan, job, bench, sink);
+  const host = made === undefined ? undefined : stack.use(made);
+  const memories = guests.map(({ memory }) => memory);
+  const first = memories[0];
+  if (first !== undefined) host?.preview1.bind(first);
+  const running = stack.use(
+    new Running(plan, {
+      memories,
+      callHost: (from, name, given) => callHost(host!.system, from, name, given),
+      preview1: host?.preview1.imports ?? {},
+      counters: fuel.imports,
+    }),
+  );
+  const began = performance.now();
+  const ended = attempt(running, target, values, { host, fuel });
+  const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);
+  const usage = { wall: performance.now() - began, memory, output: host?.budget.peak ?? 0, ...fuel.usage };
+  const spoken = host === undefined ? {} : lastWords(host.preview1);
+  if ('failure' in ended) {
+    const failure = withMemory(ended.failure, ...guests);
+    return failed({ ...failure, data: { ...failure.data, ...spoken } }, usage);
+  }
+  const result = fromJsResult(callee.func, asJco(target, ended.returned));
+  if ('failure' in result) return failed(result.failure, usage);
+  const size = running.lifted > INLINE ? encode(result.value).length : 0;
+  const most = Math.min(job.limits.output, MOST_RESULT);
+  if (size > most) return failed({ code: 'limit/output', message: `the function returned ${size} bytes, ${most} are allowed` }, usage);
+  const logs = host === undefined ? undefined : logsOf(host.preview1, sink);
+  const outcome = logs === undefined ? ({ tag: 'ok', value: result.value } as const) : ({ tag: 'ok', value: result.value, logs } as const);
+  return { outcome, usage: { ...usage, output: usage.output + size }, small: sink.small, written: sink.written };
+}
+
+/** A guest could not hold more than its memory. Throws `Refusal`. */
+function bytesOf(link: CID, { limits }: Job, { blobs }: Bench): Uint8Array | undefined {
+  if (!isStored(link)) return undefined;
+  try {
+    return blobs.readAll(link, limits.memory);
+  } catch (error) {
+    if (!isDocketError(error, 'BLOB_TOO_LARGE')) throw error;
+    throw new Refusal('limit/memory', `an argument does not fit into the memory of the task: ${error.message}`, { limit: limits.memory });
+  }
+}
+
+interface GuestMemory {
+  readonly memory: WebAssembly.Memory | undefined;
+  readonly cap: number;
+}
+
+/** A memory for each core instance that defines one; all together keep to the task's limit. */
+function takeMemories({ steps }: Plan, limit: number, { memories }: Bench, stack: DisposableStack): GuestMemory[] {
+  const defined = steps.map(({ module: { info } }) => (info.memory?.imported === undefined ? info.memory : undefined));
+  const caps = defined.filter((each) => each !== undefined).length > 1 ? memoryShares(defined, limit) : defined.map(() => limit);
+  return steps.map(({ module }, i) => {
+    if (defined[i] === undefined) return { memory: undefined, cap: 0 };
+    const cap = caps[i] as number;
+    const lent = takeMemory(module, cap, memories);
+    return { memory: lent === undefined ? undefined : stack.use(lent).memory, cap };
+  });
+}
+
+/** What the guest did is never thrown; what failed in the host is. */
+function attempt(
+  running: Running,
+  func: Func,
+  args: readonly unknown[],
+  { host, fuel }: { readonly host: ComponentSystem | undefined; readonly fuel: Fuel },
+): { readonly returned: unknown } | { readonly failure: Failure } {
+  try {
+    running.start();
+    const returned = running.call(func, args);
+    if (host?.preview1.ending !== undefined) throw host.preview1.ending;
+    return { returned };
+  } catch (thrown) {
+    if (fuel.failure !== undefined) return { failure: fuel.failure };
+    const error = host?.preview1.ending ?? running.ending ?? thrown;
+    if (error instanceof Exit) {
+      const message = `the component ended itself with exit status ${error.status} instead of returning`;
+      return { failure: { code: 'exit', message, data: { exit: error.status } } };
+    }
+    const failure = guestFailure(error);
+    if (failure === undefined) throw error;
+    return { failure };
+  }
+}
+
+/** A result that a function gives is thrown by transpiled code, where it is an err. */
+function asJco(func: Func, returned: unknown): { readonly returned: unknown } | { readonly threw: unknown } {
+  if (func.signature.result?.type.kind !== 'result') return { returned };
+  const { tag, val } = returned as { readonly tag: 'ok' | 'err'; readonly val?: unknown };
+  return tag === 'ok' ? { returned: val } : { threw: val };
+}

@@ -1,0 +1,175 @@
+import { malformed } from '../module/fault.ts';
+import { compile } from '../module/prepare.ts';
+import { Reader } from '../module/reader.ts';
+import { importProblems, PREVIEW1 } from '../wasi/signatures.ts';
+import { decodeComponent } from './decode.ts';
+import type { Offer } from './host-interface.ts';
+import type { Declaration, Description } from './model.ts';
+import type { CoreItem, CoreModule, Plan, Side } from './plan-model.ts';
+import { type CompileCore, type Extern, lower, Planner, resourceItem } from './plan.ts';
+import { type Exports, invalid, type Item, named, Scope, type TypeItem } from './scope.ts';
+
+/**
+ * A core module that says in a custom section which world it is made for. Tools make a component of it by writing down how it is linked, which follows from the names
+ * of its imports and exports; here it is linked in that way directly. What it imports of preview 1 it gets as it is, so no adapter is needed.
+ * https://github.com/bytecodealliance/wasm-tools/tree/main/crates/wit-component
+ */
+export function planCoreWorld(bytes: Uint8Array, offer: Offer, compileCore: CompileCore = compile): Plan {
+  const planner = new Planner(offer, compileCore);
+  return new CoreWorld(planner, planner.compile(bytes)).plan(sectionsOf(bytes).map(worldOf));
+}
+
+const SECTION = 'component-type';
+/** Where functions outside of interfaces are imported from. */
+const ROOT = '$root';
+const MOST_SECTIONS = 100;
+
+/** One for each library that was linked into the module. */
+function sectionsOf(bytes: Uint8Array): Uint8Array[] {
+  const reader = new Reader(bytes, 8, bytes.length);
+  const found: Uint8Array[] = [];
+  while (!reader.done) {
+    const id = reader.u8('a section');
+    const section = reader.part('a section');
+    if (id !== 0 || !section.name('the name of a custom section').startsWith(SECTION)) continue;
+    if (found.length >= MOST_SECTIONS) throw malformed(section.at, `there are more than ${MOST_SECTIONS} sections ${SECTION}`);
+    found.push(bytes.subarray(section.at, section.end));
+  }
+  return found;
+}
+
+/** A component with one export: the type of the wanted one, in newer tools inside of another that stands for the package. */
+function worldOf(section: Uint8Array): readonly Declaration[] {
+  const { definitions } = decodeComponent(section);
+  const types = definitions.flatMap((each) => (each.kind === 'type' && each.type.kind === 'component' ? [each.type.declarations] : []));
+  const [outer] = types;
+  if (outer === undefined || types.length > 1) throw invalid(`a section ${SECTION} describes ${types.length} worlds, not one`);
+  const [inner, exported] = outer;
+  const isPackage = outer.length === 2 && inner?.kind === 'type' && inner.type.kind === 'component' && exported?.kind === 'export';
+  return isPackage && inner.type.kind === 'component' ? inner.type.declarations : outer;
+}
+
+class CoreWorld {
+  readonly #planner: Planner;
+  readonly #module: CoreModule;
+  readonly #instance: number;
+  readonly #side: Side;
+  /** Its exports; it is the first core instance. */
+  readonly #core: ReadonlyMap<string, CoreItem>;
+  readonly #links = new Map<string, ReadonlyMap<string, CoreItem>>();
+  readonly #exports = new Map<string, Item>();
+
+  constructor(planner: Planner, module: CoreModule) {
+    this.#planner = planner;
+    this.#module = module;
+    this.#instance = planner.newInstance();
+    this.#core = new Map(module.info.exports.map((item) => [item.name, { kind: 'export', instance: 0, item }]));
+    const memory = this.#core.get('memory');
+    this.#side = planner.side({
+      instance: this.#instance,
+      text: 'utf8',
+      memory: memory?.kind === 'export' && memory.item.kind === 'memory' ? memory : undefined,
+      realloc: this.#core.get('cabi_realloc'),
+    });
+  }
+
+  plan(worlds: readonly (readonly Declaration[])[]): Plan {
+    for (const world of worlds) this.#read(world);
+    if (this.#module.info.imports.some((each) => each.module === PREVIEW1)) this.#links.set(PREVIEW1, this.#planner.linkPreview1());
+    for (const { module, name } of this.#module.info.imports)
+      if (this.#links.get(module)?.get(name) === undefined) this.#planner.miss(module, this.#links.has(module) ? name : undefined);
+    // A world may name more than the module uses.
+    this.#planner.keepMissing((entry) =>
+      this.#module.info.imports.some(
+        ({ module, name }) => [module, `${module} ${name}`].includes(entry) || (module === ROOT && name === entry),
+      ),
+    );
+    this.#planner.refuseMissing();
+    const problems = importProblems(this.#module.info.imports);
+    if (problems.length > 0) throw invalid(`the module does not fit preview 1: ${problems.slice(0, 10).join('; ')}`);
+    this.#planner.addStep({
+      module: this.#module,
+      links: this.#links,
+      initializes: this.#planner.isProcedure(this.#core.get('_initialize')),
+    });
+    return this.#planner.finish(this.#exports);
+  }
+
+  #read(world: readonly Declaration[]): void {
+    const scope = new Scope(undefined, this.#instance);
+    for (const declaration of world) {
+      if (declaration.kind === 'import') scope.addItem(this.#import(declaration, scope));
+      else if (declaration.kind === 'export') {
+        const item = this.#export(declaration, scope);
+        scope.addItem(item);
+        const known = this.#exports.get(declaration.name);
+        const both =
+          known?.sort === 'instance' && item.sort === 'instance'
+            ? { ...item, exports: new Map([...item.exports, ...known.exports]) }
+            : item;
+        this.#exports.set(declaration.name, both);
+      } else this.#planner.declare(declaration, scope);
+    }
+  }
+
+  #import({ name, description }: Extern, scope: Scope): Item {
+    if (description.sort === 'type' && 'equals' in description) return { sort: 'type', type: scope.get('type', description.equals) };
+    if (description.sort === 'func') {
+      const func = this.#planner.missingFunc(name, description.type, scope);
+      return { sort: 'func', func };
+    }
+    if (description.sort !== 'instance') throw invalid(`${named(name)} is imported, which is no function and no interface`);
+    const type = scope.get('type', description.type);
+    if (type.kind !== 'instance') throw invalid(`import ${named(name)} is declared with what is no type of instances`);
+    const exports = this.#planner.hostInstance(name, type.declarations, type.scope);
+    const links = new Map(this.#links.get(name));
+    for (const [inner, item] of exports) {
+      if (item.sort === 'func') links.set(inner, lower(item.func, this.#side));
+      if (item.sort === 'type' && item.type.kind === 'resource')
+        links.set(`[resource-drop]${inner}`, resourceItem('drop', item.type.resource, this.#instance));
+    }
+    this.#links.set(name, links);
+    return { sort: 'instance', exports };
+  }
+
+  #export({ name, description }: Extern, scope: Scope): Item {
+    if (description.sort === 'func') return this.#lift(name, scope.get('type', description.type));
+    if (description.sort === 'type') return { sort: 'type', type: this.#exportedType(name, description, scope) };
+    if (description.sort !== 'instance') throw invalid(`the export ${named(name)} is no function and no interface`);
+    const type = scope.get('type', description.type);
+    if (type.kind !== 'instance') throw invalid(`export ${named(name)} is declared with what is no type of instances`);
+    return { sort: 'instance', exports: this.#exportInterface(name, type.declarations, type.scope) };
+  }
+
+  #exportInterface(name: string, declarations: readonly Declaration[], parent: Scope): Exports {
+    const scope = new Scope(parent, this.#instance);
+    const exports = new Map<string, Item>();
+    for (const declaration of declarations) {
+      if (declaration.kind !== 'export') {
+        if (declaration.kind !== 'import') this.#planner.declare(declaration, scope);
+        continue;
+      }
+      const { name: inner, description } = declaration;
+      const item: Item =
+        description.sort === 'func'
+          ? this.#lift(`${name}#${inner}`, scope.get('type', description.type))
+          : { sort: 'type', type: this.#exportedType(inner, description, scope) };
+      scope.addItem(item);
+      exports.set(inner, item);
+    }
+    return exports;
+  }
+
+  #exportedType(name: string, description: Description, scope: Scope): TypeItem {
+    if ('equals' in description) return scope.get('type', description.equals);
+    if (description.sort !== 'type') throw invalid(`the export ${named(name)} is no function and no type`);
+    return { kind: 'resource', resource: { name, definer: this.#instance } };
+  }
+
+  #lift(name: string, type: TypeItem): Item {
+    if (type.kind !== 'func') throw invalid(`export ${named(name)} is declared with what is no type of functions`);
+    const core = this.#core.get(name);
+    if (core === undefined) throw invalid(`the module does not export ${named(name)}, which its world says it does`);
+    return { sort: 'func', func: this.#planner.lift(core, type.signature, this.#side, this.#core.get(`cabi_post_${name}`)) };
+  }
+}

@@ -1,0 +1,62 @@
+import type { Ipld } from '../../ipld/value.ts';
+import { invalid, type Refusal } from './misfit.ts';
+import type { WitFunction } from './model.ts';
+import { functionText, shortTypeText } from './text.ts';
+import { fromJs, type Inward, toJs } from './values.ts';
+
+/** The arguments and the result of a call. What does not fit is a failure, code `invalid`, as data. */
+
+/** Missing arguments that are named in a message. */
+const MOST_NAMED = 10;
+
+export interface ArgumentOptions extends Pick<Inward, 'bytesOf'> {
+  /** Which are known; default all. Those that are not come out as `undefined`, unlooked at: promises, before the run. */
+  readonly known?: (arg: Ipld) => boolean;
+}
+
+/**
+ * Arguments as the call takes them.
+ * Failure data beside that of `toJs`: `index` from 0, `param` its name; for a wrong number: `given`, and `func`, the signature.
+ */
+export function toJsArgs(
+  func: WitFunction,
+  args: readonly Ipld[],
+  { known = () => true, bytesOf }: ArgumentOptions = {},
+): { readonly args: unknown[] } | Refusal {
+  const { params } = func;
+  if (args.length !== params.length) return wrongCount(func, args.length);
+  const converted: unknown[] = [];
+  for (const [index, { name, type }] of params.entries()) {
+    const arg = args[index] as Ipld;
+    const result = known(arg) ? toJs(type, arg, { subject: `parameter ${JSON.stringify(name)}`, bytesOf }) : { value: undefined };
+    if ('failure' in result) {
+      const { failure } = result;
+      return { failure: { ...failure, data: { index, param: name, ...failure.data } } };
+    }
+    converted.push(result.value);
+  }
+  return { args: converted };
+}
+
+function wrongCount(func: WitFunction, given: number): Refusal {
+  const { params } = func;
+  const lacking = params.slice(given, given + MOST_NAMED).map(({ name, type }) => `${JSON.stringify(name)} (${shortTypeText(type)})`);
+  const what =
+    lacking.length > 0 ? `${lacking.join(', ')} ${lacking.length === 1 ? 'is' : 'are'} missing` : `${given - params.length} too many`;
+  const signature = functionText(func, 300);
+  return invalid(`${given} arguments are given, the function takes ${params.length}: ${what}. ${signature}`, { given, func: signature });
+}
+
+/**
+ * What a call returned, as IPLD; nothing is null. `threw` is the payload of the error that transpiled code throws for the err side of a function
+ * whose result is a `result`. `result` says that the function gives one. An err is a value like others: `[null, e]`.
+ */
+export function fromJsResult(
+  { result }: WitFunction,
+  gave: { readonly returned: unknown } | { readonly threw: unknown },
+): { readonly value: Ipld } | Refusal {
+  if (result === undefined) return { value: null };
+  const subject = 'the result';
+  if (result.kind !== 'result') return fromJs(result, 'returned' in gave ? gave.returned : undefined, subject);
+  return fromJs(result, 'returned' in gave ? { tag: 'ok', val: gave.returned } : { tag: 'err', val: gave.threw }, subject);
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { before, test } from 'node:test';
+import { buildGuests } from '../../scripts/build-guests.ts';
+import * as Cid from '../../src/ipld/cid.ts';
+import { gatewayAnswer, hostOf, send } from '../agent/resources/helpers.ts';
+import { HostileServer } from '../store/hostile-server.ts';
+import { car, type Imported, imported, varint } from '../store/unixfs/helpers.ts';
+import { type Failure, guest, Place, type Report } from './helpers.ts';
+
+/** Workflows that name what is elsewhere. */
+
+/** A guest that is longer than a chunk, for what is added to it and means nothing. */
+let words: Uint8Array;
+let held: Imported;
+const text = 'b a b '.repeat(100_000);
+let texts: Imported;
+
+before(async () => {
+  await buildGuests();
+  const filler = Buffer.concat([varint(1), Buffer.from('x'), Buffer.alloc(300_000, 7)]);
+  words = Buffer.concat([readFileSync(guest('count-words')), Uint8Array.of(0), varint(filler.length), filler]);
+  held = await imported(words);
+  texts = await imported(Buffer.from(text));
+});
+
+const homestar = (rsc: string, stdin: unknown = { '/': texts.cid.toString() }): string =>
+  JSON.stringify({ tasks: [{ run: { rsc, op: 'wasi/run', input: { stdin } }, cause: null, meta: {}, prf: [] }] });
+/** Among what the task gave, in DAG-JSON. */
+const COUNTED = new RegExp(Buffer.from('a\t100000\nb\t200000\n').toString('base64'));
+
+/** Holds both files. */
+function gateway(): Promise<HostileServer> {
+  const one = gatewayAnswer(held, words);
+  const other = gatewayAnswer(texts, Buffer.from(text));
+  return HostileServer.open((request, response) => (request.url!.includes(texts.cid.toString()) ? other : one)(request, response));
+}
+
+test('a file stored with --unixfs is known by what IPFS calls it', async () => {
+  using place = new Place();
+  place.write('words.wasm', words);
+  place.write('short', 'short');
+  place.write('text', text);
+  assert.equal(await place.out('store', 'put', '--unixfs', 'words.wasm'), `${held.cid}\n`);
+  assert.equal(
+    await place.out('store', 'put', '--unixfs', 'text', 'short'),
+    `${texts.cid}  text\n${Cid.ofBlob(Buffer.from('short'))}  short\n`,
+  );
+  const blob = Cid.ofBlob(Buffer.from(text));
+  const { stored } = await place.json<{ stored: unknown }>('store', 'put', '--unixfs', 'text');
+  assert.deepEqual(stored, [{ path: 'text', cid: blob.toString(), size: text.length, unixfs: texts.cid.toString() }]);
+  assert.equal(await place.out('store', 'cat', texts.cid.toString()), text);
+  assert.equal((await place.json<{ cid: string }>('store', 'stat', texts.cid.toString())).cid, blob.toString());
+  assert.match(await place.out('show', texts.cid.toString()), /^blob {2}600000 bytes/);
+  await place.out('store', 'get', texts.cid.toString(), 'got');
+  assert.equal(readFileSync(place.at('got'), 'utf8'), text);
+  assert.match((await place.docket(['store', 'verify'])).stderr, /2 aliases checked, 0 damaged/);
+
+  place.write('folder/text', text);
+  assert.match((await place.docket(['store', 'put', '--unixfs', 'folder'])).stderr, /names files, and folder is a folder/);
+  assert.match((await place.docket(['store', 'cat', '--unixfs', texts.cid.toString()])).stderr, /--unixfs goes with put/);
+  assert.match(
+    (await place.docket(['store', 'stat', 'bafybeibk42jwhq7w2zcpe6q3wgtleugp3ymfs3pa5gerjmnakqihhqx4zq'])).stderr,
+    /no blob is known here as/,
+  );
+
+  place.write('w.json', homestar(`ipfs://${held.cid}`));
+  assert.match(await place.out('run', 'w.json'), COUNTED);
+  // The same module and text by another name are the same work.
+  place.write('w.yaml', 'tasks: { count: { module: words.wasm, stdin: { file: text } } }\noutputs: { o: { from: count, at: /stdout } }');
+  assert.equal((await place.json<Report>('run', 'w.yaml')).tasks.cached, 1);
+});
+
+test('what is not here is fetched from a gateway, and then not again', async () => {
+  using place = new Place();
+  await using server = await gateway();
+  place.write('w.json', homestar(`ipfs://${held.cid}`));
+  const alone = await place.docket(['run', 'w.json']);
+  assert.equal(alone.status, 1);
+  assert.match(alone.stderr, new RegExp(`not in the store: ${held.cid}|not in the store: ${texts.cid}`));
+  const { status, stdout, stderr } = await place.docket(['run', 'w.json', '--gateway', server.url]);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, COUNTED);
+  assert.match(stderr, new RegExp(`fetched ipfs://${held.cid}: .* from ${server.url}`));
+  assert.equal(server.asked.length, 2);
+  const again = await place.docket(['run', 'w.json', '--gateway', server.url]);
+  assert.match(again.stderr, /1 cached/);
+  assert.equal(server.asked.length, 2);
+  using other = new Place();
+  other.write('w.json', homestar(`ipfs://${held.cid}`));
+  assert.match((await other.docket(['run', 'w.json'], { env: { DOCKET_GATEWAY: server.url } })).stdout, COUNTED);
+});
+
+test('a URL leads to a private address only if its host was named', async () => {
+  using place = new Place();
+  await using server = await gateway();
+  place.write('text', text);
+  await place.out('store', 'put', '--unixfs', 'text');
+  place.write('w.json', homestar(`${server.url}/ipfs/${held.cid}`));
+  const refused = await place.docket(['run', 'w.json', '--json']);
+  const { error } = JSON.parse(refused.stdout) as Failure;
+  assert.deepEqual([refused.status, error.code], [1, 'RESOURCE_REFUSED'], refused.stdout);
+  assert.equal(server.asked.length, 0);
+  assert.match((await place.docket(['run', 'w.json', '--fetch', hostOf(server)])).stdout, COUNTED);
+});
+
+test('a module by URL: with an integrity it is as fixed as a file, without it nothing is reused', async () => {
+  using place = new Place();
+  await using server = await HostileServer.open((_, response) => send(response, words));
+  const run = async (module: string) => {
+    place.write('w.yaml', `tasks: { count: { module: ${module}, stdin: "b a b" } }\noutputs: { o: { from: count, at: /stdout } }`);
+    return await place.docket(['run', 'w.yaml', '--fetch', hostOf(server), '--json']);
+  };
+  const report = async (module: string) => JSON.parse((await run(module)).stdout) as Report;
+  const sri = Cid.toSri(Cid.ofBlob(words));
+  for (const module of [`{ url: "${server.url}/w.wasm", integrity: "${sri}" }`, `"${server.url}/w.wasm#${sri}"`])
+    assert.equal((await report(module)).state, 'completed');
+  assert.equal(server.asked.length, 1);
+  assert.equal((await report(`{ url: "${server.url}/w.wasm", integrity: "${sri}" }`)).tasks.cached, 1);
+  for (const ran of [1, 2]) {
+    const { tasks } = await report(`${server.url}/w.wasm`);
+    assert.deepEqual([tasks.ran, tasks.cached, server.asked.length], [1, 0, 1 + ran]);
+  }
+  assert.match(await place.out('why', 'last', 'count'), /URL without integrity/);
+
+  const wrong = await run(`{ url: "${server.url}/w.wasm", integrity: "${Cid.toSri(Cid.ofBlob(Buffer.from('x')))}" }`);
+  const { error } = JSON.parse(wrong.stdout) as Failure;
+  assert.equal(error.code, 'RESOURCE_INVALID');
+  assert.deepEqual((error.place as { line: number }).line, 1);
+  for (const module of [
+    `"${server.url}/w.wasm#sha384-abc"`,
+    `{ url: "${server.url}/w.wasm", integrity: sha1-x }`,
+    '{ url: words.wasm }',
+    '{ integrity: x }',
+  ])
+    assert.equal((await run(module)).status, 2, module);
+});
+
+test('a gateway that lies, and options that are none', async () => {
+  using place = new Place();
+  await using liar = await HostileServer.open((_, response) =>
+    send(response, car([], [[held.cid, Buffer.from('lies')]]), 'application/vnd.ipld.car'),
+  );
+  place.write('w.json', homestar(`ipfs://${held.cid}`, 'x'));
+  const { error } = JSON.parse((await place.docket(['run', 'w.json', '--gateway', liar.url, '--json'])).stdout) as Failure;
+  assert.equal(error.code, 'RESOURCE_INVALID');
+  assert.match(error.message, new RegExp(`ipfs://${held.cid} cannot be fetched`));
+  for (const option of [
+    ['--gateway', 'nowhere'],
+    ['--fetch', 'http://x'],
+    ['--max-resource', 'much'],
+  ]) {
+    const wrong = await place.docket(['run', 'w.json', ...option]);
+    assert.deepEqual([wrong.status, wrong.stderr.includes(option[1]!)], [2, true], wrong.stderr);
+  }
+  assert.equal((await place.docket(['run', 'w.json'], { env: { DOCKET_GATEWAY: 'nowhere' } })).status, 2);
+  await using server = await gateway();
+  const small = await place.docket(['run', 'w.json', '--gateway', server.url, '--max-resource', '1kB', '--json']);
+  assert.equal((JSON.parse(small.stdout) as Failure).error.code, 'BLOB_TOO_LARGE');
+});

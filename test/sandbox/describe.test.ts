@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeModule } from '../../src/sandbox/describe.ts';
+import { findOffer } from '../../src/sandbox/component/host-interface.ts';
+import { INTERFACES } from '../../src/sandbox/wasi2/interfaces.ts';
+import { componentEmbed, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+
+const isOffered = (name: string): boolean => findOffer(INTERFACES, name) !== undefined;
+
+test('interfaces of WASI 0.2 and of Homestar are offered, in their versions; sockets and HTTP are not', () => {
+  for (const name of [
+    'wasi:io/poll@0.2.0',
+    'wasi:io/streams@0.2.12',
+    'wasi:cli/stdout@0.2.3',
+    'wasi:logging/logging',
+    'homestar:host/helpers@0.0.1',
+    'homestar:host/helpers@0.1.1',
+  ])
+    assert.ok(isOffered(name), name);
+  for (const name of [
+    'wasi:io/poll',
+    'wasi:io/poll@0.3.0',
+    'wasi:io/poll@0.2.0-rc',
+    'wasi:sockets/tcp@0.2.0',
+    'wasi:http/types@0.2.0',
+    'wasi:cli/run@0.2.0',
+    'homestar:host/helpers',
+    'homestar:host/helpers@0.2.0',
+    'now',
+    'toString',
+  ])
+    assert.ok(!isOffered(name), name);
+});
+
+/** Such a module uses preview 1 as well, which its world does not speak of. */
+test('imports of a core module beside its world are shown', async () => {
+  const binary = await parse(`(module
+    (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))) (import "wasi:logging/logging" "log" (func (param i32 i32)))
+    (memory (export "memory") 1) (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0) (func (export "f")))`);
+  const witSource =
+    'package a:b; world w { import wasi:logging/logging; export f: func(); } package wasi:logging { interface logging { log: func(m: string); } }';
+  const { imports, call } = describeModule(await componentEmbed({ binary, witSource, world: 'a:b/w' }));
+  assert.deepEqual(
+    imports.map(({ name, isOffered: offered }) => [name, offered]),
+    [
+      ['wasi:logging/logging', true],
+      ['wasi_snapshot_preview1.fd_write', true],
+    ],
+  );
+  assert.deepEqual(call, { op: 'wasm/run', func: 'f', args: [] });
+});
