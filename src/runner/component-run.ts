@@ -14,6 +14,7 @@ import { type ComponentSystem, componentSystem } from './component-system.ts';
 import type { Fuel, FueledJob } from './fuel.ts';
 import { guestFailure } from './guest-failure.ts';
 import { takeMemory, withMemory } from './guest.ts';
+import type { Job } from './job.ts';
 import { memoryShares } from './memory-shares.ts';
 import type { Bench, Ran } from './op.ts';
 import { failed, Refusal } from './refusal.ts';

@@ -391,4 +391,20 @@ describe('wasm/run on components', () => {
     );
     await checkBoth(made, 'f', [], ['error', 'exit', 'the component ended itself with exit status 1 instead of returning']);
   });
+
+  test('fuel is counted in components as in core modules, and ends them', async () => {
+    const made = await make(
+      '(module (func (export "count") (param i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))',
+      'world guest { export count: func(n: u32); }',
+    );
+    const fueled = async (module: Made['core'], fuel?: number): Promise<[Ipld | undefined, unknown]> => {
+      const end = await run(call(module, 'count', [10], fuel === undefined ? {} : { limits: { fuel } }));
+      return [summary(end)[1], end.kind === 'ended' ? end.end.usage.fuel : 'lost'];
+    };
+    for (const module of [made.component, made.core]) {
+      assert.deepEqual(await fueled(module, 50), [null, 50]);
+      assert.deepEqual(await fueled(module, 49), ['limit/fuel', 49]);
+      assert.deepEqual(await fueled(module), [null, undefined], 'nothing is counted without a limit');
+    }
+  });
 });

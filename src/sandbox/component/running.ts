@@ -95,7 +95,7 @@ export class Running implements Disposable {
     if (memory !== undefined && memoryImport !== undefined && info.memory?.imported === undefined)
       give(memoryImport.module, memoryImport.name, memory);
     for (const [from, counters] of Object.entries(this.#surroundings.counters))
-      for (const [name, counter] of Object.entries(counters)) give(from, name, counter as WebAssembly.ExportValue);
+      for (const [name, counter] of Object.entries(counters)) give(from, name, counter);
     return imports;
   }
 
