@@ -74,6 +74,7 @@ function planOf({ body, role }: Metered, { bytes, callsThrow, isBounded }: Surro
       case Code.RETURN_CALL_INDIRECT:
         return role === 'counted' ? { kind: 'tailCall', at, next } : undefined;
     }
+    if (code < 256 && code !== Code.MEMORY_GROW) return undefined;
     const length = shiftByLength(code);
     if (length !== undefined) return { kind: 'length', at, next, shift: length };
     const growth = shiftByGrowth(code);
