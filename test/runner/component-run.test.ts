@@ -383,6 +383,22 @@ describe('wasm/run on components', () => {
     assert.match(await traps(realloc('unreachable'), '(a: string)', ['hello']), /unreachable/);
   });
 
+  test('a little memory that stands for a great deal is not taken out', async () => {
+    // Each of the 8,000 lists is the same 8,000 lists of nothing.
+    const made = await make(
+      `(module (memory (export "memory") 2) (func (export "f") (result i32) (local $i i32)
+        (loop $more
+          (i32.store (i32.add (i32.const 64000) (i32.shl (local.get $i) (i32.const 3))) (i32.const 0))
+          (i32.store (i32.add (i32.const 64004) (i32.shl (local.get $i) (i32.const 3))) (i32.const 8000))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $more (i32.lt_u (local.get $i) (i32.const 8000))))
+        (i32.store (i32.const 64000) (i32.const 64000)) (i32.store (i32.const 8) (i32.const 64000)) (i32.store (i32.const 12) (i32.const 8000)) (i32.const 8)))`,
+      'export f: func() -> list<list<list<u8>>>;',
+    );
+    for (const module of [made.component, made.core])
+      await check(call(module, 'f', []), ['error', 'trap', 'the component passed more than 134217728 bytes']);
+  });
+
   test('a guest that catches what ended it is ended all the same', async () => {
     const made = await make(
       `(module (import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32))) (memory (export "memory") 1)
