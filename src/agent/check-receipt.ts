@@ -36,6 +36,7 @@ export async function* checkReceipt(engine: Engine, cid: CID): AsyncGenerator<Ch
   yield* checkTasks(engine, cid, receipt);
   yield* checkKeys(engine, cid, receipt);
   yield* checkBlobs(engine, 'output', receipt.out[1]);
+  if (receipt.meta.logs !== undefined) yield* checkBlobs(engine, 'log', { ...receipt.meta.logs });
 }
 
 function* verdict(what: string, problems: Iterable<string>): Generator<Check> {

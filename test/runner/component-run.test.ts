@@ -292,6 +292,20 @@ describe('wasm/run on components', () => {
     }
   });
 
+  test('fuel is counted over all core modules, and ends what has none left', async () => {
+    const module = (name: string, body: string): string => `(core module $${name} (func (export "f") (result i32) ${body}))
+      (core instance $${name} (instantiate $${name})) (func (export "${name}") (result u32) (canon lift (core func $${name} "f")))`;
+    const bytes = await componentText(`(component ${module('loops', '(loop (br 0)) (i32.const 0)')} ${module('ends', '(i32.const 7)')})`);
+    const limits = { fuel: 10_000 };
+    assert.deepEqual(summary(await run(call(bytes, 'loops', [], { limits }))).slice(0, 2), ['error', 'limit/fuel']);
+    const ends = [await run(call(bytes, 'ends', [], { limits })), await run(call(bytes, 'ends', [], { limits }))];
+    const used = ends.map((end) => (end.kind === 'ended' ? end.end.usage.fuel : undefined));
+    assert.ok(typeof used[0] === 'number' && used[0] > 0);
+    assert.equal(used[1], used[0]);
+    const { core } = await make('(module (func (export "f") (loop (br 0))))', 'export f: func();');
+    assert.deepEqual(summary(await run(call(core, 'f', [], { limits }))).slice(0, 2), ['error', 'limit/fuel']);
+  });
+
   test('the memories of a component share its limit', async () => {
     const module = (name: string): string => `(core module $${name} (memory 1) (func (export "f") (result i32)
       (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (memory.size)))
@@ -367,6 +381,22 @@ describe('wasm/run on components', () => {
     assert.match(await traps(realloc('(i32.const 131072)'), '(a: string)', ['hello']), /lies beyond/);
     assert.match(await traps(realloc('(i32.const 3)'), '(a: list<u16>)', [[1]]), /not aligned/);
     assert.match(await traps(realloc('unreachable'), '(a: string)', ['hello']), /unreachable/);
+  });
+
+  test('a little memory that stands for a great deal is not taken out', async () => {
+    // Each of the 8,000 lists is the same 8,000 lists of nothing.
+    const made = await make(
+      `(module (memory (export "memory") 2) (func (export "f") (result i32) (local $i i32)
+        (loop $more
+          (i32.store (i32.add (i32.const 64000) (i32.shl (local.get $i) (i32.const 3))) (i32.const 0))
+          (i32.store (i32.add (i32.const 64004) (i32.shl (local.get $i) (i32.const 3))) (i32.const 8000))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $more (i32.lt_u (local.get $i) (i32.const 8000))))
+        (i32.store (i32.const 64000) (i32.const 64000)) (i32.store (i32.const 8) (i32.const 64000)) (i32.store (i32.const 12) (i32.const 8000)) (i32.const 8)))`,
+      'export f: func() -> list<list<list<u8>>>;',
+    );
+    for (const module of [made.component, made.core])
+      await check(call(module, 'f', []), ['error', 'trap', 'the component passed more than 134217728 bytes']);
   });
 
   test('a guest that catches what ended it is ended all the same', async () => {

@@ -6,8 +6,9 @@ import { trap } from './trap.ts';
 
 const POINTER_AND_LENGTH: readonly CoreType[] = ['i32', 'i32'];
 
-/** What an element of a list costs the host beside its bytes, when it becomes a value of its own. */
-const ELEMENT_COST = 32;
+/** What costs the host memory beside the bytes of the guest: an element of a list that becomes a value of its own, and a string or list itself. */
+const ELEMENT_COST = 64;
+const SEQUENCE_COST = 512;
 
 /** A codec of what lies elsewhere in memory, by how it is read and written there. */
 function sequence(
@@ -50,12 +51,12 @@ export const STRING: Codec = sequence({ kind: 'string' }, 1, getString, putStrin
 function getString({ region }: Passage, address: number, length: number): string {
   switch (region.text) {
     case 'utf8':
-      return decode(UTF8, region.lift(address, length, 1, 0));
+      return decode(UTF8, region.lift(address, length, 1, SEQUENCE_COST));
     case 'utf16':
-      return decode(UTF16, region.lift(address, length * 2, 2, 0));
+      return decode(UTF16, region.lift(address, length * 2, 2, SEQUENCE_COST));
     case 'latin1+utf16':
-      if (length >= IS_UTF16) return decode(UTF16, region.lift(address, (length - IS_UTF16) * 2, 2, 0));
-      return Buffer.from(region.lift(address, length, 2, 0)).toString('latin1');
+      if (length >= IS_UTF16) return decode(UTF16, region.lift(address, (length - IS_UTF16) * 2, 2, SEQUENCE_COST));
+      return Buffer.from(region.lift(address, length, 2, SEQUENCE_COST)).toString('latin1');
   }
 }
 
@@ -113,7 +114,7 @@ export function listOf(element: Codec): Codec {
   const typed = kind in TYPED ? TYPED[kind as keyof typeof TYPED] : undefined;
   if (typed === undefined) return sequence(type, element.depth + 1, getList(element), putList(element));
   const get = ({ region }: Passage, address: number, length: number): unknown =>
-    new typed(region.lift(address, length * element.size, element.align, 0).slice().buffer);
+    new typed(region.lift(address, length * element.size, element.align, SEQUENCE_COST).slice().buffer);
   const put = (pass: Passage, value: unknown): readonly [number, number] => {
     if (!(value instanceof typed)) return putList(element)(pass, value);
     const { buffer, byteOffset, byteLength, length } = value as TypedArray;
@@ -125,7 +126,7 @@ export function listOf(element: Codec): Codec {
 function getList(element: Codec): (pass: Passage, address: number, length: number) => unknown[] {
   return (pass, address, length) => {
     const { size, align } = element;
-    pass.region.lift(address, length * size, align, length * ELEMENT_COST);
+    pass.region.lift(address, length * size, align, SEQUENCE_COST + length * ELEMENT_COST);
     const items: unknown[] = [];
     for (let i = 0; i < length; i++) items.push(element.load(pass, address + i * size));
     return items;

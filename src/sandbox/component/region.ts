@@ -5,7 +5,7 @@ import { trap } from './trap.ts';
 type Realloc = (old: number, oldSize: number, align: number, size: number) => number;
 
 /** Bytes that may be taken out of guests for one task, values that are not bytes counted as more: pointers that repeat make much of little memory. */
-const MOST_LIFTED = 256 << 20;
+const MOST_LIFTED = 128 << 20;
 
 /** Counts what one task takes out of its guests' memories. */
 export class Meter {

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LOGGING, make, REALLOC, wasi } from '../components.ts';
+import { Place } from './helpers.ts';
+
+/** Logs what it is given, and gives it back. */
+const SHOUT = `(module (import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32))) (memory (export "memory") 2) ${REALLOC}
+  (func (export "shout") (param i32 i32) (result i32)
+    (call $log (i32.const 2) (i32.const 0) (i32.const 0) (local.get 0) (local.get 1))
+    (i32.store (i32.const 8) (local.get 0)) (i32.store (i32.const 12) (local.get 1)) (i32.const 8)))`;
+const WORLD = 'world guest { import wasi:logging/logging; export shout: func(a: string) -> string; }';
+
+test('components in a workflow: values pass from one to the next, logs are kept beside them', async () => {
+  using place = new Place();
+  const { component, core } = await make(SHOUT, WORLD, LOGGING);
+  place.write('component.wasm', component);
+  place.write('core.wasm', core);
+  const long = 'x'.repeat(5000);
+  place.write(
+    'w.yaml',
+    `docket: 1
+tasks:
+  first: { op: wasm/run, module: component.wasm, func: shout, args: ["héllo"] }
+  second: { op: wasm/run, module: core.wasm, func: shout, args: [{ from: first }] }
+  long: { op: wasm/run, module: core.wasm, func: shout, args: ["${long}"] }
+outputs:
+  said: { from: second }
+`,
+  );
+  const ran = await place.docket(['run', 'w.yaml']);
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.equal(ran.stdout, 'héllo\n');
+  assert.equal((await place.docket(['logs', 'last', 'second'])).stderr, 'info: héllo\n');
+  assert.equal((await place.docket(['logs', 'last', 'long'])).stderr, `info: ${long}\n`);
+  assert.match((await place.docket(['run', 'w.yaml'])).stderr, /3 cached/);
+  assert.equal((await place.docket(['logs', 'last', 'second'])).stderr, 'info: héllo\n');
+});
+
+test('a component that imports what is not there is refused before anything runs', async () => {
+  using place = new Place();
+  const sockets = 'package wasi:sockets@0.2.0 { interface network { open: func(); } }';
+  const wat = '(module (import "wasi:sockets/network@0.2.0" "open" (func)) (func (export "f")))';
+  const { component } = await make(
+    wat,
+    'world guest { import wasi:sockets/network@0.2.0; export f: func(); }',
+    `${sockets} ${wasi('0.2.0')}`,
+  );
+  place.write('c.wasm', component);
+  place.write('w.yaml', 'docket: 1\ntasks:\n  t: { op: wasm/run, module: c.wasm, func: f }\n');
+  const { status, stderr } = await place.docket(['run', 'w.yaml']);
+  assert.equal(status, 2);
+  assert.match(stderr, /imports what is not there: "wasi:sockets\/network@0\.2\.0" \[MODULE_INVALID\]/);
+});
