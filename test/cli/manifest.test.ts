@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { afterEach, before, beforeEach, describe, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { type Failure, guest, Place } from './helpers.ts';
 
@@ -9,7 +9,7 @@ import { type Failure, guest, Place } from './helpers.ts';
 let place: Place;
 before(() => buildGuests());
 beforeEach(() => void (place = new Place()));
-after(() => place[Symbol.dispose]());
+afterEach(() => place[Symbol.dispose]());
 
 interface Row {
   readonly name: string;

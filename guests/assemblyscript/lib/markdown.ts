@@ -32,6 +32,7 @@ function isLetter(c: u32): bool {
   if (c >= 0xd800 && c < 0xf900) return false;
   if (c >= 0xfe00 && c < 0xfe10) return true;
   if (c >= 0xfe10 && c < 0xfe70) return c >= 0xfe20 && c < 0xfe30;
+  if (c == 0xfeff) return false;
   if (c >= 0xff00 && c < 0x10000) return (c >= 0xff21 && c <= 0xff3a) || (c >= 0xff41 && c <= 0xff5a) || (c >= 0xff66 && c < 0xffe0);
   return !(c >= 0x1f000 && c < 0x20000);
 }
