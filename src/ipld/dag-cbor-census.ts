@@ -33,6 +33,13 @@ export function census(bytes: Uint8Array, most: number): { readonly items: numbe
   return { items: cursor.items, shares };
 }
 
+/** The same of one value of any kind: the items in it, itself included, up to `most`; more than `most` if there are more. Throws `IPLD_INVALID` as `census`. */
+export function itemsIn(bytes: Uint8Array, most: number): number {
+  const cursor: Cursor = { bytes, most, at: 0, items: 0, argument: 0 };
+  shareOf(cursor);
+  return cursor.items;
+}
+
 function shareOf(cursor: Cursor): Share {
   const before = cursor.items;
   let pending = heldBy(head(cursor), cursor.argument);

@@ -8,6 +8,7 @@ import { callHost } from '../sandbox/wasi2/interfaces.ts';
 import { Exit } from '../sandbox/wasi/process-calls.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { encode } from '../ipld/dag-cbor.ts';
+import { itemsIn } from '../ipld/dag-cbor-census.ts';
 import { BlobSink, INLINE } from './blob-sink.ts';
 import { type CallInput, orRefuse } from './call-input.ts';
 import { type ComponentSystem, componentSystem } from './component-system.ts';
@@ -18,10 +19,8 @@ import type { Job } from './job.ts';
 import { memoryShares } from './memory-shares.ts';
 import type { Bench, Ran } from './op.ts';
 import { failed, Refusal } from './refusal.ts';
+import { MOST_RESULT, MOST_VALUES } from './result-bounds.ts';
 import { lastWords, logsOf } from './wasi-result.ts';
-
-/** Bytes of a value that is returned: it crosses a pipe and stands in a receipt. */
-const MOST_RESULT = 32 << 20;
 
 /**
  * `wasm/run` on a component, or on a core module that says which world it is made for: calls one exported function with values of WIT types. Gives what it returned; an
@@ -58,9 +57,12 @@ export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel 
   }
   const result = fromJsResult(callee.func, asJco(target, ended.returned));
   if ('failure' in result) return failed(result.failure, usage);
-  const size = running.lifted > INLINE ? encode(result.value).length : 0;
+  const encoded = running.lifted > INLINE ? encode(result.value) : undefined;
+  const size = encoded?.length ?? 0;
   const most = Math.min(job.limits.output, MOST_RESULT);
   if (size > most) return failed({ code: 'limit/output', message: `the function returned ${size} bytes, ${most} are allowed` }, usage);
+  if (encoded !== undefined && itemsIn(encoded, MOST_VALUES) > MOST_VALUES)
+    return failed({ code: 'limit/output', message: `the function returned more than ${MOST_VALUES} values` }, usage);
   const logs = host === undefined ? undefined : logsOf(host.preview1, sink);
   const outcome = logs === undefined ? ({ tag: 'ok', value: result.value } as const) : ({ tag: 'ok', value: result.value, logs } as const);
   return { outcome, usage: { ...usage, output: usage.output + size }, small: sink.small, written: sink.written };

@@ -2,6 +2,7 @@ import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { fromBytes } from '../ipld/cid-bytes.ts';
 import { decode, encode } from '../ipld/dag-cbor.ts';
+import { itemsIn } from '../ipld/dag-cbor-census.ts';
 import { failureMap, failureOf } from '../receipt/out.ts';
 import { type Ipld, integer, isLink, isMap } from '../ipld/value.ts';
 import type { Logs, Outcome, Usage } from '../receipt/outcome.ts';
@@ -9,6 +10,7 @@ import { NO_FUEL } from '../workflow/limits.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { HEADER, MAX_FRAME } from './frames.ts';
+import { MOST_VALUES } from './result-bounds.ts';
 import type { Job, JobEnd } from './job.ts';
 
 /**
@@ -149,7 +151,10 @@ function readCid(from: ByteReader): CID {
 
 function readOutcome(from: ByteReader): Outcome {
   const kind = from.u8();
-  const value = decode(from.bytes());
+  const bytes = from.bytes();
+  // The slot looked as well; but what it sends is not to be believed, and building it could end this process.
+  if (itemsIn(bytes, MOST_VALUES) > MOST_VALUES) throw new DocketError('INTERNAL', `a slot process sent more than ${MOST_VALUES} values`);
+  const value = decode(bytes);
   if (kind === FAILED) return { tag: 'error', failure: failureOf(value) };
   return kind === OK_WITH_LOGS ? { tag: 'ok', value, logs: readLogs(decode(from.bytes())) } : { tag: 'ok', value };
 }

@@ -437,4 +437,21 @@ describe('wasm/run on components', () => {
       assert.deepEqual(await fueled(module), [null, undefined], 'nothing is counted without a limit');
     }
   });
+
+  test('a result of more values than whoever reads it should build is refused, however few bytes they are', async () => {
+    const made = await make(
+      `(module (memory (export "memory") 50)
+        (func (export "f") (param i32) (result i32)
+          (i32.store (i32.const 8) (i32.const 4096)) (i32.store (i32.const 12) (local.get 0)) (i32.const 8)))`,
+      'world guest { export f: func(count: u32) -> list<bool>; }',
+    );
+    // With room beside what the test is about: the values are made before they are counted.
+    const limits = { memory: 2 ** 30 };
+    assert.equal(summary(await run(call(made.component, 'f', [1_000], { limits })))[0], 'ok');
+    await check(call(made.component, 'f', [1_000_000], { limits }), [
+      'error',
+      'limit/output',
+      'the function returned more than 1000000 values',
+    ]);
+  });
 });

@@ -17,6 +17,8 @@ export interface Walk {
   readonly path: Path;
   /** Absent: links stand for no bytes. */
   readonly bytesOf?: BytesOf | undefined;
+  /** Where names stand among those of a type, made when first asked for: there may be ten thousand, and a list of as many values. */
+  readonly places: Map<WitType, ReadonlyMap<string, number>>;
 }
 
 type Of<K extends WitType['kind']> = Extract<WitType, { kind: K }>;
@@ -43,7 +45,7 @@ export function convert(type: WitType, value: Ipld, walk: Walk): unknown {
     case 'variant':
       return toVariant(type, value, walk);
     case 'enum':
-      if (typeof value !== 'string' || !type.names.includes(value)) throw misfit(type, value, walk);
+      if (typeof value !== 'string' || placeOf(type, () => type.names, value, walk) === undefined) throw misfit(type, value, walk);
       return value;
     case 'flags':
       return toFlags(type, value, walk);
@@ -55,6 +57,12 @@ export function convert(type: WitType, value: Ipld, walk: Walk): unknown {
       if (isIntegerType(type)) return toInteger(type, value, walk);
       throw misfit(type, value, walk, 'it has no value outside of a running component');
   }
+}
+
+function placeOf(type: WitType, names: () => readonly string[], name: string, { places }: Walk): number | undefined {
+  let known = places.get(type);
+  if (known === undefined) places.set(type, (known = new Map(names().map((each, i) => [each, i]))));
+  return known.get(name);
 }
 
 function misfit(type: WitType, value: Ipld, walk: Walk, reason?: string): Misfit {
@@ -162,7 +170,8 @@ function toVariant(type: Of<'variant'>, value: Ipld, walk: Walk): unknown {
   const keys = isMap(value) ? Object.keys(value) : typeof value === 'string' ? [value] : [];
   const [tag] = keys;
   if (tag === undefined || keys.length > 1) throw misfit(type, value, walk, 'it takes a map with one key, the name of a case');
-  const found = type.cases.find(({ name }) => name === tag);
+  const place = placeOf(type, () => type.cases.map(({ name }) => name), tag, walk);
+  const found = place === undefined ? undefined : type.cases[place];
   if (found === undefined) throw misfit(type, value, walk, `it has no case ${JSON.stringify(clip(tag))}`);
   const payload = isMap(value) ? (value[tag] as Ipld) : null;
   if (found.type === undefined) {
@@ -176,7 +185,7 @@ function toVariant(type: Of<'variant'>, value: Ipld, walk: Walk): unknown {
 
 function toFlags(type: Of<'flags'>, value: Ipld, walk: Walk): unknown {
   if (!isList(value)) throw misfit(type, value, walk, 'it takes a list of the names that are set');
-  const unknown = value.find((name) => typeof name !== 'string' || !type.names.includes(name));
+  const unknown = value.find((name) => typeof name !== 'string' || placeOf(type, () => type.names, name, walk) === undefined);
   if (unknown !== undefined) throw misfit(type, value, walk, `it has no flag ${show(unknown)}`);
   return Object.fromEntries(type.names.map((name) => [jsName(name), value.includes(name)]));
 }

@@ -27,7 +27,7 @@ export interface Inward {
 }
 
 export function toJs(type: WitType, value: Ipld, { subject = 'the value', bytesOf }: Inward = {}): { readonly value: unknown } | Refusal {
-  return orRefusal(subject, type, () => ToJs.convert(type, value, { path: [], bytesOf }));
+  return orRefusal(subject, type, () => ToJs.convert(type, value, { path: [], bytesOf, places: new Map() }));
 }
 
 /** The same the other way. Bytes that it gives are those it was given, not a copy. */
