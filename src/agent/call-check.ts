@@ -6,13 +6,14 @@ import { calleeOf } from '../sandbox/wit/look-up.ts';
 import type { WitWorld } from '../sandbox/wit/model.ts';
 import type { PlannedTask } from '../workflow/model.ts';
 import { visitPromises } from '../workflow/promise.ts';
+import { inputOf } from '../workflow/result-literal.ts';
 
 /**
  * Checks what a task calls of a world: that there is such a function, and that the arguments fit. Those that are only known in the run, with
  * promises in them, are not looked at. Throws `ARGUMENT_INVALID`.
  */
 export function checkCall(world: WitWorld, { task, label }: PlannedTask): void {
-  const { input } = task.run;
+  const input = inputOf(task.run);
   if (!isMap(input) || typeof input['func'] !== 'string' || !isList(input['args'])) return;
   const found = calleeOf(world, input['func']);
   if ('failure' in found) throw invalid(label, found.failure);
