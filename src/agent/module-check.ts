@@ -4,6 +4,7 @@ import { makeFolders } from '../base/make-folders.ts';
 import { DocketError, isDocketError, systemCode } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import { MOST_MODULE_BYTES } from '../runner/module-bounds.ts';
+import type { Prepared } from '../sandbox/module/prepare.ts';
 import { digestHex } from '../store/digest.ts';
 import type { Engine } from './engine.ts';
 
@@ -44,7 +45,7 @@ export async function judgeModule(bytes: Uint8Array, name: string): Promise<Modu
   const [{ prepare }, { isComponent }] = await Promise.all([import('../sandbox/module/prepare.ts'), import('../sandbox/wit/world.ts')]);
   try {
     if (!isComponent(bytes)) return prepare(bytes).info.hasComponentType ? 'wit' : 'core';
-    await planned(bytes);
+    await judgeComponent(bytes, prepare);
     return 'wit';
   } catch (error) {
     if (!isDocketError(error, 'MODULE_INVALID')) throw error;
@@ -52,13 +53,16 @@ export async function judgeModule(bytes: Uint8Array, name: string): Promise<Modu
   }
 }
 
-/** Taking a component apart finds out whether all it imports is there. */
-async function planned(bytes: Uint8Array): Promise<void> {
+/**
+ * Taking a component apart finds out whether all it imports is there. Its core modules are validated and not compiled: V8's compiler meets strangers' code in slots
+ * alone, where it can be killed.
+ */
+async function judgeComponent(bytes: Uint8Array, prepare: (bytes: Uint8Array) => Prepared): Promise<void> {
   const [{ planComponent }, { INTERFACES }] = await Promise.all([
     import('../sandbox/component/plan.ts'),
     import('../sandbox/wasi2/interfaces.ts'),
   ]);
-  planComponent(bytes, INTERFACES);
+  planComponent(bytes, INTERFACES, prepare);
 }
 
 /** Marks of earlier Dockets are empty: they did not ask for the kind. A mark that was cut off while it was written is one like them. */

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { checkCalls } from '../../src/agent/check-calls.ts';
 import { Engine } from '../../src/agent/engine.ts';
 import { importerOf } from '../../src/agent/importer.ts';
-import { checkModule } from '../../src/agent/module-check.ts';
+import { checkModule, judgeModule } from '../../src/agent/module-check.ts';
 import { runPlan } from '../../src/agent/run-plan.ts';
 import { localSources } from '../../src/agent/sources.ts';
 import { type DocketError, isDocketError } from '../../src/errors.ts';
@@ -128,4 +128,23 @@ test('a component with a core module that is not let in is refused', async () =>
     plan('broken.wasm', { func: 'f', args: [] }),
     (error) => isDocketError(error, 'MODULE_INVALID') && /module broken\.wasm: .*threads/.test(error.message),
   );
+});
+
+test('a result among the arguments is checked as what it holds', async () => {
+  await checkCalls(engine, await plan('component.wasm', { func: 'echo-numbers', args: [['ok', [1, 2]]] }));
+  assert.match((await refusal('component.wasm', 'echo-numbers', ['ok', ['one']])).message, /u16/);
+});
+
+test('a component is judged without V8 compiling anything of it', async () => {
+  const { Module } = WebAssembly;
+  try {
+    WebAssembly.Module = class {
+      constructor() {
+        throw new Error('compiled');
+      }
+    } as unknown as typeof Module;
+    assert.equal(await judgeModule(component, 'component.wasm'), 'wit');
+  } finally {
+    WebAssembly.Module = Module;
+  }
 });

@@ -49,6 +49,7 @@ export async function httpGet(address: string, accept: string, getting: Getting)
     got[Symbol.dispose]();
     if (hops === MOST_REDIRECTS)
       throw unreachable(url, `more than ${MOST_REDIRECTS} redirects, the last to ${location}`, { status: got.status });
+    if (location === '') throw unreachable(url, 'a redirect to nowhere', { status: got.status });
     if (!URL.canParse(location, url.href)) throw unreachable(url, 'a redirect to what is no URL', { status: got.status });
     url = new URL(location, url);
   }

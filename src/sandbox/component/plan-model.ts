@@ -11,7 +11,8 @@ import type { TextEncoding } from './model.ts';
  */
 
 export interface CoreModule {
-  readonly module: WebAssembly.Module;
+  /** Absent in plans that are only looked at. */
+  readonly module: WebAssembly.Module | undefined;
   readonly info: ModuleInfo;
   readonly memoryImport: ImportName | undefined;
 }

@@ -1,4 +1,4 @@
-import { compile } from '../module/prepare.ts';
+import { compile, type Prepared } from '../module/prepare.ts';
 import { tableCaps } from '../module/table-caps.ts';
 import type { FunctionType } from '../module/model.ts';
 import type { WitItem } from '../wit/model.ts';
@@ -21,8 +21,8 @@ const MOST_CORE_INSTANCES = 200;
 /** Of all its core instances, which lie outside of their memories. */
 const MOST_TABLE_ENTRIES = 4 << 20;
 
-/** Makes a core module ready to be instantiated: plain or metered. */
-export type CompileCore = typeof compile;
+/** Makes a core module ready to be instantiated, plain or metered; without `module`, to be judged only. */
+export type CompileCore = (bytes: Uint8Array) => Prepared & { readonly module?: WebAssembly.Module };
 
 /**
  * Takes a component apart. All that could fail for the component's own fault fails here, but for what only linking in V8 finds out: it throws `MODULE_INVALID`,

@@ -65,7 +65,7 @@ export class Running implements Disposable {
   /** Makes the core instances, in order. Runs their start functions: that is guest time. */
   start(): void {
     for (const [index, step] of this.#plan.steps.entries()) {
-      const instance = new WebAssembly.Instance(step.module.module, this.#importsOf(step, index));
+      const instance = new WebAssembly.Instance(step.module.module as WebAssembly.Module, this.#importsOf(step, index));
       this.#instances.push(instance);
       if (step.initializes) (instance.exports['_initialize'] as () => void)();
       if (this.#ending !== undefined) throw this.#ending;

@@ -1,6 +1,6 @@
 import { float, type Ipld } from '../../ipld/value.ts';
 import type { WitType } from './model.ts';
-import { isNullable } from './shapes.ts';
+import { isIntegerType, isNullable } from './shapes.ts';
 
 /** A value that a type takes, to show how one is written. Types that take none give null. */
 export function sampleOf(type: WitType): Ipld {
@@ -34,15 +34,7 @@ export function sampleOf(type: WitType): Ipld {
       const ok = type.ok === undefined ? 1 : sampleOf(type.ok);
       return [isNullable(type.ok) && isNullable(type.err) ? [ok] : ok, null];
     }
-    case 'own':
-    case 'borrow':
-    case 'resource':
-    case 'future':
-    case 'stream':
-    case 'error-context':
-    case 'proposed':
-      return null;
     default:
-      return 1;
+      return isIntegerType(type) ? 1 : null;
   }
 }
