@@ -1,11 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Access } from '../../src/api/access.ts';
 import { createApp } from '../../src/api/app.ts';
 import { blobRoutes } from '../../src/api/routes/blobs.ts';
 import type { PeerService } from '../../src/protocol/peers.ts';
 import type { Store } from '../../src/store/store.ts';
+import { serveApp } from './serve-app.ts';
 
 export const TOKEN = 'the-token-of-the-test';
 
@@ -13,14 +11,5 @@ export const TOKEN = 'the-token-of-the-test';
 export async function serveBlobs(store: Store): Promise<AsyncDisposable & { readonly url: string }> {
   const access = new Access({ token: TOKEN, rightsOf: () => undefined, anonymous: [], hosts: new Set(['127.0.0.1']), anyAddress: false });
   const app = createApp(blobRoutes({ store, peers: { store: () => store } as unknown as PeerService }), access);
-  const server = createServer((request, reply) => void app(request, reply));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return await serveApp(app);
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { Access } from '../../src/api/access.ts';
@@ -9,6 +8,7 @@ import { createApp } from '../../src/api/app.ts';
 import { BodyMemory } from '../../src/api/body-memory.ts';
 import { route, text } from '../../src/api/route.ts';
 import { Door, type Problem } from './helpers.ts';
+import { serveApp } from './serve-app.ts';
 
 /** Bodies that are held whole, many at once. */
 
@@ -69,15 +69,8 @@ test('whoever comes when all of it is taken by requests that stand still is told
     access,
     { bodies: new Told({ most: 100 }) },
   );
-  const server = createServer((request, reply) => void app(request, reply));
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  await using _ = {
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-  const { port } = server.address() as AddressInfo;
+  await using server = await serveApp(app);
+  const { port } = server;
   const post = (path: string, body: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body });
   const still = async (path: string): Promise<Socket> => {
     begun = Promise.withResolvers<void>();

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Access } from '../../src/api/access.ts';
 import { createApp } from '../../src/api/app.ts';
@@ -12,6 +10,7 @@ import type { Offered } from '../../src/protocol/peers.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { bzip2, join, makePatch, number } from '../patch/make-patch.ts';
 import { Door, type Problem } from './helpers.ts';
+import { serveApp } from './serve-app.ts';
 
 /** `PATCH /v1/storage/data/SRI`, as Serval means it: its own agents always answered 404. */
 
@@ -94,15 +93,8 @@ test('patches that wait for their turn are not taken in yet', async () => {
   }
   const access = new Access({ token: 't', rightsOf: () => undefined, anonymous: ['write'], hosts: new Set(['127.0.0.1']) });
   const app = createApp(storageRoutes({ store } as unknown as Offered), access, { bodies: new Told() });
-  const server = createServer((request, reply) => void app(request, reply));
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  await using _ = {
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-  const { port } = server.address() as AddressInfo;
+  await using server = await serveApp(app);
+  const { port } = server;
   const still = Array.from({ length: 3 }, () => {
     const socket = connect(port, '127.0.0.1');
     socket.write(`PATCH /v1/storage/data/${encodeURIComponent(Cid.toSri(cid))} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nB`);
