@@ -109,6 +109,7 @@ function orFailure<T>(cid: CID, make: () => T): T | Weighed<{ readonly failure: 
     return make();
   } catch (error) {
     if (!isDocketError(error, 'MODULE_INVALID')) throw error;
-    return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}`, data: { part: 'module' } }, weight: REFUSED_WEIGHT };
+    const data = { part: 'module', ...(error.details['component'] === true ? { component: true } : {}) };
+    return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}`, data }, weight: REFUSED_WEIGHT };
   }
 }

@@ -10,7 +10,10 @@ import type { BlobView } from './blob-view.ts';
  * input, whatever they are called. Of `wasm/run` the arguments themselves are looked at, as in Homestar: a link deeper inside is data. What promises give is not
  * looked at either.
  */
-export function filesByName({ op, input }: Instruction, blobs: BlobView): { readonly value: Ipld } | { readonly failure: Failure } {
+export function filesByName(
+  { op, input }: Pick<Instruction, 'op' | 'input'>,
+  blobs: BlobView,
+): { readonly value: Ipld } | { readonly failure: Failure } {
   if (!hasFile(input)) return { value: input };
   let unknown: Cid.CID | undefined;
   const replaced = (cid: Cid.CID): Cid.CID => {

@@ -17,7 +17,7 @@ export type Given = (awaited: Awaited) => { readonly result: Settled | undefined
 
 /** The input of an instruction as its op is given it: results among its arguments unpacked, with blobs for the files it names, and every promise replaced by what it gave. */
 export function resolveInput(run: Instruction, given: Given, blobs: BlobView): ReturnType<typeof resolve> {
-  const named = filesByName({ ...run, input: inputOf(run) }, blobs);
+  const named = filesByName({ op: run.op, input: inputOf(run) }, blobs);
   return 'failure' in named ? named : resolve(named.value, given, blobs);
 }
 

@@ -36,6 +36,14 @@ outputs:
   assert.equal((await place.docket(['logs', 'last', 'second'])).stderr, 'info: héllo\n');
 });
 
+test('exec of a component says how its functions are called', async () => {
+  using place = new Place();
+  place.write('component.wasm', (await make(SHOUT, WORLD, LOGGING)).component);
+  const { status, stderr } = await place.docket(['exec', './component.wasm']);
+  assert.equal(status, 126);
+  assert.match(stderr, /component.*\n.*docket inspect \.\/component\.wasm/);
+});
+
 test('a component that imports what is not there is refused before anything runs', async () => {
   using place = new Place();
   const sockets = 'package wasi:sockets@0.2.0 { interface network { open: func(); } }';

@@ -22,7 +22,7 @@ function view(): BlobView {
 }
 
 function replaced(op: string, input: Ipld): unknown {
-  const found = filesByName({ rsc: 'a', op, input, nnc: '' }, view());
+  const found = filesByName({ op, input }, view());
   return 'value' in found ? found.value : found.failure;
 }
 

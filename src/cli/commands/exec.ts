@@ -162,7 +162,12 @@ async function say(
   if (outcome.tag === 'ok' || outcome.failure.code === 'exit') return;
   const unfit = isUnfit(outcome);
   streams.stderr.write(`docket: ${printable(`${unfit ? `${words.module}: ` : ''}${failureText(outcome)}`)}\n`);
-  if (unfit) streams.stderr.write(`  A module must be a WASI preview 1 command: build it for wasm32-wasip1, with a main function.\n`);
+  if (!unfit) return;
+  const advice =
+    outcome.failure.data?.['component'] === true
+      ? `Functions of a component are called by a task of a workflow: \`docket inspect ${printable(words.module)}\` shows one.`
+      : 'A module must be a WASI preview 1 command: build it for wasm32-wasip1, with a main function.';
+  streams.stderr.write(`  ${advice}\n`);
 }
 
 /** Writes what the guest made or changed to --out; gives what kept it from that. */
