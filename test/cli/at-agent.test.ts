@@ -49,6 +49,8 @@ test('the agent of the home drives what commands start there, unless they say ot
     ['running'],
   );
   await place.out('cancel', left);
+  const out = await place.docket(['run', 'w.yaml', '--detach', '--out', 'result']);
+  assert.deepEqual([out.status, /does not wait for what --out/.test(out.stderr)], [2, true]);
   const alone = await place.docket(['run', 'w.yaml', '--local', '--detach']);
   assert.deepEqual([alone.status, /--detach needs an agent/.test(alone.stderr)], [2, true]);
 });

@@ -1,7 +1,7 @@
 import { completedRun } from '../../scheduler/driver.ts';
 import type { Command } from '../command.ts';
 import { conductRun, deliver, RUN_OPTIONS } from '../conduct-run.ts';
-import { DETACH_OPTION, noAgent } from '../detach.ts';
+import { DETACH_OPTION, detachTo } from '../detach.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
 import { awaitTime, count } from '../option-values.ts';
@@ -19,7 +19,7 @@ for tasks that did not finish yet included. Of a run that is complete the output
   async run(call) {
     const asked = count(call, 'slots');
     await using desk = await openDesk(call, { slots: asked, drives: true });
-    if (call.flag('detach') && desk.detached === undefined) throw noAgent(call);
+    const detached = detachTo(call, desk);
     const view = await (await desk.records()).runs.find(call.words[0]!);
     const { run, state } = view;
     const slots = asked ?? view.slots ?? undefined;
@@ -30,8 +30,8 @@ for tasks that did not finish yet included. Of a run that is complete the output
       return await deliver(call, desk, { plan: () => planIn(desk, view), slots, finished: completedRun(view) });
     }
     const options = { failFast: call.flag('fail-fast'), ...awaitTime(call), ...(asked === undefined ? {} : { slots: asked }) };
-    if (call.flag('detach')) {
-      await desk.detached!.resume(run, options);
+    if (detached !== undefined) {
+      await detached.resume(run, options);
       call.streams.stdout.write(call.flag('json') ? jsonLine({ run }) : `${run}\n`);
       return 0;
     }

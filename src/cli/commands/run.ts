@@ -3,7 +3,7 @@ import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
-import { DETACH_OPTION, noAgent } from '../detach.ts';
+import { DETACH_OPTION, detachTo } from '../detach.ts';
 import { FETCH_OPTIONS, fetchingFor } from '../fetching.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
@@ -43,8 +43,8 @@ Examples:
     const slots = count(call, 'slots');
     const workflow = await readWorkflow(call);
     await using desk = await openDesk(call, { slots, drives: true });
-    const { importer, driver, detached } = desk;
-    if (call.flag('detach') && detached === undefined) throw noAgent(call);
+    const { importer, driver } = desk;
+    const detached = detachTo(call, desk);
     const resources = await fetchingFor(call, importer.shelf);
     const plan = await compileFile(call, importer, workflow, { resources });
     const options = {
@@ -53,8 +53,8 @@ Examples:
       ...awaitTime(call),
       ...(slots === undefined ? {} : { slots }),
     };
-    if (call.flag('detach')) {
-      const run = await detached!.start(plan, options);
+    if (detached !== undefined) {
+      const run = await detached.start(plan, options);
       call.streams.stdout.write(call.flag('json') ? jsonLine({ run }) : `${run}\n`);
       return 0;
     }
