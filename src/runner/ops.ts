@@ -8,5 +8,6 @@ interface OpTraits {
 
 export const OPS: Readonly<Record<string, OpTraits>> = {
   'wasi/run': { semantics: 1, grants: ['clock', 'random'] },
-  'wasm/run': { semantics: 1, grants: [] },
+  // 2: core modules with a component-type section take values of their WIT types, and not the numbers these are passed as.
+  'wasm/run': { semantics: 2, grants: [] },
 };
