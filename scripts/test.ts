@@ -33,13 +33,13 @@ interface Counts {
   readonly skipped: number;
 }
 
-function runChecks(): Counts {
+/** The names of the checks that failed. */
+function runChecks(): string[] {
   const failed = CHECKS.filter(([name, program, ...args]) => {
     console.log(`Checking ${name}`);
     return runNode(program, ...args) !== 0;
   });
-  for (const [name] of failed) console.log(`FAILED: ${name}`);
-  return { passed: CHECKS.length - failed.length, failed: failed.length, skipped: 0 };
+  return failed.map(([name]) => name);
 }
 
 async function runTests(files: string[]): Promise<Counts> {
@@ -68,10 +68,13 @@ process.env['DOCKET_HOME'] = join(home, 'home');
 try {
   ensureGuestCompilers();
   await buildGuests();
-  const checks = named.length > 0 ? { passed: 0, failed: 0, skipped: 0 } : runChecks();
+  const checks = named.length > 0 ? 0 : CHECKS.length;
+  const failedChecks = checks > 0 ? runChecks() : [];
   const tests = await runTests(files);
-  const passed = checks.passed + tests.passed;
-  const failed = checks.failed + tests.failed;
+  const passed = checks - failedChecks.length + tests.passed;
+  const failed = failedChecks.length + tests.failed;
+  // What they said stands thousands of lines above.
+  for (const name of failedChecks) console.log(`FAILED: the check of ${name}, at the top of this report`);
   console.log(`${passed} passed, ${failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ''}`);
   process.exitCode = failed > 0 ? 1 : 0;
 } finally {
