@@ -53,7 +53,8 @@ export const command: Command = {
   },
   help: `
 A word that holds a / or ends in .wasm is the path of a module; any other is the name of one (\`docket manifest push\` gives names), whose manifest says
-what the call does not: arguments, variables, limits. A named module reads STDIN_FILE, or else what is piped to us.
+what the call does not: arguments, variables, limits. A named module reads STDIN_FILE, or else what is piped to us. At an agent a token
+for that module alone is enough, if it is given nothing else.
 
 The module must be a WASI preview 1 command. It sees what it is given and nothing else: no network, clock, randomness, environment or files.
 The same module with the same inputs is not run twice: its output comes from the receipt. What it prints is shown when it has ended.
