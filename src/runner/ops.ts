@@ -9,5 +9,5 @@ interface OpTraits {
 export const OPS: Readonly<Record<string, OpTraits>> = {
   'wasi/run': { semantics: 1, grants: ['clock', 'random'] },
   // 2: core modules with a component-type section take values of their WIT types, and not the numbers these are passed as.
-  'wasm/run': { semantics: 2, grants: [] },
+  'wasm/run': { semantics: 2, grants: ['clock', 'random'] },
 };

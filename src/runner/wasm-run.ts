@@ -1,3 +1,4 @@
+import { unusableGrants } from '../workflow/grants.ts';
 import { callable, fromWasmResults, type Signature, toWasmArgs, type WasmNumber } from '../sandbox/module/signature.ts';
 import { type CallInput, orRefuse, parseCallInput } from './call-input.ts';
 import { runComponent } from './component-run.ts';
@@ -8,7 +9,7 @@ import type { Job } from './job.ts';
 import { MOST_MODULE_BYTES } from './module-bounds.ts';
 import type { Bench, Ran } from './op.ts';
 import type { CompiledModule } from './module-cache.ts';
-import { failed } from './refusal.ts';
+import { failed, Refusal } from './refusal.ts';
 
 /**
  * `wasm/run`: calls one exported function of a module. Input `{func, args}`; gives what the function returned. A component, and a core module made to be one,
@@ -23,7 +24,13 @@ export function run(job: Job, bench: Bench): Ran {
   return 'plan' in found ? runComponent(found.plan, input, { job, fuel }, bench) : runCore(found.compiled, input, { job, fuel }, bench);
 }
 
-function runCore(compiled: CompiledModule, { func, args }: CallInput, { job: { limits }, fuel }: FueledJob, { memories }: Bench): Ran {
+function runCore(
+  compiled: CompiledModule,
+  { func, args }: CallInput,
+  { job: { limits, grants }, fuel }: FueledJob,
+  { memories }: Bench,
+): Ran {
+  if (grants.length > 0) throw new Refusal('invalid', unusableGrants(grants));
   const { signature } = orRefuse(callable(compiled.info, func));
   const numbers = orRefuse(toWasmArgs(signature, args)).args;
   using guest = outfit(compiled, { cap: limits.memory, functions: fuel.imports, memories });
