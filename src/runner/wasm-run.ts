@@ -1,4 +1,5 @@
 import { BlobSink } from './blob-sink.ts';
+import { unusableGrants } from '../workflow/grants.ts';
 import { callable, fromWasmResults, type Signature, toWasmArgs, type WasmNumber } from '../sandbox/module/signature.ts';
 import { type CallInput, orRefuse, parseCallInput } from './call-input.ts';
 import { runComponent } from './component-run.ts';
@@ -10,7 +11,7 @@ import type { Job } from './job.ts';
 import { MOST_MODULE_BYTES } from './module-bounds.ts';
 import type { Bench, Ran } from './op.ts';
 import type { CompiledModule } from './module-cache.ts';
-import { failed } from './refusal.ts';
+import { failed, Refusal } from './refusal.ts';
 import { settle } from './result-value.ts';
 
 /**
@@ -26,7 +27,8 @@ export function run(job: Job, bench: Bench): Ran {
   return 'plan' in found ? runComponent(found.plan, input, { job, fuel }, bench) : runCore(found.compiled, input, { job, fuel }, bench);
 }
 
-function runCore(compiled: CompiledModule, { func, args }: CallInput, { job: { limits }, fuel }: FueledJob, bench: Bench): Ran {
+function runCore(compiled: CompiledModule, { func, args }: CallInput, { job: { limits, grants }, fuel }: FueledJob, bench: Bench): Ran {
+  if (grants.length > 0) throw new Refusal('invalid', unusableGrants(grants));
   const { signature } = orRefuse(callable(compiled.info, func));
   const numbers = orRefuse(toWasmArgs(signature, args)).args;
   using guest = outfit(compiled, { cap: limits.memory, functions: fuel.imports, memories: bench.memories });
