@@ -23,7 +23,7 @@ export interface HostFunction<System> {
 export type Offer = readonly Pick<HostInterface<never>, 'name' | 'accepts' | 'resources' | 'functions'>[];
 
 /** `ns:package/interface@version` in two. */
-function splitVersion(name: string): { readonly base: string; readonly version: string | undefined } {
+export function splitVersion(name: string): { readonly base: string; readonly version: string | undefined } {
   const at = name.indexOf('@');
   return at < 0 ? { base: name, version: undefined } : { base: name.slice(0, at), version: name.slice(at + 1) };
 }
