@@ -56,7 +56,8 @@ function commandOf({ exports }: Plan): Func {
     throw new Refusal('invalid', message, { part: 'module', component: true });
   }
   const type = signatureText(func.signature);
-  if (type !== RUN_TYPE) throw new Refusal('invalid', `not a command: its ${clip(name!)} is ${clip(type)}, not ${RUN_TYPE}`, { part: 'module' });
+  if (type !== RUN_TYPE)
+    throw new Refusal('invalid', `not a command: its ${clip(name!)} is ${clip(type)}, not ${RUN_TYPE}`, { part: 'module' });
   return func;
 }
 

@@ -209,22 +209,26 @@ export function filesContract<D>(name: string, make: (options?: Making) => FileG
       assert.equal(guest.open('late', { ...WRITING, base: d }), 'ENOENT', 'it has no place any more');
     });
 
-    check('rename: files, directories, what is in the way', { mounts: { ...tree, 'full/x': text('x'), empty: { directory: true } } }, (guest) => {
-      assert.equal(guest.rename('missing', 'x'), 'ENOENT');
-      assert.equal(guest.rename('file', 'd'), 'EISDIR');
-      assert.equal(guest.rename('d', 'file'), 'ENOTDIR');
-      assert.equal(guest.rename('d', 'full'), 'ENOTEMPTY');
-      assert.equal(guest.rename('d', 'd/e/inside'), 'EINVAL');
-      assert.equal(guest.rename('.', 'x'), 'EBUSY');
-      assert.equal(guest.rename('file', 'x/'), 'ENOTDIR');
-      const d = opened(guest, 'd', { directory: true });
-      assert.equal(guest.rename('d', 'empty'), 'OK');
-      assert.equal(guest.rename('file', 'moved', [guest.root, d]), 'OK');
-      assert.equal(guest.read(opened(guest, 'empty/moved'), 10, 0n), '0123456789');
-      assert.equal(guest.rename('toFile', 'full/x'), 'OK');
-      assert.equal(guest.readLink('full/x'), 'file', 'a link is moved, not what it names');
-      assert.equal(guest.stat('d'), 'ENOENT');
-    });
+    check(
+      'rename: files, directories, what is in the way',
+      { mounts: { ...tree, 'full/x': text('x'), empty: { directory: true } } },
+      (guest) => {
+        assert.equal(guest.rename('missing', 'x'), 'ENOENT');
+        assert.equal(guest.rename('file', 'd'), 'EISDIR');
+        assert.equal(guest.rename('d', 'file'), 'ENOTDIR');
+        assert.equal(guest.rename('d', 'full'), 'ENOTEMPTY');
+        assert.equal(guest.rename('d', 'd/e/inside'), 'EINVAL');
+        assert.equal(guest.rename('.', 'x'), 'EBUSY');
+        assert.equal(guest.rename('file', 'x/'), 'ENOTDIR');
+        const d = opened(guest, 'd', { directory: true });
+        assert.equal(guest.rename('d', 'empty'), 'OK');
+        assert.equal(guest.rename('file', 'moved', [guest.root, d]), 'OK');
+        assert.equal(guest.read(opened(guest, 'empty/moved'), 10, 0n), '0123456789');
+        assert.equal(guest.rename('toFile', 'full/x'), 'OK');
+        assert.equal(guest.readLink('full/x'), 'file', 'a link is moved, not what it names');
+        assert.equal(guest.stat('d'), 'ENOENT');
+      },
+    );
 
     check('links: symbolic and hard', { mounts: tree }, (guest) => {
       assert.equal(guest.makeLink('file', 'l'), 'OK');

@@ -166,7 +166,7 @@ async function say(
   const advice =
     outcome.failure.data?.['component'] === true
       ? `Functions of a component are called by a task of a workflow: \`docket inspect ${printable(words.module)}\` shows one.`
-      : 'A module must be a WASI preview 1 command: build it for wasm32-wasip1, with a main function.';
+      : 'A module must be a command: build it for wasm32-wasip1 or wasm32-wasip2, with a main function.';
   streams.stderr.write(`  ${advice}\n`);
 }
 

@@ -47,10 +47,8 @@ type ErrorCode = (typeof ERROR_CODES)[number];
 
 export const ERROR_CODE = `enum { ${ERROR_CODES.join(', ')} }`;
 export const ADVICE = 'enum { normal, sequential, random, will-need, dont-need, no-reuse }';
-export const DESCRIPTOR_TYPE =
-  'enum { unknown, block-device, character-device, directory, fifo, symbolic-link, regular-file, socket }';
-export const DESCRIPTOR_FLAGS =
-  'flags { read, write, file-integrity-sync, data-integrity-sync, requested-write-sync, mutate-directory }';
+export const DESCRIPTOR_TYPE = 'enum { unknown, block-device, character-device, directory, fifo, symbolic-link, regular-file, socket }';
+export const DESCRIPTOR_FLAGS = 'flags { read, write, file-integrity-sync, data-integrity-sync, requested-write-sync, mutate-directory }';
 export const PATH_FLAGS = 'flags { symlink-follow }';
 export const OPEN_FLAGS = 'flags { create, directory, exclusive, truncate }';
 const DATETIME = 'record { seconds: u64, nanoseconds: u32 }';

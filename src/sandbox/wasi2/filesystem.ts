@@ -30,11 +30,7 @@ interface OpenFlags {
 }
 
 /** A function that gives `result<gives, error-code>`; without `gives` it gives nothing but that it went well. An `Errno` that is thrown becomes the error. */
-function method<A extends unknown[]>(
-  takes: string,
-  gives: string,
-  call: (system: System, ...args: A) => unknown,
-): HostFunction<System> {
+function method<A extends unknown[]>(takes: string, gives: string, call: (system: System, ...args: A) => unknown): HostFunction<System> {
   return {
     type: `func(${takes}) -> result<${gives}, ${Type.ERROR_CODE}>`,
     call: (system: System, ...args: unknown[]) => {
@@ -142,11 +138,7 @@ const METHODS: Readonly<Record<string, HostFunction<System>>> = {
     'own<output-stream>',
     ({ files }, { writable }, offset: bigint) => new FileOutput(writable, files.files, checkOffset(offset)),
   ),
-  'append-via-stream': onDescriptor(
-    '',
-    'own<output-stream>',
-    ({ files }, { writable }) => new FileOutput(writable, files.files, 'end'),
-  ),
+  'append-via-stream': onDescriptor('', 'own<output-stream>', ({ files }, { writable }) => new FileOutput(writable, files.files, 'end')),
   advise: onDescriptor(`u64, u64, ${Type.ADVICE}`, '_', advise),
   'sync-data': onDescriptor('', '_', nothing),
   'get-flags': onDescriptor('', Type.DESCRIPTOR_FLAGS, (_, { flags }) => flags),
@@ -159,11 +151,7 @@ const METHODS: Readonly<Record<string, HostFunction<System>>> = {
   ),
   read: onDescriptor('u64, u64', 'tuple<list<u8>, bool>', read),
   write: onDescriptor('list<u8>, u64', 'u64', write),
-  'read-directory': onDescriptor(
-    '',
-    'own<directory-entry-stream>',
-    ({ files }, { directory }) => new EntryStream(files.files, directory),
-  ),
+  'read-directory': onDescriptor('', 'own<directory-entry-stream>', ({ files }, { directory }) => new EntryStream(files.files, directory)),
   sync: onDescriptor('', '_', nothing),
   'create-directory-at': onDescriptor('string', '_', ({ files }, { directory }, path: string) =>
     files.files.createDirectory(directory, checkPath(path)),

@@ -74,7 +74,7 @@ function create(kind: 'tcp' | 'udp', socket: ResourceType): HostInterface<System
   };
 }
 
-export const SOCKETS: readonly HostInterface<System>[] = [
+const INTERFACES: readonly HostInterface<System>[] = [
   {
     name: 'wasi:sockets/network',
     accepts: isPreview2,
@@ -117,3 +117,5 @@ export const SOCKETS: readonly HostInterface<System>[] = [
     },
   },
 ];
+
+export const SOCKETS: readonly HostInterface<System>[] = INTERFACES.map((each) => ({ ...each, note: 'opening a socket is denied' }));
