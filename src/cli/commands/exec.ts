@@ -57,7 +57,8 @@ export const command: Command = {
 A word that holds a / or ends in .wasm is the path of a module; any other is the name of one (\`docket manifest push\` gives names), whose manifest says
 what the call does not: arguments, variables, limits. A named module reads STDIN_FILE, or else what is piped to us.
 
-The module must be a WASI preview 1 command. It sees what it is given and nothing else: no network, clock, randomness, environment or files.
+The module must be a command: a module for WASI preview 1, or a component that exports wasi:cli/run@0.2. It sees what it is given and nothing else: no
+network, clock, randomness, environment or files.
 The same module with the same inputs is not run twice: its output comes from the receipt. What it prints is shown when it has ended.
 Without ::GUEST a folder stands at its own path below the guest's root: --dir data/in as /data/in. There is no /tmp unless one is given: --dir EMPTY::/tmp.
 
