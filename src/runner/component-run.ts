@@ -66,7 +66,7 @@ interface GuestMemory {
 }
 
 /** A memory for each core instance that defines one; all together keep to the task's limit. */
-function takeMemories({ steps }: Plan, limit: number, { memories }: Bench, stack: DisposableStack): GuestMemory[] {
+export function takeMemories({ steps }: Plan, limit: number, { memories }: Bench, stack: DisposableStack): GuestMemory[] {
   const defined = steps.map(({ module: { info } }) => (info.memory?.imported === undefined ? info.memory : undefined));
   const caps = defined.filter((each) => each !== undefined).length > 1 ? memoryShares(defined, limit) : defined.map(() => limit);
   return steps.map(({ module }, i) => {

@@ -253,10 +253,10 @@ describe('wasm/run on components', () => {
       summary(await run(call((await clock('0.3.0')).component, 'f')))[2] as string,
       /not there: .*"wasi:clocks\/monotonic-clock@0\.3\.0"$/,
     );
-    const sockets = 'package wasi:sockets@0.2.0 { interface network { open: func() -> u32; } }';
+    const http = 'package wasi:http@0.2.0 { interface types { open: func() -> u32; } }';
     assert.equal(
-      await refusal(await one('wasi:sockets/network@0.2.0', 'open', '(result i32)', sockets)),
-      'the component imports what is not there: "wasi:sockets/network@0.2.0"',
+      await refusal(await one('wasi:http/types@0.2.0', 'open', '(result i32)', http)),
+      'the component imports what is not there: "wasi:http/types@0.2.0"',
     );
     const more = 'package wasi:random@0.2.0 { interface random { get-dice: func() -> u32; } }';
     assert.equal(

@@ -56,7 +56,8 @@ A word that holds a / or ends in .wasm is the path of a module; any other is the
 what the call does not: arguments, variables, limits. A named module reads STDIN_FILE, or else what is piped to us. At an agent a token
 for that module alone is enough, if it is given nothing else.
 
-The module must be a WASI preview 1 command. It sees what it is given and nothing else: no network, clock, randomness, environment or files.
+The module must be a command: a module for WASI preview 1, or a component that exports wasi:cli/run@0.2. It sees what it is given and nothing else: no
+network, clock, randomness, environment or files.
 The same module with the same inputs is not run twice: its output comes from the receipt. What it prints is shown when it has ended.
 Without ::GUEST a folder stands at its own path below the guest's root: --dir data/in as /data/in. There is no /tmp unless one is given: --dir EMPTY::/tmp.
 
@@ -172,7 +173,7 @@ async function say(
   const advice =
     outcome.failure.data?.['component'] === true
       ? `Functions of a component are called by a task of a workflow: \`docket inspect ${printable(words.module)}\` shows one.`
-      : 'A module must be a WASI preview 1 command: build it for wasm32-wasip1, with a main function.';
+      : 'A module must be a command: build it for wasm32-wasip1 or wasm32-wasip2, with a main function.';
   streams.stderr.write(`  ${advice}\n`);
 }
 
