@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { triesOf } from '../../src/agent/tries.ts';
+import { watchRows } from '../../src/agent/watch-rows.ts';
 import { isDocketError } from '../../src/errors.ts';
 import type { RunRow } from '../../src/ledger/runs.ts';
 import { HandClock } from '../hand-clock.ts';
@@ -170,4 +172,18 @@ test('an agent that is stopped while runs wait for their turn begins none of the
       'among others',
     ],
   );
+});
+
+test('who asks for a run before it is taken up is told of it until it ends', async () => {
+  await using home = await Home.open();
+  const run = await home.left('a');
+  // As another agent tells it, that has no log of it.
+  const told = Array.fromAsync(watchRows(home.door.agent.engine, run, { after: 0, signal: new AbortController().signal }));
+  // As long as that may take to be answered wrongly.
+  await Promise.race([told, setTimeout(600)]);
+  await home.resume();
+  await home.until(1);
+  await home.door.agent.engine.ledger.commit([{ kind: 'run-update', run, state: 'cancelled', finished: 0 }]);
+  home.clock.advance(250);
+  assert.match((await told).at(-1)!.data, /^\{"state":"cancelled"/);
 });
