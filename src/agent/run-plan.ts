@@ -16,6 +16,7 @@ import { keepPlan } from './keep-plan.ts';
 import { ownRun } from './own-run.ts';
 import { newRunId } from './run-id.ts';
 import { settleRun } from './recover.ts';
+import { type Tries, triesOf, withTries } from './tries.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions extends DriveOptions, DriveHooks {
@@ -25,6 +26,8 @@ export interface RunOptions extends DriveOptions, DriveHooks {
   readonly isJob?: boolean;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
+  /** Of a run that is taken up after a crash. Default: it was asked for, and what happened before does not count. */
+  readonly tries?: Tries;
   /** Is given what reads the load of the run while it goes on. */
   readonly onDriven?: (load: () => Load) => void;
 }
@@ -73,7 +76,9 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   if (row?.state === 'completed') return completed(row);
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
-  const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
+  const { tries } = options;
+  const kept = row === undefined || (tries === undefined && triesOf(row) === undefined) ? {} : { options: withTries(row, tries) };
+  const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null, ...kept }]);
   return await drive(engine, { run, plan, options, earlier, recorded });
 }
 

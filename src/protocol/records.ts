@@ -80,6 +80,15 @@ export interface RunView {
   /** As asked for when it was started. */
   readonly slots: number | null;
   readonly failFast: boolean;
+  /** Why it failed, if not for its tasks. */
+  readonly failure?: RunFailure;
+}
+
+export interface RunFailure {
+  /** Of docs/errors.md. */
+  readonly code: string;
+  readonly message: string;
+  readonly next: string;
 }
 
 export interface TaskPage {

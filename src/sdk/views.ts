@@ -29,6 +29,7 @@ export const Run = z.object({
   outputs: z.record(z.string(), ipld),
   slots: count.nullable(),
   failFast: z.boolean(),
+  failure: z.object({ code: z.string(), message: z.string(), next: z.string() }).exactOptional(),
 });
 export const Runs = z.object({ runs: z.array(Run) });
 export const Started = z.object({ run: z.string() });
