@@ -15,7 +15,7 @@ import { findRun } from './find.ts';
 import { KeptLogs } from './kept-logs.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
-import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
+import { bringIfAnywhere, bringInputs, resourcePeers } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
 import { type FetchSettings, Resources } from './resources/resources.ts';
@@ -74,7 +74,7 @@ export class ActiveRuns implements AsyncDisposable {
   constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
     this.#terms = terms;
-    this.#resources = new Resources(shelfOf(engine), terms.fetch, this.#stopping.signal);
+    this.#resources = new Resources(shelfOf(engine), { ...terms.fetch, peers: resourcePeers(terms.peers) }, this.#stopping.signal);
   }
 
   /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */

@@ -1,6 +1,9 @@
 import { DocketError, isDocketError } from '../errors.ts';
+import * as Cid from '../ipld/cid.ts';
 import type { CID } from '../ipld/cid.ts';
 import { OPS } from '../runner/ops.ts';
+import { follow } from '../store/unixfs/path.ts';
+import { MOST_BLOCK } from '../store/unixfs/rebuild.ts';
 import { checkTask } from '../workflow/check-task.ts';
 import type { Plan } from '../workflow/model.ts';
 import * as Resource from '../workflow/resource.ts';
@@ -22,6 +25,7 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
   const plan = decode(await bytesOf(engine, cid, bounds.bytes), bounds);
   const labels = new Set<string>();
   const modules = new Map<string, CID>();
+  const named = namer(engine);
   for (const { task, module, label, aliases = [] } of plan.tasks) {
     for (const name of [label, ...aliases]) {
       if (labels.has(name)) throw invalid(`two tasks are called "${name}"`);
@@ -31,13 +35,33 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
     // What a file was is the sender's word; everything else says by itself which module it is, or has none. What a URL gave that does not say what, only the
     // owner is believed: others, who await the instruction, would take a stranger's module for that of the URL's host.
     const { rsc } = task.run;
-    const isWord = Resource.isLocal(rsc) || (isTrusted && Resource.isWeb(rsc) && Resource.cidOf(rsc) === undefined);
-    if (!isWord && String(module) !== String(Resource.cidOf(rsc)))
+    const isWord = Resource.isLocal(rsc) || (isTrusted && !Resource.isFixed(rsc));
+    if (!isWord && String(module) !== String(await named(rsc, module)))
       throw invalid(`task ${label} names ${rsc}, but would run another module`, Resource.isWeb(rsc) ? BY_URL : undefined);
     if (module !== undefined) modules.set(module.toString(), module);
   }
   for (const module of modules.values()) await checkModule(engine, standsFor(engine, module), `module ${module}`);
   return plan;
+}
+
+/** What a resource names. Of a path in a directory that is what the directory says, whose blocks must be here, unless the plan says nothing of it. */
+function namer({ store }: Pick<Engine, 'store'>): (rsc: string, said: CID | undefined) => Promise<CID | undefined> {
+  const found = new Map<string, CID>();
+  const get = (block: CID): Promise<Uint8Array> => store.read(Cid.fromSha256(block.multihash.digest), { limit: MOST_BLOCK });
+  return async (rsc, said) => {
+    const below = Resource.below(rsc);
+    if (below === undefined || said === undefined) return Resource.cidOf(rsc);
+    const known = found.get(rsc);
+    if (known !== undefined) return known;
+    try {
+      const cid = await follow(below.root, Resource.namesOf(below), { get });
+      found.set(rsc, cid);
+      return cid;
+    } catch (error) {
+      if (!isDocketError(error, 'BLOB_MISSING')) throw error;
+      throw invalid(`a directory on the way to ${rsc} is not here`, 'Send the blocks of its directories first, or the workflow itself.');
+    }
+  };
 }
 
 async function bytesOf(engine: Engine, cid: CID, limit: number): Promise<Uint8Array> {

@@ -64,7 +64,7 @@ export async function remoteModule(
   { checkModule }: Pick<Importer, 'checkModule'>,
   resources: ResourceSource | undefined,
 ): Promise<CID | undefined> {
-  const named = Resource.cidOf(url);
+  const named = resources === undefined ? Resource.cidOf(url) : await resources.lead(url);
   const cid = (await resources?.get(url)) ?? named;
   if (cid !== undefined) await checkModule(cid, name);
   return named ?? cid;

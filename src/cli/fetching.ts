@@ -32,7 +32,11 @@ export async function fetchingFor(call: Call, shelf: ResourceShelf): Promise<Res
     const { Resources } = await import('../agent/resources/resources.ts');
     return new Resources(shelf, { ...(await settings()), onProgress: progressOn(call) }, call.signal);
   });
-  return { get: async (rsc) => (await resources()).get(rsc), bring: async (cid) => (await resources()).bring(cid) };
+  return {
+    get: async (rsc) => (await resources()).get(rsc),
+    bring: async (cid) => (await resources()).bring(cid),
+    lead: async (rsc) => (await resources()).lead(rsc),
+  };
 }
 
 const VARIABLE = 'DOCKET_GATEWAY';

@@ -5,9 +5,11 @@ import { fetchPolicy, parseFetch } from '../../src/agent/resources/fetch-policy.
 import type { FetchSettings } from '../../src/agent/resources/resources.ts';
 import { create } from '../../src/agent/tokens.ts';
 import * as Cid from '../../src/ipld/cid.ts';
-import { gatewayAnswer, hostOf, send } from '../agent/resources/helpers.ts';
+import { compile } from '../../src/workflow/compile.ts';
+import { encodePlan } from '../../src/workflow/stored-plan.ts';
+import { blockAnswer, gatewayAnswer, hostOf, send } from '../agent/resources/helpers.ts';
 import { HostileServer } from '../store/hostile-server.ts';
-import { imported } from '../store/unixfs/helpers.ts';
+import { imported, importedFolder } from '../store/unixfs/helpers.ts';
 import { Door, module, type Problem } from './helpers.ts';
 
 /** An agent stands where its clients cannot reach: what it fetches for them is its owner's to say. */
@@ -96,4 +98,36 @@ test('names are computed by the agent, and asked for by their form', async () =>
   assert.equal((await door.ask('GET', `/v1/aliases/${cid}`)).status, 400);
   assert.equal((await post(Cid.ofBlob(Buffer.from('nowhere')).toString())).status, 404);
   assert.equal((await post(alias)).status, 400);
+});
+
+test('a path is followed by the agent itself, and of a plan nobody is believed where it leads', async () => {
+  const folder = await importedFolder({ 'bin/words.wasm': module('count-words'), 'bin/other.wasm': module('loop') });
+  await using gateway = await HostileServer.open(blockAnswer(folder));
+  await using door = await Door.open({ fetch: fetchFrom([], [gateway.url]) });
+  const rsc = `ipfs://${folder.cid}/bin/words.wasm`;
+  assert.equal(await submitted(door, counting(rsc)), 'completed');
+
+  // A plan that says that the path leads to the other module.
+  await using there = await Door.open();
+  const { token } = await create(there.agent.engine, { scopes: ['run', 'read', 'write'] }, undefined);
+  const { engine } = there.agent;
+  const run = async (led: Cid.CID): Promise<string> => {
+    const plan = await compile(counting(rsc), {
+      file: 'w.yaml',
+      inputs: {},
+      sources: { module: async () => led, blob: async () => led } as never,
+    });
+    const { cid } = await engine.store.put(encodePlan(plan));
+    const reply = await there.ask('POST', `/v1/plans/${cid}/runs`, {
+      body: '{}',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    });
+    return `${reply.status} ${((await reply.json()) as Partial<Problem>).code}`;
+  };
+  const [words, other] = [Cid.ofBlob(module('count-words')), Cid.ofBlob(module('loop'))];
+  for (const bytes of [module('count-words'), module('loop')]) await engine.store.put(bytes);
+  assert.equal(await run(words), '422 WORKFLOW_INVALID', 'its directories are not here');
+  for (const [name, bytes] of folder.blocks) if (Cid.isUnixFs(Cid.parse(name))) await engine.store.put(bytes);
+  assert.equal(await run(words), '201 undefined');
+  assert.equal(await run(other), '422 WORKFLOW_INVALID');
 });

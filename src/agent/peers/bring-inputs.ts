@@ -5,6 +5,7 @@ import type { PeerService } from '../../protocol/peers.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Engine } from '../engine.ts';
 import { missingInputs } from '../missing-inputs.ts';
+import type { ResourcePeers } from '../resources/resources.ts';
 import { shelfOf } from '../resources/shelf.ts';
 
 /** Blobs fetched at a time. */
@@ -17,6 +18,14 @@ export async function bringIfAnywhere(peers: PeerService, cid: Cid.CID, signal: 
   } catch (error) {
     if (!isDocketError(error, 'BLOB_MISSING')) throw error;
   }
+}
+
+/** Peers as those who are asked before gateways are. */
+export function resourcePeers(peers: PeerService): ResourcePeers {
+  return {
+    bring: (cid, signal) => bringIfAnywhere(peers, cid, signal),
+    alias: (name, signal) => peers.alias(name, { hops: 0, signal }),
+  };
 }
 
 /** Gets here what a plan needs and a peer has: its modules, its inputs, and what trees among them name. Throws `BLOB_UNREACHABLE`. */

@@ -31,7 +31,7 @@ export interface Fetched {
   readonly isPlain: boolean;
 }
 
-type Gateway = Extract<Place, { kind: 'gateway' }>;
+export type Gateway = Extract<Place, { kind: 'gateway' }>;
 
 const CAR = 'application/vnd.ipld.car';
 const RAW = 'application/vnd.ipld.raw';
@@ -44,6 +44,17 @@ export async function fetchFile(cid: Cid.CID, place: Place, fetching: Fetching):
   const [url, accept] = place.kind === 'file' ? [place.url, '*/*'] : [`${place.urlOf(cid)}?format=raw`, `${RAW}, */*;q=0.5`];
   using got = await file(url, accept, fetching);
   return await plain(cid, got, place, fetching);
+}
+
+/** One block of a directory, as a blob of the store. Throws as `fetchFile`. */
+export async function fetchBlock(cid: Cid.CID, place: Gateway, fetching: Fetching): Promise<{ readonly size: number }> {
+  const bytes = await singly(place, fetching).get(cid);
+  try {
+    return await fetching.store.put(bytes, { expect: Cid.fromSha256(cid.multihash.digest), signal: fetching.signal });
+  } catch (error) {
+    if (!isDocketError(error, 'BLOB_MISMATCH')) throw error;
+    throw new DocketError('RESOURCE_INVALID', `what ${place.name} gives as ${cid} is something else`, { details: error.details });
+  }
 }
 
 /** A file of which nothing is known. Throws as `fetchFile`. */
@@ -70,9 +81,11 @@ async function fetchUnixFs(cid: Cid.CID, place: Gateway, fetching: Fetching): Pr
   } catch (error) {
     // It knows nothing of blocks. Whether it has the file is seen then.
     if (!isDocketError(error) || !(error.code === 'RESOURCE_INVALID' || isRefusal(error.details['status']))) throw error;
+    using got = await httpGet(url, '*/*', fetching);
+    if (got.status === 200) return await plain(cid, got, place, fetching);
+    // What is wrong with the blocks says more than that there is no file either.
+    throw error.code === 'RESOURCE_INVALID' ? error : answers(url, got.status);
   }
-  using got = await file(url, '*/*', fetching);
-  return await plain(cid, got, place, fetching);
 }
 
 async function file(url: string, accept: string, fetching: Fetching): Promise<Got> {

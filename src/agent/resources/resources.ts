@@ -5,16 +5,18 @@ import { mapConcurrent } from '../../base/limit-concurrency.ts';
 import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import * as Tree from '../../store/tree.ts';
+import { follow } from '../../store/unixfs/path.ts';
+import { MOST_BLOCK } from '../../store/unixfs/rebuild.ts';
 import type { Plan } from '../../workflow/model.ts';
 import * as Resource from '../../workflow/resource.ts';
 import { missingInputs } from '../missing-inputs.ts';
-import { fetchFile, type Fetching, fetchUrl, isTransient } from './fetch-file.ts';
+import { fetchBlock, fetchFile, type Fetching, fetchUrl, type Gateway, isTransient } from './fetch-file.ts';
 import type { FetchPolicy } from './fetch-policy.ts';
 import { type Place, placesOf } from './places.ts';
 import type { ResourceShelf } from './shelf.ts';
 
 /** Gets what is not here. */
-export type ResourceSource = Pick<Resources, 'get' | 'bring'>;
+export type ResourceSource = Pick<Resources, 'get' | 'bring' | 'lead'>;
 
 export interface FetchSettings {
   readonly policy: FetchPolicy;
@@ -22,10 +24,20 @@ export interface FetchSettings {
   readonly gateways: readonly string[];
   /** Bytes a resource may have; default 1 GiB. */
   readonly limit?: number;
+  /** Default: nobody. */
+  readonly peers?: ResourcePeers;
   /** How long a server may keep us waiting, in ms; default 30 s. */
   readonly idle?: number;
   readonly clock?: Clock;
   readonly onProgress?: (progress: FetchProgress) => void;
+}
+
+/** Other agents that are asked before gateways are. */
+export interface ResourcePeers {
+  /** Has a blob brought here; nothing happens if nobody has it. */
+  readonly bring: (cid: Cid.CID, signal: AbortSignal) => Promise<void>;
+  /** The blob that a UnixFS CID stands for, brought here and checked; undefined if nobody knows. */
+  readonly alias: (name: Cid.CID, signal: AbortSignal) => Promise<Cid.CID | undefined>;
 }
 
 export type FetchProgress =
@@ -67,12 +79,31 @@ export class Resources {
    * store throws.
    */
   get(rsc: string): Promise<Cid.CID | undefined> {
-    let pending = this.#pending.get(rsc);
+    return this.#once(rsc, () => this.#get(rsc));
+  }
+
+  #once(name: string, work: () => Promise<Cid.CID | undefined>): Promise<Cid.CID | undefined> {
+    let pending = this.#pending.get(name);
     if (pending === undefined) {
-      pending = this.#get(rsc).finally(() => this.#pending.delete(rsc));
-      this.#pending.set(rsc, pending);
+      pending = work().finally(() => this.#pending.delete(name));
+      this.#pending.set(name, pending);
     }
     return pending;
+  }
+
+  /**
+   * What `rsc` names: the CID in it, or the one that the path behind it leads to. Undefined if it names none, or if a directory on the way is not here and there is
+   * nobody to be asked. Throws as `get`.
+   */
+  async lead(rsc: string): Promise<Cid.CID | undefined> {
+    const below = Resource.below(rsc);
+    if (below === undefined) return Resource.cidOf(rsc);
+    try {
+      return await follow(below.root, Resource.namesOf(below), { get: (block) => this.#block(rsc, block) });
+    } catch (error) {
+      if (error instanceof NobodyAsked) return undefined;
+      throw error;
+    }
   }
 
   /** Gets what a CID names, and what a tree among it names. Throws as `get`. */
@@ -92,17 +123,17 @@ export class Resources {
     await mapConcurrent(missing, AT_ONCE, async (cid) => {
       const rsc = names.get(nameOf(cid));
       // What a URL gave that does not say what is not what it gives today.
-      if (rsc === undefined || Resource.cidOf(rsc) === undefined) await this.bring(cid);
+      if (rsc === undefined || !Resource.isFixed(rsc)) await this.bring(cid);
       else await this.get(rsc);
     });
   }
 
   async #get(rsc: string): Promise<Cid.CID | undefined> {
-    const cid = Resource.cidOf(rsc);
-    if (cid === undefined) return Resource.isWeb(rsc) ? await this.#inTurn(() => this.#fetchUrl(rsc)) : undefined;
-    const here = await this.#here(cid);
-    if (here !== undefined) return here;
+    const cid = await this.lead(rsc);
+    if (cid === undefined) return Resource.isWeb(rsc) && !Resource.isFixed(rsc) ? await this.#inTurn(() => this.#fetchUrl(rsc)) : undefined;
     const places = placesOf(rsc, cid, this.#settings.gateways);
+    const here = (await this.#here(cid)) ?? (await this.#fromPeers(cid, places));
+    if (here !== undefined) return here;
     if (places.length === 0) return undefined;
     return await this.#inTurn(() => this.#fetch(rsc, cid, places));
   }
@@ -111,6 +142,47 @@ export class Resources {
     const { store, find } = this.#shelf;
     const blob = Cid.isUnixFs(cid) ? await find(cid) : Cid.isStored(cid) ? cid : undefined;
     return blob !== undefined && (await store.stat(blob)) !== undefined ? blob : undefined;
+  }
+
+  /** A peer that does not answer is no reason not to ask the places that are left. */
+  async #fromPeers(cid: Cid.CID, places: readonly Place[]): Promise<Cid.CID | undefined> {
+    const { peers } = this.#settings;
+    if (peers === undefined) return undefined;
+    try {
+      if (Cid.isUnixFs(cid)) return await peers.alias(cid, this.#signal);
+      if (!Cid.isStored(cid)) return undefined;
+      await peers.bring(cid, this.#signal);
+    } catch (error) {
+      if (!isDocketError(error, 'BLOB_UNREACHABLE') || places.length === 0) throw error;
+    }
+    return await this.#here(cid);
+  }
+
+  /** A block of a directory: they lie in the store as blobs of the same hash. Throws `NobodyAsked`. */
+  async #block(rsc: string, cid: Cid.CID): Promise<Uint8Array> {
+    const blob = Cid.fromSha256(cid.multihash.digest);
+    const known = await this.#readBlock(blob);
+    if (known !== undefined) return known;
+    await this.#once(`block ${blob}`, async () => {
+      const gateways = placesOf(rsc, cid, this.#settings.gateways).filter((place): place is Gateway => place.kind === 'gateway');
+      if ((await this.#fromPeers(blob, gateways)) !== undefined) return blob;
+      if (gateways.length === 0) throw new NobodyAsked();
+      await this.#inTurn(() => this.#asked(`ipfs://${cid}`, gateways, (place) => fetchBlock(cid, place as Gateway, this.#fetching())));
+      return blob;
+    });
+    return await this.#shelf.store.read(blob, { limit: MOST_BLOCK });
+  }
+
+  async #readBlock(blob: Cid.CID): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#shelf.store.read(blob, { limit: MOST_BLOCK });
+    } catch (error) {
+      // One that was damaged is gone then.
+      if (isDocketError(error, 'BLOB_MISSING') || isDocketError(error, 'BLOB_DAMAGED')) return undefined;
+      if (isDocketError(error, 'BLOB_TOO_LARGE'))
+        throw new DocketError('RESOURCE_INVALID', `${blob} is too large for a block of a directory`);
+      throw error;
+    }
   }
 
   async #fetch(rsc: string, cid: Cid.CID, places: readonly Place[]): Promise<Cid.CID> {
@@ -174,6 +246,9 @@ export class Resources {
     return await work();
   }
 }
+
+/** What is wanted is not here, and there is no place where it could be. Never leaves this file. */
+class NobodyAsked extends Error {}
 
 const ABOUT_PLACES: ReadonlySet<string> = new Set(['RESOURCE_UNREACHABLE', 'RESOURCE_INVALID', 'RESOURCE_REFUSED', 'BLOB_TOO_LARGE']);
 

@@ -77,3 +77,14 @@ export class Fetcher {
 export function hostOf({ url }: HostileServer): string {
   return new URL(url).host;
 }
+
+/** A gateway that holds blocks, and gives each by itself. */
+export function blockAnswer({ blocks }: Pick<Imported, 'blocks'>) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const url = new URL(request.url!, 'http://gateway');
+    const name = /^\/(?:ipfs\/)?(\w+)?$/.exec(url.pathname)?.[1] ?? /^(\w+)\.ipfs\./.exec(request.headers.host ?? '')?.[1] ?? '';
+    const block = blocks.get(name);
+    if (url.searchParams.get('format') === 'raw' && block !== undefined) return send(response, block, 'application/vnd.ipld.raw');
+    response.writeHead(404).end('no');
+  };
+}
