@@ -1,9 +1,6 @@
 import { DocketError, isDocketError } from '../errors.ts';
-import * as Cid from '../ipld/cid.ts';
 import type { CID } from '../ipld/cid.ts';
 import { OPS } from '../runner/ops.ts';
-import { follow } from '../store/unixfs/path.ts';
-import { MOST_BLOCK } from '../store/unixfs/rebuild.ts';
 import { checkTask } from '../workflow/check-task.ts';
 import type { Plan } from '../workflow/model.ts';
 import * as Resource from '../workflow/resource.ts';
@@ -11,6 +8,7 @@ import { PLAN_BOUNDS, type PlanBounds, refuseLarge, tooLarge, TRUSTED_PLAN_BOUND
 import { decodePlan } from '../workflow/stored-plan.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
+import { leadHere } from './resources/here.ts';
 import { standsFor } from './resources/shelf.ts';
 
 /**
@@ -47,20 +45,13 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
 /** What a resource names. Of a path in a directory that is what the directory says, whose blocks must be here, unless the plan says nothing of it. */
 function namer({ store }: Pick<Engine, 'store'>): (rsc: string, said: CID | undefined) => Promise<CID | undefined> {
   const found = new Map<string, CID>();
-  const get = (block: CID): Promise<Uint8Array> => store.read(Cid.fromSha256(block.multihash.digest), { limit: MOST_BLOCK });
   return async (rsc, said) => {
-    const below = Resource.below(rsc);
-    if (below === undefined || said === undefined) return Resource.cidOf(rsc);
-    const known = found.get(rsc);
-    if (known !== undefined) return known;
-    try {
-      const cid = await follow(below.root, Resource.namesOf(below), { get });
-      found.set(rsc, cid);
-      return cid;
-    } catch (error) {
-      if (!isDocketError(error, 'BLOB_MISSING')) throw error;
+    if (Resource.below(rsc) === undefined || said === undefined) return Resource.cidOf(rsc);
+    const cid = found.get(rsc) ?? (await leadHere(store, rsc));
+    if (cid === undefined)
       throw invalid(`a directory on the way to ${rsc} is not here`, 'Send the blocks of its directories first, or the workflow itself.');
-    }
+    found.set(rsc, cid);
+    return cid;
   };
 }
 

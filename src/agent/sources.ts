@@ -8,7 +8,7 @@ import * as Resource from '../workflow/resource.ts';
 import type { Sources } from '../workflow/sources.ts';
 import type { Importer } from './importer.ts';
 import { Reach } from './reach.ts';
-import type { ResourceSource } from './resources/resources.ts';
+import type { ResourceSource } from './resources/shelf.ts';
 
 interface LocalSourcesOptions {
   /**

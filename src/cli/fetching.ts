@@ -1,5 +1,6 @@
-import type { FetchProgress, FetchSettings, ResourceSource } from '../agent/resources/resources.ts';
-import type { ResourceShelf } from '../agent/resources/shelf.ts';
+import type { FetchProgress } from '../agent/resources/fetch-progress.ts';
+import type { FetchSettings } from '../agent/resources/resources.ts';
+import type { ResourceShelf, ResourceSource } from '../agent/resources/shelf.ts';
 import { once } from '../base/once.ts';
 import { formatSize, parseSize } from '../base/units.ts';
 import type { Call, OptionSpecs } from './command.ts';

@@ -80,6 +80,18 @@ export interface RunView {
   /** As asked for when it was started. */
   readonly slots: number | null;
   readonly failFast: boolean;
+  /** What it waits for before its first task begins; not there if that is nothing. */
+  readonly fetching?: readonly FetchView[] | undefined;
+}
+
+/** A resource on its way. */
+export interface FetchView {
+  readonly resource: string;
+  /** Who it comes from; null as long as nobody gave anything. */
+  readonly from: string | null;
+  readonly bytes: number;
+  /** How many there will be, if that is known. */
+  readonly size: number | null;
 }
 
 export interface TaskPage {

@@ -29,6 +29,7 @@ export const Run = z.object({
   outputs: z.record(z.string(), ipld),
   slots: count.nullable(),
   failFast: z.boolean(),
+  fetching: optional(z.array(z.object({ resource: z.string(), from: z.string().nullable(), bytes: count, size: count.nullable() }))),
 });
 export const Runs = z.object({ runs: z.array(Run) });
 export const Started = z.object({ run: z.string() });
