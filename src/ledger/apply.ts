@@ -232,7 +232,7 @@ function prepare(db: DatabaseSync) {
     run: write(`INSERT INTO runs (run, name, workflow, plan, options, created, counts, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`),
     runUpdate: write(
       `UPDATE runs SET state = ?1, finished = iif(?2, ?3, finished), counts = coalesce(?4, counts), outputs = coalesce(?5, outputs),
-         options = coalesce(?8, options)
+         options = coalesce(?8, options), plan = coalesce(?9, plan)
        WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
     token: write('INSERT INTO tokens (id, hash, rights, created, expires) VALUES (?, ?, ?, ?, ?)'),

@@ -105,6 +105,8 @@ export interface RunUpdateChange {
   readonly outputs?: Readonly<Record<string, Ipld>>;
   /** Anything JSON can hold, instead of what was there. */
   readonly options?: object;
+  /** The plan as it is known now, with what URLs in it gave. */
+  readonly plan?: CID;
 }
 
 /** Forgets a run and its tasks; receipts and blobs stay. One that is not there is no error. */
@@ -282,6 +284,7 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.outputs === undefined ? null : encode(change.outputs),
         change.from === undefined ? null : JSON.stringify(change.from),
         change.options === undefined ? null : JSON.stringify(change.options),
+        change.plan?.bytes ?? null,
       ]);
       return;
     case 'token':
