@@ -9,7 +9,7 @@ import type { Permission } from '../manifest/model.ts';
 import type { PeerService } from '../protocol/peers.ts';
 import { compile, type Source } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
-import { grantsOf } from '../workflow/policy.ts';
+import { grantsOf } from '../workflow/grants.ts';
 import type { Engine } from './engine.ts';
 import { findRun } from './find.ts';
 import { KeptLogs } from './kept-logs.ts';

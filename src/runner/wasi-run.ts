@@ -7,6 +7,7 @@ import { runCommandComponent } from './command-component.ts';
 import { commandWorld } from './command-world.ts';
 import { type Extension, type LinkedExtensions, loadExtensions, outfitExtensions } from './extensions.ts';
 import { Fuel, type FueledJob } from './fuel.ts';
+import { GivenValues } from './given-values.ts';
 import { type Guest, instantiate, memoryOf, outfit, withMemory } from './guest.ts';
 import type { Job } from './job.ts';
 import { memoryShares } from './memory-shares.ts';
@@ -28,7 +29,8 @@ export function run(job: Job, bench: Bench): Ran {
   const found = modules.command(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES), fuel.variant);
   if ('failure' in found) return failed(found.failure);
   if ('compiled' in found) checkCommand(found.compiled);
-  const input = parseWasiInput(job.input, (cid) => Tree.decode(blobs.readAll(cid)));
+  const given = new GivenValues(blobs, job.limits.memory).spread(job.input);
+  const input = parseWasiInput(given, (cid) => Tree.decode(blobs.readAll(cid)));
   if ('plan' in found) return runCommandComponent(found.plan, input, { job, fuel }, bench);
   return runPreview1(found.compiled, input, { job, fuel }, bench);
 }

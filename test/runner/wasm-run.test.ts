@@ -74,7 +74,12 @@ describe('wasm/run', () => {
     await check(jobOf('wasm/run', numeric, { func: 'add', args: [1, 2], fuel: 1 }), ['error', 'invalid', 'wasm/run knows no input "fuel"']);
     await check(jobOf('wasm/run', numeric, { func: 'add', args: 1 }), ['error', 'invalid', '"args" must be a list']);
     await check(jobOf('js/run', numeric, {}), ['error', 'invalid', 'there is no op js/run']);
-    await check(call(numeric, 'add', [1, 2], { grants: ['clock'] }), ['error', 'invalid', 'wasm/run knows no grant clock']);
+    await check(call(numeric, 'add', [1, 2], { grants: ['clock'] }), [
+      'error',
+      'invalid',
+      'the module has no WIT types and calls nothing of its host, so it cannot use what it is granted: clock',
+    ]);
+    await check(call(numeric, 'add', [1, 2], { grants: ['network'] }), ['error', 'invalid', 'wasm/run knows no grant network']);
   });
 
   test('a module that is none, or that nobody has', async () => {
