@@ -1,5 +1,6 @@
 import * as Cid from '../ipld/cid.ts';
 import type { Failure, Logs } from '../receipt/outcome.ts';
+import { INLINE } from '../ipld/large-value.ts';
 import type { Ipld, IpldMap } from '../ipld/value.ts';
 import { type Output, outputs } from '../sandbox/files/collect.ts';
 import type { Content, ContentRef } from '../sandbox/files/content.ts';
@@ -7,7 +8,6 @@ import type { FileSystem } from '../sandbox/files/file-system.ts';
 import { Exit } from '../sandbox/wasi/process-calls.ts';
 import * as Tree from '../store/tree.ts';
 import type { BlobSink } from './blob-sink.ts';
-import { INLINE } from '../ipld/large-value.ts';
 import { guestFailure } from './guest-failure.ts';
 import type { Ran } from './op.ts';
 import { failed } from './refusal.ts';

@@ -195,16 +195,16 @@ suite('limits', () => {
   test('fuel is counted, and the same each time', async () => {
     const component = await adapted(built('count-words'));
     const input = { stdin: 'the cat the dog\n' };
-    const burnt = async (fuel: bigint): Promise<unknown> => {
+    const burnt = async (fuel: bigint): Promise<{ readonly code: string; readonly used: bigint }> => {
       const end = await slot.submit(jobOf('wasi/run', component, input, { limits: { fuel } }), { signal: never });
       assert.ok(end.kind === 'ended');
       const { outcome, usage } = end.end;
-      return [outcome.tag === 'ok' ? 'ok' : outcome.failure.code, usage.fuel];
+      return { code: outcome.tag === 'ok' ? 'ok' : outcome.failure.code, used: BigInt(usage.fuel ?? 0) };
     };
-    const [tag, used] = (await burnt(10_000_000n)) as [string, bigint];
-    assert.equal(tag, 'ok');
-    assert.deepEqual(await burnt(BigInt(used)), ['ok', used]);
-    assert.equal(((await burnt(BigInt(used) - 1n)) as [string])[0], 'limit/fuel');
+    const { code, used } = await burnt(10_000_000n);
+    assert.equal(code, 'ok');
+    assert.deepEqual(await burnt(used), { code: 'ok', used });
+    assert.equal((await burnt(used - 1n)).code, 'limit/fuel');
     const loop = await run(await adapted(built('loop')), {}, { limits: { fuel: 1_000_000n } });
     assert.equal(codeOf(loop), 'limit/fuel');
   });

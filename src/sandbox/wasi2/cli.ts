@@ -1,7 +1,8 @@
 import type { ResourceType } from '../component/handles.ts';
 import type { HostInterface } from '../component/host-interface.ts';
 import { Exit } from '../wasi/process-calls.ts';
-import { INPUT_STREAM, type OutputStream, OUTPUT_STREAM } from './io.ts';
+import { INPUT_STREAM, OUTPUT_STREAM } from './io.ts';
+import type { OutputStream } from './streams.ts';
 import { append, isPreview2, type System } from './system.ts';
 
 /** `wasi:cli`. What is called with values has no arguments, no environment and nothing to read, and what it writes to stdout and stderr is its log. */

@@ -1,8 +1,8 @@
 import type { Content } from '../files/content.ts';
 import type { FileSystem } from '../files/file-system.ts';
 import type { FileInode } from '../files/inode.ts';
-import type { InputStream, OutputStream } from './io.ts';
 import type { OpenFile } from './open-files.ts';
+import type { InputStream, OutputStream } from './streams.ts';
 
 /** Reads a content on from a position. At the end it goes on if the content becomes longer. */
 export class ContentInput implements InputStream {

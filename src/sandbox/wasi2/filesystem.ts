@@ -29,13 +29,15 @@ interface OpenFlags {
   readonly truncate: boolean;
 }
 
-/** A function that gives `result<gives, error-code>`; without `gives` it gives nothing but that it went well. An `Errno` that is thrown becomes the error. */
-function method<A extends unknown[]>(takes: string, gives: string, call: (system: System, ...args: A) => unknown): HostFunction<System> {
+type Call = (system: System, ...args: never[]) => unknown;
+
+/** A function that gives `result<gives, error-code>`, `_` for nothing. An `Errno` that it throws becomes the error. */
+function method(takes: string, gives: string, call: Call): HostFunction<System> {
   return {
     type: `func(${takes}) -> result<${gives}, ${Type.ERROR_CODE}>`,
-    call: (system: System, ...args: unknown[]) => {
+    call: (...args: Parameters<Call>) => {
       try {
-        return ok(call(system, ...(args as A)));
+        return ok(call(...args));
       } catch (error) {
         if (!(error instanceof Errno.Errno)) throw error;
         return err(Type.codeOf(error));
@@ -44,11 +46,13 @@ function method<A extends unknown[]>(takes: string, gives: string, call: (system
   };
 }
 
-const onDescriptor = <A extends unknown[]>(
+function onDescriptor(
   takes: string,
   gives: string,
-  call: (system: System, self: Descriptor, ...args: A) => unknown,
-): HostFunction<System> => method(takes === '' ? 'borrow<descriptor>' : `borrow<descriptor>, ${takes}`, gives, call);
+  call: (system: System, self: Descriptor, ...args: never[]) => unknown,
+): HostFunction<System> {
+  return method(takes === '' ? 'borrow<descriptor>' : `borrow<descriptor>, ${takes}`, gives, call);
+}
 
 function existing({ files }: System, { directory }: Descriptor, { symlinkFollow }: PathFlags, path: string): Inode {
   const { inode } = files.files.lookup(directory, checkPath(path), symlinkFollow ? 'follow' : 'keep');

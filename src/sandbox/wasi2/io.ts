@@ -2,6 +2,7 @@ import type { ResourceType } from '../component/handles.ts';
 import type { HostInterface } from '../component/host-interface.ts';
 import { trap } from '../component/trap.ts';
 import { Errno } from '../files/errno.ts';
+import type { InputStream, OutputStream } from './streams.ts';
 import { err, isPreview2, ok, type System } from './system.ts';
 
 /** `wasi:io`: errors, pollables and streams. https://github.com/WebAssembly/WASI/tree/v0.2.3/wasip2/io */
@@ -14,18 +15,6 @@ export const OUTPUT_STREAM: ResourceType = { name: 'output-stream', definer: und
 /** Something to wait for: ready at a time of the monotonic clock, or at once. */
 export interface Pollable {
   readonly due: bigint | undefined;
-}
-
-/** Calls throw `Errno`, which stands for the `error` that a guest can ask about, and `LimitReached`. */
-export interface InputStream {
-  /** Up to `most` bytes; none at the end. */
-  read(most: number): Uint8Array;
-  /** How many were left out, 0 at the end. */
-  skip(most: number): number;
-}
-
-export interface OutputStream {
-  write(bytes: Uint8Array): void;
 }
 
 /** What a guest is given at once. */

@@ -18,7 +18,7 @@ export function typeOf(inode: Inode): string {
   return TYPES[inode.type];
 }
 
-export function sizeOf(inode: Inode): number {
+function sizeOf(inode: Inode): number {
   if (inode.type === 'file') return inode.content.size;
   return inode.type === 'link' ? Buffer.byteLength(inode.target) : 0;
 }

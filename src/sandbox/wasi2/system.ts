@@ -1,8 +1,8 @@
 import type { Content } from '../files/content.ts';
 import type { GuestClock } from '../wasi/clock.ts';
 import type { GuestRandom } from '../wasi/random.ts';
-import type { InputStream } from './io.ts';
 import type { OpenFile, OpenFiles } from './open-files.ts';
+import type { InputStream } from './streams.ts';
 
 /** What the calls of a component work on: one for each task. All of it is the sandbox's own; nothing of the host's is behind it. */
 export interface System {

@@ -39,8 +39,8 @@ export class Direct2 implements Disposable {
       wrote: () => {},
       started: 0n,
     };
-    const [[root] = []] = this.call('wasi:filesystem/preopens', 'get-directories') as [[Descriptor]];
-    this.root = root as Descriptor;
+    const [[root]] = this.call('wasi:filesystem/preopens', 'get-directories') as [[Descriptor, string]];
+    this.root = root;
   }
 
   call(from: string, name: string, ...args: readonly unknown[]): unknown {
