@@ -30,7 +30,7 @@ export const command: Command = {
   words: [1, ANY],
   options: {
     force: { type: 'flag', help: 'get: replace files that are there' },
-    unixfs: { type: 'flag', help: 'put: print what `ipfs add --cid-version 1` would, and know the file by that name too' },
+    unixfs: { type: 'flag', help: 'put: print what `ipfs add -r --cid-version 1` would, and know files and folders by that name too' },
   },
   help: `
 put PATH…      store files and folders (\`-\` is stdin, \`--\` before names that begin with a dash); prints their CIDs

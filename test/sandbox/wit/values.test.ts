@@ -132,6 +132,40 @@ test('a link stands for the bytes it names, where bytes are wanted and can be ha
   assert.ok('failure' in toJs(list(u32), link, { bytesOf }));
 });
 
+test('pairs stay pairs where a map would lose one, or has no form to be seen in', () => {
+  const pairs = list({ kind: 'tuple', types: [string, u8] });
+  for (const [given, expected] of [
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+      ],
+      { a: 1, b: 2 },
+    ],
+    [
+      [
+        ['a', 1],
+        ['a', 2],
+      ],
+      [
+        ['a', 1],
+        ['a', 2],
+      ],
+    ],
+    [
+      [
+        ['a', 1],
+        ['/', 2],
+      ],
+      [
+        ['a', 1],
+        ['/', 2],
+      ],
+    ],
+  ] as const)
+    assert.deepEqual(fromJs(pairs, given), { value: expected });
+});
+
 test('a link becomes its text, bytes become base64', () => {
   assert.deepEqual(toJs(string, link), { value: link.toString() });
   const old = Cid.parse('QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG');
