@@ -253,6 +253,7 @@ suite('how it ends', () => {
     const [, code, message] = await run(await command(caught));
     assert.deepEqual([code, message], ['exit', 'the program ended with exit status 1']);
     await endsWell('(block $out (try_table (catch_all $out) (call $exit (i32.const 0)))) (call $fail)');
+    await endsWell('(block $out (try_table (catch_all $out) (call $exit (i32.const 0)))) unreachable');
   });
 
   test('what run returns is the exit status', async () => {
