@@ -14,15 +14,29 @@ const VERSION = 1;
 
 /** Throws `IDENTITY_INVALID` if the file is damaged, no regular file or open to others, `HOME_UNUSABLE` if it cannot be read or made. */
 export async function loadOrCreateIdentity(path: string): Promise<Key> {
+  return await loadOrMake(path, generateSeed);
+}
+
+/**
+ * Makes the key of `seed` (32 bytes) the identity of a home that has none. One that has this very key stays as it is. Throws `IDENTITY_TAKEN`, and what
+ * `loadOrCreateIdentity` throws.
+ */
+export async function importIdentity(path: string, seed: Uint8Array): Promise<Key> {
+  const wanted = keyOf(seed);
+  const key = await loadOrMake(path, () => seed);
+  if (key.did === wanted.did) return key;
+  throw new DocketError('IDENTITY_TAKEN', `the home is ${key.did} already, and the key to be imported is that of ${wanted.did}`);
+}
+
+async function loadOrMake(path: string, seed: () => Uint8Array): Promise<Key> {
   return await loadOrCreate(path, {
-    make: newIdentity,
+    make: () => textOf(seed()),
     parse: (text) => parse(path, text),
     refuse: (problem, next) => invalid(path, problem, next),
   });
 }
 
-function newIdentity(): string {
-  const seed = generateSeed();
+function textOf(seed: Uint8Array): string {
   return `${DagJson.encode({ kind: KIND, version: VERSION, did: keyOf(seed).did, seed }, { indent: 2 })}\n`;
 }
 
