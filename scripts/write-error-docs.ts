@@ -59,6 +59,11 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     'Run again; finished tasks are not run twice.',
     false,
   ],
+  unfetched: [
+    'Its module or an input lies elsewhere, and could not be fetched: nobody had it, what was given is something else, or it may not be asked for.',
+    'See what each place said; name a gateway or allow the host, then `docket resume RUN`. docs/resources.md says more.',
+    false,
+  ],
   unresolved: [
     'It awaits an instruction that is not in its workflow, and no receipt of the kind it awaits was there or came within the time the run allows.',
     'Run the awaited instruction, or allow more time: `--await-time`.',

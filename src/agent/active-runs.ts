@@ -7,6 +7,7 @@ import { DocketError, isDocketError } from '../errors.ts';
 import type { RunRow, Submitted } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { PeerService } from '../protocol/peers.ts';
+import type { FetchView } from '../protocol/records.ts';
 import { compile, type Source } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { grantsOf } from '../workflow/grants.ts';
@@ -15,16 +16,20 @@ import { findRun } from './find.ts';
 import { KeptLogs } from './kept-logs.ts';
 import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
-import { bringIfAnywhere, bringInputs } from './peers/bring-inputs.ts';
+import { bringIfAnywhere, resourcePeers } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
 import { readPlan } from './read-plan.ts';
+import { FetchEvents } from './resources/fetch-events.ts';
 import { type FetchSettings, Resources } from './resources/resources.ts';
-import { shelfOf } from './resources/shelf.ts';
+import { type ResourceShelf, shelfOf } from './resources/shelf.ts';
+import { type Shortage, shortageOf, type Supplied, supply } from './resources/supply.ts';
 import { resumption } from './resumption.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
+import { type TakenUp, takeUpAll } from './take-up.ts';
+import type { Cause, Tries } from './tries.ts';
 import { clipped, toldErrors } from './told-errors.ts';
 
 /**
@@ -32,7 +37,7 @@ import { clipped, toldErrors } from './told-errors.ts';
  *
  * Invariants
  * D1. A run is told to whoever submitted it when its row is durable: from then on it is driven to its end, by this agent or, after a crash, by the next on
- *     this home.
+ *     this home. What it needs and is elsewhere is fetched after that; one that is taken up fetches what it still lacks.
  * D2. Submitting with a key that was used before gives the run of that time and starts nothing, also if both come at once.
  * D3. The log of a run is kept for a while after its end, so that those who watch hear of it.
  * D4. A run has its place from before its workflow is looked at until it has ended. One that is taken up after a crash has a place even if there is none.
@@ -57,11 +62,13 @@ interface Active {
   readonly log: EventLog;
   /** Which tasks ended and are committed, batch by batch. */
   readonly filed: EventLog;
+  readonly fetching: FetchEvents;
 }
 
 export class ActiveRuns implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #terms: Terms;
+  readonly #shelf: ResourceShelf;
   readonly #resources: Resources;
   readonly #active = new Map<string, Active>();
   /** Logs of runs that ended. */
@@ -70,11 +77,15 @@ export class ActiveRuns implements AsyncDisposable {
   readonly #drives = new Map<AbortController, Promise<void>>();
   readonly #submitting = new Map<string, Promise<string>>();
   readonly #stopping = new AbortController();
+  /** Of runs that may have killed an agent. */
+  #trials: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
     this.#terms = terms;
-    this.#resources = new Resources(shelfOf(engine), terms.fetch, this.#stopping.signal);
+    this.#shelf = shelfOf(engine);
+    const fetch = { ...terms.fetch, peers: resourcePeers(terms.peers), clock: terms.fetch.clock ?? engine.clock, atOnce: FETCHED_AT_ONCE };
+    this.#resources = new Resources(this.#shelf, fetch, this.#stopping.signal);
   }
 
   /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
@@ -98,20 +109,22 @@ export class ActiveRuns implements AsyncDisposable {
     }
   }
 
-  /** Takes up the runs that agents on this home drove when they were killed. One that cannot be is left as it is, and told. */
-  async resumeAll(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
-    const { ledger } = this.#engine;
-    const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
-    const resumed: string[] = [];
-    for (const row of found) {
-      try {
-        await this.#takeUp(row, { isTrusted: true }, this.#terms.places.seize());
-        resumed.push(row.run);
-      } catch (error) {
-        onFailure(row.run, error);
-      }
-    }
-    return resumed;
+  /** Takes up the runs that agents on this home drove when they were killed, see `takeUpAll`. One that cannot be is left as it is, and told. */
+  async resumeAll(listener: TakenUp, cause: Cause): Promise<void> {
+    const { ledger, clock } = this.#engine;
+    const all = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).toReversed();
+    const found = all.filter(({ options }) => (options as Kept).agent === true);
+    const takeUp = (row: RunRow, tries: Tries): Promise<void> => this.#takeUp(row, { isTrusted: true }, this.#terms.places.seize(), tries);
+    const { trials } = await takeUpAll(
+      { ledger, clock, takeUp, gotOn: (run, stop) => this.#gotOn(run, stop), told: listener, signal: this.#stopping.signal },
+      found,
+      cause,
+    );
+    this.#trials = trials;
+  }
+
+  async #gotOn(run: string, signal: AbortSignal): Promise<void> {
+    for await (const _ of this.#active.get(run)?.filed.read(0, signal) ?? []) return;
   }
 
   /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`, `AGENT_FULL`, `OP_REFUSED`. */
@@ -122,14 +135,16 @@ export class ActiveRuns implements AsyncDisposable {
     return row.run;
   }
 
-  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, taken: Disposable): Promise<void> {
+  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, taken: Disposable, tries?: Tries): Promise<void> {
     using place = new DisposableStack();
     place.use(taken);
     const plan = await planOf(this.#engine, row.run);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
-    const options = resumption(this.#engine, row, plan, asked);
-    await this.#drive({ plan, kind: 'run' }, place.move(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+    const options = { ...resumption(this.#engine, row, plan, asked), ...(tries === undefined ? {} : { tries }) };
+    const shortage = await shortageOf(this.#shelf, plan);
+    const begin = { plan, kind: 'run', shortage } as const;
+    await this.#drive(begin, place.move(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
   }
 
   /** How many go on. */
@@ -145,6 +160,11 @@ export class ActiveRuns implements AsyncDisposable {
   /** A run that goes on, with the log of which of its tasks ended and are committed. */
   filed(run: string): Pick<Active, 'plan' | 'filed'> | undefined {
     return this.#active.get(run);
+  }
+
+  /** What a run waits for before its first task begins. */
+  fetching(run: string): readonly FetchView[] {
+    return this.#active.get(run)?.fetching.views ?? [];
   }
 
   /** Whether a run that goes on has a task with this digest that has not ended in it. */
@@ -165,11 +185,24 @@ export class ActiveRuns implements AsyncDisposable {
     const plan = await this.#planOf(what, isTrusted);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
-    await bringInputs(this.#engine, this.#terms.peers, plan, this.#stopping.signal);
-    await this.#resources.bringInputs(plan);
+    const shortage = await shortageOf(this.#shelf, plan);
+    this.#checkAllowed(plan, shortage);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
-    const begin = { plan, kind: 'run', traceparent } as const;
+    const begin = { plan, kind: 'run', traceparent, shortage } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+  }
+
+  /** What will not be asked for whoever asks is said before there is a run. */
+  #checkAllowed({ tasks }: Plan, shortage: Shortage | undefined): void {
+    for (const rsc of shortage?.modules ?? [])
+      try {
+        this.#resources.checkAllowed(rsc);
+      } catch (error) {
+        const label = tasks.find(({ task }) => task.run.rsc === rsc)?.label;
+        throw isDocketError(error)
+          ? new DocketError(error.code, `task ${label} cannot have ${rsc}: ${error.message}`, { cause: error })
+          : error;
+      }
   }
 
   async #planOf(what: What, isTrusted: boolean): Promise<Plan> {
@@ -179,7 +212,7 @@ export class ActiveRuns implements AsyncDisposable {
       return await readPlan(this.#engine, what.plan, { isTrusted });
     }
     const { source, file, inputs } = what;
-    return await compile(source, { file, inputs, sources: storedSources(this.#engine, peers, this.#resources, this.#stopping.signal) });
+    return await compile(source, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
   }
 
   #checkOps({ tasks }: Plan): void {
@@ -198,7 +231,11 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   /** Resolves when the run's row is durable. */
-  #drive(begin: RunStart, place: Disposable, start: (hooks: RunOptions) => Promise<FinishedRun>): Promise<string> {
+  #drive(
+    { shortage, ...begin }: RunStart & { readonly shortage: Shortage | undefined },
+    place: Disposable,
+    start: (hooks: RunOptions) => Promise<FinishedRun>,
+  ): Promise<string> {
     const { plan } = begin;
     const { signal } = this.#stopping;
     if (signal.aborted) {
@@ -210,9 +247,10 @@ export class ActiveRuns implements AsyncDisposable {
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
     let id: string | undefined;
+    const fetching = new FetchEvents(this.#engine.clock, (event) => onEvent(event));
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { plan, places: new TaskPlaces(plan), log, filed });
+      this.#active.set(run, { plan, places: new TaskPlaces(plan), log, filed, fetching });
       observer.begun(run);
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       known.resolve(run);
@@ -226,7 +264,9 @@ export class ActiveRuns implements AsyncDisposable {
       const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
       log.add('broken', { code, message: clipped(message) });
     };
-    const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal })
+    const supplying =
+      shortage === undefined ? {} : { supply: (cancelled: AbortSignal) => this.#supply(plan, shortage, fetching, cancelled) };
+    const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal, ...supplying })
       .then(
         ({ run, state, tasks, errors, seconds }) => {
           // One that turned out to be complete was never begun.
@@ -252,6 +292,14 @@ export class ActiveRuns implements AsyncDisposable {
     return known.promise;
   }
 
+  async #supply(plan: Plan, shortage: Shortage, fetching: FetchEvents, signal: AbortSignal): Promise<Supplied> {
+    return await supply(this.#resources, plan, shortage, {
+      signal,
+      onProgress: (progress) => fetching.add(progress),
+      onFailure: (resource, error) => fetching.failed(resource, error),
+    });
+  }
+
   #retire(run: string, log: EventLog): void {
     this.#active.delete(run);
     this.#ended.keep(run, log);
@@ -261,7 +309,7 @@ export class ActiveRuns implements AsyncDisposable {
     const reason = new DocketError('CANCELLED', 'the agent was stopped');
     this.#stopping.abort(reason);
     for (const stop of this.#drives.keys()) stop.abort(reason);
-    await Promise.allSettled([...this.#submitting.values(), ...this.#drives.values()]);
+    await Promise.allSettled([this.#trials, ...this.#submitting.values(), ...this.#drives.values()]);
   }
 }
 
@@ -270,15 +318,23 @@ interface Kept {
   readonly agent?: unknown;
 }
 
+/** Resources fetched at a time, of all runs. */
+const FETCHED_AT_ONCE = 32;
+
 /** Runs taken up at a start. */
 const MOST_INTERRUPTED = 10_000;
 
 /** An event as others are told it: tasks by their labels too. */
 function told(event: RunEvent, plan: Plan): unknown {
   const { kind: _, ...all } = event;
-  const rest = 'message' in all && all.message !== undefined ? { ...all, message: clipped(all.message) } : all;
+  const rest = clippedIn(clippedIn(all, 'message'), 'resource');
   if (event.kind === 'conflict') return { kept: event.kept.toString(), other: event.other.toString() };
   return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
+}
+
+function clippedIn<T extends object>(event: T, key: 'message' | 'resource'): T {
+  const text = (event as Readonly<Record<string, unknown>>)[key];
+  return typeof text === 'string' ? { ...event, [key]: clipped(text) } : event;
 }
 
 function digestOf({ what, options }: RunSubmission): string {

@@ -8,6 +8,7 @@ import { PLAN_BOUNDS, type PlanBounds, refuseLarge, tooLarge, TRUSTED_PLAN_BOUND
 import { decodePlan } from '../workflow/stored-plan.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
+import { leadHere } from './resources/here.ts';
 import { standsFor } from './resources/shelf.ts';
 
 /**
@@ -22,6 +23,7 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
   const plan = decode(await bytesOf(engine, cid, bounds.bytes), bounds);
   const labels = new Set<string>();
   const modules = new Map<string, CID>();
+  const named = namer(engine);
   for (const { task, module, label, aliases = [] } of plan.tasks) {
     for (const name of [label, ...aliases]) {
       if (labels.has(name)) throw invalid(`two tasks are called "${name}"`);
@@ -31,13 +33,26 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
     // What a file was is the sender's word; everything else says by itself which module it is, or has none. What a URL gave that does not say what, only the
     // owner is believed: others, who await the instruction, would take a stranger's module for that of the URL's host.
     const { rsc } = task.run;
-    const isWord = Resource.isLocal(rsc) || (isTrusted && Resource.isWeb(rsc) && Resource.cidOf(rsc) === undefined);
-    if (!isWord && String(module) !== String(Resource.cidOf(rsc)))
+    const isWord = Resource.isLocal(rsc) || (isTrusted && !Resource.isFixed(rsc));
+    if (!isWord && String(module) !== String(await named(rsc, module)))
       throw invalid(`task ${label} names ${rsc}, but would run another module`, Resource.isWeb(rsc) ? BY_URL : undefined);
     if (module !== undefined) modules.set(module.toString(), module);
   }
   for (const module of modules.values()) await checkModule(engine, standsFor(engine, module), `module ${module}`);
   return plan;
+}
+
+/** What a resource names. Of a path in a directory that is what the directory says, whose blocks must be here, unless the plan says nothing of it. */
+function namer({ store }: Pick<Engine, 'store'>): (rsc: string, said: CID | undefined) => Promise<CID | undefined> {
+  const found = new Map<string, CID>();
+  return async (rsc, said) => {
+    if (Resource.below(rsc) === undefined || said === undefined) return Resource.cidOf(rsc);
+    const cid = found.get(rsc) ?? (await leadHere(store, rsc));
+    if (cid === undefined)
+      throw invalid(`a directory on the way to ${rsc} is not here`, 'Send the blocks of its directories first, or the workflow itself.');
+    found.set(rsc, cid);
+    return cid;
+  };
 }
 
 async function bytesOf(engine: Engine, cid: CID, limit: number): Promise<Uint8Array> {

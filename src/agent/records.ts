@@ -1,23 +1,17 @@
-import type { EventLog } from '../base/event-log.ts';
 import { once } from '../base/once.ts';
 import type { ModuleRecords, ReceiptRecords, Records } from '../protocol/records.ts';
 import type { Engine } from './engine.ts';
-import { runRecords } from './run-records.ts';
-
-interface RecordsOptions {
-  /** Logs of the runs that this process drives. */
-  readonly logOfRun?: (run: string) => EventLog | undefined;
-}
+import { type DrivenRuns, runRecords } from './run-records.ts';
 
 /** What a home keeps that is opened here. Parts are loaded when they are asked for: most commands ask for one. */
-export function recordsOf(engine: Engine, { logOfRun }: RecordsOptions = {}): Records {
+export function recordsOf(engine: Engine, driven: DrivenRuns = {}): Records {
   const tokens = once(() => import('./tokens.ts'));
   const aliases = once(async () => (await import('./resources/aliases.ts')).aliasRecords(engine));
   return {
     place: engine.paths.home,
     store: engine.store,
     modules: moduleRecords(engine),
-    runs: runRecords(engine, logOfRun),
+    runs: runRecords(engine, driven),
     receipts: receiptRecords(engine),
     tokens: {
       create: async (rights, lifetime) => (await tokens()).create(engine, rights, lifetime),

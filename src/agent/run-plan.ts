@@ -14,8 +14,10 @@ import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
 import { keepPlan } from './keep-plan.ts';
 import { ownRun } from './own-run.ts';
+import type { Supplied } from './resources/supply.ts';
 import { newRunId } from './run-id.ts';
 import { settleRun } from './recover.ts';
+import { type Tries, triesOf, withTries } from './tries.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions extends DriveOptions, DriveHooks {
@@ -25,6 +27,10 @@ export interface RunOptions extends DriveOptions, DriveHooks {
   readonly isJob?: boolean;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
+  /** Of a run that is taken up after a crash. Default: it was asked for, and what happened before does not count. */
+  readonly tries?: Tries;
+  /** Gets what the run needs and is elsewhere, when the run is recorded and before its first task begins. Throws the signal's reason when that is aborted. */
+  readonly supply?: (signal: AbortSignal) => Promise<Supplied>;
   /** Is given what reads the load of the run while it goes on. */
   readonly onDriven?: (load: () => Load) => void;
 }
@@ -73,7 +79,9 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   if (row?.state === 'completed') return completed(row);
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
-  const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
+  const { tries } = options;
+  const kept = row === undefined || (tries === undefined && triesOf(row) === undefined) ? {} : { options: withTries(row, tries) };
+  const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null, ...kept }]);
   return await drive(engine, { run, plan, options, earlier, recorded });
 }
 
@@ -94,7 +102,7 @@ interface Drive {
   readonly recorded: Promise<unknown>;
 }
 
-async function drive(engine: Engine, { run, plan, options, earlier, recorded }: Drive): Promise<FinishedRun> {
+async function drive(engine: Engine, { run, plan: planned, options, earlier, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const began = clock.monotonic();
   using claims = engine.claims.forRun();
@@ -112,6 +120,10 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
     const known = recorded.then(() => options.onRun?.(run));
     // If it fails so does the coordinator's own first commit, which ends the run.
     known.catch(() => {});
+    const { plan, lacks } =
+      options.supply === undefined
+        ? nothingLacks(planned)
+        : await supplied(engine, run, planned, { known, signal, supply: options.supply });
     const coordinator = new Coordinator({
       run,
       plan,
@@ -123,6 +135,7 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
       claims,
       size: Math.min(options.slots ?? engine.slotCount, engine.slotCount),
       semantics: (op) => OPS[op]?.semantics ?? 0,
+      lacks,
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,
       awaitTime: options.awaitTime ?? AWAIT_TIME,
@@ -155,6 +168,34 @@ async function drive(engine: Engine, { run, plan, options, earlier, recorded }: 
     if (landed) flight.remove();
     else flight.close();
   }
+}
+
+interface Supply {
+  /** Resolves when the run is recorded and told. */
+  readonly known: Promise<unknown>;
+  readonly signal: AbortSignal;
+  readonly supply: NonNullable<RunOptions['supply']>;
+}
+
+/** What URLs gave is filed before anything is done with it: a run that is taken up goes on with the same. */
+async function supplied(engine: Engine, run: string, plan: Plan, { known, signal, supply }: Supply): Promise<Supplied> {
+  await known;
+  try {
+    const found = await supply(signal);
+    if (found.plan !== plan) {
+      const stored = await keepPlan(engine, found.plan);
+      await engine.ledger.commit([...stored.changes, { kind: 'run-update', run, state: 'running', from: ['running'], plan: stored.plan }]);
+    }
+    return found;
+  } catch (error) {
+    // It was stopped: the coordinator sees that too, and ends it as it ends others.
+    if (signal.aborted) return nothingLacks(plan);
+    throw error;
+  }
+}
+
+function nothingLacks(plan: Plan): Supplied {
+  return { plan, lacks: () => undefined };
 }
 
 /** Not the fault of the disk, the system or the ledger, which may be better another time, but of Docket or of the plan. */

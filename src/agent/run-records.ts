@@ -1,7 +1,7 @@
 import type { EventLog } from '../base/event-log.ts';
 import { DocketError } from '../errors.ts';
 import type { RunRow } from '../ledger/runs.ts';
-import type { RunRecords, RunView } from '../protocol/records.ts';
+import type { FetchView, RunRecords, RunView } from '../protocol/records.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 import { findRun, findTask } from './find.ts';
@@ -9,17 +9,29 @@ import { settleRun } from './recover.ts';
 import { ownRun } from './own-run.ts';
 import { askedOf, wasForced } from './resumption.ts';
 import { runCounts } from './run-counts.ts';
+import { givenUp } from './tries.ts';
+
+/** What is known of runs that this process drives. */
+export interface DrivenRuns {
+  /** Their logs. */
+  readonly logOfRun?: (run: string) => EventLog | undefined;
+  /** What they wait for. */
+  readonly fetchingOf?: (run: string) => readonly FetchView[];
+}
 
 /**
- * The runs of a home, whoever drives them. `logOfRun` knows those that this process drives. What a question alone needs is loaded with it: looking at a list of
+ * The runs of a home, whoever drives them; `driven` knows those that this process does. What a question alone needs is loaded with it: looking at a list of
  * runs takes less than the loading of all this would.
  */
-export function runRecords(engine: Engine, logOfRun: (run: string) => EventLog | undefined = () => undefined): RunRecords {
+export function runRecords(engine: Engine, { logOfRun = () => undefined, fetchingOf = () => [] }: DrivenRuns = {}): RunRecords {
   const { ledger } = engine;
   const planOf = async (run: string): Promise<Plan> => (await import('./plan-of.ts')).planOf(engine, run);
   return {
     list: async (filter) => ledger.runs(filter).map((row) => viewOf(engine, row)),
-    find: async (word) => viewOf(engine, findRun(engine, word)),
+    async find(word) {
+      const row = findRun(engine, word);
+      return { ...viewOf(engine, row), ...waitingFor(fetchingOf(row.run)) };
+    },
     tasks: async (word, page) => await (await import('./list-tasks.ts')).listTasks(engine, findRun(engine, word), page),
     async graph(word) {
       const { tasks } = await planOf(findRun(engine, word).run);
@@ -54,10 +66,19 @@ export function runRecords(engine: Engine, logOfRun: (run: string) => EventLog |
   };
 }
 
+function waitingFor(fetching: readonly FetchView[]): Pick<RunView, 'fetching'> {
+  return fetching.length === 0 ? {} : { fetching };
+}
+
 function viewOf({ ledger }: Engine, row: RunRow): RunView {
   const { run, name, workflow, plan, state, created, finished, outputs } = row;
-  const more = { tasks: runCounts(ledger, row), outputs: outputs ?? {}, ...askedOf(row) };
+  const more = { tasks: runCounts(ledger, row), outputs: outputs ?? {}, ...askedOf(row), ...failureOf(row) };
   return { run, name, workflow, plan, state, created, finished, ...more };
+}
+
+function failureOf(row: RunRow): Pick<RunView, 'failure'> {
+  const error = givenUp(row);
+  return error === undefined ? {} : { failure: { code: error.code, message: error.message, next: error.next } };
 }
 
 async function deleteRun(engine: Engine, { run, state }: RunRow): Promise<void> {

@@ -41,7 +41,7 @@ export function servicesOf(
   { policy, ops, tags, active, jobs, watch, peers, isDraining, metrics, address }: ServiceOptions,
 ): Services {
   const started = engine.clock.now();
-  const records = recordsOf(engine, { logOfRun: (run) => active.log(run) });
+  const records = recordsOf(engine, { logOfRun: (run) => active.log(run), fetchingOf: (run) => active.fetching(run) });
   const refuseWhileDraining = (): void => {
     if (isDraining()) throw new DocketError('NOT_READY', 'the agent takes no work: it is being stopped');
   };

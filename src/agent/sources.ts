@@ -8,7 +8,7 @@ import * as Resource from '../workflow/resource.ts';
 import type { Sources } from '../workflow/sources.ts';
 import type { Importer } from './importer.ts';
 import { Reach } from './reach.ts';
-import type { ResourceSource } from './resources/resources.ts';
+import type { ResourceSource } from './resources/shelf.ts';
 
 interface LocalSourcesOptions {
   /**
@@ -64,7 +64,7 @@ export async function remoteModule(
   { checkModule }: Pick<Importer, 'checkModule'>,
   resources: ResourceSource | undefined,
 ): Promise<CID | undefined> {
-  const named = Resource.cidOf(url);
+  const named = resources === undefined ? Resource.cidOf(url) : await resources.lead(url);
   const cid = (await resources?.get(url)) ?? named;
   if (cid !== undefined) await checkModule(cid, name);
   return named ?? cid;

@@ -8,15 +8,17 @@ import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
 import * as Modules from './named-modules.ts';
 import { bringIfAnywhere } from './peers/bring-inputs.ts';
-import type { ResourceSource } from './resources/resources.ts';
+import { resourcesHere } from './resources/here.ts';
+import { shelfOf } from './resources/shelf.ts';
 import { remoteModule } from './sources.ts';
 
 /**
- * What a workflow that was sent to an agent may name: blobs and trees of the store or of a peer as `ipfs://CID`, named modules, and what may be
- * fetched. No path of this machine: whoever sent it is elsewhere.
+ * What a workflow that was sent to an agent may name: blobs and trees of the store or of a peer as `ipfs://CID`, named modules, and URLs; what is not here is
+ * fetched when there is a run. No path of this machine: whoever sent it is elsewhere.
  */
-export function storedSources(engine: Engine, peers: PeerService, resources: ResourceSource, signal: AbortSignal): Sources {
+export function storedSources(engine: Engine, peers: PeerService, signal: AbortSignal): Sources {
   const store = peers.store(0);
+  const resources = resourcesHere(shelfOf(engine));
   const named = async (reference: string): Promise<Cid.CID> => {
     await peers.bringModule(reference, { hops: 0, signal });
     return Modules.find(engine, parseReference(reference)).module;
@@ -25,11 +27,11 @@ export function storedSources(engine: Engine, peers: PeerService, resources: Res
     async module(module) {
       const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isUrl(module) ? module : undefined;
       const name = `module ${module}`;
-      const cid = url === undefined ? await named(module as string) : Resource.cidOf(url);
-      if (cid !== undefined && Cid.isStored(cid)) await bringIfAnywhere(peers, cid, signal);
       if (url !== undefined)
         return await remoteModule(url, name, { checkModule: async (found) => void (await checkModule(engine, found, name)) }, resources);
-      await checkModule(engine, cid!, name);
+      const cid = await named(module as string);
+      await bringIfAnywhere(peers, cid, signal);
+      await checkModule(engine, cid, name);
       return cid;
     },
     async file(path) {

@@ -1,5 +1,5 @@
 import type { Importer } from '../agent/importer.ts';
-import type { ResourceSource } from '../agent/resources/resources.ts';
+import type { ResourceSource } from '../agent/resources/shelf.ts';
 import { localSources } from '../agent/sources.ts';
 import { formatSize } from '../base/units.ts';
 import { compile } from '../workflow/compile.ts';

@@ -1,5 +1,6 @@
-import type { FetchProgress, FetchSettings, ResourceSource } from '../agent/resources/resources.ts';
-import type { ResourceShelf } from '../agent/resources/shelf.ts';
+import type { FetchProgress } from '../agent/resources/fetch-progress.ts';
+import type { FetchSettings } from '../agent/resources/resources.ts';
+import type { ResourceShelf, ResourceSource } from '../agent/resources/shelf.ts';
 import { once } from '../base/once.ts';
 import { formatSize, parseSize } from '../base/units.ts';
 import type { Call, OptionSpecs } from './command.ts';
@@ -32,7 +33,11 @@ export async function fetchingFor(call: Call, shelf: ResourceShelf): Promise<Res
     const { Resources } = await import('../agent/resources/resources.ts');
     return new Resources(shelf, { ...(await settings()), onProgress: progressOn(call) }, call.signal);
   });
-  return { get: async (rsc) => (await resources()).get(rsc), bring: async (cid) => (await resources()).bring(cid) };
+  return {
+    get: async (rsc) => (await resources()).get(rsc),
+    bring: async (cid) => (await resources()).bring(cid),
+    lead: async (rsc) => (await resources()).lead(rsc),
+  };
 }
 
 const VARIABLE = 'DOCKET_GATEWAY';

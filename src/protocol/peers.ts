@@ -48,6 +48,11 @@ export interface PeerService {
   store(hops: number): Store;
   /** Makes sure that a blob is here. Throws `BLOB_MISSING`, `BLOB_UNREACHABLE`. */
   bring(cid: CID, asked: Asked): Promise<void>;
+  /**
+   * The blob that a UnixFS CID stands for: as it is known here, or as a peer says, after the blob was brought here and its name was computed over it. Undefined if nobody
+   * knows. Throws `BLOB_UNREACHABLE`.
+   */
+  alias(name: CID, asked: Asked): Promise<CID | undefined>;
   /** Makes sure that a module is here which a peer has under this name, if none is that is meant. Throws `MANIFEST_UNREACHABLE`, `BLOB_UNREACHABLE`. */
   bringModule(reference: string, asked: Asked): Promise<void>;
   /** Has a peer answer that has the role. Throws `ROLE_UNFILLED`, `AGENT_TIMEOUT`, `AGENT_UNREACHABLE`, `AGENT_INVALID`. */

@@ -80,6 +80,27 @@ export interface RunView {
   /** As asked for when it was started. */
   readonly slots: number | null;
   readonly failFast: boolean;
+  /** Why it failed, if not for its tasks. */
+  readonly failure?: RunFailure;
+  /** What it waits for before its first task begins; not there if that is nothing. */
+  readonly fetching?: readonly FetchView[] | undefined;
+}
+
+export interface RunFailure {
+  /** Of docs/errors.md. */
+  readonly code: string;
+  readonly message: string;
+  readonly next: string;
+}
+
+/** A resource on its way. */
+export interface FetchView {
+  readonly resource: string;
+  /** Who it comes from; null as long as nobody gave anything. */
+  readonly from: string | null;
+  readonly bytes: number;
+  /** How many there will be, if that is known. */
+  readonly size: number | null;
 }
 
 export interface TaskPage {

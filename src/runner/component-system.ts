@@ -5,6 +5,8 @@ import { FileSystem } from '../sandbox/files/file-system.ts';
 import { realClock, virtualClock } from '../sandbox/wasi/clock.ts';
 import { Preview1 } from '../sandbox/wasi/preview1.ts';
 import { realRandom, seededRandom } from '../sandbox/wasi/random.ts';
+import type { InputStream } from '../sandbox/wasi2/io.ts';
+import { OpenFiles } from '../sandbox/wasi2/open-files.ts';
 import type { System } from '../sandbox/wasi2/system.ts';
 import type { BlobSink } from './blob-sink.ts';
 import type { Job } from './job.ts';
@@ -18,6 +20,9 @@ export interface ComponentSystem extends Disposable {
   readonly preview1: Preview1;
 }
 
+/** What a component works on are its arguments. */
+const NOTHING: InputStream = { read: () => new Uint8Array(0), skip: () => 0 };
+
 /** `undefined` for one that calls nothing: it has nothing to notice. */
 export function componentSystem(plan: Plan, job: Job, { blobs, onOutput }: Bench, sink: BlobSink): ComponentSystem | undefined {
   if (!plan.callsHost) return undefined;
@@ -30,7 +35,19 @@ export function componentSystem(plan: Plan, job: Job, { blobs, onOutput }: Bench
   const preview1 = stack.use(new Preview1({ args: [], env: {}, files, clock, random, openFiles, preopens: [], onOutput }));
   const streams: Readonly<Record<'stdout' | 'stderr', Content>> = preview1;
   const wrote = (stream: 'stdout' | 'stderr'): void => onOutput(stream, streams[stream]);
-  const system: System = { clock, random, stdout: preview1.stdout, stderr: preview1.stderr, wrote, started: clock.monotonic() };
+  const system: System = {
+    args: [],
+    env: [],
+    stdin: NOTHING,
+    files: new OpenFiles(files, 0, 0),
+    root: undefined,
+    stdout: preview1.stdout,
+    stderr: preview1.stderr,
+    clock,
+    random,
+    wrote,
+    started: clock.monotonic(),
+  };
   const owned = stack.move();
   return { system, budget, preview1, [Symbol.dispose]: () => owned[Symbol.dispose]() };
 }

@@ -3,6 +3,7 @@ import type { CID } from '../ipld/cid.ts';
 import type { Change } from '../ledger/change.ts';
 import type { Flight } from '../ledger/flight.ts';
 import type { CommitResult } from '../ledger/ledger.ts';
+import type { Failure } from '../receipt/outcome.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { BlobView } from './blob-view.ts';
 import type { SlotSource } from './crew.ts';
@@ -27,6 +28,8 @@ export interface CoordinatorOptions {
   /** Slots this run may hold at a time. */
   readonly size: number;
   readonly semantics: (op: string) => number;
+  /** Why what a task needs is not here, where that is known better than by its absence. Default: nothing is known. */
+  readonly lacks?: (task: number) => Failure | undefined;
   /** Tasks whose earlier results are not to be used. */
   readonly forced: (task: number) => boolean;
   readonly failFast: boolean;

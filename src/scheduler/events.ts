@@ -11,6 +11,18 @@ export type RunEvent =
   /** It waits for receipts of instructions that are not in the workflow, for at most so many ms. */
   | { readonly kind: 'awaiting'; readonly task: number; readonly instructions: readonly string[]; readonly most: number }
   | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: Via | null; readonly message?: string }
+  /** What the run needs and is elsewhere is fetched before its first task begins: how far that is, every second or so. */
+  | {
+      readonly kind: 'fetching';
+      readonly resource: string;
+      /** Who it comes from; null as long as nobody gave anything. */
+      readonly from: string | null;
+      readonly bytes: number;
+      /** How many there will be, if that is known. */
+      readonly size: number | null;
+    }
+  | { readonly kind: 'fetched'; readonly resource: string; readonly from: string; readonly bytes: number; readonly seconds: number }
+  | { readonly kind: 'unfetched'; readonly resource: string; readonly code: string; readonly message: string }
   /** How these tasks ended is committed, with their receipts. Each was settled before, and may be told again. */
   | { readonly kind: 'filed'; readonly tasks: readonly number[] }
   | { readonly kind: 'conflict'; readonly kept: CID; readonly other: CID }

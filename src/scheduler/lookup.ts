@@ -156,7 +156,7 @@ function readHit(cid: CID, bytes: Uint8Array, via: Exclude<Via, 'ran'>): Hit | u
 
 /** Receipts of an instruction that are looked at. */
 const MOST_RECEIPTS = 16;
-const SAYS_NOTHING: ReadonlySet<FailureCode> = new Set(['lost', 'cancelled', 'unresolved']);
+const SAYS_NOTHING: ReadonlySet<FailureCode> = new Set(['lost', 'cancelled', 'unfetched', 'unresolved']);
 
 const KEY_LENGTH = 32;
 

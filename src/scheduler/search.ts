@@ -161,7 +161,7 @@ export class Search {
     try {
       const input = resolveInput(planned.task.run, (awaited) => promises.given(awaited), options.blobs);
       if ('failure' in input) {
-        this.#steps.refuse(task, input.failure);
+        this.#steps.refuse(task, options.lacks?.(task) ?? input.failure);
         return false;
       }
       prepared.set(task, { input: input.value, key: lookup.resolvedKey(task, input.value), since: options.claims.now() });
@@ -189,7 +189,8 @@ export class Search {
     this.#remakes.set(task, remakes);
     // Without its key, so that what is missing today is not filed as what this work always gives.
     prepared.delete(task);
-    if (makers.length === 0 || remakes > MOST_REMAKES) this.#steps.refuse(task, { code: 'invalid', message: why });
+    if (makers.length === 0 || remakes > MOST_REMAKES)
+      this.#steps.refuse(task, this.#context.options.lacks?.(task) ?? { code: 'invalid', message: why });
     else {
       for (const maker of makers) {
         this.#mustRun.add(maker);

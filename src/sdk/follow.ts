@@ -44,6 +44,9 @@ function toRunEvent({ kind, data }: EventView): RunEvent | undefined {
     case 'started':
     case 'retrying':
     case 'awaiting':
+    case 'fetching':
+    case 'fetched':
+    case 'unfetched':
     case 'settled':
     case 'slots':
       return { kind, ...fields } as RunEvent;

@@ -16,7 +16,9 @@ export interface FolderFilter {
 export interface FolderContents {
   readonly files: readonly { readonly path: string; readonly stats: BigIntStats }[];
   readonly links: readonly { readonly path: string; readonly target: string }[];
-  /** Folders with nothing in them. */
+  /** Folders that were looked into, without the root. */
+  readonly folders: readonly string[];
+  /** Those with nothing in them. */
   readonly empty: readonly string[];
 }
 
@@ -29,6 +31,7 @@ export async function walkFolder(root: string, filter: FolderFilter, signal?: Ab
   const excluded = filter.exclude === undefined ? (): boolean => false : await matcher(filter.exclude);
   const files: { path: string; stats: BigIntStats }[] = [];
   const links: { path: string; target: string }[] = [];
+  const entered: string[] = [];
   const empty: string[] = [];
   const folders = [''];
   let seen = 0;
@@ -42,14 +45,16 @@ export async function walkFolder(root: string, filter: FolderFilter, signal?: Ab
       if (excluded(path)) continue;
       const whole = join(root, path);
       const stats = attempt(whole, () => lstatSync(whole, { bigint: true }));
-      if (stats.isDirectory()) folders.push(path);
-      else if (!included(path)) continue;
+      if (stats.isDirectory()) {
+        folders.push(path);
+        entered.push(path);
+      } else if (!included(path)) continue;
       else if (stats.isFile()) files.push({ path, stats });
       else if (stats.isSymbolicLink()) links.push({ path, target: attempt(whole, () => readlinkSync(whole)) });
       else throw notAFile(whole, stats);
     }
   }
-  return { files, links, empty };
+  return { files, links, folders: entered, empty };
 }
 
 export function notAFile(path: string, stats: BigIntStats): DocketError {

@@ -145,6 +145,15 @@ class Planned implements PlannedTask {
     return this;
   }
 
+  /** The same task, with what its `rsc` turned out to stand for. */
+  withModule(module: CID): Planned {
+    const { task, label, aliases, group } = this;
+    const known = new Planned({ task, module, label, group, ...(aliases === undefined ? {} : { aliases }) }, this.#digests, this.#index);
+    known.awaits = this.awaits;
+    known.external = this.external;
+    return known;
+  }
+
   get instruction(): CID {
     return ofValueDigest(this.digest);
   }
@@ -156,6 +165,18 @@ class Planned implements PlannedTask {
   get invocation(): CID {
     return invocationOf(this.task);
   }
+}
+
+/** A plan with modules for tasks that have none, by their `rsc`; itself if there are none for any. */
+export function withModules(plan: Plan, found: ReadonlyMap<string, CID>): Plan {
+  let isNew = false;
+  const tasks = plan.tasks.map((planned) => {
+    const module = planned.module === undefined ? found.get(planned.task.run.rsc) : undefined;
+    if (module === undefined || !(planned instanceof Planned)) return planned;
+    isNew = true;
+    return planned.withModule(module);
+  });
+  return isNew ? { ...plan, tasks } : plan;
 }
 
 function countGroups(tasks: readonly PlannedTask[], names: readonly string[]): Plan['groups'] {

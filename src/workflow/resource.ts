@@ -1,3 +1,4 @@
+import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import type { CID } from '../ipld/cid.ts';
 
@@ -67,9 +68,65 @@ export function cidOf(rsc: string): CID | undefined {
     /^ipfs:\/\/([^/?#]+)\/?$/.exec(rsc) ??
     /^https?:\/\/[^/]+\/ipfs\/([^/?#]+)\/?$/.exec(rsc) ??
     /^https?:\/\/([^./]+)\.ipfs\.[^/]+\/?$/.exec(rsc);
-  if (match === null) return undefined;
+  return match === null ? undefined : parsed(match[1]!);
+}
+
+/** A place in a directory of UnixFS. */
+export interface Below {
+  readonly root: CID;
+  /** As it stands in the URL; without the slash it may end in. */
+  readonly path: string;
+}
+
+/**
+ * The directory and the path of `ipfs://<cid>/a/b`, of a gateway's `…/ipfs/<cid>/a/b`, or of a subdomain gateway's `<cid>.ipfs.…/a/b`. Undefined for what ends in an
+ * integrity, which says more, and for roots that are no UnixFS.
+ */
+export function below(rsc: string): Below | undefined {
+  if (INTEGRITY.test(rsc)) return undefined;
+  const match =
+    /^ipfs:\/\/([^/?#]+)\/([^?#]*[^/?#])\/?$/.exec(rsc) ??
+    /^https?:\/\/[^/]+\/ipfs\/([^/?#]+)\/([^?#]*[^/?#])\/?$/.exec(rsc) ??
+    /^https?:\/\/([^./]+)\.ipfs\.[^/]+\/([^?#]*[^/?#])\/?$/.exec(rsc);
+  const root = match === null ? undefined : parsed(match[1]!);
+  return root !== undefined && Cid.isUnixFs(root) ? { root, path: match![2]! } : undefined;
+}
+
+/** Folders on the way to a file. */
+const MOST_NAMES = 128;
+
+/**
+ * The names that a path is made of, percent-decoded. Throws `RESOURCE_INVALID` for what can be no name of a file, or is no single one: gateways disagree about what
+ * such a path means.
+ */
+export function namesOf({ root, path }: Below): string[] {
+  const refuse = (what: string): never => {
+    throw new DocketError('RESOURCE_INVALID', `the path ${JSON.stringify(path)} behind ${root} ${what}`, {
+      next: 'Write the names of folders and the file, with / between them.',
+    });
+  };
+  const names = path.split('/').map((part) => decoded(part) ?? refuse('is not percent-encoded UTF-8'));
+  if (names.length > MOST_NAMES) refuse(`has more than ${MOST_NAMES} names`);
+  for (const name of names) {
+    if (name === '') refuse('has an empty name');
+    if (name === '.' || name === '..') refuse(`has the name "${name}"`);
+    if (name.includes('/')) refuse('has a name with a / in it');
+    if (name.includes('\0')) refuse('has a name with a NUL in it');
+  }
+  return names;
+}
+
+function decoded(part: string): string | undefined {
   try {
-    return Cid.parse(match[1]!).toV1();
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
+function parsed(text: string): CID | undefined {
+  try {
+    return Cid.parse(text).toV1();
   } catch {
     return undefined;
   }
@@ -82,5 +139,5 @@ export function isFile(cid: CID): boolean {
 
 /** Whether what it names is known by hash when the workflow is loaded; a plain web URL is not. */
 export function isFixed(rsc: string): boolean {
-  return isLocal(rsc) || cidOf(rsc) !== undefined;
+  return isLocal(rsc) || cidOf(rsc) !== undefined || below(rsc) !== undefined;
 }

@@ -222,3 +222,81 @@ test('an agent stops at once while a peer it asked says nothing', async () => {
   await door[Symbol.asyncDispose]();
   await Promise.all(replies);
 });
+
+test('what IPFS calls a file is asked of peers, through a chain, and computed by everybody on the way', async () => {
+  await using chain = await together(3, { peersOf: (i) => (i < 2 ? [i + 1] : []) });
+  const [first, second, last] = chain.doors as [Door, Door, Door];
+  const bytes = randomBytes(600_000);
+  const { cid } = await last.agent.engine.store.put(bytes);
+  const json = { 'content-type': 'application/json' };
+  const named = await last.ask('POST', '/v1/aliases', { body: JSON.stringify({ blob: cid.toString() }), headers: json });
+  const { alias } = (await named.json()) as { alias: string };
+  const reply = await first.ask('GET', `/v1/aliases/${alias}`);
+  assert.deepEqual([reply.status, await reply.json()], [200, { alias, blob: cid.toString() }]);
+  for (const { agent } of [first, second]) assert.equal(String(agent.engine.ledger.alias(Cid.parse(alias))), cid.toString());
+  assert.equal(await holds(first, cid), true);
+  assert.equal(await code(await first.ask('GET', `/v1/aliases/${Cid.ofUnixFs(randomBytes(9))}`)), '404 BLOB_MISSING');
+  // Who came through three agents asks nobody.
+  const other = await last.agent.engine.store.put(randomBytes(600_000));
+  const { alias: far } = (await (
+    await last.ask('POST', '/v1/aliases', { body: JSON.stringify({ blob: other.cid.toString() }), headers: json })
+  ).json()) as { alias: string };
+  assert.equal(await code(await first.ask('GET', `/v1/aliases/${far}`, { headers: { 'docket-hops': '3' } })), '404 BLOB_MISSING');
+});
+
+test('agents in a circle that all do not know a name say so', async () => {
+  await using circle = await together(3, { peersOf: (i) => [(i + 1) % 3, (i + 2) % 3, i] });
+  for (const door of circle.doors)
+    assert.equal(await code(await door.ask('GET', `/v1/aliases/${Cid.ofUnixFs(randomBytes(9))}`)), '404 BLOB_MISSING');
+});
+
+test('a workflow names a module by what IPFS calls it, and a peer has it', async () => {
+  await using pair = await together(2, { peersOf: (i) => (i === 0 ? [1] : []) });
+  const [first, second] = pair.doors as [Door, Door];
+  const text = 'b a b '.repeat(60_000);
+  const { cid } = await second.agent.engine.store.put(Buffer.from(text));
+  const words = await second.agent.engine.store.put(module('count-words'));
+  const named = await second.ask('POST', '/v1/aliases', {
+    body: JSON.stringify({ blob: cid.toString() }),
+    headers: { 'content-type': 'application/json' },
+  });
+  const { alias } = (await named.json()) as { alias: string };
+  const body = `tasks: { count: { module: "ipfs://${words.cid}", stdin: { cid: ${alias} } } }`;
+  const { run } = (await (await first.ask('POST', '/v1/runs', { body })).json()) as { run: string };
+  assert.match(await (await first.ask('GET', `/v1/runs/${run}/events`)).text(), /"state":"completed"/);
+});
+
+test('a peer that lies about a name is not believed, and the next is asked', async () => {
+  const bytes = randomBytes(600_000);
+  const [wrong, right] = [Cid.ofBlob(randomBytes(10)), Cid.ofBlob(bytes)];
+  const lie = Buffer.from('something else');
+  let said: unknown = { blob: Cid.ofBlob(lie).toString() };
+  await using liar = await HostileServer.open((request, response) => {
+    if (answersAs('did:key:liar', request, response)) return;
+    if (request.url!.startsWith('/v1/aliases/')) return void response.end(JSON.stringify(said));
+    if (request.url === `/v1/blobs/${Cid.ofBlob(lie)}`) return void response.end(lie);
+    response.writeHead(404, { 'content-type': 'application/problem+json', 'docket-error': 'BLOB_MISSING' }).end('{"code":"BLOB_MISSING"}');
+  });
+  await using honest = await Door.open();
+  await honest.agent.engine.store.put(bytes);
+  const named = await honest.ask('POST', '/v1/aliases', {
+    body: JSON.stringify({ blob: right.toString() }),
+    headers: { 'content-type': 'application/json' },
+  });
+  const { alias } = (await named.json()) as { alias: string };
+  const lies = [said, { blob: wrong.toString() }, { blob: alias }, { blob: 7 }, {}, [], { blob: `../${'x'.repeat(80)}` }];
+  for (const [i, next] of lies.entries()) {
+    said = next;
+    await using door = await Door.open({ peers: [{ url: liar.url }] });
+    const reply = await code(await door.ask('GET', `/v1/aliases/${alias}`));
+    assert.equal(reply, i < 2 ? '404 BLOB_MISSING' : '503 BLOB_UNREACHABLE', JSON.stringify(next));
+    assert.equal(door.agent.engine.ledger.alias(Cid.parse(alias)), undefined);
+  }
+  for (const next of lies) {
+    said = next;
+    const peers = [{ url: liar.url }, { url: honest.agent.url, token: honest.agent.token }];
+    await using door = await Door.open({ peers });
+    assert.equal((await door.ask('GET', `/v1/aliases/${alias}`)).status, 200, JSON.stringify(next));
+    assert.equal(String(door.agent.engine.ledger.alias(Cid.parse(alias))), right.toString());
+  }
+});

@@ -5,9 +5,11 @@ import { fetchPolicy, parseFetch } from '../../src/agent/resources/fetch-policy.
 import type { FetchSettings } from '../../src/agent/resources/resources.ts';
 import { create } from '../../src/agent/tokens.ts';
 import * as Cid from '../../src/ipld/cid.ts';
-import { gatewayAnswer, hostOf, send } from '../agent/resources/helpers.ts';
+import { compile } from '../../src/workflow/compile.ts';
+import { encodePlan } from '../../src/workflow/stored-plan.ts';
+import { blockAnswer, gatewayAnswer, hostOf, send } from '../agent/resources/helpers.ts';
 import { HostileServer } from '../store/hostile-server.ts';
-import { imported } from '../store/unixfs/helpers.ts';
+import { imported, importedFolder } from '../store/unixfs/helpers.ts';
 import { Door, module, type Problem } from './helpers.ts';
 
 /** An agent stands where its clients cannot reach: what it fetches for them is its owner's to say. */
@@ -56,13 +58,14 @@ test('by default an agent fetches nothing, whatever a workflow names', async () 
 test('an agent that may fetch from the open internet fetches nothing from its own network', async () => {
   await using door = await Door.open({ fetch: fetchFrom(['public']) });
   await using server = await HostileServer.open((_, response) => send(response, module('count-words')));
-  for (const name of [
-    server.url,
-    server.url.replace('127.0.0.1', 'localhost'),
-    server.url.replace('127.0.0.1', '[::1]'),
-    server.url.replace('127.0.0.1', '2130706433'),
-  ])
-    assert.equal(await submitted(door, counting(`${name}/w.wasm`)), '403 RESOURCE_REFUSED', name);
+  for (const [host, end] of [
+    ['127.0.0.1', '403 RESOURCE_REFUSED'],
+    ['[::1]', '403 RESOURCE_REFUSED'],
+    ['2130706433', '403 RESOURCE_REFUSED'],
+    // Where a name leads is known when it is looked up, and then there is a run.
+    ['localhost', 'failed'],
+  ] as const)
+    assert.equal(await submitted(door, counting(`${server.url.replace('127.0.0.1', host)}/w.wasm`)), end, host);
   assert.deepEqual(server.asked, []);
 });
 
@@ -76,7 +79,7 @@ test('an agent fetches from the gateways and hosts that it was told, and redirec
   });
   await using door = await Door.open({ fetch: fetchFrom([hostOf(server)], [gateway.url]) });
   assert.equal(await submitted(door, counting(`${server.url}/w.wasm`, `{ cid: ${held.cid} }`)), 'completed');
-  assert.equal(await submitted(door, counting(`${server.url}/inside`)), '403 RESOURCE_REFUSED');
+  assert.equal(await submitted(door, counting(`${server.url}/inside`)), 'failed');
   assert.deepEqual(inside.asked, []);
   const alias = await door.ask('GET', `/v1/aliases/${held.cid}`);
   assert.deepEqual(await alias.json(), { alias: held.cid.toString(), blob: Cid.ofBlob(Buffer.from(TEXT)).toString() });
@@ -96,4 +99,36 @@ test('names are computed by the agent, and asked for by their form', async () =>
   assert.equal((await door.ask('GET', `/v1/aliases/${cid}`)).status, 400);
   assert.equal((await post(Cid.ofBlob(Buffer.from('nowhere')).toString())).status, 404);
   assert.equal((await post(alias)).status, 400);
+});
+
+test('a path is followed by the agent itself, and of a plan nobody is believed where it leads', async () => {
+  const folder = await importedFolder({ 'bin/words.wasm': module('count-words'), 'bin/other.wasm': module('loop') });
+  await using gateway = await HostileServer.open(blockAnswer(folder));
+  await using door = await Door.open({ fetch: fetchFrom([], [gateway.url]) });
+  const rsc = `ipfs://${folder.cid}/bin/words.wasm`;
+  assert.equal(await submitted(door, counting(rsc)), 'completed');
+
+  // A plan that says that the path leads to the other module.
+  await using there = await Door.open();
+  const { token } = await create(there.agent.engine, { scopes: ['run', 'read', 'write'] }, undefined);
+  const { engine } = there.agent;
+  const run = async (led: Cid.CID): Promise<string> => {
+    const plan = await compile(counting(rsc), {
+      file: 'w.yaml',
+      inputs: {},
+      sources: { module: async () => led, blob: async () => led } as never,
+    });
+    const { cid } = await engine.store.put(encodePlan(plan));
+    const reply = await there.ask('POST', `/v1/plans/${cid}/runs`, {
+      body: '{}',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    });
+    return `${reply.status} ${((await reply.json()) as Partial<Problem>).code}`;
+  };
+  const [words, other] = [Cid.ofBlob(module('count-words')), Cid.ofBlob(module('loop'))];
+  for (const bytes of [module('count-words'), module('loop')]) await engine.store.put(bytes);
+  assert.equal(await run(words), '422 WORKFLOW_INVALID', 'its directories are not here');
+  for (const [name, bytes] of folder.blocks) if (Cid.isUnixFs(Cid.parse(name))) await engine.store.put(bytes);
+  assert.equal(await run(words), '201 undefined');
+  assert.equal(await run(other), '422 WORKFLOW_INVALID');
 });

@@ -46,18 +46,14 @@ test('exec of a component says how its functions are called', async () => {
 
 test('a component that imports what is not there is refused before anything runs', async () => {
   using place = new Place();
-  const sockets = 'package wasi:sockets@0.2.0 { interface network { open: func(); } }';
-  const wat = '(module (import "wasi:sockets/network@0.2.0" "open" (func)) (func (export "f")))';
-  const { component } = await make(
-    wat,
-    'world guest { import wasi:sockets/network@0.2.0; export f: func(); }',
-    `${sockets} ${wasi('0.2.0')}`,
-  );
+  const http = 'package wasi:http@0.2.0 { interface types { open: func(); } }';
+  const wat = '(module (import "wasi:http/types@0.2.0" "open" (func)) (func (export "f")))';
+  const { component } = await make(wat, 'world guest { import wasi:http/types@0.2.0; export f: func(); }', `${http} ${wasi('0.2.0')}`);
   place.write('c.wasm', component);
   place.write('w.yaml', 'docket: 1\ntasks:\n  t: { op: wasm/run, module: c.wasm, func: f }\n');
   const { status, stderr } = await place.docket(['run', 'w.yaml']);
   assert.equal(status, 2);
-  assert.match(stderr, /imports what is not there: "wasi:sockets\/network@0\.2\.0" \[MODULE_INVALID\]/);
+  assert.match(stderr, /imports what is not there: "wasi:http\/types@0\.2\.0" \[MODULE_INVALID\]/);
 });
 
 test('a component that is granted the clock runs every time, unless its author wants otherwise, and its receipt says so', async () => {

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import * as Cid from '../../src/ipld/cid.ts';
-import { gatewayAnswer, hostOf, send } from '../agent/resources/helpers.ts';
+import { blockAnswer, gatewayAnswer, hostOf, send } from '../agent/resources/helpers.ts';
 import { HostileServer } from '../store/hostile-server.ts';
-import { car, type Imported, imported, varint } from '../store/unixfs/helpers.ts';
+import { car, type Imported, imported, importedFolder, varint } from '../store/unixfs/helpers.ts';
 import { type Failure, guest, Place, type Report } from './helpers.ts';
 
 /** Workflows that name what is elsewhere. */
@@ -56,8 +56,6 @@ test('a file stored with --unixfs is known by what IPFS calls it', async () => {
   assert.equal(readFileSync(place.at('got'), 'utf8'), text);
   assert.match((await place.docket(['store', 'verify'])).stderr, /2 aliases checked, 0 damaged/);
 
-  place.write('folder/text', text);
-  assert.match((await place.docket(['store', 'put', '--unixfs', 'folder'])).stderr, /names files, and folder is a folder/);
   assert.match((await place.docket(['store', 'cat', '--unixfs', texts.cid.toString()])).stderr, /--unixfs goes with put/);
   assert.match(
     (await place.docket(['store', 'stat', 'bafybeibk42jwhq7w2zcpe6q3wgtleugp3ymfs3pa5gerjmnakqihhqx4zq'])).stderr,
@@ -69,6 +67,42 @@ test('a file stored with --unixfs is known by what IPFS calls it', async () => {
   // The same module and text by another name are the same work.
   place.write('w.yaml', 'tasks: { count: { module: words.wasm, stdin: { file: text } } }\noutputs: { o: { from: count, at: /stdout } }');
   assert.equal((await place.json<Report>('run', 'w.yaml')).tasks.cached, 1);
+});
+
+test('a file is found behind the CID of its folder, in the store and at a gateway', async () => {
+  const files = { 'bin/words.wasm': words, text: Buffer.from(text) };
+  const folder = await importedFolder(files);
+  using place = new Place();
+  for (const [path, bytes] of Object.entries(files)) place.write(`folder/${path}`, bytes);
+  place.write('folder/.hidden', 'not for IPFS');
+  assert.equal(await place.out('store', 'put', '--unixfs', 'folder'), `${folder.cid}\n`);
+  const { stored } = await place.json<{ stored: unknown }>('store', 'put', '--unixfs', 'folder');
+  const node = Cid.fromSha256(folder.cid.multihash.digest).toString();
+  assert.deepEqual(stored, [{ path: 'folder', cid: node, size: words.length + text.length, unixfs: folder.cid.toString() }]);
+  const rsc = `ipfs://${folder.cid}/bin/words.wasm`;
+  place.write('w.json', homestar(rsc));
+  assert.match(await place.out('run', 'w.json'), COUNTED);
+  // As before: the URL is part of the instruction, and so of every CID above it.
+  const { tasks } = await place.json<Report>('run', 'w.json');
+  assert.equal(tasks.cached, 1);
+  place.write('w.yaml', `tasks: { count: { module: "${rsc}", stdin: { file: text } } }\noutputs: { o: { from: count, at: /stdout } }`);
+  place.write('text', text);
+  assert.equal((await place.json<Report>('run', 'w.yaml')).tasks.cached, 1, 'the same bytes by other names');
+
+  using other = new Place();
+  await using server = await HostileServer.open(blockAnswer(folder));
+  other.write('text', text);
+  for (const url of [rsc, `${server.url}/ipfs/${folder.cid}/bin/words.wasm`]) {
+    other.write('w.yaml', `tasks: { count: { module: "${url}", stdin: { file: text } } }\noutputs: { o: { from: count, at: /stdout } }`);
+    const { status, stdout, stderr } = await other.docket(['run', 'w.yaml', '--gateway', server.url, '--json']);
+    assert.equal(status, 0, stderr);
+    assert.equal((JSON.parse(stdout) as Report).state, 'completed');
+  }
+  other.write('w.yaml', `tasks: { count: { module: "ipfs://${folder.cid}/bin/none.wasm", stdin: a } }`);
+  const missing = JSON.parse((await other.docket(['run', 'w.yaml', '--json'])).stdout) as Failure;
+  assert.equal(missing.error.code, 'RESOURCE_INVALID');
+  assert.match(missing.error.message, /\/bin has nothing called "none\.wasm"/);
+  assert.equal((missing.error.place as { line: number }).line, 1);
 });
 
 test('what is not here is fetched from a gateway, and then not again', async () => {

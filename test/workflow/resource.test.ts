@@ -58,3 +58,29 @@ test('CIDs in URLs', () => {
     assert.equal(Resource.cidOf(rsc), undefined, rsc);
   }
 });
+
+test('paths behind CIDs', () => {
+  const root = 'bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354';
+  for (const rsc of [
+    `ipfs://${root}/a/b.wasm`,
+    `ipfs://${root}/a/b.wasm/`,
+    `http://localhost:8080/ipfs/${root}/a/b.wasm`,
+    `https://${root}.ipfs.dweb.link/a/b.wasm`,
+  ]) {
+    const { root: found, path } = Resource.below(rsc)!;
+    assert.deepEqual([found.toString(), path, Resource.isFixed(rsc), Resource.cidOf(rsc)], [root, 'a/b.wasm', true, undefined], rsc);
+  }
+  for (const rsc of [
+    `ipfs://${root}`,
+    `ipfs://${root}/`,
+    `ipfs://${root}/a?x`,
+    `ipfs://${root}/a#x`,
+    `ipfs://${CID}/a.wasm`,
+    `https://ipfs.io/ipns/${root}/a`,
+    `https://ipfs.io/ipfs/nothing/a`,
+    `https://example.com/x/ipfs/${root}/a`,
+    `https://ipfs.io/ipfs/${root}/a#sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=`,
+  ])
+    assert.equal(Resource.below(rsc), undefined, rsc);
+  assert.deepEqual(Resource.namesOf(Resource.below(`ipfs://${root}/a%20b/%C3%BC`)!), ['a b', 'ü']);
+});

@@ -4,6 +4,7 @@ import { digestHex } from '../../store/digest.ts';
 import { missing } from '../../store/failures.ts';
 import { LayeredStore } from '../../store/layered-store.ts';
 import type { Engine } from '../engine.ts';
+import { bringAlias } from './bring-alias.ts';
 import { bringModule } from './bring-module.ts';
 import { holderAt } from './peer-holder.ts';
 import { Peers } from './peers.ts';
@@ -37,6 +38,12 @@ export function peerServiceOf(engine: Engine, peers: Peers, roles: readonly Role
       const layer = layers[asked.hops];
       if (layer !== undefined) await layer.bring(cid, asked);
       else if ((await engine.store.stat(cid)) === undefined) throw missing(digestHex(cid));
+    },
+    async alias(name, asked) {
+      const known = engine.ledger.alias(name.toV1());
+      const layer = layers[asked.hops];
+      if (known !== undefined || layer === undefined) return known;
+      return await bringAlias(engine, peers, name, { ...asked, bring: (blob) => layer.bring(blob, asked) });
     },
     async bringModule(reference, asked) {
       const layer = layers[asked.hops];

@@ -20,8 +20,8 @@ export interface Fetching extends Getting {
   readonly store: Pick<Store, 'put'>;
   /** Bytes a resource may have. */
   readonly limit: number;
-  /** Told how many more bytes came. */
-  readonly onBytes: (bytes: number) => void;
+  /** Told how many more bytes came, and how many there will be in all, if that is known. */
+  readonly onBytes: (bytes: number, size: number | undefined) => void;
 }
 
 export interface Fetched {
@@ -31,7 +31,7 @@ export interface Fetched {
   readonly isPlain: boolean;
 }
 
-type Gateway = Extract<Place, { kind: 'gateway' }>;
+export type Gateway = Extract<Place, { kind: 'gateway' }>;
 
 const CAR = 'application/vnd.ipld.car';
 const RAW = 'application/vnd.ipld.raw';
@@ -46,10 +46,21 @@ export async function fetchFile(cid: Cid.CID, place: Place, fetching: Fetching):
   return await plain(cid, got, place, fetching);
 }
 
+/** One block of a directory, as a blob of the store. Throws as `fetchFile`. */
+export async function fetchBlock(cid: Cid.CID, place: Gateway, fetching: Fetching): Promise<{ readonly size: number }> {
+  const bytes = await singly(place, fetching).get(cid);
+  try {
+    return await fetching.store.put(bytes, { expect: Cid.fromSha256(cid.multihash.digest), signal: fetching.signal });
+  } catch (error) {
+    if (!isDocketError(error, 'BLOB_MISMATCH')) throw error;
+    throw new DocketError('RESOURCE_INVALID', `what ${place.name} gives as ${cid} is something else`, { details: error.details });
+  }
+}
+
 /** A file of which nothing is known. Throws as `fetchFile`. */
 export async function fetchUrl(url: string, fetching: Fetching): Promise<{ readonly blob: Cid.CID; readonly size: number }> {
   using got = await file(url, '*/*', fetching);
-  const { cid, size } = await fetching.store.put(counted(got.body, url, fetching), { signal: fetching.signal });
+  const { cid, size } = await fetching.store.put(counted(got, url, fetching), { signal: fetching.signal });
   return { blob: cid, size };
 }
 
@@ -60,7 +71,7 @@ async function fetchUnixFs(cid: Cid.CID, place: Gateway, fetching: Fetching): Pr
     using got = await httpGet(`${url}?format=car&dag-scope=entity`, `${CAR};version=1;order=dfs;dups=y`, fetching);
     if (got.status === 200) {
       if (got.type !== CAR) return await plain(cid, got, place, fetching);
-      await using source = new CarBlocks(bounded(got.body, cid, fetching), blocks);
+      await using source = new CarBlocks(bounded(got, cid, fetching), blocks);
       return await rebuilt(cid, source, fetching);
     }
     if (!isRefusal(got.status)) throw answers(url, got.status);
@@ -70,9 +81,11 @@ async function fetchUnixFs(cid: Cid.CID, place: Gateway, fetching: Fetching): Pr
   } catch (error) {
     // It knows nothing of blocks. Whether it has the file is seen then.
     if (!isDocketError(error) || !(error.code === 'RESOURCE_INVALID' || isRefusal(error.details['status']))) throw error;
+    using got = await httpGet(url, '*/*', fetching);
+    if (got.status === 200) return await plain(cid, got, place, fetching);
+    // What is wrong with the blocks says more than that there is no file either.
+    throw error.code === 'RESOURCE_INVALID' ? error : answers(url, got.status);
   }
-  using got = await file(url, '*/*', fetching);
-  return await plain(cid, got, place, fetching);
 }
 
 async function file(url: string, accept: string, fetching: Fetching): Promise<Got> {
@@ -83,9 +96,9 @@ async function file(url: string, accept: string, fetching: Fetching): Promise<Go
 }
 
 /** The bytes of the file itself. */
-async function plain(cid: Cid.CID, { body }: Got, { name }: Place, fetching: Fetching): Promise<Fetched> {
+async function plain(cid: Cid.CID, got: Got, { name }: Place, fetching: Fetching): Promise<Fetched> {
   const { store, signal } = fetching;
-  const source = counted(body, cid, fetching);
+  const source = counted(got, cid, fetching);
   try {
     const stored = Cid.isUnixFs(cid)
       ? await store.put(called(source, cid, name), { signal })
@@ -137,7 +150,7 @@ function singly(place: Gateway, fetching: Fetching): Blocks {
       for await (const chunk of got.body) {
         size += chunk.length;
         if (size > MOST_BLOCK) throw new DocketError('RESOURCE_INVALID', `${place.name} gives a block of more than ${MOST_BLOCK} bytes`);
-        fetching.onBytes(chunk.length);
+        fetching.onBytes(chunk.length, undefined);
         parts.push(chunk);
       }
       return Buffer.concat(parts);
@@ -145,19 +158,28 @@ function singly(place: Gateway, fetching: Fetching): Blocks {
   };
 }
 
-async function* counted(body: AsyncIterable<Uint8Array>, what: Cid.CID | string, { limit, onBytes }: Fetching): AsyncGenerator<Uint8Array> {
+async function* counted(
+  { body, length }: Pick<Got, 'body' | 'length'>,
+  what: Cid.CID | string,
+  { limit, onBytes }: Fetching,
+): AsyncGenerator<Uint8Array> {
+  // Not one byte is taken of what is too large by its own account.
+  if (length !== undefined && length > limit) throw tooLarge(what, length, limit);
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
     if (size > limit) throw tooLarge(what, size, limit);
-    onBytes(chunk.length);
+    onBytes(chunk.length, length);
     yield chunk;
   }
 }
 
 /** A CAR that has no end would be read as long as the block that is waited for does not come. */
-function bounded(body: AsyncIterable<Uint8Array>, cid: Cid.CID, fetching: Fetching): AsyncIterable<Uint8Array> {
-  return counted(body, `the CAR of ${cid}`, { ...fetching, limit: fetching.limit + Math.ceil(fetching.limit / 16) + AROUND });
+function bounded({ body }: Got, cid: Cid.CID, fetching: Fetching): AsyncIterable<Uint8Array> {
+  return counted({ body, length: undefined }, `the CAR of ${cid}`, {
+    ...fetching,
+    limit: fetching.limit + Math.ceil(fetching.limit / 16) + AROUND,
+  });
 }
 
 /** Whether it may mean no more than that what was asked for is not given in this form. */

@@ -30,6 +30,8 @@ export interface Got extends Disposable {
   readonly status: number;
   /** Without parameters, in small letters. */
   readonly type: string;
+  /** Bytes of the body, if that is said. */
+  readonly length: number | undefined;
   /** To be read once. Throws `RESOURCE_UNREACHABLE`. */
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -92,6 +94,7 @@ async function getOnce(
       status,
       type: (reply.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase(),
       location: status >= 300 && status < 400 && status !== 304 ? (reply.headers.location ?? '') : undefined,
+      length: lengthOf(reply.headers['content-length']),
       body: bodyOf(reply, { watch, failure, leave }),
       [Symbol.dispose]: leave,
     };
@@ -99,6 +102,10 @@ async function getOnce(
     leave();
     throw failure(error);
   }
+}
+
+function lengthOf(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 }
 
 interface Ends {

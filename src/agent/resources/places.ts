@@ -18,7 +18,7 @@ export function parseGateway(text: string): string | undefined {
   return href.replace(/\/+$/, '');
 }
 
-/** The host that a workflow's own URL names first, then the gateways, if they can have it. */
+/** The host that a workflow's own URL names first, then the gateways, if they can have it. Of a path behind a CID, `cid` is any block on the way. */
 export function placesOf(rsc: string, cid: Cid.CID, gateways: readonly string[]): Place[] {
   return [...(ownPlace(rsc) ?? []), ...(Cid.isStored(cid) || Cid.isUnixFs(cid) ? gateways.map(byPath) : [])];
 }
@@ -26,10 +26,10 @@ export function placesOf(rsc: string, cid: Cid.CID, gateways: readonly string[])
 function ownPlace(rsc: string): readonly Place[] | undefined {
   const file = Resource.withoutIntegrity(rsc);
   if (file !== undefined) return [{ kind: 'file', name: file, url: file }];
-  const subdomain = /^(https?:\/\/)[^./]+\.(ipfs\.[^/]+)\/?$/.exec(rsc);
+  const subdomain = /^(https?:\/\/)[^./]+\.(ipfs\.[^/]+)(?:\/|$)/.exec(rsc);
   if (subdomain !== null)
     return [{ kind: 'gateway', name: `${subdomain[1]}${subdomain[2]}`, urlOf: (cid) => `${subdomain[1]}${cid}.${subdomain[2]}/` }];
-  const path = /^(https?:\/\/[^/]+)\/ipfs\/[^/?#]+\/?$/.exec(rsc);
+  const path = /^(https?:\/\/[^/]+)\/ipfs\/[^/?#]+(?:\/|$)/.exec(rsc);
   return path === null ? undefined : [byPath(path[1]!)];
 }
 

@@ -12,6 +12,16 @@ export interface ResourceShelf {
   readonly file: (name: Cid.CID, fetched: Fetched) => Promise<void>;
 }
 
+/** Gets what is not here. Throws `RESOURCE_…`, `BLOB_TOO_LARGE`, and what the store throws. */
+export interface ResourceSource {
+  /** The blob that `rsc` stands for; undefined if it is not here and there is nobody to be asked. */
+  readonly get: (rsc: string) => Promise<Cid.CID | undefined>;
+  /** What `rsc` names; undefined if that is not known here and there is nobody to be asked. */
+  readonly lead: (rsc: string) => Promise<Cid.CID | undefined>;
+  /** Gets what a CID names, and what a tree among it names. */
+  readonly bring: (cid: Cid.CID) => Promise<void>;
+}
+
 interface Shelf {
   readonly ledger: Ledger;
   readonly store: Store;

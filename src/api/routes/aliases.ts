@@ -7,20 +7,20 @@ import { StoredCid, UnixFsCid } from '../schemas.ts';
 const Alias = z.object({ alias: z.string(), blob: z.string() });
 
 /** Blobs by the CIDs that IPFS has for them. */
-export function aliasRoutes({ aliases }: Pick<Offered, 'aliases'>): Route[] {
+export function aliasRoutes({ aliases, peers }: Pick<Offered, 'aliases' | 'peers'>): Route[] {
   const relay = { role: 'storage' } as const;
   return [
     route({
       method: 'GET',
       path: '/v1/aliases/:cid',
-      summary: 'The blob that a UnixFS CID stands for.',
+      summary: 'The blob that a UnixFS CID stands for. One that is not known here is asked for at peers, and kept.',
       tag: 'blobs',
       scope: 'read',
       relay,
       params: z.object({ cid: UnixFsCid }),
       replies: { 200: { description: 'Both names of it.', schema: Alias } },
-      handle: async ({ params: { cid } }) => {
-        const blob = await aliases.find(cid);
+      handle: async ({ params: { cid }, hops, signal }) => {
+        const blob = await peers.alias(cid, { hops, signal });
         if (blob === undefined) throw new DocketError('BLOB_MISSING', `no blob is known here as ${cid}`);
         return json({ alias: cid.toString(), blob: blob.toString() });
       },

@@ -1,10 +1,13 @@
-import { DocketError } from '../../errors.ts';
+import { findAgent } from '../../agent/find-agent.ts';
+import { formatSize } from '../../base/units.ts';
+import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import type { RunView, TaskView } from '../../protocol/records.ts';
 import type { Call, Command } from '../command.ts';
 import { allTasks } from '../all-tasks.ts';
 import type { Desk } from '../desk.ts';
 import { openDesk } from '../open-desk.ts';
+import { homeOf } from '../open-engine.ts';
 import { countsLine, jsonable, jsonLine, printable, table } from '../present.ts';
 import { outputLines } from '../print-outputs.ts';
 import { stat as statBlob } from '../store/blobs.ts';
@@ -30,10 +33,29 @@ const LONGEST_RUN = 26;
 
 const SHOWN = 50;
 
+/** What a run that goes on waits for. Only the agent that drives it knows. */
+async function fetchingOf(call: Call, desk: Desk, { run, state, fetching }: RunView): Promise<RunView['fetching']> {
+  const agent = state === 'running' && fetching === undefined ? findAgent(homeOf(call)) : undefined;
+  if (agent === undefined) return fetching;
+  const { remoteRecords } = await import('../../sdk/remote-records.ts');
+  const door = { url: agent.local, token: agent.token, idle: PATIENCE, patience: PATIENCE };
+  try {
+    return (await remoteRecords(door, desk.store).runs.find(run)).fetching;
+  } catch (error) {
+    // Nobody answers, or it is another command's run: the rest is shown all the same.
+    if (!isDocketError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** How long it may take to say so, in ms. */
+const PATIENCE = 3_000;
+
 async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   const tasks = await allTasks(await desk.records(), run.run);
   const { stdout } = call.streams;
-  const { outputs, tasks: counts } = run;
+  const { outputs, tasks: counts, failure } = run;
+  const fetching = await fetchingOf(call, desk, run);
   if (call.flag('json')) {
     stdout.write(
       jsonLine({
@@ -44,7 +66,9 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
         created: new Date(run.created).toISOString(),
         finished: run.finished === null ? null : new Date(run.finished).toISOString(),
         counts,
+        ...(failure === undefined ? {} : { failure }),
         tasks,
+        ...(fetching === undefined ? {} : { fetching }),
         outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, jsonable(value)])),
       }),
     );
@@ -53,8 +77,13 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   stdout.write(
     `run       ${run.run}\nworkflow  ${printable(run.name)}\ncid       ${run.workflow}\nstate     ${run.state}\nstarted   ${new Date(run.created).toISOString()}\n`,
   );
+  for (const { resource, from, bytes, size } of fetching ?? []) {
+    const far = `${formatSize(bytes)}${size === null ? '' : ` of ${formatSize(size)}`}${from === null ? '' : ` from ${from}`}`;
+    stdout.write(`fetching  ${printable(`${resource}: ${far}`)}\n`);
+  }
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
+  if (failure !== undefined) stdout.write(`failed    ${printable(`${failure.message} [${failure.code}]`)}\n          ${failure.next}\n`);
   const failed = tasks.filter((task) => task.state === 'failed');
   const running = tasks.filter((task) => task.state === 'running');
   const inOrder = [...failed, ...running, ...tasks.filter(({ state }) => state !== 'failed' && state !== 'running')];

@@ -1,4 +1,4 @@
-import { formatDuration } from '../../base/units.ts';
+import { formatDuration, formatSize } from '../../base/units.ts';
 import type { RunEvent } from '../../scheduler/events.ts';
 import type { Plan } from '../../workflow/model.ts';
 import type { Call } from '../command.ts';
@@ -133,6 +133,8 @@ function teller(plan: Plan): (event: RunEvent) => string | undefined {
       const what = `${first}${more.length === 0 ? '' : ` and ${more.length} more`}`;
       return `${labelOf(event.task)} waits for a receipt of ${what}, which the workflow does not hold: ${formatDuration(event.most)} at most`;
     }
+    if (event.kind === 'fetched') return `fetched ${printable(event.resource)}: ${formatSize(event.bytes)} from ${printable(event.from)}`;
+    if (event.kind === 'unfetched') return `not fetched: ${printable(event.message)}`;
     if (event.kind === 'retrying') return `retrying ${labelOf(event.task)} in ${formatDuration(event.after)}: ${printable(event.message)}`;
     if (event.kind !== 'settled' || event.state !== 'failed' || ++failures > FAILURES_TOLD) return undefined;
     return `failed ${labelOf(event.task)}${event.message === undefined ? '' : `: ${printable(event.message)}`}`;

@@ -27,11 +27,9 @@ export async function put(call: Call, desk: Desk, paths: readonly string[]): Pro
   const options = importOptions(call, desk);
   const stored: Stored[] = [];
   for (const path of paths) {
-    if (call.flag('unixfs') && isFolder(path, statSync)) throw call.usage(`--unixfs names files, and ${path} is a folder`);
-    const found = await putOne(call, desk, path, options);
-    const unixfs = call.flag('unixfs') ? await (await desk.records()).aliases.name(found.cid) : undefined;
-    stored.push({ ...found, unixfs });
-    const cid = unixfs ?? found.cid;
+    const found = await (call.flag('unixfs') ? putUnixFs : putOne)(call, desk, path, options);
+    stored.push(found);
+    const cid = found.unixfs ?? found.cid;
     if (!call.flag('json')) stdout.write(paths.length === 1 ? `${cid}\n` : `${cid}  ${printable(path)}\n`);
   }
   if (call.flag('json')) stdout.write(jsonLine({ stored: stored.map(shown) }));
@@ -40,6 +38,18 @@ export async function put(call: Call, desk: Desk, paths: readonly string[]): Pro
 
 function shown({ path, cid, size, unixfs }: Stored): unknown {
   return { path, cid: cid.toString(), size, ...(unixfs === undefined ? {} : { unixfs: unixfs.toString() }) };
+}
+
+/** Under the names that IPFS has. A folder is no tree then, but has what `ipfs add -r` would take of it. */
+async function putUnixFs(call: Call, desk: Desk, path: string, options: ImportOptions): Promise<Stored> {
+  const { aliases } = await desk.records();
+  if (path !== '-' && isFolder(path, statSync)) {
+    const { importUnixFs } = await import('../../store/unixfs/import-folder.ts');
+    const { cid, bytes } = await importUnixFs(desk.store, path, { ...options, nameFile: (blob) => aliases.name(blob) });
+    return { path, cid: Cid.fromSha256(cid.multihash.digest), size: bytes, unixfs: cid };
+  }
+  const found = await putOne(call, desk, path, options);
+  return { ...found, unixfs: await aliases.name(found.cid) };
 }
 
 async function putOne(call: Call, desk: Desk, path: string, options: ImportOptions): Promise<Stored> {

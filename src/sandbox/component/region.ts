@@ -4,14 +4,14 @@ import { trap } from './trap.ts';
 
 type Realloc = (old: number, oldSize: number, align: number, size: number) => number;
 
-/** Bytes that may be taken out of guests for one task, values that are not bytes counted as more: pointers that repeat make much of little memory. */
+/** Bytes that may be held of what was taken out of guests, values that are not bytes counted as more: pointers that repeat make much of little memory. */
 const MOST_LIFTED = 128 << 20;
 
-/** Counts what one task takes out of its guests' memories. */
+/** Counts what one task holds of what it took out of its guests' memories. */
 export class Meter {
   #lifted = 0;
 
-  /** Bytes so far, with what values cost beside theirs. */
+  /** In bytes, with what values cost beside theirs. */
   get lifted(): number {
     return this.#lifted;
   }
@@ -19,6 +19,11 @@ export class Meter {
   charge(bytes: number): void {
     this.#lifted += bytes;
     if (this.#lifted > MOST_LIFTED) throw trap(`the component passed more than ${MOST_LIFTED} bytes`);
+  }
+
+  /** Nothing is held any more of what was taken out since `lifted` was this. */
+  forget(lifted: number): void {
+    this.#lifted = lifted;
   }
 }
 

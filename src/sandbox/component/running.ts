@@ -179,9 +179,13 @@ export class Running implements Disposable {
     if (!gate.mayLeave) throw trap('a component calls out while it is asked for memory');
     const { signature } = func;
     const pass: Passage = { region: this.#region(side), scope: newScope() };
+    const held = this.#meter.lifted;
     const result = this.#invoke(func, liftParams(signature, pass, core));
     endScope(pass.scope);
-    return closed(gate, () => lowerResult(signature, pass, result, core));
+    const lowered = closed(gate, () => lowerResult(signature, pass, result, core));
+    // Arguments and result have passed; a program may write more in the course of time than may be held at once.
+    this.#meter.forget(held);
+    return lowered;
   }
 
   #drop(instance: number, handle: number, type: ResourceType): undefined {

@@ -15,8 +15,7 @@ const MOST_LINKS = 174;
 export class FileHash {
   #chunk = new Sha256();
   #filled = 0;
-  /** Links of the open node of each level, the lowest first. Full ones are closed when the next link comes: a node alone on its level is the root. */
-  readonly #levels: Written[][] = [[]];
+  readonly #nodes = new Nodes();
 
   update(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
@@ -31,30 +30,53 @@ export class FileHash {
   /** To be asked for once, at the end. */
   digest(): Cid.CID {
     this.#closeChunk();
-    for (let level = 0; ; level++) {
-      const links = this.#levels[level]!;
-      if (level === this.#levels.length - 1 && links.length === 1) return links[0]!.cid;
-      this.#close(level);
-    }
+    return this.#nodes.root().cid;
   }
 
   #closeChunk(): void {
-    this.#add(0, { cid: Cid.fromSha256(this.#chunk.digest()), size: this.#filled, blocks: this.#filled });
+    this.#nodes.add({ cid: Cid.fromSha256(this.#chunk.digest()), size: this.#filled, blocks: this.#filled });
     this.#chunk = new Sha256();
     this.#filled = 0;
   }
+}
 
-  #add(level: number, link: Written): void {
+/** The nodes above the chunks of a file. */
+class Nodes {
+  /** Links of the open node of each level, the lowest first. Full ones are closed when the next link comes: a node alone on its level is the root. */
+  readonly #levels: Written[][] = [[]];
+
+  add(link: Written, level = 0): void {
     if (this.#levels[level]?.length === MOST_LINKS) this.#close(level);
     (this.#levels[level] ??= []).push(link);
+  }
+
+  /** To be asked for once, at the end. */
+  root(): Written {
+    for (let level = 0; ; level++) {
+      const links = this.#levels[level]!;
+      if (level === this.#levels.length - 1 && links.length === 1) return links[0]!;
+      this.#close(level);
+    }
   }
 
   #close(level: number): void {
     const links = this.#levels[level]!;
     this.#levels[level] = [];
-    this.#add(level + 1, encodeNode(links));
+    this.add(encodeNode(links), level + 1);
   }
 }
+
+/** Bytes of all blocks of a file of so many bytes: they follow from the layout, since all CIDs in it are equally long. */
+export function blocksOf(size: number): number {
+  const nodes = new Nodes();
+  for (let left = size; ; left -= CHUNK) {
+    const chunk = Math.min(left, CHUNK);
+    nodes.add({ cid: ANY, size: chunk, blocks: chunk });
+    if (left <= CHUNK) return nodes.root().blocks;
+  }
+}
+
+const ANY = Cid.fromSha256(new Uint8Array(32));
 
 /** Of bytes that come in pieces. */
 export async function fileCid(source: AsyncIterable<Uint8Array>): Promise<Cid.CID> {

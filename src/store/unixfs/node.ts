@@ -31,7 +31,14 @@ export interface Written {
 }
 
 const FILE = 2;
-const KINDS: Readonly<Record<number, string>> = { 1: 'a directory', 3: 'metadata', 4: 'a symlink', 5: 'a sharded directory (HAMT)' };
+const KINDS: Readonly<Record<number, string>> = {
+  0: 'a file',
+  1: 'a directory',
+  2: 'a file',
+  3: 'metadata',
+  4: 'a symlink',
+  5: 'a sharded directory (HAMT)',
+};
 
 const NO_BYTES = new Uint8Array();
 
@@ -87,7 +94,8 @@ export function isNode(cid: Cid.CID): boolean {
   return Cid.isUnixFs(cid);
 }
 
-function linked(link: Uint8Array): Cid.CID {
+/** The CID of a link. Throws `Malformed` unless it names a node or a piece of a file. */
+export function linked(link: Uint8Array): Cid.CID {
   let cid: Cid.CID | undefined;
   for (const { number, kind, value } of fieldsOf(link)) {
     if (number !== 1) continue;
@@ -97,8 +105,7 @@ function linked(link: Uint8Array): Cid.CID {
   }
   if (cid === undefined) throw new Malformed('a link has no CID');
   if (cid.multihash.code === 0) throw new Malformed(`a link has the identity CID ${cid}, which is not taken here`);
-  if (!isNode(cid) && (!Cid.isStored(cid) || Cid.isTree(cid)))
-    throw new Malformed(`a link has the CID ${cid}, which is neither dag-pb nor raw with SHA2-256`);
+  if (!isNode(cid) && !Cid.isBlob(cid)) throw new Malformed(`a link has the CID ${cid}, which is neither dag-pb nor raw with SHA2-256`);
   return cid;
 }
 
@@ -124,5 +131,10 @@ function fileData(message: Uint8Array): FileData {
     if (type === undefined) throw new Malformed('UnixFS data does not say what it is');
     return { inline, sizes, total };
   }
-  throw new Malformed(`it is ${KINDS[type] ?? `UnixFS data of the unknown type ${type}`}, and not a file`);
+  throw new Malformed(`it is ${kindOf(type)}, and not a file`);
+}
+
+/** What UnixFS data of a type is, for people. */
+export function kindOf(type: number): string {
+  return KINDS[type] ?? `UnixFS data of the unknown type ${type}`;
 }

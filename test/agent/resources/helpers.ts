@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../../src/base/clock.ts';
 import * as Cid from '../../../src/ipld/cid.ts';
 import { fetchPolicy, parseFetch } from '../../../src/agent/resources/fetch-policy.ts';
-import { type FetchProgress, type FetchSettings, Resources } from '../../../src/agent/resources/resources.ts';
+import type { FetchProgress } from '../../../src/agent/resources/fetch-progress.ts';
+import { type FetchSettings, Resources } from '../../../src/agent/resources/resources.ts';
 import type { ResourceShelf } from '../../../src/agent/resources/shelf.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import { HostileServer } from '../../store/hostile-server.ts';
@@ -76,4 +77,15 @@ export class Fetcher {
 /** The `HOST:PORT` by which a server is named. */
 export function hostOf({ url }: HostileServer): string {
   return new URL(url).host;
+}
+
+/** A gateway that holds blocks, and gives each by itself. */
+export function blockAnswer({ blocks }: Pick<Imported, 'blocks'>) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const url = new URL(request.url!, 'http://gateway');
+    const name = /^\/(?:ipfs\/)?(\w+)?$/.exec(url.pathname)?.[1] ?? /^(\w+)\.ipfs\./.exec(request.headers.host ?? '')?.[1] ?? '';
+    const block = blocks.get(name);
+    if (url.searchParams.get('format') === 'raw' && block !== undefined) return send(response, block, 'application/vnd.ipld.raw');
+    response.writeHead(404).end('no');
+  };
 }

@@ -77,3 +77,30 @@ export function varint(value: number): Uint8Array {
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
   return Uint8Array.from([...bytes, rest]);
 }
+
+/** What somebody else makes of a folder with these files. */
+export async function importedFolder(files: Readonly<Record<string, Uint8Array>>, options: ImporterOptions = {}): Promise<Imported> {
+  const blocks = new Map<string, Uint8Array>();
+  const store = {
+    put: async (cid: { toString(): string }, block: Uint8Array) => {
+      blocks.set(cid.toString(), block);
+      return cid;
+    },
+  };
+  const source = Object.entries(files).map(([path, content]) => ({ path, content }));
+  let root: CID | undefined;
+  for await (const entry of importer(source, store as never, { ...DEFAULT, ...options, wrapWithDirectory: true }))
+    if (entry.path === '' || entry.path === undefined) root = Cid.parse(entry.cid.toString());
+  return { cid: root!, blocks };
+}
+
+/** A dag-pb node of these links with this data. */
+export function node(links: readonly Uint8Array[], data: readonly number[] | undefined): Uint8Array {
+  const parts = links.flatMap((each) => [Uint8Array.of(0x12), section(each)]);
+  return Buffer.concat(data === undefined ? parts : [...parts, Uint8Array.of(0x0a), section(Uint8Array.from(data))]);
+}
+
+/** A link of dag-pb. */
+export function link({ bytes }: CID, name: string): Uint8Array {
+  return Buffer.concat([Uint8Array.of(0x0a), section(bytes), Uint8Array.of(0x12), section(Buffer.from(name))]);
+}

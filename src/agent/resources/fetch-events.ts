@@ -1,0 +1,67 @@
+import type { Clock } from '../../base/clock.ts';
+import type { FetchView } from '../../protocol/records.ts';
+import type { RunEvent } from '../../scheduler/events.ts';
+import type { FetchProgress } from './fetch-progress.ts';
+
+/** Between two events of one resource, in ms. */
+const EVERY = 1_000;
+
+type Underway = { -readonly [Key in keyof FetchView]: FetchView[Key] } & { told: number };
+
+/** What a run is told of the resources it waits for, and which they are at the moment. */
+export class FetchEvents {
+  readonly #clock: Clock;
+  readonly #onEvent: (event: RunEvent) => void;
+  readonly #underway = new Map<string, Underway>();
+
+  constructor(clock: Clock, onEvent: (event: RunEvent) => void) {
+    this.#clock = clock;
+    this.#onEvent = onEvent;
+  }
+
+  get views(): readonly FetchView[] {
+    return [...this.#underway.values()].map(({ resource, from, bytes, size }) => ({ resource, from, bytes, size }));
+  }
+
+  add(progress: FetchProgress): void {
+    const { kind, rsc } = progress;
+    switch (kind) {
+      case 'begun':
+        return this.#tell(this.#of(rsc));
+      case 'bytes': {
+        const view = this.#of(rsc);
+        // Another place begins from the start.
+        const isOther = view.from !== progress.place;
+        view.bytes = (isOther ? 0 : view.bytes) + progress.bytes;
+        view.from = progress.place;
+        view.size = progress.size ?? null;
+        if (isOther || this.#clock.monotonic() - view.told >= EVERY) this.#tell(view);
+        return;
+      }
+      case 'failed':
+        this.#underway.delete(rsc);
+        return;
+      case 'fetched':
+        this.#underway.delete(rsc);
+        this.#onEvent({ kind, resource: rsc, from: progress.place, bytes: progress.size, seconds: progress.seconds });
+    }
+  }
+
+  failed(resource: string, { code, message }: { readonly code: string; readonly message: string }): void {
+    this.#onEvent({ kind: 'unfetched', resource, code, message });
+  }
+
+  /** One that came on the way already was begun by another run. */
+  #of(rsc: string): Underway {
+    let view = this.#underway.get(rsc);
+    if (view === undefined)
+      this.#underway.set(rsc, (view = { resource: rsc, from: null, bytes: 0, size: null, told: Number.NEGATIVE_INFINITY }));
+    return view;
+  }
+
+  #tell(view: Underway): void {
+    view.told = this.#clock.monotonic();
+    const { resource, from, bytes, size } = view;
+    this.#onEvent({ kind: 'fetching', resource, from, bytes, size });
+  }
+}
