@@ -28,6 +28,15 @@ export const ERROR_CODES = {
     summary: 'The identity file of this home is damaged or readable by others.',
     next: 'Restore it from a backup, or move it away to get a new identity.',
   },
+  IDENTITY_TAKEN: {
+    summary: 'The home has another identity already, and its receipts are signed with it.',
+    next: 'Import the key into a home of its own: --home DIR.',
+  },
+  KEY_INVALID: {
+    summary: 'A file does not hold a key that can be an identity.',
+    next: 'Give an Ed25519 private key in PEM (PKCS#8) without a passphrase, as `openssl genpkey -algorithm ed25519` makes it.',
+    exit: 2,
+  },
   // -- store
   BLOB_MISSING: {
     summary: 'A blob is not in the store.',

@@ -155,7 +155,7 @@ export class Agent implements AsyncDisposable {
     const file = join(engine.paths.home, ADDRESS_FILE);
     // What a killed agent left leads to nobody, or to whoever listens there now.
     rmSync(file, { force: true });
-    const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
+    const token = await loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
     const metrics = new Metrics();
     stack.use(agentMetrics(metrics, engine));
     const watches = [runMetrics(metrics, clock)];

@@ -1,9 +1,10 @@
 import { Budget } from '../sandbox/files/budget.ts';
 import type { Content } from '../sandbox/files/content.ts';
 import { FileSystem } from '../sandbox/files/file-system.ts';
-import { type GuestClock, realClock, virtualClock } from '../sandbox/wasi/clock.ts';
-import { type GuestRandom, realRandom, seededRandom } from '../sandbox/wasi/random.ts';
+import type { GuestClock } from '../sandbox/wasi/clock.ts';
+import type { GuestRandom } from '../sandbox/wasi/random.ts';
 import { BlobSink } from './blob-sink.ts';
+import { granted } from './granted.ts';
 import type { Job } from './job.ts';
 import type { Bench } from './op.ts';
 import type { WasiInput } from './wasi-input.ts';
@@ -24,14 +25,13 @@ export interface CommandWorld extends Disposable {
   readonly sink: BlobSink;
 }
 
-export function commandWorld({ grants, limits, seed }: Job, input: WasiInput, { blobs, storeRoot }: Bench): CommandWorld {
+export function commandWorld(job: Job, input: WasiInput, { blobs, storeRoot }: Bench): CommandWorld {
   using stack = new DisposableStack();
   const sink = new BlobSink(storeRoot);
-  const budget = new Budget(limits.output);
-  const clock = grants.includes('clock') ? realClock() : virtualClock();
+  const budget = new Budget(job.limits.output);
+  const { clock, random } = granted(job);
   const files = stack.use(FileSystem.mount(input.files, { budget, blobs, spills: sink.spills, now: () => clock.now() }));
   const stdin = stack.use(files.content(input.stdin));
-  const random = grants.includes('random') ? realRandom() : seededRandom(seed);
   const owned = stack.move();
   const args = [PROGRAM, ...input.args];
   return { args, env: input.env, stdin, files, clock, random, budget, sink, [Symbol.dispose]: () => owned[Symbol.dispose]() };

@@ -2,13 +2,12 @@ import type { Plan } from '../sandbox/component/plan-model.ts';
 import { Budget } from '../sandbox/files/budget.ts';
 import type { Content } from '../sandbox/files/content.ts';
 import { FileSystem } from '../sandbox/files/file-system.ts';
-import { realClock, virtualClock } from '../sandbox/wasi/clock.ts';
 import { Preview1 } from '../sandbox/wasi/preview1.ts';
-import { realRandom, seededRandom } from '../sandbox/wasi/random.ts';
 import { OpenFiles } from '../sandbox/wasi2/open-files.ts';
 import type { InputStream } from '../sandbox/wasi2/streams.ts';
 import type { System } from '../sandbox/wasi2/system.ts';
 import type { BlobSink } from './blob-sink.ts';
+import { granted } from './granted.ts';
 import type { Job } from './job.ts';
 import type { Bench } from './op.ts';
 
@@ -28,8 +27,7 @@ export function componentSystem(plan: Plan, job: Job, { blobs, onOutput }: Bench
   if (!plan.callsHost) return undefined;
   using stack = new DisposableStack();
   const budget = new Budget(job.limits.output);
-  const clock = job.grants.includes('clock') ? realClock() : virtualClock();
-  const random = job.grants.includes('random') ? realRandom() : seededRandom(job.seed);
+  const { clock, random } = granted(job);
   const files = stack.use(FileSystem.mount({}, { budget, blobs, spills: sink.spills, now: () => clock.now() }));
   const openFiles = Math.max(3, job.limits.openFiles);
   const preview1 = stack.use(new Preview1({ args: [], env: {}, files, clock, random, openFiles, preopens: [], onOutput }));

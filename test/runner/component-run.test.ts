@@ -1,33 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../src/base/clock.ts';
+import { describe, test } from 'node:test';
 import { Float, type Ipld } from '../../src/ipld/value.ts';
-import type { Job } from '../../src/runner/job.ts';
-import { Slot, type SlotEnd } from '../../src/runner/slot.ts';
-import { DiskStore } from '../../src/store/disk-store.ts';
+import type { SlotEnd } from '../../src/runner/slot.ts';
 import { componentText, embed, helpers, LOGGING, type Made, make, REALLOC, wasi } from '../components.ts';
-import { call, never, slotOver, summary, temporaryStore } from './helpers.ts';
+import { call, never, SharedSlot, slotOver, summary, temporaryStore } from './helpers.ts';
 
-let root: string;
-let slot: Slot;
-
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'docket-component-'));
-  slot = Slot.start({ storeRoot: (await DiskStore.open(root)).root, index: 0, clock: systemClock });
-});
-after(async () => {
-  await slot[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
-
-const run = (job: Job): Promise<SlotEnd> => slot.submit(job, { signal: never });
-
-async function check(job: Job, expected: Ipld[]): Promise<void> {
-  assert.deepEqual(summary(await run(job)), expected);
-}
+const shared = new SharedSlot();
+const { run, check } = shared;
 
 /** The same from the component and from the core module it was made of. */
 async function checkBoth({ component, core }: Made, func: string, args: Ipld, expected: Ipld[]): Promise<void> {
