@@ -88,7 +88,7 @@ export function cidBytes(cid: string): Buffer {
 }
 
 /** `bafyrmi…`: CIDv1, DAG-CBOR, SHA3-256. */
-export function cidOf(value: Json): string {
+function cidOf(value: Json): string {
   return `b${base32(Buffer.concat([Buffer.of(0x01, 0x71, 0x16, 0x20), createHash('sha3-256').update(cbor(value)).digest()]))}`;
 }
 
