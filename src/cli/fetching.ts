@@ -28,7 +28,7 @@ export const FETCH_OPTIONS = {
 export async function fetchingFor(call: Call, shelf: ResourceShelf): Promise<ResourceSource> {
   const settings = once(() => settingsOf(call));
   // What was said is checked at once. The rest is loaded when it is needed: most workflows name nothing that is elsewhere.
-  if (Object.keys(FETCH_OPTIONS).some((name) => call.value(name) !== undefined) || call.env[VARIABLE]) await settings();
+  if (saysFromWhere(call)) await settings();
   const resources = once(async () => {
     const { Resources } = await import('../agent/resources/resources.ts');
     return new Resources(shelf, { ...(await settings()), onProgress: progressOn(call) }, call.signal);
@@ -38,6 +38,11 @@ export async function fetchingFor(call: Call, shelf: ResourceShelf): Promise<Res
     bring: async (cid) => (await resources()).bring(cid),
     lead: async (rsc) => (await resources()).lead(rsc),
   };
+}
+
+/** Whether the call says anything of what is fetched from where. */
+export function saysFromWhere(call: Call): boolean {
+  return Object.keys(FETCH_OPTIONS).some((name) => call.value(name) !== undefined) || Boolean(call.env[VARIABLE]);
 }
 
 const VARIABLE = 'DOCKET_GATEWAY';
