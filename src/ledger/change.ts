@@ -105,6 +105,8 @@ export interface RunUpdateChange {
   readonly outputs?: Readonly<Record<string, Ipld>>;
   /** The plan as it is known now, with what URLs in it gave. */
   readonly plan?: CID;
+  /** What was fetched for it, as JSON has it. Default: as it is. */
+  readonly fetched?: readonly unknown[];
 }
 
 /** Forgets a run and its tasks; receipts and blobs stay. One that is not there is no error. */
@@ -282,6 +284,7 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.outputs === undefined ? null : encode(change.outputs),
         change.from === undefined ? null : JSON.stringify(change.from),
         change.plan?.bytes ?? null,
+        change.fetched === undefined ? null : JSON.stringify(change.fetched),
       ]);
       return;
     case 'token':

@@ -30,6 +30,11 @@ export const Run = z.object({
   slots: count.nullable(),
   failFast: z.boolean(),
   fetching: optional(z.array(z.object({ resource: z.string(), from: z.string().nullable(), bytes: count, size: count.nullable() }))),
+  fetched: optional(
+    z.array(
+      z.object({ resource: z.string(), from: z.string(), bytes: count, seconds: z.number(), blob: z.string(), isVerified: z.boolean() }),
+    ),
+  ),
 });
 export const Runs = z.object({ runs: z.array(Run) });
 export const Started = z.object({ run: z.string() });

@@ -1,6 +1,7 @@
 import { mapConcurrent } from '../../base/limit-concurrency.ts';
 import { type DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
+import type { FetchedView } from '../../protocol/records.ts';
 import type { Failure } from '../../receipt/outcome.ts';
 import type { Plan } from '../../workflow/model.ts';
 import { withModules } from '../../workflow/plan.ts';
@@ -23,6 +24,8 @@ export interface Supplied {
   readonly plan: Plan;
   /** Why a task cannot have what it needs. */
   readonly lacks: (task: number) => Failure | undefined;
+  /** What came from elsewhere. */
+  readonly fetched: readonly FetchedView[];
 }
 
 /** What is to be fetched. */
@@ -60,7 +63,7 @@ export async function supply(
   plan: Plan,
   { modules, named }: Shortage,
   waiting: Waiting & { readonly onFailure: (resource: string, error: DocketError) => void },
-): Promise<Supplied> {
+): Promise<Omit<Supplied, 'fetched'>> {
   const found = new Map<string, Cid.CID>();
   const failures = new Map<string, DocketError>();
   const attempt = async (name: string, work: () => Promise<unknown>): Promise<void> => {

@@ -1,4 +1,3 @@
-import { resourcesHere } from '../../agent/resources/here.ts';
 import type { DriveOptions } from '../../scheduler/driver.ts';
 import type { Plan } from '../../workflow/model.ts';
 import { didYouMean, listNames } from '../../base/suggest.ts';
@@ -57,7 +56,10 @@ Examples:
     if (detached !== undefined) {
       const run = await leaveRun(call, {
         start: (plan) => detached.start(plan, optionsOf(plan)),
-        compileHere: () => compileFile(call, importer, workflow, { resources: resourcesHere(importer.shelf) }),
+        async compileHere() {
+          const { resourcesHere } = await import('../../agent/resources/here.ts');
+          return await compileFile(call, importer, workflow, { resources: resourcesHere(importer.shelf) });
+        },
         compileFetched: () => compileFile(call, importer, workflow, { resources }),
       });
       call.streams.stdout.write(call.flag('json') ? jsonLine({ run }) : `${run}\n`);
@@ -68,7 +70,7 @@ Examples:
     return await conductRun(call, desk, {
       plan,
       slots,
-      start: (hooks) => driver.run(plan, { ...options, ...hooks }),
+      start: (hooks) => driver.run(plan, { ...options, ...hooks, fetched: resources.fetched }),
       importAgain: () => compileFile(call, importer, workflow, { resources }),
     });
   },
