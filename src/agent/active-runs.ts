@@ -293,11 +293,12 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async #supply(plan: Plan, shortage: Shortage, fetching: FetchEvents, signal: AbortSignal): Promise<Supplied> {
-    return await supply(this.#resources, plan, shortage, {
+    const supplied = await supply(this.#resources, plan, shortage, {
       signal,
       onProgress: (progress) => fetching.add(progress),
       onFailure: (resource, error) => fetching.failed(resource, error),
     });
+    return { ...supplied, fetched: fetching.fetched };
   }
 
   #retire(run: string, log: EventLog): void {

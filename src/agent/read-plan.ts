@@ -23,7 +23,7 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
   const plan = decode(await bytesOf(engine, cid, bounds.bytes), bounds);
   const labels = new Set<string>();
   const modules = new Map<string, CID>();
-  const named = namer(engine);
+  const named = new Map<string, CID | undefined>();
   for (const { task, module, label, aliases = [] } of plan.tasks) {
     for (const name of [label, ...aliases]) {
       if (labels.has(name)) throw invalid(`two tasks are called "${name}"`);
@@ -34,7 +34,8 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
     // owner is believed: others, who await the instruction, would take a stranger's module for that of the URL's host.
     const { rsc } = task.run;
     const isWord = Resource.isLocal(rsc) || (isTrusted && !Resource.isFixed(rsc));
-    if (!isWord && String(module) !== String(await named(rsc, module)))
+    if (!isWord && module !== undefined && !named.has(rsc)) named.set(rsc, await leadOf(engine, rsc));
+    if (!isWord && String(module) !== String(module === undefined ? Resource.cidOf(rsc) : named.get(rsc)))
       throw invalid(`task ${label} names ${rsc}, but would run another module`, Resource.isWeb(rsc) ? BY_URL : undefined);
     if (module !== undefined) modules.set(module.toString(), module);
   }
@@ -42,17 +43,11 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
   return plan;
 }
 
-/** What a resource names. Of a path in a directory that is what the directory says, whose blocks must be here, unless the plan says nothing of it. */
-function namer({ store }: Pick<Engine, 'store'>): (rsc: string, said: CID | undefined) => Promise<CID | undefined> {
-  const found = new Map<string, CID>();
-  return async (rsc, said) => {
-    if (Resource.below(rsc) === undefined || said === undefined) return Resource.cidOf(rsc);
-    const cid = found.get(rsc) ?? (await leadHere(store, rsc));
-    if (cid === undefined)
-      throw invalid(`a directory on the way to ${rsc} is not here`, 'Send the blocks of its directories first, or the workflow itself.');
-    found.set(rsc, cid);
-    return cid;
-  };
+/** What a resource names. Of a path in a directory that is what the directory says, whose blocks must be here. */
+async function leadOf({ store }: Pick<Engine, 'store'>, rsc: string): Promise<CID | undefined> {
+  const cid = await leadHere(store, rsc);
+  if (cid !== undefined || Resource.below(rsc) === undefined) return cid;
+  throw invalid(`a directory on the way to ${rsc} is not here`, 'Send the blocks of its directories first, or the workflow itself.');
 }
 
 async function bytesOf(engine: Engine, cid: CID, limit: number): Promise<Uint8Array> {

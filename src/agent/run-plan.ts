@@ -1,6 +1,6 @@
 import { DocketError, isDocketError, systemCode } from '../errors.ts';
 import { Flight } from '../ledger/flight.ts';
-import type { RunTaskRow } from '../ledger/change.ts';
+import type { Change, RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { OPS } from '../runner/ops.ts';
 import { Coordinator, type Load } from '../scheduler/coordinator.ts';
@@ -12,8 +12,10 @@ import { checkCalls } from './check-calls.ts';
 import { CommitLine } from './commit-line.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
+import { fetchedFor } from './fetched-for.ts';
 import { keepPlan } from './keep-plan.ts';
 import { ownRun } from './own-run.ts';
+import { MOST_FETCHED } from './resources/fetch-events.ts';
 import type { Supplied } from './resources/supply.ts';
 import { newRunId } from './run-id.ts';
 import { settleRun } from './recover.ts';
@@ -51,6 +53,7 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
     ...(awaitTime === undefined ? {} : { awaitTime }),
     ...(byAgent === true ? { agent: true } : {}),
     ...(isJob === true ? { job: true } : {}),
+    ...(options.fetched === undefined || options.fetched.length === 0 ? {} : { fetched: options.fetched.slice(0, MOST_FETCHED) }),
   };
   using _owned = await ownRun(engine, run);
   const recorded = engine.ledger.commit([
@@ -182,9 +185,12 @@ async function supplied(engine: Engine, run: string, plan: Plan, { known, signal
   await known;
   try {
     const found = await supply(signal);
-    if (found.plan !== plan) {
+    const update: Change = { kind: 'run-update', run, state: 'running', from: ['running'] };
+    const fetched = [...fetchedFor(engine.ledger.run(run)), ...found.fetched].slice(0, MOST_FETCHED);
+    if (found.plan === plan) await engine.ledger.commit([{ ...update, fetched }]);
+    else {
       const stored = await keepPlan(engine, found.plan);
-      await engine.ledger.commit([...stored.changes, { kind: 'run-update', run, state: 'running', from: ['running'], plan: stored.plan }]);
+      await engine.ledger.commit([...stored.changes, { ...update, plan: stored.plan, fetched }]);
     }
     return found;
   } catch (error) {
@@ -195,7 +201,7 @@ async function supplied(engine: Engine, run: string, plan: Plan, { known, signal
 }
 
 function nothingLacks(plan: Plan): Supplied {
-  return { plan, lacks: () => undefined };
+  return { plan, lacks: () => undefined, fetched: [] };
 }
 
 /** Not the fault of the disk, the system or the ledger, which may be better another time, but of Docket or of the plan. */

@@ -4,6 +4,7 @@ import type { RunRow } from '../ledger/runs.ts';
 import type { FetchView, RunRecords, RunView } from '../protocol/records.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
+import { fetchedFor } from './fetched-for.ts';
 import { findRun, findTask } from './find.ts';
 import { settleRun } from './recover.ts';
 import { ownRun } from './own-run.ts';
@@ -30,7 +31,9 @@ export function runRecords(engine: Engine, { logOfRun = () => undefined, fetchin
     list: async (filter) => ledger.runs(filter).map((row) => viewOf(engine, row)),
     async find(word) {
       const row = findRun(engine, word);
-      return { ...viewOf(engine, row), ...waitingFor(fetchingOf(row.run)) };
+      const [fetching, fetched] = [fetchingOf(row.run), fetchedFor(row)];
+      const told = { ...(fetching.length === 0 ? {} : { fetching }), ...(fetched.length === 0 ? {} : { fetched }) };
+      return { ...viewOf(engine, row), ...told };
     },
     tasks: async (word, page) => await (await import('./list-tasks.ts')).listTasks(engine, findRun(engine, word), page),
     async graph(word) {
@@ -64,10 +67,6 @@ export function runRecords(engine: Engine, { logOfRun = () => undefined, fetchin
       yield* (await import('./watch-rows.ts')).watchRows(engine, row.run, { after, signal });
     },
   };
-}
-
-function waitingFor(fetching: readonly FetchView[]): Pick<RunView, 'fetching'> {
-  return fetching.length === 0 ? {} : { fetching };
 }
 
 function viewOf({ ledger }: Engine, row: RunRow): RunView {

@@ -1,6 +1,7 @@
 import type { FetchProgress } from '../agent/resources/fetch-progress.ts';
 import type { FetchSettings } from '../agent/resources/resources.ts';
 import type { ResourceShelf, ResourceSource } from '../agent/resources/shelf.ts';
+import type { FetchedView } from '../protocol/records.ts';
 import { once } from '../base/once.ts';
 import { formatSize, parseSize } from '../base/units.ts';
 import type { Call, OptionSpecs } from './command.ts';
@@ -25,19 +26,37 @@ export const FETCH_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 /** Fetches what a workflow names and is not here; a terminal is told of it. Throws `USAGE`. */
-export async function fetchingFor(call: Call, shelf: ResourceShelf): Promise<ResourceSource> {
+export async function fetchingFor(
+  call: Call,
+  shelf: ResourceShelf,
+): Promise<ResourceSource & { readonly fetched: readonly FetchedView[] }> {
+  const fetched: FetchedView[] = [];
   const settings = once(() => settingsOf(call));
   // What was said is checked at once. The rest is loaded when it is needed: most workflows name nothing that is elsewhere.
-  if (Object.keys(FETCH_OPTIONS).some((name) => call.value(name) !== undefined) || call.env[VARIABLE]) await settings();
+  if (saysFromWhere(call)) await settings();
   const resources = once(async () => {
-    const { Resources } = await import('../agent/resources/resources.ts');
-    return new Resources(shelf, { ...(await settings()), onProgress: progressOn(call) }, call.signal);
+    const [{ Resources }, { fetchedView }] = await Promise.all([
+      import('../agent/resources/resources.ts'),
+      import('../agent/resources/fetch-events.ts'),
+    ]);
+    const show = progressOn(call);
+    const onProgress = (progress: FetchProgress): void => {
+      show(progress);
+      if (progress.kind === 'fetched') fetched.push(fetchedView(progress));
+    };
+    return new Resources(shelf, { ...(await settings()), onProgress }, call.signal);
   });
   return {
+    fetched,
     get: async (rsc) => (await resources()).get(rsc),
     bring: async (cid) => (await resources()).bring(cid),
     lead: async (rsc) => (await resources()).lead(rsc),
   };
+}
+
+/** Whether the call says anything of what is fetched from where. */
+export function saysFromWhere(call: Call): boolean {
+  return Object.keys(FETCH_OPTIONS).some((name) => call.value(name) !== undefined) || Boolean(call.env[VARIABLE]);
 }
 
 const VARIABLE = 'DOCKET_GATEWAY';

@@ -54,7 +54,7 @@ export class Applier {
         this.#sql.run.run(...row.slice(1));
         return undefined;
       case ROW.runUpdate:
-        this.#sql.runUpdate.run(row[2]!, row[3]!, row[4]!, row[5]!, row[6]!, this.#runNumber(row[1] as string), row[7]!, row[8]!);
+        this.#sql.runUpdate.run(row[2]!, row[3]!, row[4]!, row[5]!, row[6]!, this.#runNumber(row[1] as string), row[7]!, row[8]!, row[9]!);
         return undefined;
       case ROW.runDelete:
         this.#deleteRun(row[1] as string);
@@ -232,7 +232,8 @@ function prepare(db: DatabaseSync) {
     run: write(`INSERT INTO runs (run, name, workflow, plan, options, created, counts, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`),
     runUpdate: write(
       `UPDATE runs SET state = ?1, finished = iif(?2, ?3, finished), counts = coalesce(?4, counts), outputs = coalesce(?5, outputs),
-         options = coalesce(?8, options), plan = coalesce(?9, plan)
+         plan = coalesce(?9, plan),
+         options = iif(?10 IS NULL, coalesce(?8, options), json_set(coalesce(?8, options), '$.fetched', json(?10)))
        WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
     token: write('INSERT INTO tokens (id, hash, rights, created, expires) VALUES (?, ?, ?, ?, ?)'),

@@ -107,6 +107,8 @@ export interface RunUpdateChange {
   readonly options?: object;
   /** The plan as it is known now, with what URLs in it gave. */
   readonly plan?: CID;
+  /** What was fetched for it, as JSON has it. Default: as it is. */
+  readonly fetched?: readonly unknown[];
 }
 
 /** Forgets a run and its tasks; receipts and blobs stay. One that is not there is no error. */
@@ -285,6 +287,7 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.from === undefined ? null : JSON.stringify(change.from),
         change.options === undefined ? null : JSON.stringify(change.options),
         change.plan?.bytes ?? null,
+        change.fetched === undefined ? null : JSON.stringify(change.fetched),
       ]);
       return;
     case 'token':

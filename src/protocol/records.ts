@@ -84,6 +84,21 @@ export interface RunView {
   readonly failure?: RunFailure;
   /** What it waits for before its first task begins; not there if that is nothing. */
   readonly fetching?: readonly FetchView[] | undefined;
+  /** What was fetched for it, the first thousand; not there if that is nothing, or whoever fetched it did not say. */
+  readonly fetched?: readonly FetchedView[] | undefined;
+}
+
+/** A resource that was fetched. */
+export interface FetchedView {
+  /** As the workflow names it. */
+  readonly resource: string;
+  readonly from: string;
+  readonly bytes: number;
+  readonly seconds: number;
+  /** What it gave, in the store. */
+  readonly blob: string;
+  /** Whether that was checked against a CID or an integrity. If not, the resource may give something else tomorrow. */
+  readonly isVerified: boolean;
 }
 
 export interface RunFailure {

@@ -1,4 +1,5 @@
 import type { CID } from '../ipld/cid.ts';
+import type { FetchedView } from '../protocol/records.ts';
 import type { Plan } from '../workflow/model.ts';
 import { NO_COUNTS, type RunCounts } from '../workflow/run-state.ts';
 import type { RunEvent, RunSummary } from './events.ts';
@@ -24,6 +25,8 @@ export interface DriveOptions {
 export const AWAIT_TIME = 60_000;
 
 export interface DriveHooks {
+  /** What was fetched for the run before it began, to be remembered with it. */
+  readonly fetched?: readonly FetchedView[];
   readonly onEvent?: (event: RunEvent) => void;
   /** Told its id when it is recorded. */
   readonly onRun?: (run: string) => void;

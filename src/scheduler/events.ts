@@ -1,5 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
+import type { FetchedView } from '../protocol/records.ts';
 import type { RunCounts } from '../workflow/run-state.ts';
 import { CANCELLED, FAILED, OK, type Result, SKIPPED, type Via } from './state.ts';
 
@@ -21,7 +22,7 @@ export type RunEvent =
       /** How many there will be, if that is known. */
       readonly size: number | null;
     }
-  | { readonly kind: 'fetched'; readonly resource: string; readonly from: string; readonly bytes: number; readonly seconds: number }
+  | ({ readonly kind: 'fetched' } & FetchedView)
   | { readonly kind: 'unfetched'; readonly resource: string; readonly code: string; readonly message: string }
   /** How these tasks ended is committed, with their receipts. Each was settled before, and may be told again. */
   | { readonly kind: 'filed'; readonly tasks: readonly number[] }

@@ -31,6 +31,11 @@ export const Run = z.object({
   failFast: z.boolean(),
   failure: z.object({ code: z.string(), message: z.string(), next: z.string() }).exactOptional(),
   fetching: optional(z.array(z.object({ resource: z.string(), from: z.string().nullable(), bytes: count, size: count.nullable() }))),
+  fetched: optional(
+    z.array(
+      z.object({ resource: z.string(), from: z.string(), bytes: count, seconds: z.number(), blob: z.string(), isVerified: z.boolean() }),
+    ),
+  ),
 });
 export const Runs = z.object({ runs: z.array(Run) });
 export const Started = z.object({ run: z.string() });

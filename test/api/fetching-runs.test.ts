@@ -66,6 +66,7 @@ async function submit(door: Door, body: string): Promise<string> {
 interface View {
   readonly state: string;
   readonly fetching?: readonly Record<string, unknown>[];
+  readonly fetched?: readonly Record<string, unknown>[];
 }
 
 const viewOf = async (door: Door, run: string): Promise<View> => (await door.ask('GET', `/v1/runs/${run}`)).json() as Promise<View>;
@@ -113,7 +114,12 @@ test('a run is there, and says what it waits for, while its module is fetched', 
     ],
   );
   assert.deepEqual(events.map(({ kind }) => kind).slice(0, 2), ['begun', 'fetching']);
-  assert.equal((await viewOf(door, run)).fetching, undefined);
+  const { fetching, fetched } = await viewOf(door, run);
+  assert.equal(fetching, undefined);
+  assert.deepEqual(
+    fetched!.map(({ seconds, ...rest }) => [typeof seconds, rest]),
+    [['number', { resource: url, from: url, bytes: bytes.length, blob: Cid.ofBlob(bytes).toString(), isVerified: false }]],
+  );
 });
 
 test('one that is cancelled while it waits ends, and leaves the server', async () => {

@@ -9,7 +9,7 @@ import { HostileServer } from '../store/hostile-server.ts';
 import { startAgent } from './agent-process.ts';
 import { Place } from './helpers.ts';
 
-/** An agent that is killed while it fetches. */
+/** Runs that are left to an agent which fetches for them. */
 
 before(() => buildGuests());
 
@@ -31,4 +31,29 @@ test('a run whose agent is killed while it fetches goes on with the next, and wh
   send(waiting[1]!, module('count-words'));
   assert.equal(await place.out('watch', run), 'a\t2\nb\t1\n');
   assert.equal(second.url.startsWith('http'), true);
+});
+
+test('a run that is left to an agent is fetched for by the agent, or here if that may not', async () => {
+  using place = new Place();
+  const waiting: ServerResponse[] = [];
+  await using server = await HostileServer.open((_, response) => void waiting.push(response));
+  place.write(
+    'w.yaml',
+    `tasks: { count: { module: "${server.url}/w.wasm", stdin: "a b a" } }\noutputs: { o: { from: count, at: /stdout } }`,
+  );
+  {
+    await using _ = await startAgent(place, { more: ['--fetch', hostOf(server)] });
+    // It returns while the server still says nothing.
+    const run = (await place.out('run', 'w.yaml', '--detach')).trim();
+    while (waiting.length === 0) await turn();
+    send(waiting[0]!, module('count-words'));
+    assert.equal(await place.out('watch', run), 'a\t2\nb\t1\n');
+  }
+  await using _ = await startAgent(place);
+  const refused = await place.docket(['run', 'w.yaml', '--detach']);
+  assert.match(refused.stderr, /RESOURCE_REFUSED|is at a private address/);
+  const left = place.out('run', 'w.yaml', '--detach', '--fetch', hostOf(server));
+  while (waiting.length === 1) await turn();
+  send(waiting[1]!, module('count-words'));
+  assert.equal(await place.out('watch', (await left).trim()), 'a\t2\nb\t1\n');
 });

@@ -117,6 +117,16 @@ test('what is not here is fetched from a gateway, and then not again', async () 
   assert.match(stdout, COUNTED);
   assert.match(stderr, new RegExp(`fetched ipfs://${held.cid}: .* from ${server.url}`));
   assert.equal(server.asked.length, 2);
+  const { fetched } = await place.json<{ fetched: Record<string, unknown>[] }>('show', 'last');
+  assert.deepEqual(
+    fetched.map(({ resource, from, bytes, blob, isVerified }) => [resource, from, bytes, blob, isVerified]).toSorted(),
+    [
+      [`ipfs://${held.cid}`, server.url, words.length, Cid.ofBlob(words).toString(), true],
+      [`ipfs://${texts.cid}`, server.url, text.length, Cid.ofBlob(Buffer.from(text)).toString(), true],
+    ].toSorted(),
+  );
+  assert.match(await place.out('show', 'last'), /^fetched {3}ipfs:.* from http.* in \d.* s, verified$/m);
+  assert.match((await place.docket(['store', 'verify'])).stderr, /1 alias|2 aliases/);
   const again = await place.docket(['run', 'w.json', '--gateway', server.url]);
   assert.match(again.stderr, /1 cached/);
   assert.equal(server.asked.length, 2);

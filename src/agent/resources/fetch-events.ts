@@ -1,10 +1,13 @@
 import type { Clock } from '../../base/clock.ts';
-import type { FetchView } from '../../protocol/records.ts';
+import type { FetchedView, FetchView } from '../../protocol/records.ts';
 import type { RunEvent } from '../../scheduler/events.ts';
 import type { FetchProgress } from './fetch-progress.ts';
 
 /** Between two events of one resource, in ms. */
 const EVERY = 1_000;
+
+/** Of one run that are remembered. */
+export const MOST_FETCHED = 1_000;
 
 type Underway = { -readonly [Key in keyof FetchView]: FetchView[Key] } & { told: number };
 
@@ -12,6 +15,7 @@ type Underway = { -readonly [Key in keyof FetchView]: FetchView[Key] } & { told:
 export class FetchEvents {
   readonly #clock: Clock;
   readonly #onEvent: (event: RunEvent) => void;
+  readonly #fetched: FetchedView[] = [];
   readonly #underway = new Map<string, Underway>();
 
   constructor(clock: Clock, onEvent: (event: RunEvent) => void) {
@@ -43,8 +47,18 @@ export class FetchEvents {
         return;
       case 'fetched':
         this.#underway.delete(rsc);
-        this.#onEvent({ kind, resource: rsc, from: progress.place, bytes: progress.size, seconds: progress.seconds });
+        this.#onEvent({ kind, ...this.#keep(fetchedView(progress)) });
     }
+  }
+
+  /** What came. */
+  get fetched(): readonly FetchedView[] {
+    return this.#fetched;
+  }
+
+  #keep(view: FetchedView): FetchedView {
+    if (this.#fetched.length < MOST_FETCHED) this.#fetched.push(view);
+    return view;
   }
 
   failed(resource: string, { code, message }: { readonly code: string; readonly message: string }): void {
@@ -64,4 +78,8 @@ export class FetchEvents {
     const { resource, from, bytes, size } = view;
     this.#onEvent({ kind: 'fetching', resource, from, bytes, size });
   }
+}
+
+export function fetchedView({ rsc, place, size, seconds, blob, isVerified }: Extract<FetchProgress, { kind: 'fetched' }>): FetchedView {
+  return { resource: rsc, from: place, bytes: size, seconds: Math.round(seconds * 1000) / 1000, blob, isVerified };
 }

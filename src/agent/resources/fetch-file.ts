@@ -47,10 +47,11 @@ export async function fetchFile(cid: Cid.CID, place: Place, fetching: Fetching):
 }
 
 /** One block of a directory, as a blob of the store. Throws as `fetchFile`. */
-export async function fetchBlock(cid: Cid.CID, place: Gateway, fetching: Fetching): Promise<{ readonly size: number }> {
+export async function fetchBlock(cid: Cid.CID, place: Gateway, fetching: Fetching): Promise<Pick<Fetched, 'blob' | 'size'>> {
   const bytes = await singly(place, fetching).get(cid);
+  const blob = Cid.fromSha256(cid.multihash.digest);
   try {
-    return await fetching.store.put(bytes, { expect: Cid.fromSha256(cid.multihash.digest), signal: fetching.signal });
+    return { blob, size: (await fetching.store.put(bytes, { expect: blob, signal: fetching.signal })).size };
   } catch (error) {
     if (!isDocketError(error, 'BLOB_MISMATCH')) throw error;
     throw new DocketError('RESOURCE_INVALID', `what ${place.name} gives as ${cid} is something else`, { details: error.details });
@@ -58,7 +59,7 @@ export async function fetchBlock(cid: Cid.CID, place: Gateway, fetching: Fetchin
 }
 
 /** A file of which nothing is known. Throws as `fetchFile`. */
-export async function fetchUrl(url: string, fetching: Fetching): Promise<{ readonly blob: Cid.CID; readonly size: number }> {
+export async function fetchUrl(url: string, fetching: Fetching): Promise<Pick<Fetched, 'blob' | 'size'>> {
   using got = await file(url, '*/*', fetching);
   const { cid, size } = await fetching.store.put(counted(got, url, fetching), { signal: fetching.signal });
   return { blob: cid, size };

@@ -4,4 +4,12 @@ export type FetchProgress =
   /** `bytes` more came from a place; `size` is how many there will be, as that says, if it is known. */
   | { readonly kind: 'bytes'; readonly rsc: string; readonly place: string; readonly bytes: number; readonly size: number | undefined }
   | { readonly kind: 'failed'; readonly rsc: string }
-  | { readonly kind: 'fetched'; readonly rsc: string; readonly place: string; readonly size: number; readonly seconds: number };
+  | {
+      readonly kind: 'fetched';
+      readonly rsc: string;
+      readonly place: string;
+      readonly size: number;
+      readonly seconds: number;
+      readonly blob: string;
+      readonly isVerified: boolean;
+    };

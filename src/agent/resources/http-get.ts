@@ -90,6 +90,10 @@ async function getOnce(
     sent.end();
     const [reply] = (await once(sent, 'response')) as [IncomingMessage];
     const status = reply.statusCode ?? 0;
+    const { 'content-encoding': encoding = 'identity' } = reply.headers;
+    // It was not asked for, and is not unpacked: a few bytes may stand for as many as one likes.
+    if (status === 200 && !/^\s*(identity)?\s*$/i.test(encoding))
+      throw new DocketError('RESOURCE_INVALID', `${url.href} is sent as ${JSON.stringify(encoding)}, which is not unpacked here`);
     return {
       status,
       type: (reply.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase(),

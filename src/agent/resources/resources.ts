@@ -9,7 +9,7 @@ import { follow } from '../../store/unixfs/path.ts';
 import { MOST_BLOCK } from '../../store/unixfs/rebuild.ts';
 import * as Resource from '../../workflow/resource.ts';
 import { type Errand, Errands, type Waiting } from './errands.ts';
-import { fetchBlock, fetchFile, type Fetching, fetchUrl, type Gateway, isTransient } from './fetch-file.ts';
+import { fetchBlock, type Fetched, fetchFile, type Fetching, fetchUrl, type Gateway, isTransient } from './fetch-file.ts';
 import { checkUrl, type FetchPolicy } from './fetch-policy.ts';
 import type { FetchProgress } from './fetch-progress.ts';
 import { blobHere } from './here.ts';
@@ -155,7 +155,7 @@ export class Resources implements ResourceSource {
       const gateways = placesOf(rsc, cid, this.#settings.gateways).filter((place): place is Gateway => place.kind === 'gateway');
       if ((await this.#fromPeers(blob, gateways, errand)) !== undefined) return;
       if (gateways.length === 0) throw new NobodyAsked();
-      const ask = (place: Gateway, fetching: Fetching): Promise<{ readonly size: number }> => fetchBlock(cid, place, fetching);
+      const ask = (place: Gateway, fetching: Fetching): Promise<Pick<Fetched, 'blob' | 'size'>> => fetchBlock(cid, place, fetching);
       await this.#inTurn(errand, () => this.#asked(nameOf(cid), gateways, ask, errand));
     });
     return await this.#shelf.store.read(blob, { limit: MOST_BLOCK });
@@ -192,7 +192,7 @@ export class Resources implements ResourceSource {
   }
 
   /** Asks one place after the other, then those that may have failed in passing again. */
-  async #asked<P extends Place, T extends { readonly size: number }>(
+  async #asked<P extends Place, T extends Pick<Fetched, 'blob' | 'size'>>(
     rsc: string,
     places: readonly P[],
     ask: (place: P, fetching: Fetching) => Promise<T>,
@@ -207,7 +207,9 @@ export class Resources implements ResourceSource {
       for (const place of left) {
         try {
           const fetched = await ask(place, this.#fetching(rsc, place, errand));
-          tell({ kind: 'fetched', rsc, place: place.name, size: fetched.size, seconds: (clock.monotonic() - began) / 1000 });
+          const seconds = (clock.monotonic() - began) / 1000;
+          const { blob, size } = fetched;
+          tell({ kind: 'fetched', rsc, place: place.name, size, seconds, blob: blob.toString(), isVerified: Resource.isFixed(rsc) });
           return fetched;
         } catch (error) {
           this.#signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { mapConcurrent } from '../../base/limit-concurrency.ts';
 import { type DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
+import type { FetchedView } from '../../protocol/records.ts';
 import type { Failure } from '../../receipt/outcome.ts';
 import type { Plan } from '../../workflow/model.ts';
 import { withModules } from '../../workflow/plan.ts';
@@ -23,6 +24,8 @@ export interface Supplied {
   readonly plan: Plan;
   /** Why a task cannot have what it needs. */
   readonly lacks: (task: number) => Failure | undefined;
+  /** What came from elsewhere. */
+  readonly fetched: readonly FetchedView[];
 }
 
 /** What is to be fetched. */
@@ -37,16 +40,18 @@ export interface Shortage {
 export async function shortageOf(shelf: ResourceShelf, plan: Plan): Promise<Shortage | undefined> {
   const missing = new Map((await missingInputs(shelf, plan)).map((cid) => [cid.toString(), cid]));
   const modules = new Set<string>();
+  const byUrl = new Set<string>();
   for (const { task, module } of plan.tasks) {
     const { rsc } = task.run;
-    const name = module?.toString();
-    if (name === undefined ? !Resource.isUrl(rsc) : !missing.has(name) || !isAskedAs(rsc)) continue;
-    modules.add(rsc);
-    if (name !== undefined) missing.delete(name);
+    if (module === undefined) {
+      if (Resource.isUrl(rsc)) modules.add(rsc);
+    } else if (missing.size > 0 && missing.has(module.toString()) && isAskedAs(rsc)) {
+      modules.add(rsc);
+      byUrl.add(module.toString());
+    }
   }
-  // A module that stands in two tasks under two URLs is deleted with the first, and both ask.
-  for (const { task, module } of plan.tasks) if (module !== undefined && modules.has(task.run.rsc)) missing.delete(module.toString());
-  return modules.size + missing.size === 0 ? undefined : { modules, named: [...missing.values()] };
+  const named = [...missing].flatMap(([name, cid]) => (byUrl.has(name) ? [] : [cid]));
+  return modules.size + named.length === 0 ? undefined : { modules, named };
 }
 
 /** Whether a module that is missing is had by its URL, or only by its CID: what a URL gave that does not say what is not what it gives today. */
@@ -60,7 +65,7 @@ export async function supply(
   plan: Plan,
   { modules, named }: Shortage,
   waiting: Waiting & { readonly onFailure: (resource: string, error: DocketError) => void },
-): Promise<Supplied> {
+): Promise<Omit<Supplied, 'fetched'>> {
   const found = new Map<string, Cid.CID>();
   const failures = new Map<string, DocketError>();
   const attempt = async (name: string, work: () => Promise<unknown>): Promise<void> => {

@@ -1,9 +1,10 @@
+import type { DriveOptions } from '../../scheduler/driver.ts';
 import type { Plan } from '../../workflow/model.ts';
 import { didYouMean, listNames } from '../../base/suggest.ts';
 import type { Call, Command } from '../command.ts';
 import { compileFile } from '../compile-file.ts';
 import { conductRun, RUN_OPTIONS } from '../conduct-run.ts';
-import { DETACH_OPTION, detachTo } from '../detach.ts';
+import { DETACH_OPTION, detachTo, leaveRun } from '../detach.ts';
 import { FETCH_OPTIONS, fetchingFor } from '../fetching.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
@@ -27,7 +28,7 @@ FILE is a workflow in YAML (docs/workflow.md describes it), or Homestar's in JSO
 Results go to stdout, everything else to stderr. Without --out a single text output is printed as it is.
 
 What the workflow names by CID or URL and is not here is fetched before anything runs, from the host a URL names and from --gateway; what has a CID is
-verified. docs/resources.md says more.
+verified. With --detach the agent fetches it, from where it may, unless --gateway or --fetch say from where. docs/resources.md says more.
 
 With --json one document stands on stdout: {run, workflow, state, tasks: {total, ran, cached, failed, skipped, cancelled}, outputs, errors, seconds}, or
 {error: {code, message, next, place, …}} if there was no run. docs/errors.md explains the codes.
@@ -46,22 +47,30 @@ Examples:
     const { importer, driver } = desk;
     const detached = detachTo(call, desk);
     const resources = await fetchingFor(call, importer.shelf);
-    const plan = await compileFile(call, importer, workflow, { resources });
-    const options = {
+    const optionsOf = (plan: Plan): DriveOptions => ({
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
       failFast: call.flag('fail-fast'),
       ...awaitTime(call),
       ...(slots === undefined ? {} : { slots }),
-    };
+    });
     if (detached !== undefined) {
-      const run = await detached.start(plan, options);
+      const run = await leaveRun(call, {
+        start: (plan) => detached.start(plan, optionsOf(plan)),
+        async compileHere() {
+          const { resourcesHere } = await import('../../agent/resources/here.ts');
+          return await compileFile(call, importer, workflow, { resources: resourcesHere(importer.shelf) });
+        },
+        compileFetched: () => compileFile(call, importer, workflow, { resources }),
+      });
       call.streams.stdout.write(call.flag('json') ? jsonLine({ run }) : `${run}\n`);
       return 0;
     }
+    const plan = await compileFile(call, importer, workflow, { resources });
+    const options = optionsOf(plan);
     return await conductRun(call, desk, {
       plan,
       slots,
-      start: (hooks) => driver.run(plan, { ...options, ...hooks }),
+      start: (hooks) => driver.run(plan, { ...options, ...hooks, fetched: resources.fetched }),
       importAgain: () => compileFile(call, importer, workflow, { resources }),
     });
   },

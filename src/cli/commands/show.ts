@@ -69,6 +69,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
         ...(failure === undefined ? {} : { failure }),
         tasks,
         ...(fetching === undefined ? {} : { fetching }),
+        ...(run.fetched === undefined ? {} : { fetched: run.fetched }),
         outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, jsonable(value)])),
       }),
     );
@@ -80,6 +81,11 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   for (const { resource, from, bytes, size } of fetching ?? []) {
     const far = `${formatSize(bytes)}${size === null ? '' : ` of ${formatSize(size)}`}${from === null ? '' : ` from ${from}`}`;
     stdout.write(`fetching  ${printable(`${resource}: ${far}`)}\n`);
+  }
+  for (const { resource, from, bytes, seconds, isVerified } of (run.fetched ?? []).slice(0, call.flag('all') ? undefined : SHOWN)) {
+    const where = from === resource ? '' : ` from ${from}`;
+    const trust = isVerified ? 'verified' : 'not verified: it has no hash';
+    stdout.write(`fetched   ${printable(`${resource}: ${formatSize(bytes)}${where} in ${seconds.toFixed(1)} s, ${trust}`)}\n`);
   }
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { suite, test } from 'node:test';
 import { fixedSize } from 'ipfs-unixfs-importer/chunker';
-import { DocketError, type ErrorCode, isDocketError } from '../../../src/errors.ts';
+import { DocketError } from '../../../src/errors.ts';
 import * as Cid from '../../../src/ipld/cid.ts';
 import { sha256 } from '../../../src/ipld/hash.ts';
 import * as Tree from '../../../src/store/tree.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { HostileServer } from '../../store/hostile-server.ts';
 import { car, DEFAULT, imported, sample } from '../../store/unixfs/helpers.ts';
-import { Fetcher, gatewayAnswer, hostOf, send } from './helpers.ts';
+import { Fetcher, gatewayAnswer, hostOf, hurried, refused, send } from './helpers.ts';
 
 const SIZE = 600_000;
 const bytes = sample(SIZE);
@@ -19,28 +19,6 @@ const rsc = `ipfs://${held.cid}`;
 const blob = Cid.ofBlob(bytes);
 const small = new TextEncoder().encode('a small file');
 const smallCid = Cid.ofBlob(small);
-
-async function refused(promise: Promise<unknown>, code: ErrorCode, message: RegExp): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(isDocketError(error, code), String(error));
-    assert.match(error.message, message);
-    return true;
-  });
-}
-
-/** A clock that is moved on as long as somebody waits for it. */
-async function hurried<T>(clock: HandClock, work: Promise<T>): Promise<T> {
-  const state = { isOver: false };
-  const over = work.finally(() => (state.isOver = true));
-  over.catch(() => {});
-  while (!state.isOver) {
-    await new Promise((resolve) => setImmediate(resolve));
-    // Only pauses: who waits for a server may still get its answer.
-    const [timer] = clock.timers;
-    if (clock.timers.size === 1 && timer!.due - clock.now() < 30_000) await clock.tick();
-  }
-  return await over;
-}
 
 suite('what gateways give', () => {
   for (const [name, offers] of Object.entries({

@@ -1,6 +1,9 @@
+import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../../src/base/clock.ts';
+import { type ErrorCode, isDocketError } from '../../../src/errors.ts';
 import * as Cid from '../../../src/ipld/cid.ts';
+import type { HandClock } from '../../hand-clock.ts';
 import { fetchPolicy, parseFetch } from '../../../src/agent/resources/fetch-policy.ts';
 import type { FetchProgress } from '../../../src/agent/resources/fetch-progress.ts';
 import { type FetchSettings, Resources } from '../../../src/agent/resources/resources.ts';
@@ -88,4 +91,26 @@ export function blockAnswer({ blocks }: Pick<Imported, 'blocks'>) {
     if (url.searchParams.get('format') === 'raw' && block !== undefined) return send(response, block, 'application/vnd.ipld.raw');
     response.writeHead(404).end('no');
   };
+}
+
+export async function refused(promise: Promise<unknown>, code: ErrorCode, message: RegExp): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(isDocketError(error, code), String(error));
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+/** A clock that is moved on as long as somebody waits for it. */
+export async function hurried<T>(clock: HandClock, work: Promise<T>): Promise<T> {
+  const state = { isOver: false };
+  const over = work.finally(() => (state.isOver = true));
+  over.catch(() => {});
+  while (!state.isOver) {
+    await new Promise((resolve) => setImmediate(resolve));
+    // Only pauses: who waits for a server may still get its answer.
+    const [timer] = clock.timers;
+    if (clock.timers.size === 1 && timer!.due - clock.now() < 30_000) await clock.tick();
+  }
+  return await over;
 }

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type ErrorCode, isDocketError } from '../../../src/errors.ts';
 import * as Cid from '../../../src/ipld/cid.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { HostileServer } from '../../store/hostile-server.ts';
 import { importedFolder, sample } from '../../store/unixfs/helpers.ts';
-import { blockAnswer, Fetcher, hostOf, send } from './helpers.ts';
+import { blockAnswer, Fetcher, hostOf, refused, send } from './helpers.ts';
 
 /** Files by their path in a directory of IPFS. */
 
@@ -13,14 +12,6 @@ const large = sample(600_000);
 const small = new TextEncoder().encode('a small file');
 const folder = await importedFolder({ 'a/large.wasm': large, 'a/b c%.txt': small, 'top.txt': small });
 const root = folder.cid;
-
-async function refused(promise: Promise<unknown>, code: ErrorCode, message: RegExp): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(isDocketError(error, code), String(error));
-    assert.match(error.message, message);
-    return true;
-  });
-}
 
 suite('a file behind a CID', () => {
   test('is fetched block by block, and afterwards found without anybody', async () => {
