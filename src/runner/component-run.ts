@@ -33,7 +33,7 @@ export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel 
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
   const sink = new BlobSink(bench.storeRoot);
-  const made = componentSystem(plan, job, bench, sink);
+  const made = componentSystem(plan, { job, fuel }, bench, sink);
   const host = made === undefined ? undefined : stack.use(made);
   const memories = guests.map(({ memory }) => memory);
   const first = memories[0];
@@ -44,6 +44,8 @@ export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel 
       callHost: (from, name, given) => callHost(host!.system, from, name, given),
       preview1: host?.preview1.imports ?? {},
       counters: fuel.imports,
+      toll: fuel.toll,
+      mostValues: MOST_VALUES,
     }),
   );
   const began = performance.now();
@@ -105,12 +107,10 @@ function attempt(
 ): { readonly returned: unknown } | { readonly failure: Failure } {
   try {
     running.start();
-    const returned = running.call(func, args);
-    if (host?.preview1.ending !== undefined) throw host.preview1.ending;
-    return { returned };
+    return { returned: running.call(func, args) };
   } catch (thrown) {
     if (fuel.failure !== undefined) return { failure: fuel.failure };
-    const error = host?.preview1.ending ?? running.ending ?? thrown;
+    const error = host?.preview1.ending ?? thrown;
     if (error instanceof Exit) {
       const message = `the component ended itself with exit status ${error.status} instead of returning`;
       return { failure: { code: 'exit', message, data: { exit: error.status } } };

@@ -7,7 +7,9 @@ interface OpTraits {
 }
 
 export const OPS: Readonly<Record<string, OpTraits>> = {
-  'wasi/run': { semantics: 1, grants: ['clock', 'random'] },
+  // 2: what the host does costs fuel.
+  'wasi/run': { semantics: 2, grants: ['clock', 'random'] },
   // 2: core modules with a component-type section take values of their WIT types, and not the numbers these are passed as.
-  'wasm/run': { semantics: 2, grants: [] },
+  // 3: what the host does costs fuel, and what it takes out of components weighs more.
+  'wasm/run': { semantics: 3, grants: [] },
 };

@@ -43,7 +43,7 @@ export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }:
   const sink = new BlobSink(storeRoot);
   const budget = new Budget(job.limits.output);
   const clock = job.grants.includes('clock') ? realClock() : virtualClock();
-  using files = FileSystem.mount(input.files, { budget, blobs, spills: sink.spills, now: () => clock.now() });
+  using files = FileSystem.mount(input.files, { budget, blobs, spills: sink.spills, now: () => clock.now(), toll: fuel.toll });
   using stdin = input.stdin === undefined ? undefined : files.content(input.stdin);
   using wasi = new Preview1({
     args: [PROGRAM, ...input.args],
@@ -52,6 +52,7 @@ export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }:
     files,
     clock,
     random: job.grants.includes('random') ? realRandom() : seededRandom(job.seed),
+    toll: fuel.toll,
     openFiles: job.limits.openFiles,
     onOutput,
   });
@@ -84,8 +85,7 @@ type Ending = { readonly exit: number } | { readonly failure: Failure };
 function runCommand(guest: Guest, others: LinkedExtensions, { wasi, fuel }: { readonly wasi: Preview1; readonly fuel: Fuel }): Ending {
   try {
     (instantiate(guest, others.instantiate()).exports['_start'] as () => void)();
-    // A guest may catch what a host call threw to end it, and return.
-    return wasi.ending === undefined ? { exit: 0 } : endingOf(wasi.ending);
+    return { exit: 0 };
   } catch (error) {
     if (fuel.failure !== undefined) return { failure: fuel.failure };
     return endingOf(wasi.ending ?? error);

@@ -87,6 +87,7 @@ function write(system: System, { stream }: OutputStream, bytes: Uint8Array): unk
 
 function writeZeroes(system: System, output: OutputStream, length: bigint): unknown {
   if (length > BigInt(MOST_WRITE)) throw trap(`a stream was given ${length} zeroes, it takes ${MOST_WRITE} bytes at a time`);
+  system.toll.bytes(Number(length));
   return write(system, output, new Uint8Array(Number(length)));
 }
 

@@ -1,4 +1,5 @@
 import type { Content } from '../files/content.ts';
+import type { Toll } from '../metering/toll.ts';
 import type { GuestClock } from '../wasi/clock.ts';
 import type { GuestRandom } from '../wasi/random.ts';
 
@@ -6,6 +7,8 @@ import type { GuestRandom } from '../wasi/random.ts';
 export interface System {
   readonly clock: GuestClock;
   readonly random: GuestRandom;
+  /** Calls, and values passed in them, are paid for; what a call makes by itself is not. */
+  readonly toll: Toll;
   /** Text of the standard streams; they belong to who made the system. */
   readonly stdout: Content;
   readonly stderr: Content;
