@@ -46,8 +46,10 @@ export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel 
       counters: fuel.imports,
       toll: fuel.toll,
       mostValues: MOST_VALUES,
+      onDropped: (bytes) => bench.garbage.drop(bytes),
     }),
   );
+  stack.defer(() => bench.garbage.note(running.lifted));
   const began = performance.now();
   const ended = attempt(running, target, values, { host, fuel });
   const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);

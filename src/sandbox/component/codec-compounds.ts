@@ -1,7 +1,7 @@
 import type { WitType } from '../wit/model.ts';
 import { type Codec, type CoreType, type CoreValue, MOST_FLAT, PRIMITIVES, type Source } from './codec.ts';
 import { jsName } from '../wit/js-name.ts';
-import { VALUE_WEIGHT } from './meter.ts';
+import { VALUE_WEIGHT, weightOfNames } from './meter.ts';
 import type { Passage } from './region.ts';
 
 /** Records, tuples and flags: what has several parts at once. */
@@ -79,10 +79,6 @@ export function flatten(parts: readonly Pick<Codec, 'flat'>[]): readonly CoreTyp
     all.push(...flat);
   }
   return all;
-}
-
-function weightOfNames(names: readonly string[]): number {
-  return names.reduce((sum, name) => sum + name.length, 0);
 }
 
 export function flagsOf(names: readonly string[]): Codec {

@@ -2,7 +2,7 @@ import type { WitType } from '../wit/model.ts';
 import { isTagged } from '../wit/shapes.ts';
 import { type Codec, type CoreType, type CoreValue, PRIMITIVES, type Source, Values } from './codec.ts';
 import { alignTo } from './codec-compounds.ts';
-import { VALUE_WEIGHT } from './meter.ts';
+import { VALUE_WEIGHT, weightOfNames } from './meter.ts';
 import type { Passage } from './region.ts';
 import { trap } from './trap.ts';
 
@@ -97,7 +97,7 @@ function sum(
     size,
     align,
     depth: 1 + Math.max(0, ...present.map((payload) => payload.depth)),
-    weight: VALUE_WEIGHT + Math.max(...payloads.map((payload, i) => (payload?.weight ?? 0) + (labels[i]?.length ?? 0))),
+    weight: VALUE_WEIGHT + Math.max(...payloads.map((payload, i) => (payload?.weight ?? 0) + weightOfNames(labels.slice(i, i + 1)))),
     items: 1,
     flat: joined === undefined ? undefined : ['i32', ...joined],
     load: (pass, at) => {

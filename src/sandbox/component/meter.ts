@@ -12,6 +12,14 @@ export const SEQUENCE_WEIGHT = 512;
  */
 const MOST_LIFTED = 128 << 20;
 
+/** What weighs less is gone soon by itself: V8 collects the small and young all the time. */
+const LARGE = 64 << 10;
+
+/** Names of fields, cases and flags are one string for all values, and are written out for each: what is encoded takes several times its size while it grows. */
+export function weightOfNames(names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + 4 * name.length, 0);
+}
+
 export interface Weight {
   /** Bytes. */
   readonly weight: number;
@@ -25,6 +33,7 @@ export class Meter {
   #lifted = 0;
   #items = 0;
   #mostItems = Infinity;
+  #large = 0;
 
   constructor(toll: Toll) {
     this.#toll = toll;
@@ -41,11 +50,16 @@ export class Meter {
     this.#items += items;
     if (this.#lifted > MOST_LIFTED) throw trap(`the component passed more than ${MOST_LIFTED} bytes at a time`);
     if (this.#items > this.#mostItems) throw new LimitReached('limit/output', `the function returned more than ${this.#mostItems} values`);
-    this.#toll.bytes(weight);
+    this.#passed(weight);
   }
 
   /** Before values are put in: their bytes are the guest's to bound. */
   lowered(weight: number): void {
+    this.#passed(weight);
+  }
+
+  #passed(weight: number): void {
+    if (weight >= LARGE) this.#large += weight;
     this.#toll.bytes(weight);
   }
 
@@ -58,8 +72,11 @@ export class Meter {
     return taken;
   }
 
-  /** Down to what it was before a call whose values are not needed any more. */
-  release(lifted: number): void {
+  /** Down to what it was before a call whose values are not needed any more. Gives what of them is large, in bytes. */
+  release(lifted: number): number {
     this.#lifted = lifted;
+    const large = this.#large;
+    this.#large = 0;
+    return large;
   }
 }

@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly toll: Toll;
   /** Values that a result may consist of, the least they can be as IPLD: what has more is not taken out. */
   readonly mostValues: number;
+  /** Told of large values that were passed in a call and are garbage now, in bytes. */
+  readonly onDropped: (bytes: number) => void;
 }
 
 /** What a component instance may do at the moment. */
@@ -210,7 +212,8 @@ export class Running implements Disposable {
     const result = this.#invoke(func, liftParams(signature, pass, core));
     endScope(pass.scope);
     const returned = closed(gate, () => lowerResult(signature, pass, result, core));
-    this.#meter.release(before);
+    const dropped = this.#meter.release(before);
+    if (dropped > 0) this.#surroundings.onDropped(dropped);
     return returned;
   }
 

@@ -17,6 +17,7 @@ function run(depth: number): unknown {
     counters: counters.moduleImports,
     toll: counters,
     mostValues: 1,
+    onDropped: () => undefined,
   });
   running.start();
   try {

@@ -12,7 +12,15 @@ export function start(plan: Plan, callHost: Call = () => undefined): Running {
       ? undefined
       : new WebAssembly.Memory({ initial: info.memory.initial, maximum: info.memory.maximum ?? 1024 }),
   );
-  const running = new Running(plan, { memories, callHost, preview1: {}, counters: {}, toll: new Uncounted(), mostValues: Infinity });
+  const running = new Running(plan, {
+    memories,
+    callHost,
+    preview1: {},
+    counters: {},
+    toll: new Uncounted(),
+    mostValues: Infinity,
+    onDropped: () => undefined,
+  });
   running.start();
   return running;
 }
