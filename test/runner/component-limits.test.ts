@@ -4,7 +4,7 @@ import type { Ipld } from '../../src/ipld/value.ts';
 import type { Slot, SlotEnd } from '../../src/runner/slot.ts';
 import { componentText, LOGGING, make, REALLOC, wasi } from '../components.ts';
 import { DESTRUCTORS } from '../sandbox/component/nesting.ts';
-import { call, jobOf, never, slotOver, summary, temporaryStore } from './helpers.ts';
+import { call, jobOf, never, slotOver, summary, temporaryStore, wat } from './helpers.ts';
 
 /** Limits hold through the host, in real slot processes. */
 
@@ -75,4 +75,120 @@ test('an exhausted stack is no guest’s to catch, wherever it is exhausted', as
     wasi('0.2.0'),
   );
   for (let i = 0; i < 5; i++) assert.deepEqual(told(await run(made.component, 'f')).slice(0, 2), ['error', 'limit/stack']);
+});
+
+/** A component whose `f` gives a list of `count` lists, all of them the same 1,000 elements of zeros. */
+const repeating = (type: string, declaration: string): Promise<{ readonly component: Uint8Array; readonly core: Uint8Array }> =>
+  make(
+    `(module (memory (export "memory") 100) (func (export "f") (param $count i32) (result i32) (local $i i32)
+      (loop $more
+        (i32.store (i32.add (i32.const 64) (i32.shl (local.get $i) (i32.const 3))) (i32.const 1000000))
+        (i32.store (i32.add (i32.const 68) (i32.shl (local.get $i) (i32.const 3))) (i32.const 1000))
+        (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $count))))
+      (i32.store (i32.const 8) (i32.const 64)) (i32.store (i32.const 12) (local.get $count)) (i32.const 8)))`,
+    `interface types { ${declaration} none: func(); } world guest { use types.{t}; export f: func(count: u32) -> list<list<${type}>>; }`,
+  );
+
+const parts = (count: number, name: string, type = ''): string =>
+  Array.from({ length: count }, (_, i) => `${name}${i}${type === '' ? '' : `: ${type}`}`).join(', ');
+
+test('values that stand for more than a slot should hold are refused before they are made, whatever their type', async (t) => {
+  const run = runner(slotOver(t, await temporaryStore(t)));
+  const long = 'x'.repeat(1000);
+  const types = [
+    `record t { ${parts(200, 'part', 'option<bool>')} }`,
+    `record t { ${parts(30, long, 'bool')} }`,
+    `flags t { ${parts(32, 'part')} }`,
+    `variant t { ${long}(bool), b }`,
+    'type t = tuple<u16, u16>;',
+    'type t = u16;',
+  ];
+  for (const declaration of types) {
+    const { component } = await repeating('t', declaration);
+    // Far more memory than the values have in the guest, far less than they would be.
+    const end = await run(component, 'f', [20_000], { memory: 16 << 20 });
+    assert.ok(['trap', 'limit/output'].includes(summary(end)[1] as string), `${declaration.slice(0, 40)} ${JSON.stringify(summary(end))}`);
+    assert.equal(summary(await run(component, 'f', [1], { memory: 16 << 20 }))[0], 'ok', declaration.slice(0, 40));
+  }
+});
+
+test('names that make a small value large count as output', async (t) => {
+  const run = runner(slotOver(t, await temporaryStore(t)));
+  const { component } = await make(
+    '(module (func (export "f") (result i32) (i32.const -1)))',
+    `interface types { flags t { ${parts(32, 'x'.repeat(10_000))} } none: func(); } world guest { use types.{t}; export f: func() -> t; }`,
+  );
+  const names = 320_000 + 10 + 22 * 2;
+  const end = await run(component, 'f', [], { output: 400_000 });
+  assert.equal(summary(end)[0], 'ok');
+  assert.ok(end.kind === 'ended' && end.end.usage.output > names);
+  assert.deepEqual(told(await run(component, 'f', [], { output: names })).slice(0, 2), ['error', 'limit/output']);
+});
+
+test('what is passed in one call is not held against the next', async (t) => {
+  const run = runner(slotOver(t, await temporaryStore(t)));
+  const { component } = await make(
+    `(module (import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32))) (memory (export "memory") 1) ${REALLOC}
+      (func (export "f") (local $i i32)
+        (loop $more (call $log (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+          (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 300000))))))`,
+    'world guest { import wasi:logging/logging; export f: func(); }',
+    LOGGING,
+  );
+  assert.deepEqual(told(await run(component, 'f', [])), ['ok', null, null]);
+});
+
+/** A command with a vector at 0: two pieces of 16 bytes. */
+const command = (name: string, params: string, args: string): Uint8Array =>
+  wat(`(module (import "wasi_snapshot_preview1" "${name}" (func $call (param ${params}) (result i32))) (memory (export "memory") 1)
+    (data (i32.const 0) "\\40\\00\\00\\00\\10\\00\\00\\00\\40\\00\\00\\00\\10\\00\\00\\00") (data (i32.const 64) "a/../a")
+    (func (export "_start") (drop (call $call ${args}))))`);
+
+test('wasi/run: what the host does costs fuel, to the unit', async (t) => {
+  const slot = slotOver(t, await temporaryStore(t));
+  const rows: readonly (readonly [module: Uint8Array, instructions: number, host: number])[] = [
+    [command('sched_yield', '', ''), 2, 256],
+    [command('random_get', 'i32 i32', '(i32.const 0) (i32.const 161)'), 4, 256 + 11],
+    [command('fd_write', 'i32 i32 i32 i32', '(i32.const 1) (i32.const 0) (i32.const 2) (i32.const 32)'), 6, 256 + 8 + 2],
+    // Six characters are walked, at four units.
+    [command('path_create_directory', 'i32 i32 i32', '(i32.const 3) (i32.const 64) (i32.const 6)'), 5, 256 + 24],
+    // A call that fails has its price too.
+    [command('fd_close', 'i32', '(i32.const 77)'), 3, 256],
+  ];
+  for (const [module, instructions, host] of rows) {
+    const fuel = instructions + host;
+    const run = async (limit: number): Promise<Ipld[]> => {
+      const [kind, what, used] = told(await slot.submit(jobOf('wasi/run', module, {}, { limits: { fuel: limit } }), { signal: never }));
+      return kind === 'ok' ? ['ok', used as Ipld] : [what as Ipld, used as Ipld];
+    };
+    assert.deepEqual(await run(1_000_000), ['ok', fuel]);
+    assert.deepEqual(await run(fuel), ['ok', fuel]);
+    assert.deepEqual(await run(fuel - 1), ['limit/fuel', fuel - 1]);
+  }
+});
+
+test('components: calls and the values in them cost fuel, to the unit', async (t) => {
+  const run = runner(slotOver(t, await temporaryStore(t)));
+  const { component, core } = await make(
+    `(module (import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32))) (memory (export "memory") 1)
+      (func (export "f") (call $log (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 3))))`,
+    'world guest { import wasi:logging/logging; export f: func(); }',
+    LOGGING,
+  );
+  // The level weighs a value and its longest name four times (critical), each text a value, its place and its bytes.
+  const fuel = 6 + 256 + (64 + 4 * 8) / 16 + 2 * (64 / 16) + 512 / 16 + Math.ceil((512 + 3) / 16);
+  for (const module of [component, core]) {
+    assert.deepEqual(told(await run(module, 'f', [], { fuel: 1000 })), ['ok', null, fuel]);
+    assert.deepEqual(told(await run(module, 'f', [], { fuel })), ['ok', null, fuel]);
+    assert.deepEqual(told(await run(module, 'f', [], { fuel: fuel - 1 })), ['error', 'limit/fuel', fuel - 1]);
+  }
+  const random = await make(
+    `(module (import "wasi:random/random@0.2.0" "get-random-bytes" (func $random (param i64 i32))) (memory (export "memory") 1100)
+      (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+      (func (export "f") (loop $again (call $random (i64.const 67000000) (i32.const 8)) (br $again))))`,
+    'world guest { import wasi:random/random@0.2.0; export f: func(); }',
+    wasi('0.2.0'),
+  );
+  const end = await run(random.component, 'f', [], { fuel: 4_000_000, memory: 128 << 20 });
+  assert.deepEqual(told(end), ['error', 'limit/fuel', 4_000_000]);
 });
