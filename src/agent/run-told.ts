@@ -2,11 +2,14 @@ import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunTold, TaskReceipt } from '../protocol/run-told.ts';
+import type { Receipt } from '../receipt/model.ts';
+import type { BlobReader } from '../store/blob-reader.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { planOf } from './plan-of.ts';
 import { readReceipt } from './read-receipt.ts';
+import { wholeReceipt } from './whole-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
 import { endOf } from './watch-rows.ts';
 
@@ -50,6 +53,7 @@ class Teller {
   readonly #engine: Engine;
   readonly #run: string;
   readonly #plan: Plan;
+  readonly #blobs: BlobReader;
   readonly #told: Uint8Array;
   /** Tasks behind found ones that were looked at. */
   readonly #passed: Uint8Array;
@@ -58,6 +62,7 @@ class Teller {
     this.#engine = engine;
     this.#run = run;
     this.#plan = plan;
+    this.#blobs = engine.reader();
     this.#told = new Uint8Array(plan.tasks.length);
     this.#passed = new Uint8Array(plan.tasks.length);
   }
@@ -101,7 +106,7 @@ class Teller {
     if (via !== null && isFound) yield* this.#behind(index);
     const content = readReceipt(this.#engine, receipt)?.receipt;
     if (content === undefined) yield { kind: 'unrun', label, instruction, state: 'unreadable', cause: null };
-    else yield { kind: 'receipt', label, instruction, receipt, content, isFound: via !== null && isFound };
+    else yield { kind: 'receipt', label, instruction, receipt, ...this.#whole(index, content), isFound: via !== null && isFound };
   }
 
   /** Tasks that were not looked at because this one was found, in order. Those that are run after all have a row then, or will. */
@@ -123,7 +128,12 @@ class Teller {
     const good = this.#goodReceipt(instruction);
     if (good === undefined) return;
     this.#told[index] = EARLY;
-    yield { kind: 'receipt', label, instruction, ...good, isFound: true };
+    const { receipt, content } = good;
+    yield { kind: 'receipt', label, instruction, receipt, ...this.#whole(index, content), isFound: true };
+  }
+
+  #whole(index: number, receipt: Receipt): ReturnType<typeof wholeReceipt> {
+    return wholeReceipt(receipt, this.#plan.tasks[index]!.task.run.op === 'wasm/run', this.#blobs);
   }
 
   #goodReceipt(instruction: CID): Pick<TaskReceipt, 'receipt' | 'content'> | undefined {

@@ -5,7 +5,8 @@ import { type Output, outputs } from '../sandbox/files/collect.ts';
 import type { Content, ContentRef } from '../sandbox/files/content.ts';
 import type { Preview1 } from '../sandbox/wasi/preview1.ts';
 import * as Tree from '../store/tree.ts';
-import { type BlobSink, INLINE } from './blob-sink.ts';
+import type { BlobSink } from './blob-sink.ts';
+import { INLINE } from '../ipld/large-value.ts';
 
 /** What a command that came to its end left: `{exit, stdout, stderr, files}`. Streams are bytes, or above 4 KiB a link to a blob; `files` is a link to a tree. */
 export function resultOf(exit: number, { stdout, stderr, files }: Preview1, globs: readonly string[], sink: BlobSink): IpldMap {

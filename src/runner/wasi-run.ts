@@ -13,6 +13,7 @@ import { checkCommand, checkImportTypes } from './check-command.ts';
 import { type Extension, type LinkedExtensions, loadExtensions, outfitExtensions } from './extensions.ts';
 import { Fuel } from './fuel.ts';
 import { guestFailure } from './guest-failure.ts';
+import { GivenValues } from './given-values.ts';
 import { type Guest, instantiate, memoryOf, outfit, withMemory } from './guest.ts';
 import type { Job } from './job.ts';
 import { memoryShares } from './memory-shares.ts';
@@ -37,7 +38,8 @@ export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }:
   const found = moduleOf(job.module);
   if ('failure' in found) return failed(found.failure);
   checkCommand(found.compiled);
-  const input = parseWasiInput(job.input, (cid) => Tree.decode(blobs.readAll(cid)));
+  const given = new GivenValues(blobs, job.limits.memory).spread(job.input);
+  const input = parseWasiInput(given, (cid) => Tree.decode(blobs.readAll(cid)));
   const extensions = loadExtensions(found.compiled, input.extensions, moduleOf);
   const [cap = 0, ...caps] = sharesOf(found.compiled, extensions, job.limits.memory);
   const sink = new BlobSink(storeRoot);

@@ -117,12 +117,12 @@ export function listOf(element: Codec): Codec {
   // Bytes are one value, numbers one each.
   const items = kind === 'u8' ? 0 : 1;
   const get = ({ region }: Passage, address: number, length: number): unknown => {
-    const { buffer, byteOffset } = region.lift(address, length * element.size, element.align, {
+    const at = region.lift(address, length * element.size, element.align, {
       weight: SEQUENCE_WEIGHT,
       items: length * items,
     });
     // Small copies lie in V8's own heap, at a quarter of what an array costs that has a buffer of its own.
-    return new typed(buffer, byteOffset, length).slice();
+    return new typed(at.buffer, at.byteOffset, length).slice();
   };
   const put = (pass: Passage, value: unknown): readonly [number, number] => {
     if (!(value instanceof typed)) return putList(element)(pass, value);

@@ -5,7 +5,7 @@ import { trap } from './trap.ts';
 
 type Realloc = (old: number, oldSize: number, align: number, size: number) => number;
 
-const NO_VIEW = new DataView(new ArrayBuffer(0));
+const NO_VIEW: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
 
 /** One side of a call: the memory and the handles that a component's core values mean. All addresses are checked here. */
 export class Region {
@@ -35,7 +35,7 @@ export class Region {
   }
 
   /** Of the memory as it is now: growing gives it another buffer. */
-  get view(): DataView {
+  get view(): DataView<ArrayBuffer> {
     if (this.#memory === undefined) throw trap('a value is passed through memory, and the function names none');
     const { buffer } = this.#memory;
     if (this.#view.buffer !== buffer) this.#view = new DataView(buffer);
@@ -52,7 +52,7 @@ export class Region {
   }
 
   /** Bytes of a value taken out, and what the values weigh that are made of them. They are a view: to be copied. */
-  lift(address: number, length: number, align: number, { weight, items }: Weight): Uint8Array {
+  lift(address: number, length: number, align: number, { weight, items }: Weight): Uint8Array<ArrayBuffer> {
     const at = this.check(address, length, align);
     this.meter.lift(length + weight, items);
     return new Uint8Array(this.view.buffer, at, length);
