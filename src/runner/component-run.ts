@@ -26,6 +26,7 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
   const { callee } = orRefuse(calleeOf(plan.world, func));
   const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => given.bytesOf(link) })).args;
   const target = plan.exports.get(callee.interface === undefined ? callee.func.name : `${callee.interface}#${callee.func.name}`) as Func;
+  bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
   const sink = new BlobSink(bench.storeRoot);

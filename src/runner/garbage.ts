@@ -1,14 +1,23 @@
+import type { ModuleInfo } from '../sandbox/module/model.ts';
+import { tableCaps } from '../sandbox/module/table-caps.ts';
+
 /**
- * Bytes that were dropped, after which garbage is collected: the watchdog counts garbage like memory in use. Small things do not count: V8 collects them
- * in time by itself, and at less than half the cost.
+ * Bytes that were dropped, after which garbage is collected: the watchdog counts garbage like memory in use, so that one task would be blamed for what others left.
+ * Small things do not count: V8 collects them in time by itself, and at less than half the cost.
  */
 const COLLECT_AFTER = 64 << 20;
+
+/** Entries that tables may come to hold before it is asked what they took: some 80 bytes each, outside of what V8 counts (measured). */
+const MANY_ENTRIES = 65_536;
 
 declare const gc: () => void;
 
 /** What a slot process has dropped since it collected garbage last. */
 export class Garbage {
   #dropped = 0;
+  #mayHaveTables = false;
+  /** Resident bytes after it was collected last. */
+  #resident = process.memoryUsage.rss();
 
   /** They are garbage soon: there is nothing to collect yet. */
   note(bytes: number): void {
@@ -17,8 +26,28 @@ export class Garbage {
 
   drop(bytes: number): void {
     this.note(bytes);
-    if (this.#dropped <= COLLECT_AFTER) return;
-    this.#dropped = 0;
+    if (this.#dropped > COLLECT_AFTER) this.#collect();
+  }
+
+  /** These modules are about to be instantiated. How large their tables become nobody is told. */
+  expectTables(modules: readonly Pick<ModuleInfo, 'tables'>[]): void {
+    let entries = 0;
+    for (const { tables } of modules) if (tables.length > 0) for (const cap of tableCaps(tables)) entries += cap;
+    if (entries > MANY_ENTRIES) this.#mayHaveTables = true;
+  }
+
+  /** A task has ended, which held so many bytes of memories and output. */
+  ended(held: number): void {
+    this.note(held);
+    // Asking costs more than a hundredth of a small task, and few have tables that grow.
+    const left = this.#mayHaveTables ? process.memoryUsage.rss() - this.#resident : 0;
+    this.#mayHaveTables = false;
+    if (Math.max(this.#dropped, left) > COLLECT_AFTER) this.#collect();
+  }
+
+  #collect(): void {
     gc();
+    this.#dropped = 0;
+    this.#resident = process.memoryUsage.rss();
   }
 }

@@ -40,7 +40,7 @@ async function serve(storeRoot: string): Promise<void> {
       const end = runner.run(decodeJob(message));
       writeAll(encoder.end(end));
       const held = end.usage.memory + end.usage.output;
-      garbage.drop(held > SMALL_GUEST ? held : 0);
+      garbage.ended(held > SMALL_GUEST ? held : 0);
       if (++sinceTurn < JOBS_PER_TURN) continue;
       sinceTurn = 0;
       await nextTurn();

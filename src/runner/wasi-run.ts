@@ -31,7 +31,7 @@ const PROGRAM = 'program';
  * `wasi/run`: runs a preview 1 command over files of its own. Input `{args, env, stdin, files, outputs, extensions, grant}`; gives `{exit, stdout, stderr, files}`
  * if it exits with 0. With another status the same stands in the data of failure `exit`; a trap or a broken limit shows the last of both streams.
  */
-export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }: Bench): Ran {
+export function run(job: Job, { blobs, modules, memories, garbage, storeRoot, onOutput }: Bench): Ran {
   const fuel = new Fuel(job.limits);
   const moduleOf = (module: CID): ReturnType<typeof modules.get> =>
     modules.get(module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES), fuel.variant);
@@ -41,6 +41,7 @@ export function run(job: Job, { blobs, modules, memories, storeRoot, onOutput }:
   const given = new GivenValues(blobs, job.limits.memory).spread(job.input);
   const input = parseWasiInput(given, (cid) => Tree.decode(blobs.readAll(cid)));
   const extensions = loadExtensions(found.compiled, input.extensions, moduleOf);
+  garbage.expectTables([found.compiled.info, ...extensions.map(({ compiled }) => compiled.info)]);
   const [cap = 0, ...caps] = sharesOf(found.compiled, extensions, job.limits.memory);
   const sink = new BlobSink(storeRoot);
   const budget = new Budget(job.limits.output);

@@ -29,6 +29,7 @@ export function run(job: Job, bench: Bench): Ran {
 function runCore(compiled: CompiledModule, { func, args }: CallInput, { job: { limits }, fuel }: FueledJob, bench: Bench): Ran {
   const { signature } = orRefuse(callable(compiled.info, func));
   const numbers = orRefuse(toWasmArgs(signature, args)).args;
+  bench.garbage.expectTables([compiled.info]);
   using guest = outfit(compiled, { cap: limits.memory, functions: fuel.imports, memories: bench.memories });
   return call(guest, fuel, { func, signature, args: numbers, output: limits.output, sink: new BlobSink(bench.storeRoot) });
 }

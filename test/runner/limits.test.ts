@@ -176,8 +176,12 @@ test('components: calls and the values in them cost fuel, to the unit', async (t
     LOGGING,
   );
   // The level weighs a value and its longest name four times (critical), each text a value, its place and its bytes.
-  const fuel = 6 + 256 + (64 + 4 * 8) / 16 + 2 * (64 / 16) + 512 / 16 + Math.ceil((512 + 3) / 16);
-  for (const module of [component, core]) {
+  const alone = 6 + 256 + (64 + 4 * 8) / 16 + 2 * (64 / 16) + 512 / 16 + Math.ceil((512 + 3) / 16);
+  // The tool that makes components puts a function of seven instructions between.
+  for (const [module, fuel] of [
+    [core, alone],
+    [component, alone + 7],
+  ] as const) {
     assert.deepEqual(told(await run(module, 'f', [], { fuel: 1000 })), ['ok', null, fuel]);
     assert.deepEqual(told(await run(module, 'f', [], { fuel })), ['ok', null, fuel]);
     assert.deepEqual(told(await run(module, 'f', [], { fuel: fuel - 1 })), ['error', 'limit/fuel', fuel - 1]);
@@ -191,4 +195,93 @@ test('components: calls and the values in them cost fuel, to the unit', async (t
   );
   const end = await run(random.component, 'f', [], { fuel: 4_000_000, memory: 128 << 20 });
   assert.deepEqual(told(end), ['error', 'limit/fuel', 4_000_000]);
+});
+
+test('the same fuel and the same end, after whatever ran in the slot before, and in a slot that ran nothing', async (t) => {
+  const store = await temporaryStore(t);
+  const { component } = await make(
+    `(module
+      (import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32)))
+      (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
+      (import "wasi:random/random@0.2.0" "get-random-u64" (func $random (result i64)))
+      (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $now (result i64)))
+      (memory (export "memory") 2) ${REALLOC} (table $t 1 funcref) (global $count (mut i64) (i64.const 0)) (tag $e)
+      (func $say (call $log (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 0) (i32.const 3)))
+      (func $deep (call $say) (call $deep))
+      (func (export "trap") (call $say) (drop (call $stdout)) (i32.store (i32.const 0) (i32.const 7)) (global.set $count (i64.const 1)) unreachable)
+      (func (export "lie") (drop (call $stdout)) (call $log (i32.const 99) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
+      (func (export "deep") (call $deep))
+      (func (export "spin") (loop $again (call $say) (br $again)))
+      (func (export "hoard") (loop $again (drop (call $stdout)) (br $again)))
+      (func (export "throw") (call $say) (throw $e))
+      (func (export "grow") (loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+        (loop $again (br_if $again (i32.ne (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1)))) unreachable)
+      (func (export "look") (result i32)
+        (i64.store (i32.const 64) (global.get $count)) (i64.store (i32.const 72) (i64.extend_i32_u (i32.load (i32.const 0))))
+        (i64.store (i32.const 80) (i64.extend_i32_u (memory.size))) (i64.store (i32.const 88) (i64.extend_i32_u (table.size $t)))
+        (i64.store (i32.const 96) (i64.extend_i32_u (call $stdout))) (i64.store (i32.const 104) (call $now))
+        (i64.store (i32.const 112) (call $random)) (global.set $count (i64.const 5)) (i32.const 64)))`,
+    `world guest { import wasi:logging/logging; import wasi:cli/stdout@0.2.0; import wasi:random/random@0.2.0; import wasi:clocks/monotonic-clock@0.2.0;
+      ${['trap', 'lie', 'deep', 'spin', 'hoard', 'throw', 'grow'].map((name) => `export ${name}: func();`).join(' ')}
+      export look: func() -> tuple<u64, u64, u64, u64, u64, u64, u64>; }`,
+    `${LOGGING} ${wasi('0.2.0')}`,
+  );
+  const rows: readonly (readonly [func: string, end: Ipld, limits: Options['limits']])[] = [
+    ['trap', 'trap', {}],
+    ['lie', 'trap', {}],
+    ['deep', 'limit/call-depth', { fuel: 100_000_000 }],
+    ['spin', 'limit/fuel', { fuel: 3_000_000 }],
+    ['spin', 'limit/output', { output: 10_000 }],
+    ['hoard', 'trap', { fuel: 100_000_000 }],
+    ['throw', 'trap', {}],
+    ['grow', 'trap', { memory: 3 << 20 }],
+  ];
+  const limits = { fuel: 20_000_000, memory: 1 << 20 };
+  const look = async (slot: Slot): Promise<Ipld> => {
+    const end = await runner(slot)(component, 'look', [], limits);
+    assert.equal(end.kind === 'ended' && end.end.outcome.tag === 'ok' && end.end.outcome.logs, undefined, 'nobody else’s logs');
+    return [summary(end), told(end)];
+  };
+  const warm = slotOver(t, store);
+  const seen = await look(warm);
+  const ends = new Map<number, Ipld>();
+  for (let round = 0; round < 3; round++) {
+    for (const [i, [func, code, more]] of rows.entries()) {
+      const end = told(await runner(warm)(component, func, [], { ...limits, ...more }));
+      assert.equal(end[1], code, func);
+      assert.deepEqual(end, ends.get(i) ?? end, func);
+      ends.set(i, end);
+      assert.deepEqual(await look(warm), seen, `after ${func}`);
+    }
+  }
+  for (const [i, [func, , more]] of rows.entries()) {
+    const fresh = slotOver(t, store);
+    assert.deepEqual(told(await runner(fresh)(component, func, [], { ...limits, ...more })), ends.get(i), func);
+    assert.deepEqual(await look(fresh), seen);
+  }
+});
+
+test('start functions are bound by the same limits, alone and in components', async (t) => {
+  const run = runner(slotOver(t, await temporaryStore(t)));
+  const started = (body: string): Promise<{ readonly component: Uint8Array }> =>
+    make(`(module (func $f ${body}) (start $f) (func (export "f")))`, 'world guest { export f: func(); }');
+  const loops = await started('(loop $again (br $again))');
+  assert.deepEqual(told(await run(loops.component, 'f', [], { fuel: 100_000 })), ['error', 'limit/fuel', 100_000]);
+  assert.deepEqual(told(await run(loops.component, 'f', [], { time: 500 })).slice(0, 2), ['lost', 'limit/time']);
+  const recurses = await started('(call $f)');
+  assert.deepEqual(told(await run(recurses.component, 'f', [], { fuel: 10_000_000 })).slice(0, 2), ['error', 'limit/call-depth']);
+  assert.deepEqual(told(await run(recurses.component, 'f')).slice(0, 2), ['error', 'limit/stack']);
+  const grows = await make(
+    '(module (memory (export "memory") 1) (func $f (loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))) (start $f) (func (export "f") (result i32) memory.size))',
+    'world guest { export f: func() -> u32; }',
+  );
+  assert.deepEqual(told(await run(grows.component, 'f', [], { memory: 1 << 20 })).slice(0, 2), ['ok', 16]);
+});
+
+test('no task is blamed for the tables of those before it', async (t) => {
+  const run = runner(slotOver(t, await temporaryStore(t)));
+  const module = wat(`(module (table $t 1 funcref)
+    (func (export "f") (result i32)
+      (loop $again (br_if $again (i32.ne (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1)))) (table.size $t)))`);
+  for (let i = 0; i < 12; i++) assert.deepEqual(told(await run(module, 'f', [], { memory: 1 << 20 })).slice(0, 2), ['ok', 1_048_001]);
 });
