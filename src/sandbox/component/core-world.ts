@@ -4,8 +4,9 @@ import { importProblems, PREVIEW1 } from '../wasi/signatures.ts';
 import { type CompileCore, isProcedure } from './core-steps.ts';
 import { decodeComponent } from './decode.ts';
 import type { Extern } from './host-imports.ts';
+import type { ResourceType } from './handles.ts';
 import type { Offer } from './host-interface.ts';
-import type { Declaration, Description } from './model.ts';
+import type { Declaration } from './model.ts';
 import type { CoreItem, CoreModule, Plan, Side } from './plan-model.ts';
 import { lower, PlanBuilder, resourceItem } from './plan-builder.ts';
 import { type Exports, invalid, type Item, named, Scope, type TypeItem } from './scope.ts';
@@ -59,6 +60,8 @@ class CoreWorld {
   readonly #core: ReadonlyMap<string, CoreItem>;
   readonly #links = new Map<string, ReadonlyMap<string, CoreItem>>();
   readonly #exports = new Map<string, Item>();
+  /** Those it defines, by interface and name: each section that names one means the same. */
+  readonly #resources = new Map<string, ResourceType>();
 
   constructor(builder: PlanBuilder, module: CoreModule) {
     this.#builder = builder;
@@ -135,7 +138,10 @@ class CoreWorld {
 
   #export({ name, description }: Extern, scope: Scope): Item {
     if (description.sort === 'func') return this.#lift(name, scope.get('type', description.type));
-    if (description.sort === 'type') return { sort: 'type', type: this.#exportedType(name, description, scope) };
+    if (description.sort === 'type') {
+      if ('equals' in description) return { sort: 'type', type: scope.get('type', description.equals) };
+      throw invalid(`the module exports the resource ${named(name)} outside of an interface`);
+    }
     if (description.sort !== 'instance') throw invalid(`the export ${named(name)} is no function and no interface`);
     const type = scope.get('type', description.type);
     if (type.kind !== 'instance') throw invalid(`export ${named(name)} is declared with what is no type of instances`);
@@ -154,17 +160,27 @@ class CoreWorld {
       const item: Item =
         description.sort === 'func'
           ? this.#lift(`${name}#${inner}`, scope.get('type', description.type))
-          : { sort: 'type', type: this.#exportedType(inner, description, scope) };
+          : { sort: 'type', type: this.#exportedType(name, declaration, scope) };
       scope.addItem(item);
       exports.set(inner, item);
     }
     return exports;
   }
 
-  #exportedType(name: string, description: Description, scope: Scope): TypeItem {
+  /** Who exports a resource makes its handles itself, by functions that it imports from `[export]` and where it exports them. */
+  #exportedType(from: string, { name, description }: Extern, scope: Scope): TypeItem {
     if ('equals' in description) return scope.get('type', description.equals);
     if (description.sort !== 'type') throw invalid(`the export ${named(name)} is no function and no type`);
-    return { kind: 'resource', resource: { name, definer: this.#instance } };
+    const known = this.#resources.get(`${from}#${name}`);
+    if (known !== undefined) return { kind: 'resource', resource: known };
+    const resource: ResourceType = { name, definer: this.#instance };
+    this.#resources.set(`${from}#${name}`, resource);
+    const links = new Map(this.#links.get(`[export]${from}`));
+    for (const op of ['new', 'rep', 'drop'] as const) links.set(`[resource-${op}]${name}`, resourceItem(op, resource, this.#instance));
+    this.#links.set(`[export]${from}`, links);
+    const destructor = this.#core.get(`${from}#[dtor]${name}`);
+    if (destructor !== undefined) this.#builder.destroy(resource, destructor);
+    return { kind: 'resource', resource };
   }
 
   #lift(name: string, type: TypeItem): Item {
