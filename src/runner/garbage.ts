@@ -10,12 +10,17 @@ const COLLECT_AFTER = 64 << 20;
 /** Entries that tables may come to hold before it is asked what they took: some 80 bytes each, outside of what V8 counts (measured). */
 const MANY_ENTRIES = 65_536;
 
+/** Milliseconds for which such tasks ran, after which it is asked: growing takes time, asking costs a tenth of a small task. */
+const ASK_AFTER = 5;
+
 declare const gc: () => void;
 
 /** What a slot process has dropped since it collected garbage last. */
 export class Garbage {
   #dropped = 0;
   #mayHaveTables = false;
+  /** Milliseconds since it was asked. */
+  #ran = 0;
   /** Resident bytes after it was collected last. */
   #resident = process.memoryUsage.rss();
 
@@ -36,13 +41,18 @@ export class Garbage {
     if (entries > MANY_ENTRIES) this.#mayHaveTables = true;
   }
 
-  /** A task has ended, which held so many bytes of memories and output. */
-  ended(held: number): void {
+  /** A task has ended, which ran for `wall` milliseconds and held so many bytes of memories and output. */
+  ended({ held, wall }: { readonly held: number; readonly wall: number }): void {
     this.note(held);
-    // Asking costs more than a hundredth of a small task, and few have tables that grow.
-    const left = this.#mayHaveTables ? process.memoryUsage.rss() - this.#resident : 0;
+    if (this.#mayHaveTables) this.#ran += wall;
     this.#mayHaveTables = false;
-    if (Math.max(this.#dropped, left) > COLLECT_AFTER) this.#collect();
+    if (this.#dropped > COLLECT_AFTER || this.#hasGrown()) this.#collect();
+  }
+
+  #hasGrown(): boolean {
+    if (this.#ran < ASK_AFTER) return false;
+    this.#ran = 0;
+    return process.memoryUsage.rss() - this.#resident > COLLECT_AFTER;
   }
 
   #collect(): void {

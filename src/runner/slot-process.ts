@@ -40,7 +40,7 @@ async function serve(storeRoot: string): Promise<void> {
       const end = runner.run(decodeJob(message));
       writeAll(encoder.end(end));
       const held = end.usage.memory + end.usage.output;
-      garbage.ended(held > SMALL_GUEST ? held : 0);
+      garbage.ended({ held: held > SMALL_GUEST ? held : 0, wall: end.usage.wall });
       if (++sinceTurn < JOBS_PER_TURN) continue;
       sinceTurn = 0;
       await nextTurn();
