@@ -1,3 +1,4 @@
+import { MOST_VALUES } from '../ipld/large-value.ts';
 import type { Func, Plan } from '../sandbox/component/plan-model.ts';
 import { Running } from '../sandbox/component/running.ts';
 import { signatureText } from '../sandbox/component/signature.ts';
@@ -18,9 +19,10 @@ export function runCommandComponent(plan: Plan, input: WasiInput, { job, fuel }:
   const run = commandOf(plan);
   if (input.extensions.size > 0)
     throw new Refusal('invalid', 'a component takes no extensions: they are core modules that a core module imports from');
+  bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
-  const world = stack.use(commandWorld(job, input, bench));
+  const world = stack.use(commandWorld({ job, fuel }, input, bench));
   const { system } = stack.use(commandSystem(world, job.limits.openFiles, bench.onOutput));
   const memories = guests.map(({ memory }) => memory);
   const running = stack.use(
@@ -29,8 +31,12 @@ export function runCommandComponent(plan: Plan, input: WasiInput, { job, fuel }:
       callHost: (from, name, given) => callHost(system, from, name, given),
       preview1: {},
       counters: fuel.imports,
+      toll: fuel.toll,
+      mostValues: MOST_VALUES,
+      onDropped: (bytes) => bench.garbage.drop(bytes),
     }),
   );
+  stack.defer(() => bench.garbage.note(running.lifted));
   const began = performance.now();
   const ending = attempt(running, run, fuel);
   const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);
@@ -69,6 +75,6 @@ function attempt(running: Running, run: Func, fuel: Fuel): Ending {
     return { exit: tag === 'ok' ? 0 : 1 };
   } catch (thrown) {
     if (fuel.failure !== undefined) return { failure: fuel.failure };
-    return endingOf(running.ending ?? thrown);
+    return endingOf(thrown);
   }
 }

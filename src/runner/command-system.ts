@@ -18,7 +18,7 @@ export function commandSystem(world: CommandWorld, openFiles: number, onOutput: 
   if (openFiles < STREAMS + 1)
     throw new DocketError('LIMIT_REFUSED', `a task starts with ${STREAMS + 1} open descriptors, ${openFiles} are fewer`);
   using stack = new DisposableStack();
-  const { args, clock, env, files, random, stdin } = world;
+  const { args, clock, env, files, random, stdin, toll } = world;
   const streams = { stdout: stack.use(files.content()), stderr: stack.use(files.content()) };
   const open = new OpenFiles(files, openFiles, STREAMS);
   const system: System = {
@@ -30,6 +30,7 @@ export function commandSystem(world: CommandWorld, openFiles: number, onOutput: 
     ...streams,
     clock,
     random,
+    toll,
     wrote: (stream) => onOutput(stream, streams[stream]),
     started: 0n,
   };

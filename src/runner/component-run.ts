@@ -4,6 +4,7 @@ import type { Func, Plan } from '../sandbox/component/plan-model.ts';
 import { Running } from '../sandbox/component/running.ts';
 import { callHost } from '../sandbox/wasi2/interfaces.ts';
 import { Exit } from '../sandbox/wasi/process-calls.ts';
+import { MOST_VALUES } from '../ipld/large-value.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { BlobSink } from './blob-sink.ts';
 import { type CallInput, orRefuse } from './call-input.ts';
@@ -25,10 +26,11 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
   const { callee } = orRefuse(calleeOf(plan.world, func));
   const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => given.bytesOf(link) })).args;
   const target = plan.exports.get(callee.interface === undefined ? callee.func.name : `${callee.interface}#${callee.func.name}`) as Func;
+  bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
   const sink = new BlobSink(bench.storeRoot);
-  const made = componentSystem(plan, job, bench, sink);
+  const made = componentSystem(plan, { job, fuel }, bench, sink);
   const host = made === undefined ? undefined : stack.use(made);
   const memories = guests.map(({ memory }) => memory);
   const first = memories[0];
@@ -39,8 +41,12 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
       callHost: (from, name, sent) => callHost(host!.system, from, name, sent),
       preview1: host?.preview1.imports ?? {},
       counters: fuel.imports,
+      toll: fuel.toll,
+      mostValues: MOST_VALUES,
+      onDropped: (bytes) => bench.garbage.drop(bytes),
     }),
   );
+  stack.defer(() => bench.garbage.note(running.lifted));
   const began = performance.now();
   const ended = attempt(running, target, values, { host, fuel });
   const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);
@@ -86,12 +92,10 @@ function attempt(
 ): { readonly returned: unknown } | { readonly failure: Failure } {
   try {
     running.start();
-    const returned = running.call(func, args);
-    if (host?.preview1.ending !== undefined) throw host.preview1.ending;
-    return { returned };
+    return { returned: running.call(func, args) };
   } catch (thrown) {
     if (fuel.failure !== undefined) return { failure: fuel.failure };
-    const error = host?.preview1.ending ?? running.ending ?? thrown;
+    const error = host?.preview1.ending ?? thrown;
     if (error instanceof Exit) {
       const message = `the component ended itself with exit status ${error.status} instead of returning`;
       return { failure: { code: 'exit', message, data: { exit: error.status } } };

@@ -36,12 +36,13 @@ export function run(job: Job, bench: Bench): Ran {
 }
 
 function runPreview1(compiled: CompiledModule, input: WasiInput, { job, fuel }: FueledJob, bench: Bench): Ran {
-  const { blobs, memories, modules, onOutput } = bench;
+  const { blobs, garbage, memories, modules, onOutput } = bench;
   const moduleOf = (module: CID): ReturnType<typeof modules.get> =>
     modules.get(module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES), fuel.variant);
   const extensions = loadExtensions(compiled, input.extensions, moduleOf);
+  garbage.expectTables([compiled.info, ...extensions.map((each) => each.compiled.info)]);
   const [cap = 0, ...caps] = sharesOf(compiled, extensions, job.limits.memory);
-  using world = commandWorld(job, input, bench);
+  using world = commandWorld({ job, fuel }, input, bench);
   using wasi = new Preview1({ ...world, openFiles: job.limits.openFiles, onOutput });
   const linked = new Set(input.extensions.keys());
   using guest = outfit(compiled, { cap, functions: { [PREVIEW1]: wasi.imports, ...fuel.imports }, memories, linked });
@@ -70,8 +71,7 @@ function sharesOf(main: CompiledModule, extensions: readonly Extension[], limit:
 function runCommand(guest: Guest, others: LinkedExtensions, { wasi, fuel }: { readonly wasi: Preview1; readonly fuel: Fuel }): Ending {
   try {
     (instantiate(guest, others.instantiate()).exports['_start'] as () => void)();
-    // A guest may catch what a host call threw to end it, and return.
-    return wasi.ending === undefined ? { exit: 0 } : endingOf(wasi.ending);
+    return { exit: 0 };
   } catch (error) {
     if (fuel.failure !== undefined) return { failure: fuel.failure };
     return endingOf(wasi.ending ?? error);

@@ -31,6 +31,7 @@ function runCore(compiled: CompiledModule, { func, args }: CallInput, { job: { l
   if (grants.length > 0) throw new Refusal('invalid', unusableGrants(grants));
   const { signature } = orRefuse(callable(compiled.info, func));
   const numbers = orRefuse(toWasmArgs(signature, args)).args;
+  bench.garbage.expectTables([compiled.info]);
   using guest = outfit(compiled, { cap: limits.memory, functions: fuel.imports, memories: bench.memories });
   return call(guest, fuel, { func, signature, args: numbers, output: limits.output, sink: new BlobSink(bench.storeRoot) });
 }

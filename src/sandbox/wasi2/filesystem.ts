@@ -87,9 +87,11 @@ function advise(_: System, { file }: Descriptor, offset: bigint, length: bigint)
   checkOffset(length);
 }
 
-function setSize({ files }: System, { writable }: Descriptor, size: bigint): void {
+function setSize({ files, toll }: System, { writable }: Descriptor, size: bigint): void {
   const { inode } = writable;
+  const before = inode.content.size;
   inode.content.resize(checkOffset(size));
+  toll.bytes(Math.max(0, inode.content.size - before));
   files.files.changed(inode);
 }
 

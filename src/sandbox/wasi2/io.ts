@@ -108,15 +108,17 @@ function write(_: System, output: OutputStream, bytes: Uint8Array): unknown {
 
 function writeZeroes(system: System, output: OutputStream, length: bigint): unknown {
   if (length > BigInt(MOST_WRITE)) throw trap(`a stream was given ${length} zeroes, it takes ${MOST_WRITE} bytes at a time`);
+  system.toll.bytes(Number(length));
   return write(system, output, new Uint8Array(Number(length)));
 }
 
 /** What was read and could not be written is lost, as with `cat`. */
-function splice(_: System, output: OutputStream, input: InputStream, length: bigint): unknown {
+function splice({ toll }: System, output: OutputStream, input: InputStream, length: bigint): unknown {
   const most = mostOf(length);
   return attempted(() => {
     const bytes = input.read(most);
     if (bytes.length === 0 && most > 0) return CLOSED;
+    toll.bytes(bytes.length);
     output.write(bytes);
     return ok(BigInt(bytes.length));
   });

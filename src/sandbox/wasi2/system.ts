@@ -1,4 +1,5 @@
 import type { Content } from '../files/content.ts';
+import type { Toll } from '../metering/toll.ts';
 import type { GuestClock } from '../wasi/clock.ts';
 import type { GuestRandom } from '../wasi/random.ts';
 import type { OpenFile, OpenFiles } from './open-files.ts';
@@ -14,6 +15,8 @@ export interface System {
   readonly files: OpenFiles;
   /** The folder that is open before the start, as `/`; a task that has no files has none. */
   readonly root: OpenFile | undefined;
+  /** Calls, and values passed in them, are paid for; what a call makes by itself is not. */
+  readonly toll: Toll;
   /** Text of the standard streams; they belong to who made the system. */
   readonly stdout: Content;
   readonly stderr: Content;

@@ -1,4 +1,5 @@
 import type { Descriptor, Flags } from '../../../src/sandbox/wasi2/descriptor.ts';
+import { Uncounted } from '../../../src/sandbox/metering/toll.ts';
 import { ContentInput } from '../../../src/sandbox/wasi2/file-streams.ts';
 import { callHost } from '../../../src/sandbox/wasi2/interfaces.ts';
 import { OpenFiles } from '../../../src/sandbox/wasi2/open-files.ts';
@@ -36,6 +37,7 @@ export class Direct2 implements Disposable {
       stderr: files.content(),
       clock,
       random: seededRandom(new Uint8Array(32)),
+      toll: new Uncounted(),
       wrote: () => {},
       started: 0n,
     };
