@@ -9,8 +9,8 @@ import { standsFor } from './resources/shelf.ts';
 
 type Home = Pick<Engine, 'paths' | 'store' | 'ledger'>;
 
-/** Throws `ARGUMENT_INVALID`. */
-type Check = (task: PlannedTask) => void;
+/** Yields whenever others should have a turn. Throws `ARGUMENT_INVALID`. */
+type Check = (task: PlannedTask) => Iterable<void>;
 
 /** Calls that are checked before others get a turn. */
 const CALLS_A_TURN = 500;
@@ -34,7 +34,7 @@ export async function checkCalls(home: Home, { tasks }: Plan): Promise<void> {
     }
     const check = byCid.get(module);
     if (check === undefined) continue;
-    check(planned);
+    for (const _ of check(planned)) await nextTurn();
     if (++checked % CALLS_A_TURN === 0) await nextTurn();
   }
 }
