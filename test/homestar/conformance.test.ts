@@ -104,7 +104,7 @@ test('a name that is left out is adjective-noun-NNNN; unsubscribing is answered;
   assert.deepEqual([error?.code, error?.message], [-32009, `not able to run workflow ${workflowCid(twice)}`]);
 
   assert.equal(
-    (error?.data as { message: string }).message,
+    (error!.data as { message: string }).message,
     'workflow cannot contain duplicate tasks: use a nonce (nnc field) to ensure uniqueness',
   );
 });
