@@ -45,7 +45,7 @@ import type { Cause } from './tries.ts';
  * A3. Commands on the same home need not trust a certificate, or know a name in it: beside TLS there is a door on loopback in clear text, with the same
  *     rights, which is told to nobody but them.
  * A4. Stopping takes no new connections, and no new work over those there are; it waits for the requests under way, then closes their connections, which
- *     aborts what they asked for, and waits for that; the engine goes last.
+ *     aborts what they asked for, and waits for that; the engine goes last. Homestar's clients hear how their runs ended before they are cut.
  */
 
 export interface AgentOptions {
@@ -230,6 +230,11 @@ export class Agent implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const { active, homestar } = this.#parts;
+    if (homestar !== undefined) {
+      await active[Symbol.asyncDispose]();
+      await homestar.told();
+    }
     await this.#stack.disposeAsync();
   }
 }

@@ -10,8 +10,8 @@ import { standsFor } from './resources/shelf.ts';
 
 type Home = Pick<Engine, 'paths' | 'store' | 'ledger'>;
 
-/** Throws `ARGUMENT_INVALID`, `WORKFLOW_INVALID`. */
-type Check = (task: PlannedTask) => void;
+/** Yields whenever others should have a turn. Throws `ARGUMENT_INVALID`, `WORKFLOW_INVALID`. */
+type Check = (task: PlannedTask) => Iterable<void>;
 
 /** Calls that are checked before others get a turn. */
 const CALLS_A_TURN = 500;
@@ -35,7 +35,7 @@ export async function checkCalls(home: Home, { tasks }: Plan): Promise<void> {
     }
     const check = byCid.get(module);
     if (check === undefined) continue;
-    check(planned);
+    for (const _ of check(planned)) await nextTurn();
     if (++checked % CALLS_A_TURN === 0) await nextTurn();
   }
 }
@@ -56,11 +56,12 @@ async function checkFor(home: Home, named: CID): Promise<Check | undefined> {
 }
 
 /** Of a core module, which takes numbers: its arguments are only known to fit where it is decoded. */
-function refuseGrants({ task, label }: PlannedTask): void {
+function refuseGrants({ task, label }: PlannedTask): Iterable<void> {
   const grants = grantsOf(task);
   if (grants.length > 0)
     throw new DocketError('WORKFLOW_INVALID', `task ${label}: ${unusableGrants(grants)}`, {
       next: 'Drop "grant".',
       details: { task: label },
     });
+  return [];
 }

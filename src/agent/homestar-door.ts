@@ -41,6 +41,8 @@ export interface HomestarDoor extends AsyncDisposable {
   readonly url: string;
   /** As `HttpServer.drain`. */
   drain(ms: number, isBusy: () => boolean): Promise<void>;
+  /** Resolves when clients know how their runs ended, or do not care to. To be called when no run goes on. */
+  told(): Promise<void>;
 }
 
 /** Throws `LISTEN_FAILED`, and `CONFIG_INVALID` for an agent that runs nothing. */
@@ -77,6 +79,7 @@ export async function openHomestarDoor(options: DoorOptions): Promise<HomestarDo
       port.drain();
       await Promise.all(servers.map((server) => server.drain(ms, isBusy)));
     },
+    told: () => port.told(),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -150,6 +150,20 @@ test('a result among the arguments is checked as what it holds', async () => {
   assert.match((await refusal('component.wasm', 'echo-numbers', ['ok', ['one']])).message, /u16/);
 });
 
+test('others get their turn while a large argument is checked', async () => {
+  const made = await plan('component.wasm', { func: 'echo-numbers', args: [Array.from({ length: 200_000 }, (_, i) => i % 65_536)] });
+  let turns = 0;
+  let isOver = false;
+  const next = (): void => {
+    turns++;
+    if (!isOver) setImmediate(next);
+  };
+  next();
+  await checkCalls(engine, made);
+  isOver = true;
+  assert.ok(turns >= 35, `${turns} turns`);
+});
+
 test('a component is judged without V8 compiling anything of it', async () => {
   const { Module } = WebAssembly;
   try {

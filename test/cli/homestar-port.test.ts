@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { module } from '../api/helpers.ts';
+import { HomestarClient } from '../homestar/judge.ts';
 import { startAgent } from './agent-process.ts';
 import { Place } from './helpers.ts';
 
@@ -52,6 +53,39 @@ test('a run that came over Homestar’s port goes on after the agent was killed'
   assert.match(await watched.text(), /event: ended\ndata: \{"state":"completed"/);
   const view = await agent.ask<{ name: string; tasks: { total: number } }>(`/v1/runs/${run}`);
   assert.deepEqual([view.name, view.tasks.total], ['cut off', 8]);
+});
+
+test('an agent that is stopped tells its subscribers how their runs ended, and ends', { timeout: 60_000 }, async () => {
+  using place = new Place();
+  await using agent = await startAgent(place, { more: [...MORE, '--drain', '1s'] });
+  const headers = { authorization: `Bearer ${agent.token}` };
+  const stored = await fetch(`${agent.url}/v1/blobs`, { method: 'POST', headers, body: module('loop') as Uint8Array<ArrayBuffer> });
+  const { cid } = (await stored.json()) as { cid: string };
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, async (_, i) => {
+      const client = await HomestarClient.connect(agent.homestar!);
+      const task = { run: { rsc: `ipfs://${cid}`, op: 'wasi/run', input: {}, nnc: '' }, meta: {}, prf: [], cause: null };
+      // The last ones ask for nothing.
+      if (i < 18) await client.call('subscribe_run_workflow', [{ name: `run ${i}`, workflow: { tasks: [task] } }]);
+      return client;
+    }),
+  );
+  await agent.kill('SIGTERM');
+  for (const client of clients)
+    await assert.rejects(
+      client.until(() => undefined),
+      /closed/,
+    );
+  const ends = clients.flatMap(({ messages }) =>
+    messages.filter(({ params }) => params?.event === 'ended').map(({ params }) => params!['state']),
+  );
+  assert.deepEqual(
+    ends,
+    Array.from({ length: 18 }, () => 'cancelled'),
+  );
+  await using again = await startAgent(place);
+  const { runs } = await again.ask<{ runs: { state: string }[] }>('/v1/runs');
+  assert.deepEqual([...new Set(runs.map(({ state }) => state))], ['cancelled']);
 });
 
 test('origins without a port, ports and origins that are none are refused', async () => {

@@ -103,6 +103,7 @@ const instruction = ({ run: { rsc, op, input, nnc = '' } }: TaskForm): JsonMap =
 const taskOf = (task: TaskForm): JsonMap => ({ run: instruction(task), cause: task.cause ?? null, meta: task.meta, prf: task.prf });
 
 export const instructionCid = (task: TaskForm): string => cidOf(instruction(task));
+export const receiptCid = (receipt: Json): string => cidOf(receipt);
 /** What the `ran` of its receipt links to. */
 export const invocationCid = (task: TaskForm): string => cidOf({ task: taskOf(task) });
 export const workflowCid = (tasks: readonly TaskForm[]): string => cidOf({ tasks: tasks.map(taskOf) });

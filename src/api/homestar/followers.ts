@@ -50,6 +50,7 @@ export class Followers {
   readonly #ends: Ends;
   readonly #byRun = new Map<string, Set<Subscription>>();
   readonly #followed = new Map<Connection, number>();
+  readonly #under = new Set<Promise<void>>();
 
   constructor(ends: Ends) {
     this.#ends = ends;
@@ -63,6 +64,11 @@ export class Followers {
   /** How many runs a connection follows. */
   followed(connection: Connection): number {
     return this.#followed.get(connection) ?? 0;
+  }
+
+  /** Resolves when all that is followed now was told to its end. */
+  async told(): Promise<void> {
+    await Promise.allSettled(this.#under);
   }
 
   add(subscription: Subscription, { workflow, name }: StartedRun): void {
@@ -82,12 +88,14 @@ export class Followers {
       const { connection } = subscription;
       if (!this.hasRoom(connection)) continue;
       this.#followed.set(connection, this.followed(connection) + 1);
-      void this.#follow(subscription, started).finally(() => {
+      const following = this.#follow(subscription, started).finally(() => {
+        this.#under.delete(following);
         const left = this.followed(connection) - 1;
         if (left > 0) return void this.#followed.set(connection, left);
         this.#followed.delete(connection);
         onIdle(connection);
       });
+      this.#under.add(following);
     }
   }
 

@@ -38,6 +38,9 @@ const MOST_FRAGMENTS = 4_096;
 /** Time between two beats, in ms. */
 const BEAT = 30_000;
 
+/** How long an agent that is stopped waits for clients to take the ends of their runs, in ms. */
+const FAREWELL = 1_000;
+
 /** Paths of HTTP, with the methods they stand for. */
 const PATHS: ReadonlyMap<string, string> = new Map(['health', 'metrics', 'node', 'rpc_discover'].map((name) => [`/${name}`, name]));
 
@@ -128,6 +131,14 @@ export class Port implements Disposable {
   drain(): void {
     if (this.#state === 'open') this.#state = 'draining';
     for (const connection of this.#connections) this.#leaveIdle(connection);
+  }
+
+  /** Resolves when those who follow runs were told their ends, or did not take it for a second. To be called when no run goes on. */
+  async told(): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(FAREWELL, over.resolve);
+    await Promise.race([this.#followers.told(), over.promise]);
+    cancel();
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 import type { Ipld } from '../../ipld/value.ts';
+import { checkValue } from './check-value.ts';
 import { invalid, type Refusal } from './misfit.ts';
 import type { WitFunction } from './model.ts';
 import { functionText, shortTypeText } from './text.ts';
@@ -28,14 +29,36 @@ export function toJsArgs(
   const converted: unknown[] = [];
   for (const [index, { name, type }] of params.entries()) {
     const arg = args[index] as Ipld;
-    const result = known(arg) ? toJs(type, arg, { subject: `parameter ${JSON.stringify(name)}`, bytesOf }) : { value: undefined };
-    if ('failure' in result) {
-      const { failure } = result;
-      return { failure: { ...failure, data: { index, param: name, ...failure.data } } };
-    }
+    const result = known(arg) ? toJs(type, arg, { subject: subjectOf(name), bytesOf }) : { value: undefined };
+    if ('failure' in result) return ofParam(result, index, name);
     converted.push(result.value);
   }
   return { args: converted };
+}
+
+/** What `toJsArgs` refuses, bit by bit: whoever reads this may do something else whenever it yields. */
+export function* checkArgs(
+  func: WitFunction,
+  args: readonly Ipld[],
+  { known = () => true, bytesOf }: ArgumentOptions = {},
+): Generator<void, Refusal | undefined> {
+  const { params } = func;
+  if (args.length !== params.length) return wrongCount(func, args.length);
+  for (const [index, { name, type }] of params.entries()) {
+    const arg = args[index] as Ipld;
+    if (!known(arg)) continue;
+    const refusal = yield* checkValue(type, arg, { subject: subjectOf(name), bytesOf });
+    if (refusal !== undefined) return ofParam(refusal, index, name);
+  }
+  return undefined;
+}
+
+function subjectOf(param: string): string {
+  return `parameter ${JSON.stringify(param)}`;
+}
+
+function ofParam({ failure }: Refusal, index: number, param: string): Refusal {
+  return { failure: { ...failure, data: { index, param, ...failure.data } } };
 }
 
 function wrongCount(func: WitFunction, given: number): Refusal {

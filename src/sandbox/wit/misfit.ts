@@ -36,9 +36,14 @@ export function orRefusal<T>(subject: string, type: WitType, convert: () => T): 
   try {
     return { value: convert() };
   } catch (error) {
-    if (!(error instanceof Misfit)) throw error;
-    return { failure: toFailure(subject, type, error) };
+    return refusalOf(subject, type, error);
   }
+}
+
+/** What was thrown in such a conversion. What is no misfit passes through. */
+export function refusalOf(subject: string, type: WitType, error: unknown): Refusal {
+  if (!(error instanceof Misfit)) throw error;
+  return { failure: toFailure(subject, type, error) };
 }
 
 function toFailure(subject: string, whole: WitType, { type, path, shown, reason }: Misfit): Failure {

@@ -19,6 +19,8 @@ export interface Walk {
   readonly bytesOf?: BytesOf | undefined;
   /** Where names stand among those of a type, made when first asked for: there may be ten thousand, and a list of as many values. */
   readonly places: Map<WitType, ReadonlyMap<string, number>>;
+  /** Takes the items of a list to look at them later, which then come out as nothing; false if they are to be looked at now. Default now. */
+  readonly defer?: (element: WitType, items: Iterable<readonly [part: string | number, value: Ipld]>, count: number) => boolean;
 }
 
 type Of<K extends WitType['kind']> = Extract<WitType, { kind: K }>;
@@ -69,7 +71,8 @@ function misfit(type: WitType, value: Ipld, walk: Walk, reason?: string): Misfit
   return new Misfit(type, walk.path, show(value), reason);
 }
 
-function within(type: WitType, value: Ipld, part: string | number, walk: Walk): unknown {
+/** The same of a part of the value. */
+export function within(type: WitType, value: Ipld, part: string | number, walk: Walk): unknown {
   walk.path.push(part);
   const converted = convert(type, value, walk);
   walk.path.pop();
@@ -126,10 +129,13 @@ function toList(type: Of<'list'>, value: Ipld, walk: Walk): unknown {
   if (isList(value)) return toArray(element, value, walk);
   const valueType = mapValueType(element);
   if (valueType === undefined || !isMap(value)) throw misfit(type, value, walk);
-  return Object.entries(value).map(([key, item]) => [key, within(valueType, item, key, walk)]);
+  const entries = Object.entries(value);
+  if (walk.defer?.(valueType, entries, entries.length) === true) return undefined;
+  return entries.map(([key, item]) => [key, within(valueType, item, key, walk)]);
 }
 
 function toArray(element: WitType, values: readonly Ipld[], walk: Walk): unknown {
+  if (walk.defer?.(element, values.entries(), values.length) === true) return undefined;
   const kind = arrayOf(element);
   const array = (kind === undefined ? new Array(values.length) : new kind(values.length)) as unknown[] | NumberArray;
   for (const [i, value] of values.entries()) array[i] = within(element, value, i, walk);

@@ -382,6 +382,59 @@ test('no page of another site gets in, by its origin or by leading its name here
   assert.match(await text(refused), /--homestar-origin https:\/\/evil\.example/);
 });
 
+test('names that a page may lead to this machine are none of the agent’s, also where every origin may come', async () => {
+  await using open = await HomestarPort.open({ origins: ['*'] });
+  const status = async (host: string): Promise<string> => {
+    const socket = handshake(open, ['Origin: https://evil.example'], host);
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    return first.toString().split(' ')[1]!;
+  };
+  for (const host of [
+    'evil.example',
+    '127.0.0.1.nip.io',
+    'localhost.evil.example',
+    '2130706433',
+    '0x7f.1',
+    '0.0.0.0',
+    '127.1',
+    '[::ffff:127.0.0.1]',
+  ])
+    assert.equal(await status(`${host}:${open.port}`), '403', host);
+  for (const host of ['localhost evil.example', 'localhost@evil.example', 'localhost/evil']) assert.equal(await status(host), '400', host);
+  for (const host of [`localhost:${open.port}`, `LOCALHOST:${open.port}`, `[::1]:${open.port}`])
+    assert.equal(await status(host), '101', host);
+});
+
+test('nothing is compressed, whatever is offered: a small frame cannot unfold', async () => {
+  const socket = handshake(port, ['Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits']);
+  const [head] = (await once(socket, 'data')) as [Buffer];
+  assert.doesNotMatch(head.toString(), /sec-websocket-extensions/i);
+  const ended = once(socket, 'close');
+  socket.resume();
+  // A compressed frame, unasked for.
+  socket.end(Buffer.concat([Buffer.of(0xc1, 0x84, 0, 0, 0, 0), Buffer.of(0x4b, 0x4c, 0x04, 0x00)]));
+  await ended;
+  await serves(port);
+});
+
+test('two clients run the same under other names in the midst of each other, and each is told all of its own', async () => {
+  await using own = await HomestarPort.open();
+  const tasks = Array.from({ length: 40 }, (_, i) => own.task('fib', [12 + (i % 8)], { nnc: NONCES[Math.floor(i / 8)]! }));
+  const clients = [await own.client(), await own.client('node'), await own.client()];
+  await Promise.all(clients.map((client, i) => client.run({ name: `name ${i}`, workflow: { tasks } })));
+  await Promise.all(clients.map((client) => client.ended()));
+  clients.forEach((client, i) => {
+    assert.equal(client.receipts().length, tasks.length);
+    assert.ok(client.receipts().every(({ metadata, receipt }) => metadata.name === `name ${i}` && receipt.out[0] === 'ok'));
+  });
+  const fresh = clients.flatMap((client) => client.receipts()).filter(({ metadata }) => !metadata.replayed);
+  assert.equal(fresh.length, tasks.length, 'none was run twice');
+});
+
+/** Of twelve bytes each. */
+const NONCES = ['', '1sod60ml6g26mfhsrsa0', '1sod60ml6g26mfhsrsag', '1sod60ml6g26mfhsrsb0', '1sod60ml6g26mfhsrsbg'];
+
 test('what is no WebSocket handshake is refused, and served again', async () => {
   for (const lines of [
     ['Upgrade: h2c'],
