@@ -108,6 +108,10 @@ test('a path is followed by the agent itself, and of a plan nobody is believed w
   const rsc = `ipfs://${folder.cid}/bin/words.wasm`;
   assert.equal(await submitted(door, counting(rsc)), 'completed');
 
+  // What cannot be a path is refused; what leads nowhere is known when it was looked for.
+  assert.equal(await submitted(door, counting(`ipfs://${folder.cid}/bin%2Fwords.wasm`)), '422 WORKFLOW_INVALID');
+  assert.equal(await submitted(door, counting(`ipfs://${folder.cid}/bin/none.wasm`)), 'failed');
+
   // A plan that says that the path leads to the other module.
   await using there = await Door.open();
   const { token } = await create(there.agent.engine, { scopes: ['run', 'read', 'write'] }, undefined);
