@@ -1,5 +1,5 @@
 /**
- * Compiles the sources in `guests/` to `build/guests/NAME.wasm` (those of `guests/compute/`, which only the bench runs, to `build/guests/compute/`), those only whose sources or compilers changed.
+ * Compiles the sources in `guests/` to `build/guests/NAME.wasm` (each folder of `guests/components/` to one component; those of `guests/compute/`, which only the bench runs, to `build/guests/compute/`), those only whose sources or compilers changed.
  * The same sources give the same bytes, so the names of tasks that use them are the same on every machine.
  */
 
@@ -24,13 +24,13 @@ function filesOf(folder: string, extension: string): string[] {
   return names.toSorted().map((name) => join(guests, folder, name));
 }
 
-/** A command starts as `_start`; what is to be called has exports of its own. */
-async function compileAssemblyScript(source: string, kind: 'command' | 'library'): Promise<Uint8Array> {
+/** A command starts as `_start`; what is to be called has exports of its own, and with the names of its functions a trap says where it was. */
+async function compileAssemblyScript(source: string, kind: 'command' | 'library' | 'named library'): Promise<Uint8Array> {
   // The compilers are imported only when needed: mostly nothing is to be done.
   const { default: asc } = await import('assemblyscript/asc');
   let binary: Uint8Array | undefined;
-  const start = kind === 'command' ? ['--exportStart', '_start'] : [];
-  const options = ['-O3', '--runtime', 'stub', '--use', 'abort=', ...start, '--enable', 'bulk-memory'];
+  const more = kind === 'command' ? ['--exportStart', '_start'] : kind === 'named library' ? ['--debug'] : [];
+  const options = ['-O3', '--runtime', 'stub', '--use', 'abort=', ...more, '--enable', 'bulk-memory'];
   const messages: string[] = [];
   const { error } = await asc.main([relative(guests, source), '--baseDir', guests, '--outFile', 'out.wasm', ...options], {
     stderr: { write: (chunk) => void messages.push(String(chunk)) },
@@ -40,6 +40,14 @@ async function compileAssemblyScript(source: string, kind: 'command' | 'library'
   });
   if (error !== null || binary === undefined) throw new Error(`${source} does not compile:\n${messages.join('')}`);
   return binary;
+}
+
+/** A component: the core module that the folder's file of its name makes, wrapped for the world in `world.wit`. */
+async function compileComponent(folder: string): Promise<Uint8Array> {
+  const binary = await compileAssemblyScript(join(folder, `${basename(folder)}.ts`), 'named library');
+  const { componentEmbed, componentNew } = await import('@bytecodealliance/jco-transpile/wasm-tools');
+  const witSource = readFileSync(join(folder, 'world.wit'), 'utf8');
+  return await componentNew(await componentEmbed({ binary, witSource, world: basename(folder) }));
 }
 
 async function compileText(source: string): Promise<Uint8Array> {
@@ -69,7 +77,14 @@ function allGuests(): Guest[] {
     sources: [source],
     compile: () => compileText(source),
   }));
-  return [...fromAssemblyScript, ...toCompute, ...fromText];
+  const components = readdirSync(join(guests, 'components'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({
+      name,
+      sources: [join(guests, 'components', name, 'world.wit'), ...filesOf(join('components', name), '.ts')],
+      compile: () => compileComponent(join(guests, 'components', name)),
+    }));
+  return [...fromAssemblyScript, ...toCompute, ...fromText, ...components];
 }
 
 function hashOf(files: readonly string[]): string {

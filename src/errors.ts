@@ -28,6 +28,15 @@ export const ERROR_CODES = {
     summary: 'The identity file of this home is damaged or readable by others.',
     next: 'Restore it from a backup, or move it away to get a new identity.',
   },
+  IDENTITY_TAKEN: {
+    summary: 'The home has another identity already, and its receipts are signed with it.',
+    next: 'Import the key into a home of its own: --home DIR.',
+  },
+  KEY_INVALID: {
+    summary: 'A file does not hold a key that can be an identity.',
+    next: 'Give an Ed25519 private key in PEM (PKCS#8) without a passphrase, as `openssl genpkey -algorithm ed25519` makes it.',
+    exit: 2,
+  },
   // -- store
   BLOB_MISSING: {
     summary: 'A blob is not in the store.',
@@ -113,6 +122,11 @@ export const ERROR_CODES = {
   },
   RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.', http: 404 },
   RUN_BUSY: { summary: 'Another process drives this run.', next: '`docket watch RUN` follows it, `docket cancel RUN` ends it.', http: 409 },
+  RUN_GIVEN_UP: {
+    summary: 'Agents were killed again and again while they drove this run, and nothing of it was finished in between.',
+    next: '`docket show RUN` names the tasks that were running; `docket resume RUN` tries it once more.',
+    http: 409,
+  },
   TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.', http: 404 },
   RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.', http: 404 },
   // -- workflow

@@ -47,6 +47,27 @@ export const helpers = (version: string): string => `package homestar:host@${ver
   print: func(message: string);
 } }`;
 
+/** All but sockets of the package `wasi:sockets`: the ways to them. */
+export const sockets = (version: string): string => `
+package wasi:sockets@${version} {
+  interface network {
+    resource network;
+    enum error-code { unknown, access-denied, not-supported, invalid-argument, out-of-memory, timeout, concurrency-conflict, not-in-progress, would-block,
+      invalid-state, new-socket-limit, address-not-bindable, address-in-use, remote-unreachable, connection-refused, connection-reset, connection-aborted,
+      datagram-too-large, name-unresolvable, temporary-resolver-failure, permanent-resolver-failure }
+    enum ip-address-family { ipv4, ipv6 }
+  }
+  interface instance-network { use network.{network}; instance-network: func() -> network; }
+  interface tcp { resource tcp-socket { is-listening: func() -> bool; } }
+  interface udp { resource udp-socket; }
+  interface tcp-create-socket { use network.{error-code, ip-address-family}; use tcp.{tcp-socket};
+    create-tcp-socket: func(family: ip-address-family) -> result<tcp-socket, error-code>; }
+  interface udp-create-socket { use network.{error-code, ip-address-family}; use udp.{udp-socket};
+    create-udp-socket: func(family: ip-address-family) -> result<udp-socket, error-code>; }
+  interface ip-name-lookup { use network.{network, error-code}; resource resolve-address-stream;
+    resolve-addresses: func(network: borrow<network>, name: string) -> result<resolve-address-stream, error-code>; }
+}`;
+
 /** As much of WASI 0.2 as the tests use, in the words of its specification. */
 export const wasi = (version: string): string => `
 package wasi:io@${version} {
@@ -92,7 +113,7 @@ package wasi:random@${version} {
 }
 package wasi:filesystem@${version} {
   interface types {
-    use wasi:io/streams@${version}.{error};
+    use wasi:io/streams@${version}.{input-stream, output-stream, error}; use wasi:clocks/wall-clock@${version}.{datetime};
     enum error-code { access, would-block, already, bad-descriptor, busy, deadlock, quota, exist, file-too-large, illegal-byte-sequence, in-progress,
       interrupted, invalid, io, is-directory, loop, too-many-links, message-size, name-too-long, no-device, no-entry, no-lock, insufficient-memory,
       insufficient-space, not-directory, not-empty, not-recoverable, unsupported, no-tty, no-such-device, overflow, not-permitted, pipe, read-only,
@@ -100,8 +121,43 @@ package wasi:filesystem@${version} {
     flags path-flags { symlink-follow }
     flags open-flags { create, directory, exclusive, truncate }
     flags descriptor-flags { read, write, file-integrity-sync, data-integrity-sync, requested-write-sync, mutate-directory }
+    enum descriptor-type { unknown, block-device, character-device, directory, fifo, symbolic-link, regular-file, socket }
+    record descriptor-stat { %type: descriptor-type, link-count: u64, size: u64, data-access-timestamp: option<datetime>,
+      data-modification-timestamp: option<datetime>, status-change-timestamp: option<datetime> }
+    variant new-timestamp { no-change, now, timestamp(datetime) }
+    record directory-entry { %type: descriptor-type, name: string }
+    enum advice { normal, sequential, random, will-need, dont-need, no-reuse }
+    record metadata-hash-value { lower: u64, upper: u64 }
+    resource directory-entry-stream { read-directory-entry: func() -> result<option<directory-entry>, error-code>; }
     resource descriptor {
+      read-via-stream: func(offset: u64) -> result<input-stream, error-code>;
+      write-via-stream: func(offset: u64) -> result<output-stream, error-code>;
+      append-via-stream: func() -> result<output-stream, error-code>;
+      advise: func(offset: u64, length: u64, advice: advice) -> result<_, error-code>;
+      sync-data: func() -> result<_, error-code>;
+      get-flags: func() -> result<descriptor-flags, error-code>;
+      get-type: func() -> result<descriptor-type, error-code>;
+      set-size: func(size: u64) -> result<_, error-code>;
+      set-times: func(data-access-timestamp: new-timestamp, data-modification-timestamp: new-timestamp) -> result<_, error-code>;
+      read: func(length: u64, offset: u64) -> result<tuple<list<u8>, bool>, error-code>;
+      write: func(buffer: list<u8>, offset: u64) -> result<u64, error-code>;
+      read-directory: func() -> result<directory-entry-stream, error-code>;
+      sync: func() -> result<_, error-code>;
+      create-directory-at: func(path: string) -> result<_, error-code>;
+      stat: func() -> result<descriptor-stat, error-code>;
+      stat-at: func(path-flags: path-flags, path: string) -> result<descriptor-stat, error-code>;
+      set-times-at: func(path-flags: path-flags, path: string, data-access-timestamp: new-timestamp,
+        data-modification-timestamp: new-timestamp) -> result<_, error-code>;
+      link-at: func(old-path-flags: path-flags, old-path: string, new-descriptor: borrow<descriptor>, new-path: string) -> result<_, error-code>;
       open-at: func(path-flags: path-flags, path: string, open-flags: open-flags, %flags: descriptor-flags) -> result<descriptor, error-code>;
+      readlink-at: func(path: string) -> result<string, error-code>;
+      remove-directory-at: func(path: string) -> result<_, error-code>;
+      rename-at: func(old-path: string, new-descriptor: borrow<descriptor>, new-path: string) -> result<_, error-code>;
+      symlink-at: func(old-path: string, new-path: string) -> result<_, error-code>;
+      unlink-file-at: func(path: string) -> result<_, error-code>;
+      is-same-object: func(other: borrow<descriptor>) -> bool;
+      metadata-hash: func() -> result<metadata-hash-value, error-code>;
+      metadata-hash-at: func(path-flags: path-flags, path: string) -> result<metadata-hash-value, error-code>;
     }
     filesystem-error-code: func(err: borrow<error>) -> option<error-code>;
   }
@@ -116,5 +172,6 @@ package wasi:cli@${version} {
   interface stdout { use wasi:io/streams@${version}.{output-stream}; get-stdout: func() -> output-stream; }
   interface stderr { use wasi:io/streams@${version}.{output-stream}; get-stderr: func() -> output-stream; }
   interface terminal-output { resource terminal-output; }
+  interface run { run: func() -> result; }
   interface terminal-stdout { use terminal-output.{terminal-output}; get-terminal-stdout: func() -> option<terminal-output>; }
 }`;

@@ -4,8 +4,11 @@ import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { inflateSync } from 'node:zlib';
 import { buildGuests } from '../scripts/build-guests.ts';
 import { ROOT } from '../scripts/run-command.ts';
+import { componentExample } from '../scripts/write-component-example.ts';
+import { decode, encode } from '../src/ipld/dag-json.ts';
 import * as Words from './guests/words.ts';
 
 /** Every example does what its comments and examples/README.md say. They share a home, as a user's runs do. */
@@ -43,6 +46,7 @@ test('there is a test for each example', () => {
     '04-named-module',
     '05-serval-api',
     '06-homestar-port',
+    '07-components',
     'README.md',
   ]);
 });
@@ -83,6 +87,66 @@ test('03-files-and-limits keeps files, and goes on after a limit was broken', ()
     .map((name) => readFileSync(join(out, 'words', 'by-letter', name), 'utf8'));
   assert.equal(files.join(''), Words.sortedLines(counts));
 });
+
+test('07-components names its component and picture as they are', () => {
+  const text = readFileSync(join(ROOT, 'examples/07-components/workflow.json'), 'utf8');
+  assert.deepEqual(encode(decode(text)), encode(componentExample()), '`npm run examples` writes it anew');
+});
+
+test('07-components makes its pictures, puts another in the place of one that failed, and gives errors as values', async () => {
+  docket('store', 'put', 'build/guests/images.wasm', 'examples/07-components/hills.png');
+  const out = join(folder, 'pictures');
+  const { tasks, outputs } = runExample('07-components/workflow.json', '--out', out);
+  assert.deepEqual([tasks.total, tasks.ran, tasks.failed, tasks.skipped], [9, 8, 1, 0]);
+  const gray = { red: 171, green: 171, blue: 171 };
+  assert.deepEqual(outputs['7'], [{ width: 64, height: 64, average: gray, opaque: true }, null]);
+  assert.deepEqual(outputs['8'], [null, { 'not-a-png': null }]);
+  assert.equal(docket('logs', 'last', '4').stderr.split('\n')[0], 'error images: the area ends at 164, 64, the picture at 144, 96');
+  assert.match(
+    docket('logs', 'last', '5').stderr,
+    /warn images: a blank picture instead of: unreachable in "components\/images\/images\/crop"/,
+  );
+
+  const hills = pixelsOf(readFileSync(join(ROOT, 'examples/07-components/hills.png')));
+  const row = pixelsOf(readFileSync(join(out, '6')));
+  assert.deepEqual([row.width, row.height], [4 * 64 + 3 * 4, 64]);
+  for (const [x, y] of [
+    [0, 0],
+    [63, 0],
+    [31, 40],
+    [63, 63],
+  ] as const) {
+    const [red, green, blue] = hills.at(72 + x, 2 + y) as [number, number, number];
+    assert.deepEqual(row.at(x, y), [red, green, blue, 255]);
+    const level = Math.floor((299 * red + 587 * green + 114 * blue) / 1000);
+    assert.deepEqual(row.at(68 + 63 - y, x), [level, level, level, 255], 'rotated clockwise');
+    assert.deepEqual(row.at(136 + x, y), [level, Math.floor((level * 160) / 255), Math.floor((level * 90) / 255), 255]);
+    assert.deepEqual(row.at(204 + x, y), [40, 40, 48, 255]);
+  }
+  assert.deepEqual(row.at(65, 10), [0, 0, 0, 0], 'the gap');
+  assert.match(docket('run', 'examples/07-components/workflow.json').stderr, /9 tasks: 0 ran, 8 cached, 1 failed/);
+});
+
+/** The pixels of a PNG file with 8 bits a sample, RGB or RGBA, by way of Node's zlib. */
+function pixelsOf(file: Buffer): { width: number; height: number; at: (x: number, y: number) => number[] } {
+  const [width, height, samples] = [file.readUInt32BE(16), file.readUInt32BE(20), file[25] === 6 ? 4 : 3];
+  const data: Buffer[] = [];
+  for (let at = 8; at < file.length; at += 12 + file.readUInt32BE(at))
+    if (file.toString('latin1', at + 4, at + 8) === 'IDAT') data.push(file.subarray(at + 8, at + 8 + file.readUInt32BE(at)));
+  const packed = inflateSync(Buffer.concat(data));
+  const size = width * samples;
+  const rows = Array.from({ length: height }, () => new Uint8Array(size));
+  for (const [y, row] of rows.entries()) {
+    const filter = packed[y * (size + 1)]!;
+    for (let x = 0; x < size; x++) {
+      const [left, up, corner] = [row[x - samples] ?? 0, rows[y - 1]?.[x] ?? 0, rows[y - 1]?.[x - samples] ?? 0];
+      const guess = left + up - corner;
+      const nearest = [left, up, corner].toSorted((a, b) => Math.abs(guess - a) - Math.abs(guess - b))[0]!;
+      row[x] = packed[y * (size + 1) + 1 + x]! + [0, left, up, (left + up) >> 1, nearest][filter]!;
+    }
+  }
+  return { width, height, at: (x, y) => [...rows[y]!.subarray(x * samples, (x + 1) * samples)] };
+}
 
 test('a module runs without a workflow file', () => {
   const { stdout, stderr } = docket(

@@ -12,6 +12,8 @@ if (file === undefined) {
   process.exit(2);
 }
 
+// Node has one of its own from 22 on.
+const { WebSocket } = globalThis.WebSocket === undefined ? await import('ws') : globalThis;
 const socket = new WebSocket(url);
 const fail = (message) => {
   console.error(message);
@@ -32,7 +34,10 @@ socket.addEventListener('message', ({ data }) => {
   if (error !== undefined) fail(`${error.message}: ${error.data?.message ?? ''}`);
   if (method === 'subscribe_run_workflow') {
     const { metadata, receipt } = JSON.parse(Buffer.from(params.result).toString());
-    console.log(`${metadata.replayed ? 'found' : 'ran  '} ${receipt.meta.op} ${JSON.stringify(receipt.out)}`);
+    const out = JSON.stringify(receipt.out);
+    console.log(
+      `${metadata.replayed ? 'found' : 'ran  '} ${receipt.meta.op} ${out.length > 300 ? `${out.slice(0, 60)}… (${out.length} characters)` : out}`,
+    );
   }
   // Homestar itself does not say when it is done.
   if (method === 'docket_run_event' && params.event === 'ended') {

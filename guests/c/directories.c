@@ -46,7 +46,11 @@ static void making(void) {
   char byte;
   int fd = open("d", O_RDONLY | O_DIRECTORY);
   CHECK(fd >= 0);
+#ifdef ADAPTER
+  FAILS(read(fd, &byte, 1), EBADF);
+#else
   FAILS(read(fd, &byte, 1), EISDIR);
+#endif
   FAILS(unlink("d"), EISDIR);
   CHECK(mkdirat(fd, "at", 0777) == 0 && exists("d/at"));
   CHECK(unlinkat(fd, "at", AT_REMOVEDIR) == 0);

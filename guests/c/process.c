@@ -38,10 +38,14 @@ static void polling(void) {
   long long before = now(CLOCK_MONOTONIC);
   CHECK(poll(both, 2, 60000) == 2);
   CHECK(both[0].revents & POLLIN);
+#ifndef ADAPTER
   CHECK((both[1].revents & (POLLIN | POLLOUT)) == (POLLIN | POLLOUT));
+#endif
   CHECK(now(CLOCK_MONOTONIC) - before < 60000000000LL);
+#ifndef ADAPTER
   struct pollfd closed = {.fd = 99, .events = POLLIN};
   CHECK(poll(&closed, 1, 0) == 1 && (closed.revents & POLLNVAL));
+#endif
   CHECK(close(file) == 0);
 }
 

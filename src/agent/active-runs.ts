@@ -10,7 +10,7 @@ import type { PeerService } from '../protocol/peers.ts';
 import type { FetchView } from '../protocol/records.ts';
 import { compile, type Source } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
-import { grantsOf } from '../workflow/policy.ts';
+import { grantsOf } from '../workflow/grants.ts';
 import type { Engine } from './engine.ts';
 import { findRun } from './find.ts';
 import { KeptLogs } from './kept-logs.ts';
@@ -28,6 +28,8 @@ import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
+import { type TakenUp, takeUpAll } from './take-up.ts';
+import type { Cause, Tries } from './tries.ts';
 import { clipped, toldErrors } from './told-errors.ts';
 
 /**
@@ -75,6 +77,8 @@ export class ActiveRuns implements AsyncDisposable {
   readonly #drives = new Map<AbortController, Promise<void>>();
   readonly #submitting = new Map<string, Promise<string>>();
   readonly #stopping = new AbortController();
+  /** Of runs that may have killed an agent. */
+  #trials: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine, terms: Terms) {
     this.#engine = engine;
@@ -105,20 +109,22 @@ export class ActiveRuns implements AsyncDisposable {
     }
   }
 
-  /** Takes up the runs that agents on this home drove when they were killed. One that cannot be is left as it is, and told. */
-  async resumeAll(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
-    const { ledger } = this.#engine;
-    const found = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).filter(({ options }) => (options as Kept).agent === true);
-    const resumed: string[] = [];
-    for (const row of found) {
-      try {
-        await this.#takeUp(row, { isTrusted: true }, this.#terms.places.seize());
-        resumed.push(row.run);
-      } catch (error) {
-        onFailure(row.run, error);
-      }
-    }
-    return resumed;
+  /** Takes up the runs that agents on this home drove when they were killed, see `takeUpAll`. One that cannot be is left as it is, and told. */
+  async resumeAll(listener: TakenUp, cause: Cause): Promise<void> {
+    const { ledger, clock } = this.#engine;
+    const all = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).toReversed();
+    const found = all.filter(({ options }) => (options as Kept).agent === true);
+    const takeUp = (row: RunRow, tries: Tries): Promise<void> => this.#takeUp(row, { isTrusted: true }, this.#terms.places.seize(), tries);
+    const { trials } = await takeUpAll(
+      { ledger, clock, takeUp, gotOn: (run, stop) => this.#gotOn(run, stop), told: listener, signal: this.#stopping.signal },
+      found,
+      cause,
+    );
+    this.#trials = trials;
+  }
+
+  async #gotOn(run: string, signal: AbortSignal): Promise<void> {
+    for await (const _ of this.#active.get(run)?.filed.read(0, signal) ?? []) return;
   }
 
   /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`, `AGENT_FULL`, `OP_REFUSED`. */
@@ -129,13 +135,13 @@ export class ActiveRuns implements AsyncDisposable {
     return row.run;
   }
 
-  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, taken: Disposable): Promise<void> {
+  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, taken: Disposable, tries?: Tries): Promise<void> {
     using place = new DisposableStack();
     place.use(taken);
     const plan = await planOf(this.#engine, row.run);
     this.#checkOps(plan);
     if (!isTrusted) this.#requireGranted(plan);
-    const options = resumption(this.#engine, row, plan, asked);
+    const options = { ...resumption(this.#engine, row, plan, asked), ...(tries === undefined ? {} : { tries }) };
     const shortage = await shortageOf(this.#shelf, plan);
     const begin = { plan, kind: 'run', shortage } as const;
     await this.#drive(begin, place.move(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
@@ -304,7 +310,7 @@ export class ActiveRuns implements AsyncDisposable {
     const reason = new DocketError('CANCELLED', 'the agent was stopped');
     this.#stopping.abort(reason);
     for (const stop of this.#drives.keys()) stop.abort(reason);
-    await Promise.allSettled([...this.#submitting.values(), ...this.#drives.values()]);
+    await Promise.allSettled([this.#trials, ...this.#submitting.values(), ...this.#drives.values()]);
   }
 }
 

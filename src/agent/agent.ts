@@ -30,8 +30,10 @@ import { runMetrics } from './run-metrics.ts';
 import { together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
 import { loadOrCreateToken } from './token-file.ts';
+import type { TakenUp } from './take-up.ts';
 import { rightsOf } from './tokens.ts';
 import { type Tracing, tracedTo } from './tracing.ts';
+import type { Cause } from './tries.ts';
 
 /**
  * The daemon: an engine and a door to it.
@@ -153,7 +155,7 @@ export class Agent implements AsyncDisposable {
     const file = join(engine.paths.home, ADDRESS_FILE);
     // What a killed agent left leads to nobody, or to whoever listens there now.
     rmSync(file, { force: true });
-    const token = loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
+    const token = await loadOrCreateToken(join(engine.paths.home, TOKEN_FILE));
     const metrics = new Metrics();
     stack.use(agentMetrics(metrics, engine));
     const watches = [runMetrics(metrics, clock)];
@@ -205,9 +207,9 @@ export class Agent implements AsyncDisposable {
     return new Agent({ url, token, engine, server, local, homestar, active, state, tls, certificate }, stack.move());
   }
 
-  /** Takes up the runs that were cut off when an agent of this home was killed. Gives their ids; `onFailure` is told of those that cannot be. */
-  resume(onFailure: (run: string, error: unknown) => void): Promise<string[]> {
-    return this.#parts.active.resumeAll(onFailure);
+  /** Takes up the runs that were cut off. Resolves when those go on of which nothing is to be feared. */
+  resume(told: TakenUp, cause: Cause): Promise<void> {
+    return this.#parts.active.resumeAll(told, cause);
   }
 
   /** Reads certificate and key again; who is connected stays so. Throws `TLS_INVALID`, and goes on with the old one then. */

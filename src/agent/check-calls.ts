@@ -1,23 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isDocketError } from '../errors.ts';
+import { DocketError, isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { MOST_MODULE_BYTES } from '../runner/module-bounds.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';
+import { grantsOf, unusableGrants } from '../workflow/grants.ts';
 import type { Engine } from './engine.ts';
 import { checkModule } from './module-check.ts';
 import { standsFor } from './resources/shelf.ts';
 
 type Home = Pick<Engine, 'paths' | 'store' | 'ledger'>;
 
-/** Throws `ARGUMENT_INVALID`. */
+/** Throws `ARGUMENT_INVALID`, `WORKFLOW_INVALID`. */
 type Check = (task: PlannedTask) => void;
 
 /** Calls that are checked before others get a turn. */
 const CALLS_A_TURN = 500;
 
 /**
- * Checks what tasks call of modules that have WIT types and are here, see `checkCall`; all is checked once more in the run. What that takes is only loaded
- * where there is such a module. Throws `ARGUMENT_INVALID`, and what `checkModule` throws.
+ * Checks what tasks call of modules that have WIT types and are here, see `checkCall`, and that others are granted nothing; all is checked once more in the
+ * run. What that takes is only loaded where there is such a module. Throws `ARGUMENT_INVALID`, `WORKFLOW_INVALID`, and what `checkModule` throws.
  */
 export async function checkCalls(home: Home, { tasks }: Plan): Promise<void> {
   // Tasks made from one template share the CID of their module, so most are found without making its text.
@@ -39,10 +40,11 @@ export async function checkCalls(home: Home, { tasks }: Plan): Promise<void> {
   }
 }
 
-/** `undefined` for a core module, and for one that is not here. */
+/** `undefined` for one that is not here. */
 async function checkFor(home: Home, named: CID): Promise<Check | undefined> {
   const module = standsFor(home, named);
-  if ((await checkModule(home, module, `module ${named}`)) !== 'wit') return undefined;
+  const kind = await checkModule(home, module, `module ${named}`);
+  if (kind !== 'wit') return kind && refuseGrants;
   const [{ worldOf }, { checkCall }] = await Promise.all([import('../sandbox/wit/world.ts'), import('./call-check.ts')]);
   try {
     const world = worldOf(await home.store.read(module, { limit: MOST_MODULE_BYTES }));
@@ -51,4 +53,14 @@ async function checkFor(home: Home, named: CID): Promise<Check | undefined> {
     if (isDocketError(error, 'BLOB_MISSING')) return undefined;
     throw error;
   }
+}
+
+/** Of a core module, which takes numbers: its arguments are only known to fit where it is decoded. */
+function refuseGrants({ task, label }: PlannedTask): void {
+  const grants = grantsOf(task);
+  if (grants.length > 0)
+    throw new DocketError('WORKFLOW_INVALID', `task ${label}: ${unusableGrants(grants)}`, {
+      next: 'Drop "grant".',
+      details: { task: label },
+    });
 }

@@ -1,6 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
-import * as DagJson from '../ipld/dag-json.ts';
+import { encode } from '../ipld/dag-cbor.ts';
 import type { Difference } from '../protocol/explanation.ts';
 import { type Ipld, type IpldList, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
 
@@ -47,7 +47,7 @@ function* compareLists(path: Path, before: IpldList, after: IpldList, readTree: 
 }
 
 function isSame(a: Ipld, b: Ipld): boolean {
-  return DagJson.encode(a) === DagJson.encode(b);
+  return Buffer.compare(encode(a), encode(b)) === 0;
 }
 
 /** An entry of a tree. */

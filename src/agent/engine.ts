@@ -15,6 +15,7 @@ import { BlobReader } from '../store/blob-reader.ts';
 import { DiskStore } from '../store/disk-store.ts';
 import { SplitStore } from '../store/split-store.ts';
 import { recover } from './recover.ts';
+import { RememberedPlan } from './remembered-plan.ts';
 import { SharedClaims } from './shared-claims.ts';
 import { HomeSlots } from './slot-source.ts';
 
@@ -50,6 +51,7 @@ export class Engine implements AsyncDisposable {
   readonly random = new RandomPool();
   /** Manifests that were read, by their integrity: those of jobs are asked for again and again. */
   readonly manifests = new Recent<string, ReadManifest>(256);
+  readonly plans = new RememberedPlan();
   readonly #key: Key | undefined;
   readonly #stack: AsyncDisposableStack;
 

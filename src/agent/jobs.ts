@@ -8,7 +8,7 @@ import { covers } from '../manifest/permission.ts';
 import { parseReference } from '../manifest/reference.ts';
 import type { Plan } from '../workflow/model.ts';
 import { DEFAULT_LIMITS } from '../workflow/limits.ts';
-import { GRANTS } from '../workflow/policy.ts';
+import { GRANTS } from '../workflow/grants.ts';
 import { bindExtensions, extensionsDocument, extensionsInput, type Shelf } from './bind-extensions.ts';
 import type { Engine } from './engine.ts';
 import { execPlan } from './exec-plan.ts';

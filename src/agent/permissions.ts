@@ -2,7 +2,7 @@ import { DocketError } from '../errors.ts';
 import type { Manifest, Permission } from '../manifest/model.ts';
 import { folded, qualified } from '../manifest/name.ts';
 import { permissionText } from '../manifest/permission.ts';
-import { GRANTS } from '../workflow/policy.ts';
+import { GRANTS } from '../workflow/grants.ts';
 
 /** What can be given. */
 const KINDS: ReadonlySet<string> = new Set([...GRANTS, 'extension']);

@@ -19,6 +19,7 @@ import { MOST_FETCHED } from './resources/fetch-events.ts';
 import type { Supplied } from './resources/supply.ts';
 import { newRunId } from './run-id.ts';
 import { settleRun } from './recover.ts';
+import { type Tries, triesOf, withTries } from './tries.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions extends DriveOptions, DriveHooks {
@@ -28,6 +29,8 @@ export interface RunOptions extends DriveOptions, DriveHooks {
   readonly isJob?: boolean;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
+  /** Of a run that is taken up after a crash. Default: it was asked for, and what happened before does not count. */
+  readonly tries?: Tries;
   /** Gets what the run needs and is elsewhere, when the run is recorded and before its first task begins. Throws the signal's reason when that is aborted. */
   readonly supply?: (signal: AbortSignal) => Promise<Supplied>;
   /** Is given what reads the load of the run while it goes on. */
@@ -79,7 +82,9 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   if (row?.state === 'completed') return completed(row);
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
-  const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null }]);
+  const { tries } = options;
+  const kept = row === undefined || (tries === undefined && triesOf(row) === undefined) ? {} : { options: withTries(row, tries) };
+  const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null, ...kept }]);
   return await drive(engine, { run, plan, options, earlier, recorded });
 }
 

@@ -10,6 +10,7 @@ import { settleRun } from './recover.ts';
 import { ownRun } from './own-run.ts';
 import { askedOf, wasForced } from './resumption.ts';
 import { runCounts } from './run-counts.ts';
+import { givenUp } from './tries.ts';
 
 /** What is known of runs that this process drives. */
 export interface DrivenRuns {
@@ -70,8 +71,13 @@ export function runRecords(engine: Engine, { logOfRun = () => undefined, fetchin
 
 function viewOf({ ledger }: Engine, row: RunRow): RunView {
   const { run, name, workflow, plan, state, created, finished, outputs } = row;
-  const more = { tasks: runCounts(ledger, row), outputs: outputs ?? {}, ...askedOf(row) };
+  const more = { tasks: runCounts(ledger, row), outputs: outputs ?? {}, ...askedOf(row), ...failureOf(row) };
   return { run, name, workflow, plan, state, created, finished, ...more };
+}
+
+function failureOf(row: RunRow): Pick<RunView, 'failure'> {
+  const error = givenUp(row);
+  return error === undefined ? {} : { failure: { code: error.code, message: error.message, next: error.next } };
 }
 
 async function deleteRun(engine: Engine, { run, state }: RunRow): Promise<void> {

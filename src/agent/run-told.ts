@@ -2,11 +2,14 @@ import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunTold, TaskReceipt } from '../protocol/run-told.ts';
+import type { Receipt } from '../receipt/model.ts';
+import type { BlobReader } from '../store/blob-reader.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Engine } from './engine.ts';
 import { planOf } from './plan-of.ts';
 import { readReceipt } from './read-receipt.ts';
+import { wholeReceipt } from './whole-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
 import { endOf } from './watch-rows.ts';
 
@@ -16,17 +19,19 @@ import { endOf } from './watch-rows.ts';
  * Invariants
  * T1. Nothing is told that is not committed: what is told is read back from the ledger.
  * T2. A task is told once. Only one that was told early, as found behind another, and is run all the same is told again.
- * T3. Who reads slowly holds no more than which tasks were told: what was forgotten in between is read from the rows.
+ * T3. A receipt is read when it is its reader's turn, which lasts until they ask for more.
+ * T4. Who reads slowly holds no more than which tasks were told: what was forgotten in between is read from the rows.
  */
 export async function* runTold(
   engine: Engine,
   active: Pick<ActiveRuns, 'filed'>,
   run: string,
   signal: AbortSignal,
+  turn: Turn = async () => FREE,
 ): AsyncGenerator<RunTold> {
   const live = active.filed(run);
   const plan = live?.plan ?? (await planOf(engine, run));
-  const teller = new Teller(engine, run, plan);
+  const teller = new Teller(engine, run, plan, turn);
   for await (const { kind, data } of live?.filed.read(0, signal) ?? []) {
     if (kind === 'gap') yield* teller.all();
     else for (const task of JSON.parse(data) as number[]) yield* teller.ofTask(task);
@@ -40,6 +45,10 @@ export async function* runTold(
   yield { kind: 'ended', ...endOf(engine, row, row.state === 'running' ? 'interrupted' : row.state) };
 }
 
+/** Waits for one's turn, and gives what ends it. */
+type Turn = () => Promise<Disposable>;
+const FREE: Disposable = { [Symbol.dispose]() {} };
+
 /** Nothing was told of a task; it was, as found behind another; or it was, as it ended. */
 const [NO, EARLY, YES] = [0, 1, 2];
 
@@ -50,31 +59,36 @@ class Teller {
   readonly #engine: Engine;
   readonly #run: string;
   readonly #plan: Plan;
+  readonly #blobs: BlobReader;
   readonly #told: Uint8Array;
   /** Tasks behind found ones that were looked at. */
   readonly #passed: Uint8Array;
 
-  constructor(engine: Engine, run: string, plan: Plan) {
+  readonly #turn: Turn;
+
+  constructor(engine: Engine, run: string, plan: Plan, turn: Turn) {
     this.#engine = engine;
+    this.#turn = turn;
     this.#run = run;
     this.#plan = plan;
+    this.#blobs = engine.reader();
     this.#told = new Uint8Array(plan.tasks.length);
     this.#passed = new Uint8Array(plan.tasks.length);
   }
 
   /** Every task that ended and was not told. */
-  *all(): Generator<RunTold> {
+  async *all(): AsyncGenerator<RunTold> {
     for (const row of this.#engine.ledger.runTasks(this.#run)) yield* this.#ofRow(row);
   }
 
-  *ofTask(task: number): Generator<RunTold> {
+  async *ofTask(task: number): AsyncGenerator<RunTold> {
     if (this.#told[task] === YES) return;
     const row = this.#engine.ledger.runTask(this.#run, task);
     if (row !== undefined) yield* this.#ofRow(row);
   }
 
   /** Of a run that is over: tasks that nobody needed, since what awaits them was found. */
-  *unneeded(): Generator<RunTold> {
+  async *unneeded(): AsyncGenerator<RunTold> {
     if (this.#told.every((told) => told !== NO)) return;
     const rows = new Map([...this.#engine.ledger.runTasks(this.#run)].map(({ index, state }) => [index, { state }]));
     const isUnneeded = wasUnneeded(this.#plan, rows);
@@ -87,7 +101,7 @@ class Teller {
     }
   }
 
-  *#ofRow({ index, label, instruction, state, via, receipt, cause }: RunTaskRow): Generator<RunTold> {
+  async *#ofRow({ index, label, instruction, state, via, receipt, cause }: RunTaskRow): AsyncGenerator<RunTold> {
     const told = this.#told[index];
     if (told === YES) return;
     this.#told[index] = YES;
@@ -99,13 +113,14 @@ class Teller {
       return;
     }
     if (via !== null && isFound) yield* this.#behind(index);
+    using _turn = await this.#turn();
     const content = readReceipt(this.#engine, receipt)?.receipt;
     if (content === undefined) yield { kind: 'unrun', label, instruction, state: 'unreadable', cause: null };
-    else yield { kind: 'receipt', label, instruction, receipt, content, isFound: via !== null && isFound };
+    else yield { kind: 'receipt', label, instruction, receipt, ...this.#whole(index, content), isFound: via !== null && isFound };
   }
 
   /** Tasks that were not looked at because this one was found, in order. Those that are run after all have a row then, or will. */
-  *#behind(index: number): Generator<TaskReceipt> {
+  async *#behind(index: number): AsyncGenerator<TaskReceipt> {
     const found: number[] = [];
     const pending = [index];
     for (let next = pending.pop(); next !== undefined; next = pending.pop())
@@ -118,12 +133,18 @@ class Teller {
     for (const task of found.toSorted((a, b) => a - b)) yield* this.#found(task);
   }
 
-  *#found(index: number): Generator<TaskReceipt> {
+  async *#found(index: number): AsyncGenerator<TaskReceipt> {
     const { label, instruction } = this.#plan.tasks[index]!;
+    using _turn = await this.#turn();
     const good = this.#goodReceipt(instruction);
     if (good === undefined) return;
     this.#told[index] = EARLY;
-    yield { kind: 'receipt', label, instruction, ...good, isFound: true };
+    const { receipt, content } = good;
+    yield { kind: 'receipt', label, instruction, receipt, ...this.#whole(index, content), isFound: true };
+  }
+
+  #whole(index: number, receipt: Receipt): ReturnType<typeof wholeReceipt> {
+    return wholeReceipt(receipt, this.#plan.tasks[index]!.task.run.op === 'wasm/run', this.#blobs);
   }
 
   #goodReceipt(instruction: CID): Pick<TaskReceipt, 'receipt' | 'content'> | undefined {

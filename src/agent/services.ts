@@ -82,7 +82,7 @@ export function servicesOf(
         refuseWhileDraining();
         return await active.resume(run, options);
       },
-      ends: (run, signal) => runTold(engine, active, run, signal),
+      ends: (run, signal, turn) => runTold(engine, active, run, signal, turn),
     },
     actions: {
       find: (digest) => engine.ledger.action(Buffer.from(digest, 'hex')),

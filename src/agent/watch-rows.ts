@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lock } from '../ledger/locks.ts';
 import type { RunRow } from '../ledger/runs.ts';
@@ -34,7 +35,11 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
   if (first !== undefined)
     yield event('begun', { run, name: first.name, workflow: first.workflow.toString(), tasks: first.counts?.total ?? null });
   const seen = new Map<number, string>();
-  const patience = (first?.options as { readonly agent?: unknown } | undefined)?.agent === true ? AGENT_PATIENCE : LOOK;
+  const isOfAgent = (first?.options as { readonly agent?: unknown } | undefined)?.agent === true;
+  const patience = isOfAgent ? AGENT_PATIENCE : LOOK;
+  // Found cut off by an agent that starts, it may be taken up in a moment.
+  const mayGoOn = (state: RunState): boolean =>
+    state === 'running' || (state === 'interrupted' && isOfAgent && Lock.isHeld(join(engine.paths.locks, 'agent')));
   for (let driven = engine.clock.monotonic(); ;) {
     signal.throwIfAborted();
     const row = engine.ledger.run(run);
@@ -45,7 +50,7 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
       seen.set(index, state);
       yield event('settled', { label, task: index, state, via });
     }
-    if (row.state !== 'running') return yield event('ended', endOf(engine, row, row.state));
+    if (!mayGoOn(row.state)) return yield event('ended', endOf(engine, row, row.state));
     const now = engine.clock.monotonic();
     if (Lock.isHeld(engine.paths.runLock(run))) driven = now;
     // Not at the first look: a driver lets go of its run a moment after it wrote how it ended.

@@ -68,12 +68,12 @@ export class Access {
   check(scope: Scope, authorization: string | undefined, forModules: boolean): Rights {
     const token = tokenOf(authorization);
     const rights = token === undefined ? this.#anonymous : this.#rightsOf(token);
+    if (rights.modules !== undefined && !forModules)
+      throw new DocketError('FORBIDDEN', 'the token is for running single modules, and nothing else', { details: { only: 'modules' } });
     if (!rights.scopes.includes(scope)) {
       if (token === undefined) throw new DocketError('UNAUTHORIZED', 'the request brings no token');
       throw new DocketError('FORBIDDEN', `the token does not have the scope "${scope}"`, { details: { scope } });
     }
-    if (rights.modules !== undefined && !forModules)
-      throw new DocketError('FORBIDDEN', 'the token is for running single modules, and nothing else');
     return rights;
   }
 

@@ -11,6 +11,7 @@ import { decodeAs } from '../receipt/verify.ts';
 import { agentDriver, detachedAt } from '../sdk/agent-driver.ts';
 import { followTask } from '../sdk/follow-events.ts';
 import { remoteRecords } from '../sdk/remote-records.ts';
+import { runJob } from '../sdk/run-job.ts';
 import { UploadStore } from '../sdk/upload-store.ts';
 import { inputFailure } from '../store/input-file.ts';
 import { RemoteStore } from '../store/remote-store.ts';
@@ -38,6 +39,7 @@ export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
     },
     detached: detachedAt(at),
     followTask: (instruction, signal) => followTask(door, instruction, signal),
+    job: (job) => runJob(door, job),
     records: async () => records,
     live: async () => records,
     async firstResult(run) {

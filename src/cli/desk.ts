@@ -4,6 +4,7 @@ import type { EventView, Records } from '../protocol/records.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import type { Receipt } from '../receipt/model.ts';
 import type { Detached, Driver } from '../scheduler/driver.ts';
+import type { EndedJob, runJob } from '../sdk/run-job.ts';
 import type { Store } from '../store/store.ts';
 
 /** Where a command works: on a home of this machine, or at an agent. */
@@ -18,6 +19,8 @@ export interface Desk extends AsyncDisposable {
   readonly detached: Detached | undefined;
   /** What a task writes, as it does. Undefined where there is no agent to tell it. */
   readonly followTask: ((instruction: CID, signal: AbortSignal) => AsyncIterable<EventView>) | undefined;
+  /** Runs a named module by the one request that a token for single modules allows. Undefined where there is no agent. */
+  readonly job: ((job: Parameters<typeof runJob>[1]) => Promise<EndedJob>) | undefined;
   /** Loaded when asked for: a run needs none of it. */
   readonly records: () => Promise<Records>;
   /** The same, from whoever drives what goes on there: more is known of a run by its driver than by the home. */

@@ -5,7 +5,7 @@ import { integer } from '../ipld/value.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { Reference } from '../manifest/reference.ts';
 import { type Limits, NO_FUEL, toMeta } from '../workflow/limits.ts';
-import { GRANTS } from '../workflow/policy.ts';
+import { GRANTS } from '../workflow/grants.ts';
 import type { Call } from './command.ts';
 import { measured, pairs } from './option-values.ts';
 

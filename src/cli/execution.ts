@@ -86,20 +86,18 @@ export function canImportAgain({ stdin }: ExecCall): boolean {
 async function importStdin(call: Call, desk: Desk, file: string | undefined, options: ImportOptions): Promise<Ipld | undefined> {
   if (file === undefined) return undefined;
   if (!STDIN.has(file) && !isStream(file)) return (await importFile(desk.store, file, options)).cid;
-  try {
-    if (STDIN.has(file)) return await putStream(desk, call.streams.stdin as AsyncIterable<Uint8Array>, options);
-    const source = openStream(file);
-    try {
-      return await putStream(desk, source, options);
-    } finally {
-      // Its own disposal complains of what was not read.
-      source.destroy();
-    }
-  } catch (error) {
-    throw inputFailure(error, file);
-  }
+  return (await desk.store.put(readStdin(call, file), options)).cid;
 }
 
-async function putStream({ store }: Desk, source: AsyncIterable<Uint8Array>, { signal }: ImportOptions): Promise<CID> {
-  return (await store.put(source, signal === undefined ? {} : { signal })).cid;
+/** What is to be stdin, as it comes. Throws as `inputFailure`. */
+export async function* readStdin(call: Call, file: string): AsyncGenerator<Uint8Array> {
+  const source = STDIN.has(file) ? undefined : openStream(file);
+  try {
+    yield* (source ?? call.streams.stdin) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw inputFailure(error, file);
+  } finally {
+    // Its own disposal complains of what was not read.
+    source?.destroy();
+  }
 }

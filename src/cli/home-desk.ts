@@ -22,6 +22,7 @@ export async function homeDesk(engine: Engine, { drives, onSilence }: HomeDeskOp
     store: engine.store,
     importer: importerOf(engine),
     records,
+    job: undefined,
     ...(work ?? workHere(engine, records)),
     async firstResult(run) {
       const { readReceipt } = await import('../agent/read-receipt.ts');

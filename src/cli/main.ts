@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   store: () => import('./commands/store.ts'),
   manifest: () => import('./commands/manifest.ts'),
   token: () => import('./commands/token.ts'),
+  identity: () => import('./commands/identity.ts'),
   agent: () => import('./commands/agent.ts'),
 };
 

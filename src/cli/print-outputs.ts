@@ -4,6 +4,7 @@ import { type Ipld, isLink } from '../ipld/value.ts';
 import type { Streams } from './command.ts';
 import type { Desk } from './desk.ts';
 import { fileEntry } from './outputs.ts';
+import { isLargeValue, largeText } from './large-value.ts';
 import { counted, printable } from './present.ts';
 import { writePiece, writeValue } from './write-value.ts';
 
@@ -27,11 +28,16 @@ export async function printOutputs(
 /** What to print of a single output; undefined if it is to be described instead. A terminal gets text only, and not too much. */
 async function bareOf(desk: Pick<Desk, 'store'>, value: Ipld, isTerminal: boolean): Promise<Ipld | undefined> {
   if (typeof value === 'string') return value;
-  const blob = fileEntry(value)?.cid ?? (isLink(value) && Cid.isStored(value) && !Cid.isTree(value) ? value : undefined);
+  if (isLargeValue(value)) return isTerminal && !(await isShort(desk, value)) ? undefined : await largeText(desk.store, value);
+  const blob = fileEntry(value)?.cid ?? (isLink(value) && Cid.isBlob(value) ? value : undefined);
   if (!isTerminal) return value instanceof Uint8Array ? value : blob;
   if (value instanceof Uint8Array) return textOf(value);
-  const size = blob === undefined ? undefined : (await desk.store.stat(blob))?.size;
-  return blob === undefined || size === undefined || size > SHOWN ? undefined : textOf(await desk.store.read(blob));
+  return blob !== undefined && (await isShort(desk, blob)) ? textOf(await desk.store.read(blob)) : undefined;
+}
+
+async function isShort({ store }: Pick<Desk, 'store'>, blob: Cid.CID): Promise<boolean> {
+  const found = await store.stat(blob);
+  return found !== undefined && found.size <= SHOWN;
 }
 
 /** A line for each output, or a heading and its text. */

@@ -7,6 +7,7 @@ import { sha256, sha3 } from './hash.ts';
 import { isLink, isList, isMap, type Ipld } from './value.ts';
 
 /** Multicodec numbers, https://github.com/multiformats/multicodec. */
+const CBOR = 0x51;
 const RAW = 0x55;
 const DAG_PB = 0x70;
 const DAG_CBOR = 0x71;
@@ -49,6 +50,11 @@ export function ofTree(bytes: Uint8Array): CID {
   return fromDigest(DAG_CBOR, SHA2_256, sha256(bytes));
 }
 
+/** Name of a large value: its DAG-CBOR bytes lie in the store as a blob. The codec is plain `cbor`, so that it is told apart from a tree by its name. */
+export function ofLargeValue(bytes: Uint8Array): CID {
+  return fromDigest(CBOR, SHA2_256, sha256(bytes));
+}
+
 /** Throws `CID_INVALID`. */
 export function parse(text: string): CID {
   try {
@@ -58,9 +64,19 @@ export function parse(text: string): CID {
   }
 }
 
-/** Whether the bytes it names lie in the store: SHA2-256 over a raw blob or a tree. */
+/** Whether the bytes it names lie in the store: SHA2-256 over a raw blob, a tree or a large value. */
 export function isStored(cid: CID): boolean {
-  return cid.multihash.code === SHA2_256 && (cid.code === RAW || cid.code === DAG_CBOR);
+  return cid.multihash.code === SHA2_256 && (cid.code === RAW || cid.code === DAG_CBOR || cid.code === CBOR);
+}
+
+/** Whether it names a value that was too large to stand where it was given. */
+export function isLargeValue(cid: CID): boolean {
+  return cid.multihash.code === SHA2_256 && cid.code === CBOR;
+}
+
+/** Whether it names bytes as they are, such as a file. */
+export function isBlob(cid: CID): boolean {
+  return cid.multihash.code === SHA2_256 && cid.code === RAW;
 }
 
 export function isTree(cid: CID): boolean {

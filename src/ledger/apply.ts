@@ -232,7 +232,8 @@ function prepare(db: DatabaseSync) {
     run: write(`INSERT INTO runs (run, name, workflow, plan, options, created, counts, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`),
     runUpdate: write(
       `UPDATE runs SET state = ?1, finished = iif(?2, ?3, finished), counts = coalesce(?4, counts), outputs = coalesce(?5, outputs),
-         plan = coalesce(?8, plan), options = iif(?9 IS NULL, options, json_set(options, '$.fetched', json(?9)))
+         plan = coalesce(?9, plan),
+         options = iif(?10 IS NULL, coalesce(?8, options), json_set(coalesce(?8, options), '$.fetched', json(?10)))
        WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
     token: write('INSERT INTO tokens (id, hash, rights, created, expires) VALUES (?, ?, ?, ?, ?)'),

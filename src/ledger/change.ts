@@ -103,6 +103,8 @@ export interface RunUpdateChange {
   readonly counts?: RunCounts;
   /** Values of the named outputs. */
   readonly outputs?: Readonly<Record<string, Ipld>>;
+  /** Anything JSON can hold, instead of what was there. */
+  readonly options?: object;
   /** The plan as it is known now, with what URLs in it gave. */
   readonly plan?: CID;
   /** What was fetched for it, as JSON has it. Default: as it is. */
@@ -283,6 +285,7 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         change.counts === undefined ? null : JSON.stringify(change.counts),
         change.outputs === undefined ? null : encode(change.outputs),
         change.from === undefined ? null : JSON.stringify(change.from),
+        change.options === undefined ? null : JSON.stringify(change.options),
         change.plan?.bytes ?? null,
         change.fetched === undefined ? null : JSON.stringify(change.fetched),
       ]);

@@ -80,6 +80,8 @@ export interface RunView {
   /** As asked for when it was started. */
   readonly slots: number | null;
   readonly failFast: boolean;
+  /** Why it failed, if not for its tasks. */
+  readonly failure?: RunFailure;
   /** What it waits for before its first task begins; not there if that is nothing. */
   readonly fetching?: readonly FetchView[] | undefined;
   /** What was fetched for it, the first thousand; not there if that is nothing, or whoever fetched it did not say. */
@@ -97,6 +99,13 @@ export interface FetchedView {
   readonly blob: string;
   /** Whether that was checked against a CID or an integrity. If not, the resource may give something else tomorrow. */
   readonly isVerified: boolean;
+}
+
+export interface RunFailure {
+  /** Of docs/errors.md. */
+  readonly code: string;
+  readonly message: string;
+  readonly next: string;
 }
 
 /** A resource on its way. */

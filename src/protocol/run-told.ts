@@ -2,6 +2,9 @@ import type { CID } from '../ipld/cid.ts';
 import type { Receipt } from '../receipt/model.ts';
 import type { RunCounts, RunState } from '../workflow/run-state.ts';
 
+/** Bytes of a value that is told with a receipt. */
+export const MOST_INLINE = 3 * 2 ** 20;
+
 /** What is told of a run by its receipts: nothing of it before it is committed. */
 export type RunTold = TaskReceipt | TaskUnrun | RunEnded;
 
@@ -11,7 +14,10 @@ export interface TaskReceipt {
   readonly label: string;
   readonly instruction: CID;
   readonly receipt: CID;
+  /** A value that was too large to stand in the receipt stands in it here, up to `MOST_INLINE`. */
   readonly content: Receipt;
+  /** Bytes of a value that is left out even so: a link stands for it. */
+  readonly leftOut?: number;
   /** Whether it was there before, and this run only found it. */
   readonly isFound: boolean;
 }

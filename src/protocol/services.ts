@@ -81,8 +81,11 @@ export interface WorkService {
    * `RUN_UNKNOWN`, `RUN_BUSY` if it goes on, and as `submit`.
    */
   resume(run: string, options: RunResumption): Promise<string>;
-  /** How the tasks of a run ended, each when that is committed, found ones too; last how the run did. Throws `RUN_UNKNOWN`. */
-  ends(run: string, signal: AbortSignal): AsyncIterable<RunTold>;
+  /**
+   * How the tasks of a run ended, each when that is committed, found ones too; last how the run did. `turn` is waited for before a receipt is read, and what it gave
+   * disposed of when more is asked for. Throws `RUN_UNKNOWN`.
+   */
+  ends(run: string, signal: AbortSignal, turn?: () => Promise<Disposable>): AsyncIterable<RunTold>;
 }
 
 /** What tasks write, each named by the CID of its instruction. Both throw `TASK_UNKNOWN`. */

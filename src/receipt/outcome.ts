@@ -11,7 +11,7 @@ import type { Ipld } from '../ipld/value.ts';
  * | `limit/output` | it wrote more than it may | yes |
  * | `limit/memory` | the module starts with more memory than it may have; one that asks for more later is told no, and ends as it likes | yes |
  * | `limit/fuel` | it used more fuel than it may | yes |
- * | `limit/call-depth` | its calls nested deeper than a task with limited fuel may | yes |
+ * | `limit/call-depth` | its calls nested deeper than a task with limited fuel may, or than calls through the host ever may | yes |
  * | `limit/stack` | the call stack was exhausted (depends on the compiler tier) | no |
  * | `limit/time`, `limit/host-memory` | the slot's process was killed for it | no |
  * | `lost` | the runner died or its coordinator was killed | no |

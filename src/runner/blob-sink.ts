@@ -1,10 +1,8 @@
 import * as Cid from '../ipld/cid.ts';
+import { INLINE } from '../ipld/large-value.ts';
 import { hexOfBytes } from '../store/digest.ts';
 import { stage, type Staged } from '../store/staging.ts';
 import type { Spill } from '../sandbox/files/source.ts';
-
-/** Values above this travel as links (law 11). */
-export const INLINE = 4096;
 
 /** Small blobs of one job together; more than that would make its end too large a message, so the rest goes to disk. */
 const MOST_SMALL = 8 << 20;

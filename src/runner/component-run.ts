@@ -1,39 +1,36 @@
-import { isDocketError } from '../errors.ts';
-import { type CID, isStored } from '../ipld/cid.ts';
 import { fromJsResult, toJsArgs } from '../sandbox/wit/calls.ts';
 import { calleeOf } from '../sandbox/wit/look-up.ts';
 import type { Func, Plan } from '../sandbox/component/plan-model.ts';
 import { Running } from '../sandbox/component/running.ts';
 import { callHost } from '../sandbox/wasi2/interfaces.ts';
 import { Exit } from '../sandbox/wasi/process-calls.ts';
+import { MOST_VALUES } from '../ipld/large-value.ts';
 import type { Failure } from '../receipt/outcome.ts';
-import { encode } from '../ipld/dag-cbor.ts';
-import { itemsIn } from '../ipld/dag-cbor-census.ts';
-import { BlobSink, INLINE } from './blob-sink.ts';
+import { BlobSink } from './blob-sink.ts';
 import { type CallInput, orRefuse } from './call-input.ts';
 import { type ComponentSystem, componentSystem } from './component-system.ts';
 import type { Fuel, FueledJob } from './fuel.ts';
 import { guestFailure } from './guest-failure.ts';
 import { takeMemory, withMemory } from './guest.ts';
-import type { Job } from './job.ts';
 import { memoryShares } from './memory-shares.ts';
 import type { Bench, Ran } from './op.ts';
-import { failed, Refusal } from './refusal.ts';
-import { MOST_RESULT, MOST_VALUES } from './result-bounds.ts';
+import { failed } from './refusal.ts';
+import { settle } from './result-value.ts';
 import { lastWords, logsOf } from './wasi-result.ts';
 
 /**
  * `wasm/run` on a component, or on a core module that says which world it is made for: calls one exported function with values of WIT types. Gives what it returned; an
  * `err` is a value like others. What the guest wrote to its log and its standard streams is not part of it.
  */
-export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel }: FueledJob, bench: Bench): Ran {
+export function runComponent(plan: Plan, { func, args, given }: CallInput, { job, fuel }: FueledJob, bench: Bench): Ran {
   const { callee } = orRefuse(calleeOf(plan.world, func));
-  const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => bytesOf(link, job, bench) })).args;
+  const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => given.bytesOf(link) })).args;
   const target = plan.exports.get(callee.interface === undefined ? callee.func.name : `${callee.interface}#${callee.func.name}`) as Func;
+  bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
   const sink = new BlobSink(bench.storeRoot);
-  const made = componentSystem(plan, job, bench, sink);
+  const made = componentSystem(plan, { job, fuel }, bench, sink);
   const host = made === undefined ? undefined : stack.use(made);
   const memories = guests.map(({ memory }) => memory);
   const first = memories[0];
@@ -41,11 +38,15 @@ export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel 
   const running = stack.use(
     new Running(plan, {
       memories,
-      callHost: (from, name, given) => callHost(host!.system, from, name, given),
+      callHost: (from, name, sent) => callHost(host!.system, from, name, sent),
       preview1: host?.preview1.imports ?? {},
       counters: fuel.imports,
+      toll: fuel.toll,
+      mostValues: MOST_VALUES,
+      onDropped: (bytes) => bench.garbage.drop(bytes),
     }),
   );
+  stack.defer(() => bench.garbage.note(running.lifted));
   const began = performance.now();
   const ended = attempt(running, target, values, { host, fuel });
   const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);
@@ -57,26 +58,12 @@ export function runComponent(plan: Plan, { func, args }: CallInput, { job, fuel 
   }
   const result = fromJsResult(callee.func, asJco(target, ended.returned));
   if ('failure' in result) return failed(result.failure, usage);
-  const encoded = running.lifted > INLINE ? encode(result.value) : undefined;
-  const size = encoded?.length ?? 0;
-  const most = Math.min(job.limits.output, MOST_RESULT);
-  if (size > most) return failed({ code: 'limit/output', message: `the function returned ${size} bytes, ${most} are allowed` }, usage);
-  if (encoded !== undefined && itemsIn(encoded, MOST_VALUES) > MOST_VALUES)
-    return failed({ code: 'limit/output', message: `the function returned more than ${MOST_VALUES} values` }, usage);
+  const settled = settle(result.value, { atMost: running.lifted, limit: job.limits.output }, sink);
+  if ('failure' in settled) return failed(settled.failure, usage);
   const logs = host === undefined ? undefined : logsOf(host.preview1, sink);
-  const outcome = logs === undefined ? ({ tag: 'ok', value: result.value } as const) : ({ tag: 'ok', value: result.value, logs } as const);
-  return { outcome, usage: { ...usage, output: usage.output + size }, small: sink.small, written: sink.written };
-}
-
-/** A guest could not hold more than its memory. Throws `Refusal`. */
-function bytesOf(link: CID, { limits }: Job, { blobs }: Bench): Uint8Array | undefined {
-  if (!isStored(link)) return undefined;
-  try {
-    return blobs.readAll(link, limits.memory);
-  } catch (error) {
-    if (!isDocketError(error, 'BLOB_TOO_LARGE')) throw error;
-    throw new Refusal('limit/memory', `an argument does not fit into the memory of the task: ${error.message}`, { limit: limits.memory });
-  }
+  const ok = { tag: 'ok', value: settled.value } as const;
+  const outcome = logs === undefined ? ok : { ...ok, logs };
+  return { outcome, usage: { ...usage, output: usage.output + settled.size }, small: sink.small, written: sink.written };
 }
 
 interface GuestMemory {
@@ -85,7 +72,7 @@ interface GuestMemory {
 }
 
 /** A memory for each core instance that defines one; all together keep to the task's limit. */
-function takeMemories({ steps }: Plan, limit: number, { memories }: Bench, stack: DisposableStack): GuestMemory[] {
+export function takeMemories({ steps }: Plan, limit: number, { memories }: Bench, stack: DisposableStack): GuestMemory[] {
   const defined = steps.map(({ module: { info } }) => (info.memory?.imported === undefined ? info.memory : undefined));
   const caps = defined.filter((each) => each !== undefined).length > 1 ? memoryShares(defined, limit) : defined.map(() => limit);
   return steps.map(({ module }, i) => {
@@ -105,12 +92,10 @@ function attempt(
 ): { readonly returned: unknown } | { readonly failure: Failure } {
   try {
     running.start();
-    const returned = running.call(func, args);
-    if (host?.preview1.ending !== undefined) throw host.preview1.ending;
-    return { returned };
+    return { returned: running.call(func, args) };
   } catch (thrown) {
     if (fuel.failure !== undefined) return { failure: fuel.failure };
-    const error = host?.preview1.ending ?? running.ending ?? thrown;
+    const error = host?.preview1.ending ?? thrown;
     if (error instanceof Exit) {
       const message = `the component ended itself with exit status ${error.status} instead of returning`;
       return { failure: { code: 'exit', message, data: { exit: error.status } } };

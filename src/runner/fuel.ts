@@ -1,6 +1,7 @@
 import { integer } from '../ipld/value.ts';
 import type { Failure, Usage } from '../receipt/outcome.ts';
 import { Counters, STACK_SLOTS } from '../sandbox/metering/counters.ts';
+import { MOST_CROSSINGS, type Toll, Uncounted } from '../sandbox/metering/toll.ts';
 import type { Job } from './job.ts';
 import type { Limits } from '../workflow/limits.ts';
 
@@ -14,10 +15,16 @@ export interface FueledJob {
 export class Fuel {
   readonly #limit: Limits['fuel'];
   readonly #counters: Counters | undefined;
+  readonly #uncounted = new Uncounted();
 
   constructor({ fuel }: Limits) {
     this.#limit = fuel;
     this.#counters = fuel === undefined ? undefined : new Counters(fuel);
+  }
+
+  /** What the host takes its part from. */
+  get toll(): Toll {
+    return this.#counters ?? this.#uncounted;
   }
 
   /** Which variant of its modules a task runs. */
@@ -46,7 +53,13 @@ export class Fuel {
           data: { slots: STACK_SLOTS },
         };
       case undefined:
-        return undefined;
+        return this.#uncounted.isExhausted
+          ? {
+              code: 'limit/call-depth',
+              message: `calls of guests through the host nest deeper than ${MOST_CROSSINGS}`,
+              data: { calls: MOST_CROSSINGS },
+            }
+          : undefined;
     }
   }
 }

@@ -56,6 +56,12 @@ export class ModuleCache {
     return this.#remembered(this.#callable, nameOf(cid, variant), () => callableOf(cid, read(cid), variant));
   }
 
+  /** As `get`, for who runs commands: a component comes as its plan. */
+  command(cid: CID, read: Reading, variant: Variant = 'plain'): Callable {
+    const core = this.get(cid, read, variant);
+    return 'failure' in core && core.failure.data?.['component'] === true ? this.callable(cid, read, variant) : core;
+  }
+
   #remembered<T extends object>(entries: Map<string, Weighed<T>>, key: string, make: () => Weighed<T>): T {
     const found = entries.get(key);
     if (found !== undefined) {

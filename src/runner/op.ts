@@ -1,6 +1,7 @@
 import type { Outcome, Usage } from '../receipt/outcome.ts';
 import type { Content } from '../sandbox/files/content.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
+import type { Garbage } from './garbage.ts';
 import type { Job, JobEnd } from './job.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { ModuleCache } from './module-cache.ts';
@@ -12,6 +13,7 @@ export interface Bench {
   readonly blobs: BlobReader;
   readonly modules: ModuleCache;
   readonly memories: MemoryPool;
+  readonly garbage: Garbage;
   /** Root of the disk store. */
   readonly storeRoot: string;
   /** Told when a guest adds to one of its streams. */

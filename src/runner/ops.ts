@@ -7,7 +7,10 @@ interface OpTraits {
 }
 
 export const OPS: Readonly<Record<string, OpTraits>> = {
-  'wasi/run': { semantics: 1, grants: ['clock', 'random'] },
+  // 2: what the host does costs fuel.
+  'wasi/run': { semantics: 2, grants: ['clock', 'random'] },
   // 2: core modules with a component-type section take values of their WIT types, and not the numbers these are passed as.
-  'wasm/run': { semantics: 2, grants: [] },
+  // 3: results above 4 KiB are links; a link to a blob is its bytes for a string too.
+  // 4: what the host does costs fuel, and what it takes out of components weighs more.
+  'wasm/run': { semantics: 4, grants: ['clock', 'random'] },
 };

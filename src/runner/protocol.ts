@@ -10,7 +10,7 @@ import { NO_FUEL } from '../workflow/limits.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { HEADER, MAX_FRAME } from './frames.ts';
-import { MOST_VALUES } from './result-bounds.ts';
+import { MOST_VALUES } from '../ipld/large-value.ts';
 import type { Job, JobEnd } from './job.ts';
 
 /**

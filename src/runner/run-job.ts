@@ -2,6 +2,7 @@ import { type ErrorCode, isDocketError } from '../errors.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { BlobReader } from '../store/blob-reader.ts';
 import { VerifiedFiles } from '../store/verified-files.ts';
+import type { Garbage } from './garbage.ts';
 import type { Job, JobEnd } from './job.ts';
 import type { LiveWriter } from './live-writer.ts';
 import { MemoryPool } from './memory-pool.ts';
@@ -24,9 +25,11 @@ export class JobRunner {
   #cpuBefore = process.threadCpuUsage();
 
   readonly #live: LiveWriter;
+  readonly #garbage: Garbage;
 
-  constructor(storeRoot: string, live: LiveWriter) {
+  constructor(storeRoot: string, live: LiveWriter, garbage: Garbage) {
     this.#storeRoot = storeRoot;
+    this.#garbage = garbage;
     this.#live = live;
   }
 
@@ -54,7 +57,14 @@ export class JobRunner {
       if (unknown.length > 0) throw new Refusal('invalid', `${job.op} knows no grant ${unknown.join(', ')}`);
       const blobs = new BlobReader(this.#storeRoot, job.small, this.#verified);
       const onOutput: Bench['onOutput'] = (stream, content) => this.#live.wrote(stream, content);
-      return op(job, { blobs, modules: this.#modules, memories: this.#memories, storeRoot: this.#storeRoot, onOutput });
+      return op(job, {
+        blobs,
+        modules: this.#modules,
+        memories: this.#memories,
+        storeRoot: this.#storeRoot,
+        garbage: this.#garbage,
+        onOutput,
+      });
     } catch (error) {
       return failed(error instanceof Refusal ? error.failure : hostFailure(error));
     }

@@ -1,6 +1,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FrameDecoder } from './frames.ts';
+import { Garbage } from './garbage.ts';
 import { LiveWriter } from './live-writer.ts';
 import { decodeJob, Encoder } from './protocol.ts';
 import { JOBS_FD, OUTPUT_FD, RESULTS_FD } from './slot-command.ts';
@@ -19,25 +20,19 @@ import { JobRunner } from './run-job.ts';
 const CHUNK = 256 << 10;
 const JOBS_PER_TURN = 64;
 
-/**
- * Bytes that guests dropped, after which garbage is collected: the watchdog counts garbage like memory in use. Small guests do not count: V8 collects them
- * in time by itself, and at less than half the cost.
- */
-const COLLECT_AFTER = 64 << 20;
+/** Guests that held less need no collecting. */
 const SMALL_GUEST = 1 << 20;
-
-declare const gc: () => void;
 
 function writeAll(bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += writeSync(RESULTS_FD, bytes, done);
 }
 
 async function serve(storeRoot: string): Promise<void> {
-  const runner = new JobRunner(storeRoot, new LiveWriter(OUTPUT_FD));
+  const garbage = new Garbage();
+  const runner = new JobRunner(storeRoot, new LiveWriter(OUTPUT_FD), garbage);
   const decoder = new FrameDecoder();
   const encoder = new Encoder();
   const chunk = new Uint8Array(CHUNK);
-  let dropped = 0;
   let sinceTurn = 0;
   writeAll(encoder.ready());
   for (let count = readSync(JOBS_FD, chunk); count > 0; count = readSync(JOBS_FD, chunk)) {
@@ -45,11 +40,7 @@ async function serve(storeRoot: string): Promise<void> {
       const end = runner.run(decodeJob(message));
       writeAll(encoder.end(end));
       const held = end.usage.memory + end.usage.output;
-      if (held > SMALL_GUEST) dropped += held;
-      if (dropped > COLLECT_AFTER) {
-        gc();
-        dropped = 0;
-      }
+      garbage.ended({ held: held > SMALL_GUEST ? held : 0, wall: end.usage.wall });
       if (++sinceTurn < JOBS_PER_TURN) continue;
       sinceTurn = 0;
       await nextTurn();

@@ -61,7 +61,7 @@ function modules(value: Ipld): Map<string, Cid.CID> {
   return new Map(
     entries.map(([name, module]) => {
       if (isOfHost(name)) throw refuse(`"extensions" has the name ${JSON.stringify(name)}, which is the host's`);
-      if (!isLink(module) || !isBlob(module)) throw refuse(`the extension ${JSON.stringify(clip(name))} must be a link to a blob`);
+      if (!isLink(module) || !Cid.isBlob(module)) throw refuse(`the extension ${JSON.stringify(clip(name))} must be a link to a blob`);
       return [name, module];
     }),
   );
@@ -108,12 +108,12 @@ function mountOne(path: string, value: Ipld, readTree: ReadTree): MountEntry {
 function leaf(value: Ipld): Extract<MountEntry, { blob: unknown } | { bytes: unknown } | { link: unknown }> | undefined {
   if (typeof value === 'string') return { bytes: Buffer.from(value) };
   if (value instanceof Uint8Array) return { bytes: value };
-  if (isLink(value)) return isBlob(value) ? { blob: value } : undefined;
+  if (isLink(value)) return Cid.isBlob(value) ? { blob: value } : undefined;
   if (!isMap(value)) return undefined;
   const { cid, size, executable, link } = value;
   switch (Object.keys(value).sort().join()) {
     case 'cid,executable,size':
-      if (!isLink(cid) || !isBlob(cid) || !Number.isSafeInteger(size) || (size as number) < 0 || typeof executable !== 'boolean')
+      if (!isLink(cid) || !Cid.isBlob(cid) || !Number.isSafeInteger(size) || (size as number) < 0 || typeof executable !== 'boolean')
         return undefined;
       return { blob: cid, size: size as number, executable };
     case 'link':
@@ -121,10 +121,6 @@ function leaf(value: Ipld): Extract<MountEntry, { blob: unknown } | { bytes: unk
     default:
       return undefined;
   }
-}
-
-function isBlob(cid: Cid.CID): boolean {
-  return Cid.isStored(cid) && !Cid.isTree(cid);
 }
 
 function notAFile(value: Ipld): string {

@@ -4,6 +4,7 @@ import { inspect } from './module/inspect.ts';
 import type { ExternType, FunctionType, ModuleImport, ModuleInfo } from './module/model.ts';
 import { isNumeric } from './module/signature.ts';
 import { importProblems, PREVIEW1 } from './wasi/signatures.ts';
+import { isCommand } from './wasi2/command.ts';
 import { INTERFACES } from './wasi2/interfaces.ts';
 import { exportedFunctions, whyNotCallable } from './wit/look-up.ts';
 import type { WitItem, WitWorld } from './wit/model.ts';
@@ -58,7 +59,8 @@ export function describeModule(bytes: Uint8Array): ModuleDescription {
   const found = readWit(bytes);
   if (found.kind === 'component') {
     const memories = found.modules.flatMap((module) => memoryOf(inspect(module)));
-    return { kind: 'component', memories, ...ofWorld(found.world) };
+    const isRun = found.world.exports.some((item) => 'interface' in item && isCommand(item.name));
+    return { kind: 'component', memories, ...ofWorld(found.world), ...(isRun ? { call: { op: 'wasi/run' } } : {}) };
   }
   const info = inspect(bytes);
   if (found.kind === 'core') return { kind: 'core', memories: memoryOf(info), ...ofCore(info) };
@@ -100,11 +102,13 @@ function ofWorld(world: WitWorld): Sides {
 
 function witImport(item: WitItem): ImportDescription {
   const types = 'func' in item ? [functionText(item.func)] : item.interface.map((func) => functionText(func));
+  const found = findOffer(INTERFACES, item.name);
   return {
     name: item.name,
     kind: 'func' in item ? 'function' : 'interface',
     types,
-    isOffered: findOffer(INTERFACES, item.name) !== undefined,
+    isOffered: found !== undefined,
+    ...(found?.note === undefined ? {} : { note: found.note }),
   };
 }
 

@@ -7,6 +7,7 @@ import type { SlotEnd } from '../runner/slot.ts';
 import type { Berth, Crew } from './crew.ts';
 import { hostTrouble } from './host-trouble.ts';
 import { gather, type Supplies } from './jobs.ts';
+import { missing } from './missing.ts';
 import { Pace } from './pace.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { Rests } from './rests.ts';
@@ -169,7 +170,7 @@ export class Attempts {
   #gather(module: CID, input: Parameters<typeof gather>[1]): Extract<Supplies, { small: unknown }> | { readonly refusal: string } {
     try {
       const supplies = gather(module, input, this.#context.options.blobs);
-      return 'small' in supplies ? supplies : { refusal: `a blob it needs is not in the store: ${supplies.missing}` };
+      return 'small' in supplies ? supplies : { refusal: missing('blob', supplies.missing) };
     } catch (cause) {
       if (!(cause instanceof DocketError)) throw cause;
       return { refusal: cause.message };

@@ -1,5 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
+import * as LargeValue from '../ipld/large-value.ts';
 import type { Ipld } from '../ipld/value.ts';
 import * as Tree from '../store/tree.ts';
 
@@ -27,6 +28,9 @@ export class BlobView {
   readonly #modules = new Map<CID, Uint8Array>();
   /** Blobs by the UnixFS CIDs that were asked for. */
   readonly #aliases = new Map<string, CID>();
+
+  /** The one read last: tasks that each take a part of one come one after another. */
+  #large: { readonly name: string; readonly value: Ipld } | undefined;
 
   constructor(rest: BlobsAtRest) {
     this.#rest = rest;
@@ -71,6 +75,13 @@ export class BlobView {
 
   read(cid: CID): Uint8Array {
     return this.#fresh.get(hexOf(cid)) ?? this.#rest.read(cid);
+  }
+
+  /** Throws `BLOB_MISSING`, `BLOB_DAMAGED`, and `IPLD_INVALID` if it is none. */
+  largeValue(cid: CID): Ipld {
+    const name = cid.toString();
+    if (this.#large?.name !== name) this.#large = { name, value: LargeValue.read(this.read(cid)) };
+    return this.#large.value;
   }
 
   tree(cid: CID): Tree.Tree {

@@ -4,6 +4,7 @@ import type { Failure } from '../receipt/outcome.ts';
 import type { Instruction } from '../workflow/model.ts';
 import { asPromise } from '../workflow/promise.ts';
 import type { BlobView } from './blob-view.ts';
+import { missing } from './missing.ts';
 
 /**
  * The input of an instruction with files that are called by their UnixFS CIDs replaced by the blobs these stand for, so that the same bytes are the same
@@ -23,7 +24,7 @@ export function filesByName(
   };
   const value = op === 'wasm/run' ? inArguments(input, replaced) : anywhere(input, replaced);
   if (unknown === undefined) return { value };
-  return { failure: { code: 'invalid', message: `a file it needs is not in the store: ${unknown}` } };
+  return { failure: { code: 'invalid', message: missing('file', unknown) } };
 }
 
 /** Asked of every task, and almost always no. */

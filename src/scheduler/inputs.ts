@@ -1,10 +1,14 @@
+import { isDocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
-import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
+import { encode } from '../ipld/dag-cbor.ts';
+import { INLINE } from '../ipld/large-value.ts';
+import { partsOf, pointerOf, step } from '../ipld/pointer.ts';
+import { type Ipld, isLink } from '../ipld/value.ts';
 import { failureOf } from '../receipt/out.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import * as Tree from '../store/tree.ts';
 import type { Awaited, Instruction } from '../workflow/model.ts';
-import { substitute } from '../workflow/promise.ts';
+import { substitute, toIpld } from '../workflow/promise.ts';
 import { inputOf } from '../workflow/result-literal.ts';
 import type { BlobView } from './blob-view.ts';
 import { hexOf } from './blob-view.ts';
@@ -15,17 +19,26 @@ import { FAILED, OK, type Settled } from './state.ts';
 /** What a promise's task gave, and what people call that task. */
 export type Given = (awaited: Awaited) => { readonly result: Settled | undefined; readonly label: string };
 
-/** The input of an instruction as its op is given it: results among its arguments unpacked, with blobs for the files it names, and every promise replaced by what it gave. */
-export function resolveInput(run: Instruction, given: Given, blobs: BlobView): ReturnType<typeof resolve> {
-  const named = filesByName({ op: run.op, input: inputOf(run) }, blobs);
-  return 'failure' in named ? named : resolve(named.value, given, blobs);
+/**
+ * The input of an instruction as its op is given it: results among its arguments unpacked, with blobs for the files it names, and every promise replaced by what it
+ * gave. A large part of a large value stays in there: it is named, as `GivenValues.spread` reads it.
+ */
+export function resolveInput(run: Instruction, given: Given, blobs: BlobView): Resolved {
+  const withFiles = filesByName({ op: run.op, input: inputOf(run) }, blobs);
+  return 'failure' in withFiles ? withFiles : replace(withFiles.value, given, (whole, at) => follow(whole, at, blobs, named));
 }
 
 /**
- * Replaces every promise in `value` by what it gave. A pointer leads through maps, lists and, at a link to a tree, into the
+ * Replaces every promise in `value` by what it gave. A pointer leads through maps and lists; at the link of a large value, into that; and at a link to a tree, into the
  * tree: there the rest of it is a path, which gives the file's entry or, for a folder, a link to the tree below it.
  */
-export function resolve(value: Ipld, given: Given, blobs: BlobView): { readonly value: Ipld } | { readonly failure: Failure } {
+export function resolve(value: Ipld, given: Given, blobs: BlobView): Resolved {
+  return replace(value, given, (whole, at) => follow(whole, at, blobs, (_, part) => part));
+}
+
+export type Resolved = { readonly value: Ipld } | { readonly failure: Failure };
+
+function replace(value: Ipld, given: Given, followed: (whole: Ipld, at: string) => Found): Resolved {
   let failure: Failure | undefined;
   const resolved = substitute(value, (awaited) => {
     const { result, label } = given(awaited);
@@ -34,9 +47,10 @@ export function resolve(value: Ipld, given: Given, blobs: BlobView): { readonly 
       return null;
     }
     const whole: Ipld = awaited.branch === 'await/*' ? [result.status === OK ? 'ok' : 'error', result.value] : result.value;
-    const found = follow(whole, awaited.at, blobs);
-    if (found.problem !== undefined) failure ??= invalid(`${awaited.at} of the output of ${label}: ${found.problem}`);
-    return found.value ?? null;
+    const found = followed(whole, awaited.at);
+    if ('value' in found) return found.value;
+    failure ??= invalid(`${awaited.at} of the output of ${label}: ${found.problem}`);
+    return null;
   });
   return failure === undefined ? { value: resolved } : { failure };
 }
@@ -59,25 +73,45 @@ function invalid(message: string): Failure {
   return { code: 'invalid', message };
 }
 
-function follow(whole: Ipld, pointer: string, blobs: BlobView): { value?: Ipld; problem?: string } {
-  const steps =
-    pointer === ''
-      ? []
-      : pointer
-          .slice(1)
-          .split('/')
-          .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+type Found = { readonly value: Ipld } | { readonly problem: string };
+
+/** What stands for a part of a large value, at that pointer into it. */
+type Part = (at: { readonly link: Cid.CID; readonly pointer: string }, part: Ipld) => Ipld;
+
+function follow(whole: Ipld, pointer: string, blobs: BlobView, part: Part): Found {
+  const parts = partsOf(pointer);
   let value: Ipld = whole;
-  for (const [i, step] of steps.entries()) {
-    if (isLink(value) && Cid.isTree(value)) return intoTree(value, steps.slice(i).join('/'), blobs);
-    if (isList(value) && /^(0|[1-9][0-9]*)$/.test(step) && Number(step) < value.length) value = value[Number(step)]!;
-    else if (isMap(value) && Object.hasOwn(value, step)) value = value[step]!;
-    else return { problem: `there is no "${step}"${isMap(value) ? ` (there are: ${Object.keys(value).slice(0, 10).join(', ')})` : ''}` };
+  for (const [i, each] of parts.entries()) {
+    if (isLink(value) && Cid.isTree(value)) return intoTree(value, parts.slice(i).join('/'), blobs);
+    if (isLink(value) && Cid.isLargeValue(value)) return intoLarge(value, parts.slice(i), blobs, part);
+    const next = step(value, each);
+    if ('problem' in next) return next;
+    ({ value } = next);
   }
   return { value };
 }
 
-function intoTree(cid: Cid.CID, path: string, blobs: BlobView): { value?: Ipld; problem?: string } {
+function intoLarge(link: Cid.CID, parts: readonly string[], blobs: BlobView, part: Part): Found {
+  let value: Ipld;
+  try {
+    value = blobs.largeValue(link);
+  } catch (error) {
+    if (!isDocketError(error, 'IPLD_INVALID')) throw error;
+    return { problem: `${link} is no value: ${error.message}` };
+  }
+  for (const each of parts) {
+    const next = step(value, each);
+    if ('problem' in next) return next;
+    ({ value } = next);
+  }
+  return { value: part({ link, pointer: pointerOf(parts) }, value) };
+}
+
+/** A part that is small stands for itself, so that work depends on nothing else of the value. */
+const named: Part = ({ link, pointer }, part) =>
+  encode(part).length <= INLINE ? part : toIpld({ branch: 'await/ok', instruction: link, at: pointer });
+
+function intoTree(cid: Cid.CID, path: string, blobs: BlobView): Found {
   const tree = blobs.tree(cid);
   const entry = tree[path];
   if (entry !== undefined) return { value: { ...entry } };

@@ -1,9 +1,10 @@
 import type { CID } from '../ipld/cid.ts';
 import type { IpldMap } from '../ipld/value.ts';
+import { grantsOf } from '../workflow/grants.ts';
 import type { Limits, Retry } from '../workflow/limits.ts';
 import * as Limit from '../workflow/limits.ts';
 import type { MemoPolicy, Plan, Task } from '../workflow/model.ts';
-import { grantsOf, isPure, memoOf } from '../workflow/policy.ts';
+import { isPure, memoOf } from '../workflow/policy.ts';
 
 /** How one task is to be run and filed, read once from its instruction and its `meta`. */
 export interface Policy {

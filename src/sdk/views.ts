@@ -29,6 +29,7 @@ export const Run = z.object({
   outputs: z.record(z.string(), ipld),
   slots: count.nullable(),
   failFast: z.boolean(),
+  failure: z.object({ code: z.string(), message: z.string(), next: z.string() }).exactOptional(),
   fetching: optional(z.array(z.object({ resource: z.string(), from: z.string().nullable(), bytes: count, size: count.nullable() }))),
   fetched: optional(
     z.array(

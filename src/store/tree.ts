@@ -119,7 +119,7 @@ function entryProblem(entry: IpldMap): string | undefined {
   const { cid, size, executable, link, directory } = entry;
   switch (Object.keys(entry).sort().join()) {
     case 'cid,executable,size':
-      if (!isLink(cid) || !Cid.isStored(cid) || Cid.isTree(cid)) return 'has a cid that names no blob';
+      if (!isLink(cid) || !Cid.isBlob(cid)) return 'has a cid that names no blob';
       if (!Number.isSafeInteger(size) || (size as number) < 0) return 'has a size that is none';
       return typeof executable === 'boolean' ? undefined : 'must say true or false for executable';
     case 'link':

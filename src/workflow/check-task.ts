@@ -1,5 +1,6 @@
 import { DocketError } from '../errors.ts';
 import type { IpldMap } from '../ipld/value.ts';
+import { checkGrant } from './grants.ts';
 import { checkInput } from './input.ts';
 import * as Limit from './limits.ts';
 import type { Task } from './model.ts';
@@ -11,13 +12,14 @@ export function checkTask({ run, meta }: Task, ops: readonly string[]): void {
   if (!ops.includes(run.op))
     throw new DocketError('OP_UNKNOWN', `the op "${run.op}" is not known`, { next: `Known ops: ${ops.toSorted().join(', ')}.` });
   if (!isNonce(run.nnc)) throw new DocketError('WORKFLOW_INVALID', '"nnc" must be "", 12 or 16 bytes, or these in base32hex');
-  checkMeta(meta);
+  checkMeta(run.op, meta);
   checkInput(run.op, run.input);
 }
 
-/** Whether all that a task's `meta` says can be kept. Throws `LIMIT_REFUSED`, `WORKFLOW_INVALID`. */
-export function checkMeta(meta: IpldMap): void {
+/** Whether all that the `meta` of a task of `op` says can be kept. Throws `LIMIT_REFUSED`, `WORKFLOW_INVALID`. */
+export function checkMeta(op: string, meta: IpldMap): void {
   Limit.fromMeta(meta);
   Limit.retryFromMeta(meta);
   memoOf(meta);
+  checkGrant(op, meta);
 }

@@ -75,8 +75,8 @@ function readTask(value: Ipld, index: number, json: Placed, fail: Fail): Task {
   if (!isMap(meta)) return fail([...at, 'meta'], 'a task must have "meta", a map', 'Write "meta": {} for the default limits.');
   if (!isList(prf)) return fail([...at, 'prf'], 'a task must have "prf", a list', 'Write "prf": [].');
   const check = (path: Path, work: () => unknown): void => refit(work, json.place([...at, ...path]));
-  check(['meta'], () => checkMeta(meta));
   const instruction = readInstruction(run, [...at, 'run'], fail);
+  check(['meta'], () => checkMeta(instruction.op, meta));
   check(['run', 'input'], () => checkInput(instruction.op, instruction.input));
   return { run: instruction, cause, meta, prf };
 }

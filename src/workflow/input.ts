@@ -1,8 +1,8 @@
 import { DocketError } from '../errors.ts';
 import { isTree } from '../ipld/cid.ts';
 import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
+import { grantProblem } from './grants.ts';
 import { findClash, listedPaths, pathProblem } from './guest-path.ts';
-import { GRANTS } from './policy.ts';
 import { asPromise } from './promise.ts';
 import { didYouMean, listNames } from '../base/suggest.ts';
 
@@ -14,6 +14,8 @@ export function checkInput(op: string, input: Ipld): void {
   if (!isMap(input)) return refuse('"input" must be a map');
   const check = op === 'wasm/run' ? WASM : WASI;
   for (const key of Object.keys(input)) {
+    if (key === 'grant' && op === 'wasm/run')
+      refuse('"input" of wasm/run has no "grant"', 'Put it into "meta": it is no part of the instruction there.');
     if (!Object.hasOwn(check, key))
       refuse(`"input" of ${op} has no key "${key}"${didYouMean(key, Object.keys(check))}`, `Known keys: ${listNames(Object.keys(check))}.`);
   }
@@ -99,11 +101,7 @@ const WASI: Readonly<Record<string, Check>> = {
     const wrong = Object.entries(value).find(([name, module]) => name === '' || !isLink(module) || isTree(module));
     return wrong === undefined ? undefined : `has at "${wrong[0]}" no link to a module`;
   },
-  grant: (value) => {
-    const sorted = GRANTS.filter((grant) => isList(value) && value.includes(grant));
-    const isFine = isList(value) && value.length === sorted.length && sorted.every((grant, i) => grant === value[i]);
-    return isFine ? undefined : `must be a sorted list of ${listNames(GRANTS)}`;
-  },
+  grant: grantProblem,
 };
 
 function isBytes(value: Ipld): boolean {

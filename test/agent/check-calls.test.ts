@@ -40,11 +40,14 @@ after(async () => {
 });
 
 /** A workflow as Homestar's clients write it. */
-function plan(module: string, ...calls: readonly { readonly func: string; readonly args: readonly Ipld[] }[]): Promise<Plan> {
+function plan(
+  module: string,
+  ...calls: readonly { readonly func: string; readonly args: readonly Ipld[]; readonly grant?: readonly string[] }[]
+): Promise<Plan> {
   const file = place.at('w.json');
-  const tasks = calls.map((input) => ({
+  const tasks = calls.map(({ grant, ...input }) => ({
     cause: null,
-    meta: {},
+    meta: grant === undefined ? {} : { grant },
     prf: [],
     run: { input: { ...input }, nnc: '', op: 'wasm/run', rsc: module },
   }));
@@ -108,6 +111,18 @@ test('core modules, and modules that are not here, are judged in the run', async
   await checkCalls(engine, await plan('plain.wasm', { func: 'nothing', args: ['x'] }));
   const absent = Cid.ofBlob(Uint8Array.of(9));
   await checkCalls(engine, await plan(`ipfs://${absent}`, { func: 'nothing', args: ['x'] }));
+});
+
+test('what can be used of the host is granted to modules with WIT types, and refused to those that call nothing', async () => {
+  const grant = ['clock'];
+  for (const module of ['component.wasm', 'typed.wasm'])
+    await checkCalls(engine, await plan(module, { func: 'echo-numbers', args: [[1]], grant }));
+  const granted = await plan('plain.wasm', { func: 'f', args: [1] }, { func: 'f', args: [2], grant });
+  await assert.rejects(checkCalls(engine, granted), {
+    code: 'WORKFLOW_INVALID',
+    message: /^task 1: the module .* cannot use what it is granted: clock$/,
+  });
+  await checkCalls(engine, await plan('plain.wasm', { func: 'f', args: [2], grant: [] }));
 });
 
 test('the kind of a module is remembered; what a mark of an earlier Docket does not say is found out', async () => {

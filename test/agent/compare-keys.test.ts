@@ -13,6 +13,7 @@ test('fields are named by the way to them', () => {
   assert.deepEqual(fields({ gone: 1, same: 2 }, { same: 2, fresh: 3 }), ['gone', 'fresh']);
   assert.deepEqual(fields({ limits: { memory: 1 } }, { limits: { memory: 2 } }), ['limits.memory']);
   assert.deepEqual(fields([1], { a: 1 }), ['']);
+  assert.deepEqual(fields({ env: { '/': 'no DAG-JSON' } }, { env: { '/': 'has a form for it' } }), ['env["/"]']);
 });
 
 test('what was put into a list or taken out does not make the rest differ', () => {

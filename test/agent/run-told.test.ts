@@ -128,3 +128,18 @@ test('following ends with its signal', async () => {
   stop.abort(new Error('enough'));
   await assert.rejects(next, /enough/);
 });
+
+test('receipts are read in turn, and a turn ends when more is asked for', async () => {
+  using place = new Place();
+  await using engine = await place.open();
+  const { run } = await ranOn(engine, place, chain(5));
+  const held = { now: 0, all: 0 };
+  const turn = async (): Promise<Disposable> => {
+    assert.equal(held.now++, 0, 'two at once');
+    held.all++;
+    return { [Symbol.dispose]: () => void held.now-- };
+  };
+  for await (const { kind } of runTold(engine, { filed: () => undefined }, run, SIGNAL, turn))
+    assert.equal(held.now, kind === 'receipt' ? 1 : 0);
+  assert.deepEqual(held, { now: 0, all: 5 });
+});

@@ -6,6 +6,7 @@ import type { CID } from '../../src/ipld/cid.ts';
 import * as Cid from '../../src/ipld/cid.ts';
 import { encode } from '../../src/ipld/dag-cbor.ts';
 import type { Ipld } from '../../src/ipld/value.ts';
+import { embed } from '../components.ts';
 import { Door, module, type Problem } from './helpers.ts';
 
 /** Plans that somebody else compiled: whatever a compiler would have refused is refused here too. */
@@ -69,6 +70,7 @@ const HOSTILE: readonly (readonly [what: string, code: string, plan: () => Uint8
   ['a nonce that is none', 'WORKFLOW_INVALID', () => planOf([{ nnc: 'x' }])],
   ['an input of the wrong form', 'WORKFLOW_INVALID', () => planOf([{ input: { args: 'no list' } }])],
   ['a grant there is not', 'WORKFLOW_INVALID', () => planOf([{ input: { grant: ['network'] } }])],
+  ['a grant at the wrong place', 'WORKFLOW_INVALID', () => planOf([{ meta: { grant: ['clock'] } }])],
   ['a path out of the guest', 'WORKFLOW_INVALID', () => planOf([{ input: { files: { '../../etc': words } } }])],
   ['two tasks of one name', 'WORKFLOW_INVALID', () => planOf([{}, { input: { args: ['other'] } }])],
   ['another module than it names', 'WORKFLOW_INVALID', () => planOf([{ rsc: `ipfs://${Cid.ofBlob(Buffer.from('x'))}` }])],
@@ -103,6 +105,20 @@ test('a module that is none, and a plan that is not there', async () => {
 
 test('the clock is for plans of those who may do everything; others get what the agent was told to give', async () => {
   const plan = planOf([{ label: 'clock', input: { grant: ['clock'] } }]);
+  const { token } = await create(door.agent.engine, { scopes: ['run'] }, undefined);
+  const denied = await submit(plan, {}, { authorization: `Bearer ${token}` });
+  assert.deepEqual([denied.status, ((await denied.json()) as Problem).code], [403, 'PERMISSION_DENIED']);
+  assert.equal((await submit(plan)).status, 201);
+});
+
+test('so it is for wasm/run, where the clock is in meta', async () => {
+  const typed = (
+    await door.agent.engine.store.put(
+      await embed('(module (func (export "f") (result i32) (i32.const 1)))', 'world guest { export f: func() -> u32; }'),
+    )
+  ).cid;
+  const input = { func: 'f', args: [] };
+  const plan = planOf([{ module: typed, rsc: `ipfs://${typed}`, op: 'wasm/run', input, meta: { grant: ['clock'] } }]);
   const { token } = await create(door.agent.engine, { scopes: ['run'] }, undefined);
   const denied = await submit(plan, {}, { authorization: `Bearer ${token}` });
   assert.deepEqual([denied.status, ((await denied.json()) as Problem).code], [403, 'PERMISSION_DENIED']);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import wabt from 'wabt';
 import * as Cid from '../../src/ipld/cid.ts';
+import { adapted } from '../commands.ts';
 import { Door, type Problem } from './helpers.ts';
 
 /** What a task writes, while it does and afterwards. */
@@ -81,8 +82,8 @@ async function problem(path: string): Promise<string> {
 }
 
 describe('of a task that runs', () => {
-  test('what it writes is told before it ends, also to who comes later', async () => {
-    const { run, task } = await begin(TALKS);
+  const told = async (module: Uint8Array): Promise<void> => {
+    const { run, task } = await begin(module);
     for (const reader of [follow(task), follow(task)]) {
       assert.deepEqual((await reader.next()).value, { kind: 'stdout', data: { at: 0, text: 'out\n' } });
       assert.deepEqual((await reader.next()).value, { kind: 'stderr', data: { at: 0, text: 'err\n' } });
@@ -99,7 +100,11 @@ describe('of a task that runs', () => {
     assert.equal(value.data['state'], 'failed');
     assert.match(String(value.data['failure']), /\[cancelled\]$/);
     assert.equal((await last.next()).done, true);
-  });
+  };
+
+  test('what it writes is told before it ends, also to who comes later', () => told(TALKS));
+
+  test('also what a component writes', async () => told(await adapted(TALKS)));
 
   test('what is too much is left out, and that is told; the receipt has all of it', async () => {
     // 200 KB in one go, of which the last 16 KiB are told.

@@ -182,8 +182,8 @@ test('a module that cannot be run is named by its path, with what to do', async 
     [126, 'text.wasm', /text\.wasm: not valid WebAssembly: the first four bytes .*\[MODULE_INVALID\]\n {2}\S/],
     [126, 'text-format.wasm', /text-format\.wasm: .*\[MODULE_INVALID\]\n {2}.*wat2wasm/],
     [126, 'cut.wasm', /cut\.wasm: not valid WebAssembly: .*at byte \d+ \[MODULE_INVALID\]/],
-    [126, 'no-start.wasm', /no-start\.wasm: .*does not export "_start".* \[invalid\]\n {2}.*preview 1 command/],
-    [126, 'missing-import.wasm', /missing-import\.wasm: .*nobody_offers_this \[invalid\]\n {2}.*preview 1 command/],
+    [126, 'no-start.wasm', /no-start\.wasm: .*does not export "_start".* \[invalid\]\n {2}.*must be a command/],
+    [126, 'missing-import.wasm', /missing-import\.wasm: .*nobody_offers_this \[invalid\]\n {2}.*must be a command/],
   ];
   await mapConcurrent(wrong, 4, async ([status, path, said]) => {
     for (let times = 0; times < 2; times++) {

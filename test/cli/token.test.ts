@@ -12,9 +12,9 @@ let agent: Agent;
 before(async () => {
   await buildGuests();
   place = new Place();
-  for (const name of ['noop', 'loop', 'grow-memory']) {
+  for (const name of ['noop', 'loop', 'grow-memory', 'echo', 'exit']) {
     place.write(`${name}.wasm`, readFileSync(guest(name)));
-    const manifest = `namespace = "org.example"\nname = "${name}"\nversion = "1"\nbinary = "${name}.wasm"\ndescription = ""\n`;
+    const manifest = `namespace = "org.example"\nname = "${name}"\nversion = "1"\nbinary = "${name}.wasm"\ndescription = ""\n${name === 'exit' ? 'args = ["7"]\n' : ''}`;
     await place.out('manifest', 'push', place.write(`${name}.toml`, manifest));
   }
   agent = await Agent.start({ home: place.home, port: 0 });
@@ -61,6 +61,34 @@ test('a token for one module runs that one, within its limits, and can do nothin
       refused++;
     }
   assert.ok(refused > 15);
+});
+
+test('exec of a named module works with a token for that one: stdin goes in, its output and its exit status come out', async () => {
+  const names = ['echo', 'exit', 'loop'].flatMap((name) => ['--module', `org.example.${name}`]);
+  const token = (await place.out('token', 'create', ...names, '--time', '100ms')).trim();
+  const env = { DOCKET_AGENT: agent.url, DOCKET_TOKEN: token };
+  const exec = (args: readonly string[], stdin = ''): ReturnType<Place['docket']> => place.docket(['exec', ...args], { env, stdin });
+  assert.deepEqual(await exec(['org.example.echo'], 'said'), { status: 0, stdout: 'said', stderr: '' });
+  place.write('said.txt', 'read');
+  assert.deepEqual(await exec(['org.example.echo@1', 'said.txt']), { status: 0, stdout: 'read', stderr: '' });
+  const { status, stdout } = await exec(['org.example.echo', '--json'], 'said');
+  const document = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual([status, document['exit'], document['cached']], [0, 0, true]);
+  assert.equal((await exec(['org.example.exit'])).status, 7);
+  const loop = await exec(['org.example.loop']);
+  assert.deepEqual([loop.status, loop.stdout], [124, '']);
+  assert.match(loop.stderr, /\[limit\/time\]/);
+  const failed = await exec(['org.example.loop', '--json']);
+  assert.deepEqual([failed.status, (JSON.parse(failed.stdout) as { failure: { code: string } }).failure.code], [124, 'limit/time']);
+  const other = await exec(['org.example.noop']);
+  assert.deepEqual([other.status, other.stdout], [125, '']);
+  assert.match(other.stderr, /FORBIDDEN/);
+  for (const more of [['--env', 'A=1'], ['--force'], ['--', 'x']]) {
+    const refused = await exec(['org.example.echo', ...more]);
+    assert.equal(refused.status, 125);
+    assert.match(refused.stderr, /single modules, which allows no (--env|--force|arguments after --)/);
+  }
+  assert.match((await exec([guest('echo')])).stderr, /which allows no modules of your own/);
 });
 
 test('scopes are what a token may do', async () => {

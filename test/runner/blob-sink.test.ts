@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as Cid from '../../src/ipld/cid.ts';
-import { BlobSink, INLINE } from '../../src/runner/blob-sink.ts';
+import { INLINE } from '../../src/ipld/large-value.ts';
+import { BlobSink } from '../../src/runner/blob-sink.ts';
 import { hex, temporaryStore } from './helpers.ts';
 
 describe('BlobSink', () => {

@@ -9,11 +9,12 @@ import { call, never, slotOver, summary, temporaryStore } from './helpers.ts';
 const made = await make(
   `(module (memory (export "memory") 2) ${REALLOC}
     (func (export "size") (param i32 i32) (result i32) local.get 1)
+    (func (export "sizes") (param i32 i32) (result i32) local.get 1)
     (func (export "length") (param i32 i32) (result i32) local.get 1))`,
-  'world guest { export size: func(a: list<u8>) -> u32; export length: func(a: string) -> u32; }',
+  'world guest { export size: func(a: list<u8>) -> u32; export sizes: func(a: list<list<u8>>) -> u32; export length: func(a: string) -> u32; }',
 );
 
-test('a link stands for the bytes of its blob where bytes are wanted, and for its text where a string is', async (t) => {
+test('a link stands for the bytes of its blob, as they are or, for a string, in base64', async (t) => {
   const store = await temporaryStore(t);
   const slot = slotOver(t, store);
   const small = Buffer.alloc(100);
@@ -23,7 +24,12 @@ test('a link stands for the bytes of its blob where bytes are wanted, and for it
       summary(await slot.submit(call(...args), { signal: never }));
     assert.deepEqual(await ended(module, 'size', [large.cid]), ['ok', 100_000]);
     assert.deepEqual(await ended(module, 'size', [Cid.ofBlob(small)], { blobs: [small] }), ['ok', 100]);
-    assert.deepEqual(await ended(module, 'length', [large.cid]), ['ok', large.cid.toString().length]);
+    assert.deepEqual(await ended(module, 'length', [large.cid]), [
+      'ok',
+      Buffer.alloc(100_000).toString('base64').replace(/=+$/, '').length,
+    ]);
+    const task = Cid.ofValue('no blob');
+    assert.deepEqual(await ended(module, 'length', [task]), ['ok', task.toString().length]);
   }
 });
 
@@ -40,6 +46,11 @@ test('a link that names no blob, or more than fits, is refused', async (t) => {
   const { cid } = await store.put(Buffer.alloc(3 << 20));
   assert.match(
     await ended(made.component, 'size', [cid], { limits: { memory: 2 << 20 } }),
-    /^error limit\/memory an argument does not fit/,
+    /^error limit\/memory the arguments do not fit/,
+  );
+  const { cid: half } = await store.put(Buffer.alloc(1 << 20, 1));
+  assert.match(
+    await ended(made.component, 'sizes', [[half, half, half]], { limits: { memory: 2 << 20 } }),
+    /^error limit\/memory the arguments do not fit/,
   );
 });

@@ -1,33 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../src/base/clock.ts';
+import { describe, test } from 'node:test';
 import { Float, type Ipld } from '../../src/ipld/value.ts';
-import type { Job } from '../../src/runner/job.ts';
-import { Slot, type SlotEnd } from '../../src/runner/slot.ts';
-import { DiskStore } from '../../src/store/disk-store.ts';
+import type { SlotEnd } from '../../src/runner/slot.ts';
 import { componentText, embed, helpers, LOGGING, type Made, make, REALLOC, wasi } from '../components.ts';
-import { call, never, slotOver, summary, temporaryStore } from './helpers.ts';
+import { call, never, SharedSlot, slotOver, summary, temporaryStore } from './helpers.ts';
 
-let root: string;
-let slot: Slot;
-
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'docket-component-'));
-  slot = Slot.start({ storeRoot: (await DiskStore.open(root)).root, index: 0, clock: systemClock });
-});
-after(async () => {
-  await slot[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
-
-const run = (job: Job): Promise<SlotEnd> => slot.submit(job, { signal: never });
-
-async function check(job: Job, expected: Ipld[]): Promise<void> {
-  assert.deepEqual(summary(await run(job)), expected);
-}
+const shared = new SharedSlot();
+const { run, check } = shared;
 
 /** The same from the component and from the core module it was made of. */
 async function checkBoth({ component, core }: Made, func: string, args: Ipld, expected: Ipld[]): Promise<void> {
@@ -93,6 +72,32 @@ describe('wasm/run on components', () => {
       /cannot be called: its result holds own<\S+>/,
     );
     assert.match(String(summary(await run(call(component, 'f', [])))[2]), /0 arguments are given, the function takes 1/);
+  });
+
+  test('resources that a module exports: it makes, looks into and drops their handles, and is told when one is dropped', async () => {
+    const made = await make(
+      `(module
+        (import "[export]test:guest/things@1.0.0" "[resource-new]thing" (func $new (param i32) (result i32)))
+        (import "[export]test:guest/things@1.0.0" "[resource-rep]thing" (func $rep (param i32) (result i32)))
+        (import "[export]test:guest/things@1.0.0" "[resource-drop]thing" (func $drop (param i32)))
+        (memory (export "memory") 2) ${REALLOC} (global $dropped (mut i32) (i32.const 0))
+        (func (export "test:guest/things@1.0.0#[constructor]thing") (param i32) (result i32) (call $new (local.get 0)))
+        (func (export "test:guest/things@1.0.0#[method]thing.value") (param i32) (result i32) (local.get 0))
+        (func (export "test:guest/things@1.0.0#[dtor]thing") (param i32) (global.set $dropped (i32.add (global.get $dropped) (local.get 0))))
+        (func (export "test:guest/things@1.0.0#count") (param $wrong i32) (result i32) (local $handle i32)
+          (call $drop (call $new (i32.const 40)))
+          (local.set $handle (call $new (i32.const 2)))
+          (if (i32.ne (call $rep (local.get $handle)) (i32.const 2)) (then unreachable))
+          (call $drop (local.get $handle))
+          (if (local.get $wrong) (then (call $drop (local.get $handle))))
+          (global.get $dropped)))`,
+      `interface things { resource thing { constructor(a: u32); value: func() -> u32; } count: func(wrong: bool) -> u32; } world guest { export things; }`,
+    );
+    await checkBoth(made, 'test:guest/things#count', [false], ['ok', 42]);
+    for (const module of [made.component, made.core]) {
+      assert.match(String(summary(await run(call(module, 'test:guest/things#count', [true])))[2]), /^there is no handle 1/);
+      assert.match(String(summary(await run(call(module, 'test:guest/things#[constructor]thing', [1])))[2]), /it belongs to a resource/);
+    }
   });
 
   test('what the host lends: logging, helpers, deterministic times', async () => {
@@ -189,6 +194,49 @@ describe('wasm/run on components', () => {
     for (const module of [made.component, made.core]) assert.equal(textOf(await run(call(module, 'print', ['héllo'])), 'stdout'), 'héllo');
   });
 
+  test('the clocks and the randomness of the machine, where they are granted', async () => {
+    const made = await make(
+      `(module
+        (import "wasi:clocks/wall-clock@0.2.3" "now" (func $now (param i32)))
+        (import "wasi:clocks/monotonic-clock@0.2.3" "now" (func $instant (result i64)))
+        (import "wasi:clocks/monotonic-clock@0.2.3" "subscribe-duration" (func $after (param i64) (result i32)))
+        (import "wasi:io/poll@0.2.3" "poll" (func $poll (param i32 i32 i32)))
+        (import "homestar:host/helpers@0.1.1" "get-current-time" (func $time (param i32)))
+        (import "wasi:random/random@0.2.3" "get-random-u64" (func $random (result i64)))
+        (memory (export "memory") 2) ${REALLOC}
+        (func (export "wall") (result i64) (call $now (i32.const 64)) (i64.load (i32.const 64)))
+        (func (export "slept") (result i64) (local $before i64)
+          (local.set $before (call $instant))
+          (i32.store (i32.const 128) (call $after (i64.const 5000123)))
+          (call $poll (i32.const 128) (i32.const 1) (i32.const 64))
+          (if (i32.ne (i32.load (i32.const 68)) (i32.const 1)) (then unreachable))
+          (i64.sub (call $instant) (local.get $before)))
+        (func (export "since-start") (result i32) (call $time (i32.const 64)) (i32.const 64))
+        (func (export "random") (result i64) (call $random)))`,
+      `world guest { import wasi:clocks/wall-clock@0.2.3; import wasi:clocks/monotonic-clock@0.2.3; import wasi:io/poll@0.2.3;
+         import wasi:random/random@0.2.3; import homestar:host/helpers@0.1.1;
+         export wall: func() -> u64; export slept: func() -> u64; export since-start: func() -> tuple<u64, u32, u32>; export random: func() -> u64; }`,
+      `${wasi('0.2.3')} ${helpers('0.1.1')}`,
+    );
+    for (const module of [made.component, made.core]) {
+      const ask = async (func: string, ...grants: string[]): Promise<Ipld> => {
+        const [tag, value] = summary(await run(call(module, func, [], { grants })));
+        assert.equal(tag, 'ok', String(value));
+        return value!;
+      };
+      const asked = Math.floor(Date.now() / 1000);
+      assert.ok(((await ask('wall', 'clock')) as number) >= asked);
+      assert.equal(await ask('wall', 'random'), 946_684_800);
+      // All of it was waited for, and the guest that polled found what it waited for ready.
+      assert.ok(((await ask('slept', 'clock')) as number) >= 5_000_123);
+      // Two readings of the virtual clock are 1 µs apart, however long what is between them took.
+      assert.deepEqual(await ask('since-start', 'random'), [0, 0, 1000]);
+      assert.notDeepEqual(await ask('since-start', 'clock'), [0, 0, 1000]);
+      assert.equal(await ask('random'), await ask('random', 'clock'));
+      assert.notEqual(await ask('random', 'random'), await ask('random', 'random'));
+    }
+  });
+
   test('wrong versions, missing imports and wrong types are refused by name', async () => {
     const one = (name: string, func: string, core: string, packages: string): Promise<Made> =>
       make(
@@ -210,10 +258,10 @@ describe('wasm/run on components', () => {
       summary(await run(call((await clock('0.3.0')).component, 'f')))[2] as string,
       /not there: .*"wasi:clocks\/monotonic-clock@0\.3\.0"$/,
     );
-    const sockets = 'package wasi:sockets@0.2.0 { interface network { open: func() -> u32; } }';
+    const http = 'package wasi:http@0.2.0 { interface types { open: func() -> u32; } }';
     assert.equal(
-      await refusal(await one('wasi:sockets/network@0.2.0', 'open', '(result i32)', sockets)),
-      'the component imports what is not there: "wasi:sockets/network@0.2.0"',
+      await refusal(await one('wasi:http/types@0.2.0', 'open', '(result i32)', http)),
+      'the component imports what is not there: "wasi:http/types@0.2.0"',
     );
     const more = 'package wasi:random@0.2.0 { interface random { get-dice: func() -> u32; } }';
     assert.equal(
@@ -343,17 +391,17 @@ describe('wasm/run on components', () => {
       'export f: func(n: u32) -> list<u8>;',
     );
     const end = await run(call(made.component, 'f', [1_000_000], { limits: { output: 2_000_000 } }));
-    assert.ok(end.kind === 'ended' && end.end.usage.output > 1_000_000);
+    assert.ok(end.kind === 'ended' && end.end.usage.output === 1_000_000);
     const limits = { output: 900_000 };
     await check(call(made.component, 'f', [1_000_000], { limits }), [
       'error',
       'limit/output',
-      'the function returned 1000005 bytes, 900000 are allowed',
+      'the function returned 1000000 bytes, 900000 are allowed',
     ]);
     await check(call(made.core, 'f', [35_000_000]), [
       'error',
       'limit/output',
-      'the function returned 35000005 bytes, 33554432 are allowed',
+      'the function returned 35000000 bytes, 33554432 are allowed',
     ]);
   });
 
@@ -396,7 +444,7 @@ describe('wasm/run on components', () => {
       'export f: func() -> list<list<list<u8>>>;',
     );
     for (const module of [made.component, made.core])
-      await check(call(module, 'f', []), ['error', 'trap', 'the component passed more than 134217728 bytes']);
+      await check(call(module, 'f', []), ['error', 'trap', 'the component passed more than 134217728 bytes at a time']);
   });
 
   test('a guest that catches what ended it is ended all the same', async () => {
@@ -432,8 +480,9 @@ describe('wasm/run on components', () => {
       return [summary(end)[1], end.kind === 'ended' ? end.end.usage.fuel : 'lost'];
     };
     for (const module of [made.component, made.core]) {
-      assert.deepEqual(await fueled(module, 50), [null, 50]);
-      assert.deepEqual(await fueled(module, 49), ['limit/fuel', 49]);
+      // Ten rounds of five instructions, and four units for the argument.
+      assert.deepEqual(await fueled(module, 54), [null, 54]);
+      assert.deepEqual(await fueled(module, 53), ['limit/fuel', 53]);
       assert.deepEqual(await fueled(module), [null, undefined], 'nothing is counted without a limit');
     }
   });

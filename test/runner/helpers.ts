@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { after, before, type TestContext } from 'node:test';
 import wabt from 'wabt';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import * as Cid from '../../src/ipld/cid.ts';
@@ -42,6 +42,37 @@ export function slotOver(t: TestContext, store: DiskStore, clock: Clock = system
   const slot = Slot.start({ storeRoot: store.root, index: 0, clock });
   t.after(() => slot[Symbol.asyncDispose]());
   return slot;
+}
+
+/** One slot for all tests of a file, over a store of its own. */
+export class SharedSlot {
+  #root: string | undefined;
+  #slot: Slot | undefined;
+
+  constructor() {
+    before(async () => {
+      this.#root = await mkdtemp(join(tmpdir(), 'docket-runner-'));
+      this.#slot = Slot.start({ storeRoot: (await DiskStore.open(this.#root)).root, index: 0, clock: systemClock });
+    });
+    after(async () => {
+      await this.slot[Symbol.asyncDispose]();
+      await rm(this.root, { recursive: true, force: true });
+    });
+  }
+
+  get root(): string {
+    return this.#root!;
+  }
+
+  get slot(): Slot {
+    return this.#slot!;
+  }
+
+  readonly run = (job: Job): Promise<SlotEnd> => this.slot.submit(job, { signal: never });
+
+  readonly check = async (job: Job, expected: Ipld[]): Promise<void> => {
+    assert.deepEqual(summary(await this.run(job)), expected);
+  };
 }
 
 let nextId = 1;

@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../src/base/clock.ts';
+import { describe, test } from 'node:test';
 import * as Cid from '../../src/ipld/cid.ts';
-import { Float, type Ipld, isMap } from '../../src/ipld/value.ts';
-import type { Job } from '../../src/runner/job.ts';
-import { Slot, type SlotEnd } from '../../src/runner/slot.ts';
+import { Float, isMap } from '../../src/ipld/value.ts';
 import { DiskStore } from '../../src/store/disk-store.ts';
-import { call, jobOf, never, summary, wat } from './helpers.ts';
+import { call, jobOf, SharedSlot, summary, wat } from './helpers.ts';
 
 const numeric = wat(`(module
   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
@@ -33,23 +27,8 @@ const hostile = wat(`(module
   (func (export "pages") (result i32) (memory.size))
   (func (export "fine") (result i32) (i32.const 42)))`);
 
-let root: string;
-let slot: Slot;
-
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'docket-runner-'));
-  slot = Slot.start({ storeRoot: (await DiskStore.open(root)).root, index: 0, clock: systemClock });
-});
-after(async () => {
-  await slot[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
-
-const run = (job: Job): Promise<SlotEnd> => slot.submit(job, { signal: never });
-
-async function check(job: Job, expected: Ipld[]): Promise<void> {
-  assert.deepEqual(summary(await run(job)), expected);
-}
+const shared = new SharedSlot();
+const { run, check } = shared;
 
 describe('wasm/run', () => {
   test('gives what the function returned', async () => {
@@ -74,7 +53,12 @@ describe('wasm/run', () => {
     await check(jobOf('wasm/run', numeric, { func: 'add', args: [1, 2], fuel: 1 }), ['error', 'invalid', 'wasm/run knows no input "fuel"']);
     await check(jobOf('wasm/run', numeric, { func: 'add', args: 1 }), ['error', 'invalid', '"args" must be a list']);
     await check(jobOf('js/run', numeric, {}), ['error', 'invalid', 'there is no op js/run']);
-    await check(call(numeric, 'add', [1, 2], { grants: ['clock'] }), ['error', 'invalid', 'wasm/run knows no grant clock']);
+    await check(call(numeric, 'add', [1, 2], { grants: ['clock'] }), [
+      'error',
+      'invalid',
+      'the module has no WIT types and calls nothing of its host, so it cannot use what it is granted: clock',
+    ]);
+    await check(call(numeric, 'add', [1, 2], { grants: ['network'] }), ['error', 'invalid', 'wasm/run knows no grant network']);
   });
 
   test('a module that is none, or that nobody has', async () => {
@@ -88,7 +72,7 @@ describe('wasm/run', () => {
   });
 
   test('a module from the disk store', async () => {
-    const { cid } = await (await DiskStore.open(root)).put(hostile);
+    const { cid } = await (await DiskStore.open(shared.root)).put(hostile);
     await check({ ...call(hostile, 'fine'), module: cid, small: new Map() }, ['ok', 42]);
   });
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as Cid from '../../src/ipld/cid.ts';
+import { encode } from '../../src/ipld/dag-cbor.ts';
 import { type Ipld, isLink } from '../../src/ipld/value.ts';
 import { BlobView, hexOf } from '../../src/scheduler/blob-view.ts';
-import { resolve } from '../../src/scheduler/inputs.ts';
+import { type Given, resolve, resolveInput } from '../../src/scheduler/inputs.ts';
 import * as State from '../../src/scheduler/state.ts';
 import * as Tree from '../../src/store/tree.ts';
 
@@ -36,6 +37,8 @@ function follow(
 
 const valueOf = (found: ReturnType<typeof resolve>): Ipld | undefined =>
   'value' in found ? (found.value as { deep: Ipld[] }).deep[0] : undefined;
+const argumentOf = (found: ReturnType<typeof resolve>): Ipld | undefined =>
+  'value' in found ? (found.value as { args: Ipld[] }).args[0] : undefined;
 const output = { exit: 0, stdout: 'text', list: [1, [2]], 'a/b': 3, files: treeCid };
 
 describe('resolving promises', () => {
@@ -86,6 +89,34 @@ describe('resolving promises', () => {
       { value: failed.value },
     );
     assert.ok('failure' in follow(1, '', view(), 'await/error'));
+  });
+
+  it('goes into a large value: small parts stand for themselves, large ones are named in inputs', () => {
+    const value = encode({ name: 'a', 'odd~/': [new Uint8Array(5000)] });
+    const link = Cid.ofLargeValue(value);
+    const blobs = view();
+    blobs.add(new Map([[hexOf(link), value]]));
+    assert.deepEqual(valueOf(follow(link, '', blobs)), link);
+    assert.equal(valueOf(follow({ deeper: link }, '/deeper/name', blobs)), 'a');
+    assert.deepEqual(valueOf(follow(link, '/odd~0~1/0', blobs)), new Uint8Array(5000));
+    const given = (): ReturnType<Given> => ({ result: { status: State.OK, value: link, via: 'ran' }, label: 'task' });
+    const inputFor = (at: string): unknown => {
+      const run = { rsc: '', op: 'wasm/run', nnc: '', input: { args: [{ 'await/ok': instruction, at }] } };
+      return argumentOf(resolveInput(run, given, blobs));
+    };
+    assert.deepEqual(inputFor('/name'), 'a');
+    assert.deepEqual(inputFor('/odd~0~1/0'), { 'await/ok': link, at: '/odd~0~1/0' });
+    const nowhere = follow(link, '/odd', blobs);
+    assert.match('failure' in nowhere ? nowhere.failure.message : '', /there is no "odd" \(there are: name, odd~\/\)/);
+  });
+
+  it('says of what is no large value that it is none', () => {
+    const bytes = Uint8Array.of(0xff);
+    const link = Cid.ofLargeValue(bytes);
+    const blobs = view();
+    blobs.add(new Map([[hexOf(link), bytes]]));
+    const found = follow(link, '/x', blobs);
+    assert.match('failure' in found ? found.failure.message : '', /is no value/);
   });
 
   it('tells success from failure where either was awaited', () => {

@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Ipld } from '../../src/ipld/value.ts';
+import type { Ipld, IpldMap } from '../../src/ipld/value.ts';
 import type { Task } from '../../src/workflow/model.ts';
-import { grantsOf, isPure, memoOf } from '../../src/workflow/policy.ts';
+import { isPure, memoOf } from '../../src/workflow/policy.ts';
 
-function task(op: string, input: Ipld, rsc = 'a.wasm'): Task {
-  return { run: { rsc, op, input, nnc: '' }, cause: null, meta: {}, prf: [] };
+function task(op: string, input: Ipld, rsc = 'a.wasm', meta: IpldMap = {}): Task {
+  return { run: { rsc, op, input, nnc: '' }, cause: null, meta, prf: [] };
 }
-
-test('grants are those of wasi/run', () => {
-  assert.deepEqual(grantsOf(task('wasi/run', { grant: ['clock', 'random'] })), ['clock', 'random']);
-  assert.deepEqual(grantsOf(task('wasi/run', {})), []);
-  assert.deepEqual(grantsOf(task('wasm/run', { func: 'f', args: [], grant: ['clock'] })), []);
-});
 
 test('a task is pure without grants and with a module that cannot change', () => {
   assert.equal(isPure(task('wasi/run', {})), true);
   assert.equal(isPure(task('wasi/run', { grant: ['clock'] })), false);
+  assert.equal(isPure(task('wasm/run', { func: 'f', args: [] }, 'a.wasm', { grant: ['clock'] })), false);
   const cid = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
   for (const rsc of [`ipfs://${cid}`, `https://ipfs.io/ipfs/${cid}`, `https://${cid}.ipfs.dweb.link/`, 'file:///a.wasm', '../a.wasm']) {
     assert.equal(isPure(task('wasi/run', {}, rsc)), true, rsc);

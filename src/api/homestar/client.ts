@@ -5,7 +5,7 @@ import type { Offered } from '../../protocol/peers.ts';
 import { homestarCid } from '../../workflow/homestar-cid.ts';
 import type { Answer, Connection } from './connection.ts';
 import { type Followers, type StartedRun, Subscription } from './followers.ts';
-import { BUSY, type Call, causeOf, failed, firstOf, type Item, read, replied, RpcError } from './json-rpc.ts';
+import { BUSY, type Call, causeOf, failed, firstOf, type Item, read, replied, ReplyRoom, RpcError } from './json-rpc.ts';
 import { type Method, methodNamed } from './methods.ts';
 import { randomId } from './names.ts';
 import type { NetworkWatch } from './network-watch.ts';
@@ -47,7 +47,8 @@ export class Client {
   /** Never rejects. */
   async answer(text: string): Promise<Answer> {
     const { isBatch, items } = read(text);
-    const called = await Promise.all(items.map((item) => this.#answer(item)));
+    const room = new ReplyRoom();
+    const called = await Promise.all(items.map((item) => this.#answer(item, room)));
     const replies = called.map(({ reply }) => reply);
     return {
       reply: isBatch && replies.length > 0 ? `[${replies.join(',')}]` : replies[0],
@@ -57,18 +58,18 @@ export class Client {
     };
   }
 
-  async #answer(item: Item): Promise<Called> {
+  async #answer(item: Item, room: ReplyRoom): Promise<Called> {
     if ('error' in item) return { reply: failed(item.id, item.error) };
     const { call } = item;
     try {
       this.#options.admit();
-      return await this.#called(call);
+      return await this.#called(call, room);
     } catch (error) {
       return { reply: failed(call.id, error) };
     }
   }
 
-  async #called({ id, method, params }: Call): Promise<Called> {
+  async #called({ id, method, params }: Call, room: ReplyRoom): Promise<Called> {
     switch (method) {
       case RUN:
         return await this.#run(id, params);
@@ -78,8 +79,12 @@ export class Client {
         return { reply: replied(id, String(this.#unsubscribe('run', params))) };
       case `un${NETWORK}`:
         return { reply: replied(id, String(this.#unsubscribe('network', params))) };
-      default:
-        return { reply: replied(id, await methodNamed(this.#options.methods, method)(params)) };
+      default: {
+        const asked = methodNamed(this.#options.methods, method);
+        using _turn = await this.#connection.turn();
+        room.check();
+        return { reply: room.counted(replied(id, await asked(params))) };
+      }
     }
   }
 

@@ -2,15 +2,16 @@ import { isUtf8 } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { type Deferred, deferred } from '../../base/deferred.ts';
+import { Gate } from '../../base/gate.ts';
 import type { CountedBody } from '../body-memory.ts';
 
 /**
  * One client's WebSocket.
  *
  * Invariants
- * C1. What is sent goes out in the order it was given, one message at a time: the next waits until less than `ROOM` is waiting to be taken. So a client that
- *     never reads costs no more than that and one message.
- * C2. While a client has `CALLS` under way or does not take what it is sent, nothing more is read of it.
+ * C1. What is sent goes out in the order it was given, one message at a time: the next waits until less than `ROOM` is waiting to be taken. What is large is made
+ *     in turn, and only while less than that is waiting, made or sent. So a client that never reads costs no more than that and one message.
+ * C2. While a client has `CALLS` under way or does not take what it is sent, nothing more is read of it. What came in one piece with the last of them waits.
  * C3. Bytes of a message that is not whole yet count in the memory that all clients share.
  * C4. Whoever shows no sign of life from one beat to the next but one is cut: nothing came from it, not even the answer to a ping, and nothing it was sent went
  *     out where that had stood still. So is who does not end a message that long: what it has sent of it takes room from others.
@@ -49,7 +50,12 @@ export class Connection {
   readonly signal: AbortSignal;
   readonly #options: ConnectionOptions;
   readonly #closed = new AbortController();
+  readonly #making = new Gate(1);
+  /** Messages that were read and not begun. */
+  readonly #waiting: Buffer[] = [];
   #last: Promise<void> = Promise.resolve();
+  /** Characters of what was made and is not sent. */
+  #made = 0;
   #taken: Deferred<void> = deferred();
   /** Whether something is not sent yet for want of room. */
   #isWaiting = false;
@@ -84,8 +90,22 @@ export class Connection {
 
   /** Resolves when it went out, or never will. */
   send(text: string): Promise<void> {
-    this.#last = this.#last.then(() => this.#write(text));
+    this.#made += text.length;
+    this.#last = this.#last.then(async () => {
+      await this.#write(text);
+      this.#made -= text.length;
+      this.#wake();
+    });
     return this.#last;
+  }
+
+  /** The right to make something that is to be sent; it is let go when that was given to `send`, or to what keeps account of it. Throws the signal's reason. */
+  async turn(): Promise<Disposable> {
+    using stack = new DisposableStack();
+    stack.use(await this.#making.enter(this.signal));
+    while (this.#isStuffed && !this.signal.aborted) await this.#taken.promise;
+    this.signal.throwIfAborted();
+    return stack.move();
   }
 
   /** Whether a call is not answered yet. */
@@ -105,7 +125,8 @@ export class Connection {
   /** To be called again and again, in equal times. */
   beat(): void {
     const { socket } = this.#options;
-    if (this.#working > 0) this.#silent = 0;
+    // What is asked for may take long, but not because what was asked for before is not taken.
+    if (this.#working > 0 && !this.#isStuffed) this.#silent = 0;
     if (this.#silent++ >= 2) return this.cut();
     if (this.#received > 0 && !socket.isPaused && this.#unfinished++ >= 2) return this.cut();
     if (socket.readyState === OPEN) socket.ping();
@@ -131,6 +152,11 @@ export class Connection {
     return this.#options.socket.bufferedAmount >= ROOM;
   }
 
+  /** Whether so much was made that nothing more is. */
+  get #isStuffed(): boolean {
+    return this.#made + this.#options.socket.bufferedAmount >= ROOM;
+  }
+
   #wake(): void {
     this.#taken.resolve();
     this.#taken = deferred();
@@ -138,7 +164,7 @@ export class Connection {
 
   #resume(): void {
     const { socket } = this.#options;
-    if (socket.isPaused && this.#calls < CALLS && !this.#isFull) socket.resume();
+    if (socket.isPaused && this.#calls < CALLS && this.#waiting.length === 0 && !this.#isFull) socket.resume();
   }
 
   #message(data: RawData): void {
@@ -146,8 +172,14 @@ export class Connection {
     this.#silent = 0;
     this.#unfinished = 0;
     this.#count(0);
-    if (++this.#calls >= CALLS) socket.pause();
-    void this.#answer(textOf(data as Buffer));
+    if (this.#calls >= CALLS) this.#waiting.push(data as Buffer);
+    else this.#begin(data as Buffer);
+    if (this.#calls >= CALLS) socket.pause();
+  }
+
+  #begin(message: Buffer): void {
+    this.#calls++;
+    void this.#answer(textOf(message));
   }
 
   async #answer(text: string): Promise<void> {
@@ -158,6 +190,8 @@ export class Connection {
     if (reply !== undefined) await this.send(reply);
     after();
     this.#calls--;
+    const next = this.#waiting.shift();
+    if (next !== undefined && !this.signal.aborted) this.#begin(next);
     this.#resume();
     onDone();
   }
@@ -174,6 +208,7 @@ export class Connection {
 
   #end(): void {
     this.#closed.abort();
+    this.#waiting.length = 0;
     this.#options.held[Symbol.dispose]();
     this.#wake();
   }

@@ -10,7 +10,8 @@ import { begunMessage, brokenMessage, type Followed, messagesOf } from './notifi
  * while they are.
  *
  * Invariants
- * F1. A run is read anew for each who follows it, as fast as they take it: a slow one holds up nobody, and holds no messages.
+ * F1. A run is read anew for each who follows it, as fast as they take it: a slow one holds up nobody, and holds no messages. A connection that follows many runs
+ *     reads one receipt at a time.
  * F2. One connection follows at most `MOST_FOLLOWED` runs at a time. Beyond that it is not told of runs of others, and its own are refused.
  * F3. Following ends with the run, the subscription or the connection, whichever is first. The run goes on.
  */
@@ -42,12 +43,15 @@ export class Subscription {
   }
 }
 
+/** As `WorkService.ends`. */
+type Ends = (run: string, signal: AbortSignal, turn: () => Promise<Disposable>) => AsyncIterable<RunTold>;
+
 export class Followers {
-  readonly #ends: (run: string, signal: AbortSignal) => AsyncIterable<RunTold>;
+  readonly #ends: Ends;
   readonly #byRun = new Map<string, Set<Subscription>>();
   readonly #followed = new Map<Connection, number>();
 
-  constructor(ends: (run: string, signal: AbortSignal) => AsyncIterable<RunTold>) {
+  constructor(ends: Ends) {
     this.#ends = ends;
   }
 
@@ -91,7 +95,7 @@ export class Followers {
     const followed: Followed = { subscription: id, run, workflow, name };
     try {
       await connection.send(begunMessage(followed, tasks));
-      for await (const told of this.#ends(run, signal))
+      for await (const told of this.#ends(run, signal, () => connection.turn()))
         for (const message of messagesOf(followed, told)) {
           if (signal.aborted) return;
           await connection.send(message);

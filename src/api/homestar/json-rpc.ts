@@ -10,6 +10,8 @@ import { Float, type Ipld, isList, isMap } from '../../ipld/value.ts';
 export const INVALID_PARAMS = -32602;
 /** As jsonrpsee has it, which Homestar speaks through. */
 export const BUSY = -32009;
+/** As jsonrpsee has it. */
+const TOO_MUCH = -32011;
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
 const METHOD_NOT_FOUND = -32601;
@@ -106,6 +108,24 @@ export function replied(id: Ipld, result: string): string {
 export function failed(id: Ipld, error: unknown): string {
   const { code, message, data } = rpcErrorOf(error);
   return `{"jsonrpc":"2.0","id":${DagJson.encode(id)},"error":${JSON.stringify({ code, message, data })}}`;
+}
+
+/** Characters of the replies to one message, beside the last of them. */
+const MOST_REPLY = 2 ** 20;
+
+/** Counts the replies to one message: a batch is small, and what it asks for may be large a hundred times. */
+export class ReplyRoom {
+  #left = MOST_REPLY;
+
+  /** To be called before a reply is made. Throws `RpcError`. */
+  check(): void {
+    if (this.#left <= 0) throw new RpcError(TOO_MUCH, 'The batch response was too large', { next: 'Ask for less in one batch.' });
+  }
+
+  counted(reply: string): string {
+    this.#left -= reply.length;
+    return reply;
+  }
 }
 
 /** `params` is JSON. */

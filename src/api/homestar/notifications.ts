@@ -53,13 +53,14 @@ export function networkMessage(subscription: string, event: string, what: Readon
   return byteMessage(NETWORK, subscription, Buffer.from(JSON.stringify({ [event]: what })));
 }
 
-function* receiptMessages(followed: Followed, { label, instruction, receipt, content, isFound }: TaskReceipt): Generator<string> {
+function* receiptMessages(followed: Followed, { label, instruction, receipt, content, leftOut, isFound }: TaskReceipt): Generator<string> {
   const { name, workflow, subscription } = followed;
   const { cid, receipt: form } = homestarForm(content);
   const metadata = { name, replayed: isFound, workflow };
   const bytes = Buffer.from(DagJson.encode({ metadata, receipt: form, receipt_cid: cid }));
   const task = { task: label, instruction: instruction.toString(), receipt: receipt.toString() };
-  if (bytes.length > MOST_RECEIPT) yield eventMessage(followed, 'large', { ...task, bytes: bytes.length });
+  const large = leftOut ?? (bytes.length > MOST_RECEIPT ? bytes.length : undefined);
+  if (large !== undefined) yield eventMessage(followed, 'large', { ...task, bytes: large });
   else yield byteMessage(RUN, subscription, bytes);
   const outcome = outcomeOf(content.out);
   if (outcome.tag === 'error')

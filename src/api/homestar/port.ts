@@ -14,7 +14,7 @@ import { send } from '../send.ts';
 import { Client } from './client.ts';
 import { Connection } from './connection.ts';
 import { Followers } from './followers.ts';
-import { failed, read, replied, unknownMethod } from './json-rpc.ts';
+import { failed, type Item, read, replied, ReplyRoom, unknownMethod } from './json-rpc.ts';
 import { type Method, methodNamed, methodsOf } from './methods.ts';
 import { NetworkWatch } from './network-watch.ts';
 
@@ -74,7 +74,7 @@ export class Port implements Disposable {
     const { services, clock } = options;
     this.#options = options;
     this.#methods = methodsOf(options);
-    this.#followers = new Followers((run, signal) => services.work.ends(run, signal));
+    this.#followers = new Followers((run, signal, turn) => services.work.ends(run, signal, turn));
     this.#network = new NetworkWatch(services.peers, clock);
     this.#cancelBeat = clock.after(BEAT, () => this.#beat());
   }
@@ -186,20 +186,23 @@ export class Port implements Disposable {
     using held = this.#bodies.open();
     const body = await held.all(limited(awake(incoming, BODY_IDLE), MOST_MESSAGE, incoming.headers['content-length']));
     const { isBatch, items } = read(asText(body));
-    const replies = await Promise.all(
-      items.map(async (item) => {
-        if ('error' in item) return failed(item.id, item.error);
-        const { id, method, params } = item.call;
-        try {
-          if (/^(?:un)?subscribe_/.test(method)) throw unknownMethod(method, 'Subscriptions need a WebSocket.');
-          return replied(id, await methodNamed(this.#methods, method)(params));
-        } catch (error) {
-          return failed(id, error);
-        }
-      }),
-    );
+    const room = new ReplyRoom();
+    const replies: string[] = [];
+    for (const item of items) replies.push(await this.#called(item, room));
     if (replies.length === 0) return { status: 204 };
     return jsonReply(isBatch ? `[${replies.join(',')}]` : replies[0]!);
+  }
+
+  async #called(item: Item, room: ReplyRoom): Promise<string> {
+    if ('error' in item) return failed(item.id, item.error);
+    const { id, method, params } = item.call;
+    try {
+      if (/^(?:un)?subscribe_/.test(method)) throw unknownMethod(method, 'Subscriptions need a WebSocket.');
+      room.check();
+      return room.counted(replied(id, await methodNamed(this.#methods, method)(params)));
+    } catch (error) {
+      return failed(id, error);
+    }
   }
 }
 

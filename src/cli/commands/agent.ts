@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, type AgentOptions } from '../../agent/agent.ts';
+import type { Cause } from '../../agent/tries.ts';
 import { agentOptions, type Config, readConfig } from '../../agent/config/config.ts';
 import { SETTING_NAMES, settingOf } from '../../agent/config/settings.ts';
 import { type DocketError, isDocketError } from '../../errors.ts';
@@ -48,9 +49,11 @@ Examples:
     const { stderr } = call.streams;
     const log: Log = (event, more = {}) => void stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...more })}\n`);
     const options = { ...agentOptions(config), tracing: tracingOf(call, config.values.otlp) };
+    let cause: Cause = 'killed';
     for (let opened = await Agent.start(options); ; opened = await reopened({ ...options, port: opened.port }, call, log)) {
-      const failure = await serve(opened, { call, config, log });
+      const failure = await serve(opened, { call, config, log, cause });
       if (failure === undefined) break;
+      cause = 'reopened';
       log('ledger failed', { code: failure.code, error: failure.message });
     }
     log('stopped');
@@ -62,16 +65,24 @@ interface Service {
   readonly call: Call;
   readonly config: Config;
   readonly log: Log;
+  /** Why runs may have been cut off. */
+  readonly cause: Cause;
 }
 
 /** Runs an agent until it is told to stop, or until its ledger fails, which it gives then. */
-async function serve(opened: Agent, { call, config, log }: Service): Promise<DocketError | undefined> {
+async function serve(opened: Agent, { call, config, log, cause }: Service): Promise<DocketError | undefined> {
   await using agent = opened;
   suspendInOrder(agent.engine);
   logStart(agent, config, log);
   if (agent.certificate !== undefined) takeHangUps(() => renewCertificate(agent, log));
-  const resumed = await agent.resume((run, error) => log('not resumed', { run, error: (error as Error).message }));
-  for (const run of resumed) log('resumed', { run });
+  await agent.resume(
+    {
+      resumed: (run) => log('resumed', { run }),
+      failed: (run, error) =>
+        log('not resumed', { run, ...(isDocketError(error) ? { code: error.code } : {}), error: (error as Error).message }),
+    },
+    cause,
+  );
   while (!call.signal.aborted && agent.engine.ledger.failure === undefined) await pause(LOOK, call.signal);
   if (!call.signal.aborted) return agent.engine.ledger.failure;
   const drain = config.values.drain ?? DRAIN;

@@ -12,6 +12,7 @@ import type { Plan } from '../../workflow/model.ts';
 import type { Call, Command } from '../command.ts';
 import { type ExecCall, parseExecCall } from '../exec-call.ts';
 import { canImportAgain, importExecution } from '../execution.ts';
+import { CANNOT_RUN, DOCKET_FAILED, failureStatus, guestStatus } from '../exit-status.ts';
 import { deliverWhole } from '../healing.ts';
 import type { Desk } from '../desk.ts';
 import { openDesk } from '../open-desk.ts';
@@ -19,9 +20,6 @@ import { prepareOut } from '../outputs.ts';
 import { jsonable, jsonLine, printable } from '../present.ts';
 import { documentOf, reportError } from '../report-error.ts';
 import { writeValue } from '../write-value.ts';
-
-const DOCKET_FAILED = 125;
-const CANNOT_RUN = 126;
 
 export const command: Command = {
   summary: 'Run one WebAssembly module as one receipted task.',
@@ -55,9 +53,11 @@ export const command: Command = {
   },
   help: `
 A word that holds a / or ends in .wasm is the path of a module; any other is the name of one (\`docket manifest push\` gives names), whose manifest says
-what the call does not: arguments, variables, limits. A named module reads STDIN_FILE, or else what is piped to us.
+what the call does not: arguments, variables, limits. A named module reads STDIN_FILE, or else what is piped to us. At an agent a token
+for that module alone is enough, if it is given nothing else.
 
-The module must be a WASI preview 1 command. It sees what it is given and nothing else: no network, clock, randomness, environment or files.
+The module must be a command: a module for WASI preview 1, or a component that exports wasi:cli/run@0.2. It sees what it is given and nothing else: no
+network, clock, randomness, environment or files.
 The same module with the same inputs is not run twice: its output comes from the receipt. What it prints is shown when it has ended.
 Without ::GUEST a folder stands at its own path below the guest's root: --dir data/in as /data/in. There is no /tmp unless one is given: --dir EMPTY::/tmp.
 
@@ -73,7 +73,14 @@ Examples:
     const out = call.value('out');
     if (out !== undefined) await prepareOut(out);
     await using desk = await openDesk(call, { drives: true });
-    const execution = await importExecution(call, desk, words);
+    let execution: Delivery['execution'];
+    try {
+      execution = await importExecution(call, desk, words);
+    } catch (error) {
+      const { execAsJob, isForModules } = await import('../exec-as-job.ts');
+      if (!isForModules(error)) throw error;
+      return await execAsJob(call, desk, words);
+    }
     const plan = execPlan(execution);
     const run = (force: 'all' | []): Promise<FinishedRun> => watched(call, () => desk.driver.run(plan, { force, signal: call.signal }));
     let last = await run(call.flag('force') ? 'all' : []);
@@ -166,7 +173,7 @@ async function say(
   const advice =
     outcome.failure.data?.['component'] === true
       ? `Functions of a component are called by a task of a workflow: \`docket inspect ${printable(words.module)}\` shows one.`
-      : 'A module must be a WASI preview 1 command: build it for wasm32-wasip1, with a main function.';
+      : 'A module must be a command: build it for wasm32-wasip1 or wasm32-wasip2, with a main function.';
   streams.stderr.write(`  ${advice}\n`);
 }
 
@@ -191,21 +198,8 @@ function isUnfit(outcome: Outcome): boolean {
 function exitStatus(outcome: Outcome): number {
   if (outcome.tag === 'ok') return 0;
   const { code, data } = outcome.failure;
-  switch (code) {
-    case 'exit':
-      // The shell keeps eight bits, and a failure must not look like success.
-      return typeof data?.['exit'] === 'number' ? data['exit'] & 0xff || 1 : 1;
-    case 'limit/time':
-      return 124;
-    case 'lost':
-      return 125;
-    case 'invalid':
-      return isUnfit(outcome) ? CANNOT_RUN : DOCKET_FAILED;
-    case 'cancelled':
-      return 130;
-    default:
-      return 134;
-  }
+  if (code === 'exit') return typeof data?.['exit'] === 'number' ? guestStatus(data['exit']) : 1;
+  return isUnfit(outcome) ? CANNOT_RUN : failureStatus(code);
 }
 
 /** Leaves out what is as it was given, so that the folder gets what the guest made or changed. */

@@ -54,7 +54,7 @@ const PATIENCE = 3_000;
 async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   const tasks = await allTasks(await desk.records(), run.run);
   const { stdout } = call.streams;
-  const { outputs, tasks: counts } = run;
+  const { outputs, tasks: counts, failure } = run;
   const fetching = await fetchingOf(call, desk, run);
   if (call.flag('json')) {
     stdout.write(
@@ -66,6 +66,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
         created: new Date(run.created).toISOString(),
         finished: run.finished === null ? null : new Date(run.finished).toISOString(),
         counts,
+        ...(failure === undefined ? {} : { failure }),
         tasks,
         ...(fetching === undefined ? {} : { fetching }),
         ...(run.fetched === undefined ? {} : { fetched: run.fetched }),
@@ -88,6 +89,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   }
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
+  if (failure !== undefined) stdout.write(`failed    ${printable(`${failure.message} [${failure.code}]`)}\n          ${failure.next}\n`);
   const failed = tasks.filter((task) => task.state === 'failed');
   const running = tasks.filter((task) => task.state === 'running');
   const inOrder = [...failed, ...running, ...tasks.filter(({ state }) => state !== 'failed' && state !== 'running')];

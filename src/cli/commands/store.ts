@@ -41,7 +41,8 @@ stat CID       kind and size
 verify [CID…]  read every byte of these blobs, or of all of them and of the ledger: its structure, every receipt with its signature, the seals of
                keys, the rows of runs, other names of blobs; what is damaged is named, with what becomes of it
 
-A CID is that of a blob or a tree, or what IPFS calls a file (bafybei…) that was stored with --unixfs or fetched for a workflow.
+A CID is that of a blob, of a tree, or of a value above 4 KiB that a function gave: cat prints such a text as it is and all else as DAG-JSON, get
+writes the DAG-CBOR that is stored. Or it is what IPFS calls a file (bafybei…) that was stored with --unixfs or fetched for a workflow.
 
 Exit status of verify: 0 if all is good, 1 if not.`,
   async run(call) {

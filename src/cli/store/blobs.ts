@@ -4,6 +4,7 @@ import * as Cid from '../../ipld/cid.ts';
 import * as Tree from '../../store/tree.ts';
 import type { Call } from '../command.ts';
 import type { Desk } from '../desk.ts';
+import { largeText } from '../large-value.ts';
 import { counted, jsonLine, jsonList, printable } from '../present.ts';
 import { writePiece, writeValue } from '../write-value.ts';
 
@@ -28,7 +29,8 @@ export async function storedCid(desk: Desk, word: string): Promise<Cid.CID> {
 }
 
 export async function cat(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
-  await writeValue(desk, await storedCid(desk, word!), call.streams.stdout);
+  const cid = await storedCid(desk, word!);
+  await writeValue(desk, Cid.isLargeValue(cid) ? await largeText(desk.store, cid) : cid, call.streams.stdout);
   return 0;
 }
 
@@ -83,11 +85,12 @@ export async function stat(call: Call, desk: Desk, [word]: readonly string[]): P
   const sri = Cid.toSri(cid);
   const files = Cid.isTree(cid) ? Object.values(await Tree.read(desk.store, cid)).filter((entry) => 'cid' in entry) : undefined;
   const total = files?.reduce((sum, file) => sum + file.size, 0);
+  const kind = Cid.isLargeValue(cid) ? 'value' : 'blob';
   const { stdout } = call.streams;
   if (call.flag('json')) {
-    const more = files === undefined ? { kind: 'blob' } : { kind: 'tree', files: files.length, total };
+    const more = files === undefined ? { kind } : { kind: 'tree', files: files.length, total };
     stdout.write(jsonLine({ cid: cid.toString(), ...more, size: found.size, sri }));
-  } else if (files === undefined) stdout.write(`blob  ${counted(found.size, 'byte')}  ${sri}\n`);
+  } else if (files === undefined) stdout.write(`${kind.padEnd(5)} ${counted(found.size, 'byte')}  ${sri}\n`);
   else
     stdout.write(`tree  ${counted(files.length, 'file')} of ${counted(total!, 'byte')}, itself ${counted(found.size, 'byte')}  ${sri}\n`);
   return 0;

@@ -1,20 +1,23 @@
 import type { WitType } from '../wit/model.ts';
 import { type Codec, type CoreType, type CoreValue, MOST_FLAT, PRIMITIVES, type Source } from './codec.ts';
 import { jsName } from '../wit/js-name.ts';
+import { VALUE_WEIGHT, weightOfNames } from './meter.ts';
 import type { Passage } from './region.ts';
 
 /** Records, tuples and flags: what has several parts at once. */
 
 export function recordOf(fields: readonly { readonly name: string; readonly codec: Codec }[]): Codec {
-  const keys = fields.map(({ name }) => jsName(name));
+  const names = fields.map(({ name }) => name);
+  const keys = names.map(jsName);
   const type: WitType = { kind: 'record', fields: fields.map(({ name, codec }) => ({ name, type: codec.type })) };
   const entriesOf = (values: readonly unknown[]): unknown => Object.fromEntries(keys.map((key, i) => [key, values[i]]));
-  return product(
+  const made = product(
     type,
     fields.map(({ codec }) => codec),
     entriesOf,
     (value, i) => (value as Record<string, unknown>)[keys[i] as string],
   );
+  return { ...made, weight: made.weight + weightOfNames(names), items: 1 + fields.length + made.items };
 }
 
 export function tupleOf(parts: readonly Codec[]): Codec {
@@ -39,6 +42,9 @@ function product(
     size,
     align,
     depth: 1 + Math.max(...parts.map((each) => each.depth)),
+    weight: parts.reduce((sum, each) => sum + each.weight, VALUE_WEIGHT),
+    // A pair may become an entry of a map, which counts as its parts.
+    items: parts.reduce((sum, each) => sum + each.items, 0),
     flat: flatten(parts),
     load: (pass, at) => join(parts.map((each, i) => each.load(pass, at + (offsets[i] as number)))),
     store: (pass, value, at) => parts.forEach((each, i) => each.store(pass, part(value, i), at + (offsets[i] as number))),
@@ -86,6 +92,8 @@ export function flagsOf(names: readonly string[]): Codec {
     size: bits.size,
     align: bits.align,
     depth: 1,
+    weight: (1 + names.length) * VALUE_WEIGHT + weightOfNames(names),
+    items: 1,
     flat: bits.flat,
     load: (pass: Passage, at) => toFlags(bits.load(pass, at)),
     store: (pass, value, at) => bits.store(pass, toBits(value), at),

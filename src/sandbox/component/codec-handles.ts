@@ -1,6 +1,7 @@
 import type { WitType } from '../wit/model.ts';
 import type { Codec, CoreValue } from './codec.ts';
 import type { ResourceType } from './handles.ts';
+import { VALUE_WEIGHT } from './meter.ts';
 import type { Passage } from './region.ts';
 
 /** Handles of resources: an index into the table of the instance, for what stands for the resource. */
@@ -18,6 +19,8 @@ export function handleOf(kind: 'own' | 'borrow', resource: ResourceType): Codec 
     size: 4,
     align: 4,
     depth: 1,
+    weight: VALUE_WEIGHT,
+    items: 1,
     flat: ['i32'],
     load: (pass, at) => take(pass, pass.region.view.getUint32(at, true)),
     store: (pass, rep, at) => {

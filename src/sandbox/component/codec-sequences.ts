@@ -1,4 +1,5 @@
 import type { Codec, CoreType, CoreValue, Source } from './codec.ts';
+import { SEQUENCE_WEIGHT, VALUE_WEIGHT, type Weight } from './meter.ts';
 import type { Passage } from './region.ts';
 import { trap } from './trap.ts';
 
@@ -6,9 +7,7 @@ import { trap } from './trap.ts';
 
 const POINTER_AND_LENGTH: readonly CoreType[] = ['i32', 'i32'];
 
-/** What costs the host memory beside the bytes of the guest: an element of a list that becomes a value of its own, and a string or list itself. */
-const ELEMENT_COST = 64;
-const SEQUENCE_COST = 512;
+const TEXT: Weight = { weight: SEQUENCE_WEIGHT, items: 0 };
 
 /** A codec of what lies elsewhere in memory, by how it is read and written there. */
 function sequence(
@@ -22,6 +21,8 @@ function sequence(
     size: 8,
     align: 4,
     depth,
+    weight: VALUE_WEIGHT,
+    items: 1,
     flat: POINTER_AND_LENGTH,
     load: (pass, at) => get(pass, pass.region.view.getUint32(at, true), pass.region.view.getUint32(at + 4, true)),
     store: (pass, value, at) => {
@@ -51,12 +52,12 @@ export const STRING: Codec = sequence({ kind: 'string' }, 1, getString, putStrin
 function getString({ region }: Passage, address: number, length: number): string {
   switch (region.text) {
     case 'utf8':
-      return decode(UTF8, region.lift(address, length, 1, SEQUENCE_COST));
+      return decode(UTF8, region.lift(address, length, 1, TEXT));
     case 'utf16':
-      return decode(UTF16, region.lift(address, length * 2, 2, SEQUENCE_COST));
+      return decode(UTF16, region.lift(address, length * 2, 2, TEXT));
     case 'latin1+utf16':
-      if (length >= IS_UTF16) return decode(UTF16, region.lift(address, (length - IS_UTF16) * 2, 2, SEQUENCE_COST));
-      return Buffer.from(region.lift(address, length, 2, SEQUENCE_COST)).toString('latin1');
+      if (length >= IS_UTF16) return decode(UTF16, region.lift(address, (length - IS_UTF16) * 2, 2, TEXT));
+      return Buffer.from(region.lift(address, length, 2, TEXT)).toString('latin1');
   }
 }
 
@@ -87,7 +88,7 @@ function isLatin1(text: string): boolean {
 }
 
 function putBytes(region: Passage['region'], bytes: Uint8Array, align: number): number {
-  const at = region.allocate(bytes.length, align);
+  const at = region.allocate(bytes.length, align, SEQUENCE_WEIGHT);
   region.write(bytes, at);
   return at;
 }
@@ -113,8 +114,16 @@ export function listOf(element: Codec): Codec {
   const kind = element.type.kind;
   const typed = kind in TYPED ? TYPED[kind as keyof typeof TYPED] : undefined;
   if (typed === undefined) return sequence(type, element.depth + 1, getList(element), putList(element));
-  const get = ({ region }: Passage, address: number, length: number): unknown =>
-    new typed(region.lift(address, length * element.size, element.align, SEQUENCE_COST).slice().buffer);
+  // Bytes are one value, numbers one each.
+  const items = kind === 'u8' ? 0 : 1;
+  const get = ({ region }: Passage, address: number, length: number): unknown => {
+    const at = region.lift(address, length * element.size, element.align, {
+      weight: SEQUENCE_WEIGHT,
+      items: length * items,
+    });
+    // Small copies lie in V8's own heap, at a quarter of what an array costs that has a buffer of its own.
+    return new typed(at.buffer, at.byteOffset, length).slice();
+  };
   const put = (pass: Passage, value: unknown): readonly [number, number] => {
     if (!(value instanceof typed)) return putList(element)(pass, value);
     const { buffer, byteOffset, byteLength, length } = value as TypedArray;
@@ -125,8 +134,8 @@ export function listOf(element: Codec): Codec {
 
 function getList(element: Codec): (pass: Passage, address: number, length: number) => unknown[] {
   return (pass, address, length) => {
-    const { size, align } = element;
-    pass.region.lift(address, length * size, align, SEQUENCE_COST + length * ELEMENT_COST);
+    const { size, align, weight, items: each } = element;
+    pass.region.lift(address, length * size, align, { weight: SEQUENCE_WEIGHT + length * weight, items: length * each });
     const items: unknown[] = [];
     for (let i = 0; i < length; i++) items.push(element.load(pass, address + i * size));
     return items;
@@ -139,7 +148,7 @@ function putList(element: Codec): (pass: Passage, value: unknown) => readonly [n
     const items = value as ArrayLike<unknown>;
     const bytes = items.length * size;
     if (bytes >= 2 ** 32) throw trap(`a list of ${items.length} elements is larger than any memory`);
-    const at = pass.region.allocate(bytes, align);
+    const at = pass.region.allocate(bytes, align, SEQUENCE_WEIGHT + items.length * element.weight);
     for (let i = 0; i < items.length; i++) element.store(pass, items[i], at + i * size);
     return [at, items.length];
   };

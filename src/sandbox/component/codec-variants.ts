@@ -2,6 +2,7 @@ import type { WitType } from '../wit/model.ts';
 import { isTagged } from '../wit/shapes.ts';
 import { type Codec, type CoreType, type CoreValue, PRIMITIVES, type Source, Values } from './codec.ts';
 import { alignTo } from './codec-compounds.ts';
+import { VALUE_WEIGHT, weightOfNames } from './meter.ts';
 import type { Passage } from './region.ts';
 import { trap } from './trap.ts';
 
@@ -86,6 +87,7 @@ function sum(
   const payloadAt = alignTo(discriminant.size, Math.max(1, ...present.map((payload) => payload.align)));
   const size = alignTo(payloadAt + Math.max(0, ...present.map((payload) => payload.size)), align);
   const joined = joinFlats(present);
+  const labels = type.kind === 'variant' ? type.cases.map(({ name }) => name) : type.kind === 'enum' ? type.names : [];
   const check = (index: number): number => {
     if (index >= payloads.length) throw trap(`${index} is no case of ${type.kind}, which has ${payloads.length}`);
     return index;
@@ -95,6 +97,8 @@ function sum(
     size,
     align,
     depth: 1 + Math.max(0, ...present.map((payload) => payload.depth)),
+    weight: VALUE_WEIGHT + Math.max(...payloads.map((payload, i) => (payload?.weight ?? 0) + weightOfNames(labels.slice(i, i + 1)))),
+    items: 1,
     flat: joined === undefined ? undefined : ['i32', ...joined],
     load: (pass, at) => {
       const index = check(discriminant.load(pass, at) as number);

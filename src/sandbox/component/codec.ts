@@ -1,4 +1,5 @@
 import type { WitType } from '../wit/model.ts';
+import { VALUE_WEIGHT } from './meter.ts';
 import type { Passage } from './region.ts';
 import { trap } from './trap.ts';
 
@@ -26,6 +27,10 @@ export interface Codec {
   readonly align: number;
   /** Levels of types in it. */
   readonly depth: number;
+  /** What a value weighs for the host, beside its bytes and what lies elsewhere in memory; at least what names of fields, cases and flags take as DAG-CBOR. */
+  readonly weight: number;
+  /** Values it consists of as IPLD, at least, without those of lists. */
+  readonly items: number;
   /** The core values it is passed as; undefined if there are more than `MOST_FLAT`. */
   readonly flat: readonly CoreType[] | undefined;
   /** `at` was checked for all of `size`. */
@@ -66,6 +71,8 @@ function scalar<T>(kind: (WitType & { kind: string })['kind'], { size, flat, loa
     size,
     align: size,
     depth: 1,
+    weight: VALUE_WEIGHT,
+    items: 1,
     flat: [flat],
     load: ({ region }, at) => load(region.view, at),
     store: ({ region }, value, at) => store(region.view, value as T, at),

@@ -1,12 +1,14 @@
 import { malformed } from '../module/fault.ts';
-import { compile } from '../module/prepare.ts';
 import { Reader } from '../module/reader.ts';
 import { importProblems, PREVIEW1 } from '../wasi/signatures.ts';
+import { type CompileCore, isProcedure } from './core-steps.ts';
 import { decodeComponent } from './decode.ts';
+import type { Extern } from './host-imports.ts';
+import type { ResourceType } from './handles.ts';
 import type { Offer } from './host-interface.ts';
-import type { Declaration, Description } from './model.ts';
+import type { Declaration } from './model.ts';
 import type { CoreItem, CoreModule, Plan, Side } from './plan-model.ts';
-import { type CompileCore, type Extern, lower, Planner, resourceItem } from './plan.ts';
+import { lower, PlanBuilder, resourceItem } from './plan-builder.ts';
 import { type Exports, invalid, type Item, named, Scope, type TypeItem } from './scope.ts';
 
 /**
@@ -14,9 +16,9 @@ import { type Exports, invalid, type Item, named, Scope, type TypeItem } from '.
  * of its imports and exports; here it is linked in that way directly. What it imports of preview 1 it gets as it is, so no adapter is needed.
  * https://github.com/bytecodealliance/wasm-tools/tree/main/crates/wit-component
  */
-export function planCoreWorld(bytes: Uint8Array, offer: Offer, compileCore: CompileCore = compile): Plan {
-  const planner = new Planner(offer, compileCore);
-  return new CoreWorld(planner, planner.compile(bytes)).plan(sectionsOf(bytes).map(worldOf));
+export function planCoreWorld(bytes: Uint8Array, offer: Offer, compileCore?: CompileCore): Plan {
+  const builder = new PlanBuilder(offer, compileCore);
+  return new CoreWorld(builder, builder.core.compile(bytes)).plan(sectionsOf(bytes).map(worldOf));
 }
 
 const SECTION = 'component-type';
@@ -50,7 +52,7 @@ function worldOf(section: Uint8Array): readonly Declaration[] {
 }
 
 class CoreWorld {
-  readonly #planner: Planner;
+  readonly #builder: PlanBuilder;
   readonly #module: CoreModule;
   readonly #instance: number;
   readonly #side: Side;
@@ -58,14 +60,16 @@ class CoreWorld {
   readonly #core: ReadonlyMap<string, CoreItem>;
   readonly #links = new Map<string, ReadonlyMap<string, CoreItem>>();
   readonly #exports = new Map<string, Item>();
+  /** Those it defines, by interface and name: each section that names one means the same. */
+  readonly #resources = new Map<string, ResourceType>();
 
-  constructor(planner: Planner, module: CoreModule) {
-    this.#planner = planner;
+  constructor(builder: PlanBuilder, module: CoreModule) {
+    this.#builder = builder;
     this.#module = module;
-    this.#instance = planner.newInstance();
+    this.#instance = builder.newInstance();
     this.#core = new Map(module.info.exports.map((item) => [item.name, { kind: 'export', instance: 0, item }]));
     const memory = this.#core.get('memory');
-    this.#side = planner.side({
+    this.#side = builder.side({
       instance: this.#instance,
       text: 'utf8',
       memory: memory?.kind === 'export' && memory.item.kind === 'memory' ? memory : undefined,
@@ -75,24 +79,24 @@ class CoreWorld {
 
   plan(worlds: readonly (readonly Declaration[])[]): Plan {
     for (const world of worlds) this.#read(world);
-    if (this.#module.info.imports.some((each) => each.module === PREVIEW1)) this.#links.set(PREVIEW1, this.#planner.linkPreview1());
+    if (this.#module.info.imports.some((each) => each.module === PREVIEW1)) this.#links.set(PREVIEW1, this.#builder.linkPreview1());
     for (const { module, name } of this.#module.info.imports)
-      if (this.#links.get(module)?.get(name) === undefined) this.#planner.miss(module, this.#links.has(module) ? name : undefined);
+      if (this.#links.get(module)?.get(name) === undefined) this.#builder.imports.miss(module, this.#links.has(module) ? name : undefined);
     // A world may name more than the module uses.
-    this.#planner.keepMissing((entry) =>
+    this.#builder.imports.keepMissing((entry) =>
       this.#module.info.imports.some(
         ({ module, name }) => [module, `${module} ${name}`].includes(entry) || (module === ROOT && name === entry),
       ),
     );
-    this.#planner.refuseMissing();
+    this.#builder.imports.refuseMissing();
     const problems = importProblems(this.#module.info.imports);
     if (problems.length > 0) throw invalid(`the module does not fit preview 1: ${problems.slice(0, 10).join('; ')}`);
-    this.#planner.addStep({
+    this.#builder.core.add({
       module: this.#module,
       links: this.#links,
-      initializes: this.#planner.isProcedure(this.#core.get('_initialize')),
+      initializes: isProcedure(this.#core.get('_initialize')),
     });
-    return this.#planner.finish(this.#exports);
+    return this.#builder.finish(this.#exports);
   }
 
   #read(world: readonly Declaration[]): void {
@@ -108,20 +112,20 @@ class CoreWorld {
             ? { ...item, exports: new Map([...item.exports, ...known.exports]) }
             : item;
         this.#exports.set(declaration.name, both);
-      } else this.#planner.declare(declaration, scope);
+      } else this.#builder.imports.declare(declaration, scope);
     }
   }
 
   #import({ name, description }: Extern, scope: Scope): Item {
     if (description.sort === 'type' && 'equals' in description) return { sort: 'type', type: scope.get('type', description.equals) };
     if (description.sort === 'func') {
-      const func = this.#planner.missingFunc(name, description.type, scope);
+      const func = this.#builder.imports.missingFunc(name, description.type, scope);
       return { sort: 'func', func };
     }
     if (description.sort !== 'instance') throw invalid(`${named(name)} is imported, which is no function and no interface`);
     const type = scope.get('type', description.type);
     if (type.kind !== 'instance') throw invalid(`import ${named(name)} is declared with what is no type of instances`);
-    const exports = this.#planner.hostInstance(name, type.declarations, type.scope);
+    const exports = this.#builder.imports.instance(name, type.declarations, type.scope);
     const links = new Map(this.#links.get(name));
     for (const [inner, item] of exports) {
       if (item.sort === 'func') links.set(inner, lower(item.func, this.#side));
@@ -134,7 +138,10 @@ class CoreWorld {
 
   #export({ name, description }: Extern, scope: Scope): Item {
     if (description.sort === 'func') return this.#lift(name, scope.get('type', description.type));
-    if (description.sort === 'type') return { sort: 'type', type: this.#exportedType(name, description, scope) };
+    if (description.sort === 'type') {
+      if ('equals' in description) return { sort: 'type', type: scope.get('type', description.equals) };
+      throw invalid(`the module exports the resource ${named(name)} outside of an interface`);
+    }
     if (description.sort !== 'instance') throw invalid(`the export ${named(name)} is no function and no interface`);
     const type = scope.get('type', description.type);
     if (type.kind !== 'instance') throw invalid(`export ${named(name)} is declared with what is no type of instances`);
@@ -146,30 +153,40 @@ class CoreWorld {
     const exports = new Map<string, Item>();
     for (const declaration of declarations) {
       if (declaration.kind !== 'export') {
-        if (declaration.kind !== 'import') this.#planner.declare(declaration, scope);
+        if (declaration.kind !== 'import') this.#builder.imports.declare(declaration, scope);
         continue;
       }
       const { name: inner, description } = declaration;
       const item: Item =
         description.sort === 'func'
           ? this.#lift(`${name}#${inner}`, scope.get('type', description.type))
-          : { sort: 'type', type: this.#exportedType(inner, description, scope) };
+          : { sort: 'type', type: this.#exportedType(name, declaration, scope) };
       scope.addItem(item);
       exports.set(inner, item);
     }
     return exports;
   }
 
-  #exportedType(name: string, description: Description, scope: Scope): TypeItem {
+  /** Who exports a resource makes its handles itself, by functions that it imports from `[export]` and where it exports them. */
+  #exportedType(from: string, { name, description }: Extern, scope: Scope): TypeItem {
     if ('equals' in description) return scope.get('type', description.equals);
     if (description.sort !== 'type') throw invalid(`the export ${named(name)} is no function and no type`);
-    return { kind: 'resource', resource: { name, definer: this.#instance } };
+    const known = this.#resources.get(`${from}#${name}`);
+    if (known !== undefined) return { kind: 'resource', resource: known };
+    const resource: ResourceType = { name, definer: this.#instance };
+    this.#resources.set(`${from}#${name}`, resource);
+    const links = new Map(this.#links.get(`[export]${from}`));
+    for (const op of ['new', 'rep', 'drop'] as const) links.set(`[resource-${op}]${name}`, resourceItem(op, resource, this.#instance));
+    this.#links.set(`[export]${from}`, links);
+    const destructor = this.#core.get(`${from}#[dtor]${name}`);
+    if (destructor !== undefined) this.#builder.destroy(resource, destructor);
+    return { kind: 'resource', resource };
   }
 
   #lift(name: string, type: TypeItem): Item {
     if (type.kind !== 'func') throw invalid(`export ${named(name)} is declared with what is no type of functions`);
     const core = this.#core.get(name);
     if (core === undefined) throw invalid(`the module does not export ${named(name)}, which its world says it does`);
-    return { sort: 'func', func: this.#planner.lift(core, type.signature, this.#side, this.#core.get(`cabi_post_${name}`)) };
+    return { sort: 'func', func: this.#builder.lift(core, type.signature, this.#side, this.#core.get(`cabi_post_${name}`)) };
   }
 }

@@ -8,6 +8,8 @@ export interface HostInterface<System> {
   /** With the versions it is offered in: `wasi:io/poll` in 0.2.x. */
   readonly name: string;
   readonly accepts: (version: string | undefined) => boolean;
+  /** What there is to know of it before it is used. */
+  readonly note?: string;
   readonly resources: Readonly<Record<string, ResourceType>>;
   /** `type` as `signatureText` writes it: `func(u64) -> list<u8>`. */
   readonly functions: Readonly<Record<string, HostFunction<System>>>;
@@ -23,7 +25,7 @@ export interface HostFunction<System> {
 export type Offer = readonly Pick<HostInterface<never>, 'name' | 'accepts' | 'resources' | 'functions'>[];
 
 /** `ns:package/interface@version` in two. */
-function splitVersion(name: string): { readonly base: string; readonly version: string | undefined } {
+export function splitVersion(name: string): { readonly base: string; readonly version: string | undefined } {
   const at = name.indexOf('@');
   return at < 0 ? { base: name, version: undefined } : { base: name.slice(0, at), version: name.slice(at + 1) };
 }

@@ -1,28 +1,11 @@
 import type { Handles, Scope } from './handles.ts';
+import type { Meter, Weight } from './meter.ts';
 import type { TextEncoding } from './model.ts';
 import { trap } from './trap.ts';
 
 type Realloc = (old: number, oldSize: number, align: number, size: number) => number;
 
-/** Bytes that may be taken out of guests for one task, values that are not bytes counted as more: pointers that repeat make much of little memory. */
-const MOST_LIFTED = 128 << 20;
-
-/** Counts what one task takes out of its guests' memories. */
-export class Meter {
-  #lifted = 0;
-
-  /** Bytes so far, with what values cost beside theirs. */
-  get lifted(): number {
-    return this.#lifted;
-  }
-
-  charge(bytes: number): void {
-    this.#lifted += bytes;
-    if (this.#lifted > MOST_LIFTED) throw trap(`the component passed more than ${MOST_LIFTED} bytes`);
-  }
-}
-
-const NO_VIEW = new DataView(new ArrayBuffer(0));
+const NO_VIEW: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
 
 /** One side of a call: the memory and the handles that a component's core values mean. All addresses are checked here. */
 export class Region {
@@ -32,7 +15,7 @@ export class Region {
   readonly text: TextEncoding;
   readonly #memory: WebAssembly.Memory | undefined;
   readonly #realloc: Realloc | undefined;
-  readonly #meter: Meter;
+  readonly meter: Meter;
   #view = NO_VIEW;
 
   constructor(side: {
@@ -48,11 +31,11 @@ export class Region {
     this.text = side.text;
     this.#memory = side.memory;
     this.#realloc = side.realloc;
-    this.#meter = side.meter;
+    this.meter = side.meter;
   }
 
   /** Of the memory as it is now: growing gives it another buffer. */
-  get view(): DataView {
+  get view(): DataView<ArrayBuffer> {
     if (this.#memory === undefined) throw trap('a value is passed through memory, and the function names none');
     const { buffer } = this.#memory;
     if (this.#view.buffer !== buffer) this.#view = new DataView(buffer);
@@ -68,15 +51,16 @@ export class Region {
     return at;
   }
 
-  /** Bytes of a value taken out, and the values it consists of. They are a view: to be copied. */
-  lift(address: number, length: number, align: number, weight: number): Uint8Array {
+  /** Bytes of a value taken out, and what the values weigh that are made of them. They are a view: to be copied. */
+  lift(address: number, length: number, align: number, { weight, items }: Weight): Uint8Array<ArrayBuffer> {
     const at = this.check(address, length, align);
-    this.#meter.charge(length + weight);
+    this.meter.lift(length + weight, items);
     return new Uint8Array(this.view.buffer, at, length);
   }
 
-  /** Room in the guest's memory, from the guest. */
-  allocate(size: number, align: number): number {
+  /** Room in the guest's memory, from the guest, for what weighs so much beside its bytes. */
+  allocate(size: number, align: number, weight: number): number {
+    this.meter.lowered(size + weight);
     if (this.#realloc === undefined) throw trap('a value needs memory, and the function names no realloc');
     return this.check(this.#realloc(0, 0, align, size), size, align);
   }

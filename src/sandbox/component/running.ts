@@ -1,8 +1,11 @@
-import { type CoreValue, Values } from './codec.ts';
+import type { Toll } from '../metering/toll.ts';
+import { throwUncatchable } from '../ending.ts';
+import type { CoreValue } from './codec.ts';
 import { endScope, Handles, newScope, type ResourceType } from './handles.ts';
-import type { CoreItem, CoreStep, Func, Plan, Side, Signature } from './plan-model.ts';
-import { Meter, type Passage, Region } from './region.ts';
-import { returnsInMemory } from './signature.ts';
+import { liftParams, liftResult, lowerParams, lowerResult } from './passing.ts';
+import type { CoreItem, CoreStep, Func, Plan, Side } from './plan-model.ts';
+import { Meter } from './meter.ts';
+import { type Passage, Region } from './region.ts';
 import { trap } from './trap.ts';
 
 type CoreFunction = (...args: CoreValue[]) => CoreValue | undefined;
@@ -16,6 +19,12 @@ export interface Surroundings {
   readonly preview1: Readonly<Record<string, (...args: never[]) => unknown>>;
   /** What metered code imports, the same for all core instances. */
   readonly counters: WebAssembly.Imports;
+  /** What the host's own work is taken from. */
+  readonly toll: Toll;
+  /** Values that a result may consist of, the least they can be as IPLD: what has more is not taken out. */
+  readonly mostValues: number;
+  /** Told of large values that were passed in a call and are garbage now, in bytes. */
+  readonly onDropped: (bytes: number) => void;
 }
 
 /** What a component instance may do at the moment. */
@@ -30,8 +39,8 @@ interface Gate {
  * One component for one task.
  *
  * Invariants
- * 1. What ended the task inside a call of the host or of another component (`ending`) is thrown by every further call, since a guest may catch what it is thrown
- *    (`catch_all`). What ended it first stays its end.
+ * 1. What ended the task inside a call of the host or of another component is kept (`ending`); guests are thrown what they cannot catch. What ended it first stays its
+ *    end. (An exhausted stack may end it before a line of a call runs; no guest catches that either.)
  * 2. After anything was thrown the instance is not called again.
  */
 export class Running implements Disposable {
@@ -42,19 +51,15 @@ export class Running implements Disposable {
   readonly #gates: readonly Gate[];
   readonly #regions = new Map<Side, Region>();
   readonly #functions = new Map<CoreItem, CoreFunction>();
-  readonly #meter = new Meter();
+  readonly #meter: Meter;
   #ending: unknown;
 
   constructor(plan: Plan, surroundings: Surroundings) {
     this.#plan = plan;
     this.#surroundings = surroundings;
+    this.#meter = new Meter(surroundings.toll);
     this.#handles = Array.from({ length: plan.instances }, () => new Handles());
     this.#gates = Array.from({ length: plan.instances }, () => ({ isEntered: false, mayLeave: true }));
-  }
-
-  /** What ended the task; a guest may have caught it and returned. */
-  get ending(): unknown {
-    return this.#ending;
   }
 
   /** No value that it gave is larger than this, in bytes. */
@@ -64,19 +69,29 @@ export class Running implements Disposable {
 
   /** Makes the core instances, in order. Runs their start functions: that is guest time. */
   start(): void {
+    this.#orEnding(() => this.#instantiate());
+  }
+
+  #instantiate(): void {
     for (const [index, step] of this.#plan.steps.entries()) {
       const instance = new WebAssembly.Instance(step.module.module as WebAssembly.Module, this.#importsOf(step, index));
       this.#instances.push(instance);
       if (step.initializes) (instance.exports['_initialize'] as () => void)();
-      if (this.#ending !== undefined) throw this.#ending;
     }
   }
 
   /** Calls an exported function with values in the shapes of `codec.ts`. */
   call(func: Func, args: readonly unknown[]): unknown {
-    const result = this.#invoke(func, args);
-    if (this.#ending !== undefined) throw this.#ending;
-    return result;
+    return this.#orEnding(() => this.#invoke(func, args, this.#surroundings.mostValues));
+  }
+
+  /** Throws what ended the task rather than what the guest was thrown for it. */
+  #orEnding<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      throw this.#ending ?? error;
+    }
   }
 
   #importsOf({ module, links }: CoreStep, index: number): WebAssembly.Imports {
@@ -123,21 +138,24 @@ export class Running implements Disposable {
         return this.#guarded((...args) => this.#callOut(item.func, item.side, args));
       case 'resource': {
         const handles = this.#handles[item.instance] as Handles;
-        if (item.op === 'new') return this.#guarded((rep) => handles.add(item.resource, rep));
+        const gate = this.#gates[item.instance] as Gate;
         if (item.op === 'rep') return this.#guarded((handle) => handles.get(handle as number, item.resource).rep as number);
-        return this.#guarded((handle) => this.#drop(item.instance, handle as number, item.resource));
+        return this.#guarded((value) => {
+          checkLeaving(gate);
+          return item.op === 'new' ? handles.add(item.resource, value) : this.#drop(item.instance, value as number, item.resource);
+        });
       }
     }
   }
 
   #guarded(call: CoreFunction): CoreFunction {
     return (...args) => {
-      if (this.#ending !== undefined) throw this.#ending;
       try {
+        this.#surroundings.toll.call();
         return call(...args);
       } catch (error) {
         this.#ending ??= error;
-        throw error;
+        return throwUncatchable();
       }
     };
   }
@@ -157,31 +175,46 @@ export class Running implements Disposable {
     return region;
   }
 
-  #invoke(func: Func, args: readonly unknown[]): unknown {
+  #invoke(func: Func, args: readonly unknown[], mostValues = Infinity): unknown {
     if (func.kind === 'host') return this.#surroundings.callHost(func.interface, func.name, args);
     const { signature, side, core, postReturn } = func;
-    const gate = this.#gates[side.instance] as Gate;
-    if (gate.isEntered) throw trap('a component is called while it is being called');
-    gate.isEntered = true;
+    const gate = this.#enter(side.instance);
     const pass: Passage = { region: this.#region(side), scope: newScope() };
     const flat = closed(gate, () => lowerParams(signature, pass, args));
     const returned = this.#function(core)(...flat);
-    const result = liftResult(signature, pass, returned);
+    const result = this.#meter.within(mostValues, () => liftResult(signature, pass, returned));
     if (pass.scope.borrows > 0) throw trap('a component keeps what it borrowed');
     if (postReturn !== undefined) closed(gate, () => this.#function(postReturn)(...(returned === undefined ? [] : [returned])));
-    gate.isEntered = false;
+    this.#leave(gate);
     return result;
+  }
+
+  #enter(instance: number): Gate {
+    const gate = this.#gates[instance] as Gate;
+    if (gate.isEntered) throw trap('a component is called while it is being called');
+    this.#surroundings.toll.enter();
+    gate.isEntered = true;
+    return gate;
+  }
+
+  #leave(gate: Gate): void {
+    gate.isEntered = false;
+    this.#surroundings.toll.leave();
   }
 
   /** A guest calls a function of the host or of another component. */
   #callOut(func: Func, side: Side, core: readonly CoreValue[]): CoreValue | undefined {
     const gate = this.#gates[side.instance] as Gate;
-    if (!gate.mayLeave) throw trap('a component calls out while it is asked for memory');
+    checkLeaving(gate);
     const { signature } = func;
+    const before = this.#meter.lifted;
     const pass: Passage = { region: this.#region(side), scope: newScope() };
     const result = this.#invoke(func, liftParams(signature, pass, core));
     endScope(pass.scope);
-    return closed(gate, () => lowerResult(signature, pass, result, core));
+    const returned = closed(gate, () => lowerResult(signature, pass, result, core));
+    const dropped = this.#meter.release(before);
+    if (dropped > 0) this.#surroundings.onDropped(dropped);
+    return returned;
   }
 
   #drop(instance: number, handle: number, type: ResourceType): undefined {
@@ -190,9 +223,22 @@ export class Running implements Disposable {
     if (type.definer === undefined) disposeOf(entry.rep);
     else {
       const destructor = this.#plan.destructors.get(type);
-      if (destructor !== undefined) this.#function(destructor)(entry.rep as number);
+      if (destructor !== undefined) this.#destroy(type.definer, instance, () => this.#function(destructor)(entry.rep as number));
     }
     return undefined;
+  }
+
+  /** Who defines a resource may drop one of its own while it is called; who else has one calls it by that. */
+  #destroy(definer: number, dropper: number, call: () => void): void {
+    if (definer !== dropper) {
+      const gate = this.#enter(definer);
+      call();
+      return this.#leave(gate);
+    }
+    const { toll } = this.#surroundings;
+    toll.enter();
+    call();
+    toll.leave();
   }
 
   /** Lets go of what the host gave it. The guest is not asked any more. */
@@ -205,50 +251,13 @@ function disposeOf(rep: unknown): void {
   (rep as Partial<Disposable>)[Symbol.dispose]?.();
 }
 
+function checkLeaving(gate: Gate): void {
+  if (!gate.mayLeave) throw trap('a component calls out while it is asked for memory');
+}
+
 function closed<T>(gate: Gate, run: () => T): T {
   gate.mayLeave = false;
   const result = run();
   gate.mayLeave = true;
   return result;
-}
-
-function lowerParams({ params, spilled }: Signature, pass: Passage, args: readonly unknown[]): CoreValue[] {
-  const core: CoreValue[] = [];
-  if (spilled === undefined) {
-    for (const [i, { codec }] of params.entries()) codec.lower(pass, args[i], core);
-    return core;
-  }
-  const at = pass.region.allocate(spilled.size, spilled.align);
-  spilled.store(pass, args, at);
-  return [at | 0];
-}
-
-function liftParams({ params, spilled }: Signature, pass: Passage, core: readonly CoreValue[]): readonly unknown[] {
-  if (spilled !== undefined) return loadAt(spilled, pass, core[0] as number) as readonly unknown[];
-  const from = new Values(core);
-  return params.map(({ codec }) => codec.lift(pass, from));
-}
-
-function liftResult(signature: Signature, pass: Passage, returned: CoreValue | undefined): unknown {
-  const { result } = signature;
-  if (result === undefined) return undefined;
-  if (returnsInMemory(signature)) return loadAt(result, pass, returned as number);
-  return result.lift(pass, new Values([returned as CoreValue]));
-}
-
-function lowerResult(signature: Signature, pass: Passage, value: unknown, core: readonly CoreValue[]): CoreValue | undefined {
-  const { result } = signature;
-  if (result === undefined) return undefined;
-  if (!returnsInMemory(signature)) {
-    const out: CoreValue[] = [];
-    result.lower(pass, value, out);
-    return out[0];
-  }
-  result.store(pass, value, pass.region.check(core.at(-1) as number, result.size, result.align));
-  return undefined;
-}
-
-function loadAt(codec: NonNullable<Signature['spilled']>, pass: Passage, address: number): unknown {
-  pass.region.lift(address, codec.size, codec.align, 0);
-  return codec.load(pass, address >>> 0);
 }

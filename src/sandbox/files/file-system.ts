@@ -1,4 +1,5 @@
 import type { CID } from '../../ipld/cid.ts';
+import { type Toll, Uncounted } from '../metering/toll.ts';
 import { type Budget, ENTRY_COST } from './budget.ts';
 import { Content, type Storage } from './content.ts';
 import * as Errno from './errno.ts';
@@ -10,7 +11,12 @@ import { expand, mountAll, splitGuestPath, type MountEntry } from './mount.ts';
 interface Options extends Storage {
   /** Gives the time that a change is stamped with, nanoseconds since the Unix epoch. */
   readonly now: () => bigint;
+  /** What walking costs is taken from it; default: nothing. */
+  readonly toll?: Toll;
 }
+
+/** What a step of a walk counts for, in bytes: a character of a path or of a link in it, a directory on the way up. */
+const STEP_WEIGHT = 64;
 
 /**
  * The files one task sees: a snapshot of blobs, changed in memory only (copy on write), with the semantics of a POSIX
@@ -23,12 +29,14 @@ export class FileSystem {
   readonly #storage: Storage;
   readonly #inodes = new Inodes();
   readonly #now: () => bigint;
+  readonly #toll: Toll;
   /** Files without a name that a descriptor still holds. */
   readonly #orphans = new Set<FileInode>();
 
   private constructor(options: Options) {
     this.#storage = options;
     this.#now = options.now;
+    this.#toll = options.toll ?? new Uncounted();
     this.root = this.#inodes.directory(EPOCH);
     this.root.links = 1;
   }
@@ -62,6 +70,10 @@ export class FileSystem {
   entries(directory: DirectoryInode): ReadonlyMap<string, Entry> {
     if (directory.pending !== undefined) expand(this.#making, directory);
     return directory.entries;
+  }
+
+  walk(steps: number): void {
+    this.#toll.bytes(steps * STEP_WEIGHT);
   }
 
   lookup(base: DirectoryInode, path: string, ending: Ending): Place {
@@ -147,7 +159,7 @@ export class FileSystem {
     const moved = from.inode;
     if (moved === undefined) throw Errno.NOENT;
     if (moved.type !== 'directory' && (from.slash || to.slash)) throw Errno.NOTDIR;
-    if (moved.type === 'directory' && isWithin(to.directory, moved)) throw Errno.INVAL;
+    if (moved.type === 'directory' && this.#isWithin(to.directory, moved)) throw Errno.INVAL;
     const replaced = to.inode;
     if (replaced === moved) return;
     if (replaced !== undefined) this.#checkReplace(moved, replaced, from.directory);
@@ -210,7 +222,7 @@ export class FileSystem {
   }
 
   #checkReplace(moved: Inode, replaced: Inode, oldParent: DirectoryInode): void {
-    if (replaced.type === 'directory' && isWithin(oldParent, replaced)) throw Errno.NOTEMPTY;
+    if (replaced.type === 'directory' && this.#isWithin(oldParent, replaced)) throw Errno.NOTEMPTY;
     if (moved.type === 'directory') {
       if (replaced.type !== 'directory') throw Errno.NOTDIR;
       if (this.entries(replaced).size > 0) throw Errno.NOTEMPTY;
@@ -238,6 +250,15 @@ export class FileSystem {
     else entry.inode.content[Symbol.dispose]();
   }
 
+  /** Whether `directory` is `above` or lies somewhere below it. */
+  #isWithin(directory: DirectoryInode, above: DirectoryInode): boolean {
+    let steps = 1;
+    let one = directory;
+    for (; one !== above && one.parent !== one; one = one.parent) steps++;
+    this.walk(steps);
+    return one === above;
+  }
+
   #touch(inode: Inode, now: bigint): void {
     inode.mtime = now;
     inode.ctime = now;
@@ -246,12 +267,4 @@ export class FileSystem {
 
 function entryCost(name: string, extra: number): number {
   return ENTRY_COST + Buffer.byteLength(name) + extra;
-}
-
-/** Whether `directory` is `above` or lies somewhere below it. */
-function isWithin(directory: DirectoryInode, above: DirectoryInode): boolean {
-  for (let one = directory; ; one = one.parent) {
-    if (one === above) return true;
-    if (one.parent === one) return false;
-  }
 }

@@ -28,6 +28,8 @@ export type Ending = 'follow' | 'keep' | 'entry';
 interface Directories {
   readonly root: DirectoryInode;
   child(directory: DirectoryInode, name: string): Inode | undefined;
+  /** Told how many characters are to be walked next. */
+  walk(steps: number): void;
 }
 
 /**
@@ -38,6 +40,7 @@ interface Directories {
 export function lookup(files: Directories, base: DirectoryInode, path: string, ending: Ending): Place {
   if (path === '') throw Errno.NOENT;
   if (path.startsWith('/')) throw Errno.PERM;
+  files.walk(path.length);
   const above: DirectoryInode[] = [];
   let directory = base;
   let text = path;
@@ -71,6 +74,7 @@ export function lookup(files: Directories, base: DirectoryInode, path: string, e
       if (++links > MAX_LINKS) throw Errno.LOOP;
       at = 0;
       text = inode.target + text.slice(end);
+      files.walk(text.length);
       if (text.startsWith('/')) {
         if (base !== files.root) throw Errno.PERM;
         above.length = 0;

@@ -1,5 +1,6 @@
 import { METERING } from '../module/host-modules.ts';
 import type { ImportName } from '../module/model.ts';
+import { CROSSING_SLOTS, type Toll, tooDeep, unitsOfBytes, unitsOfCall } from './toll.ts';
 
 /** What metered code imports: two mutable globals (i64), which all instances of one task share. */
 export const FUEL: ImportName = { module: METERING, name: 'fuel' };
@@ -14,8 +15,13 @@ export const STACK_SLOTS = 100_000;
 /** Beyond it a limit cannot be reached: nothing runs for centuries. */
 const MOST = 2n ** 63n - 1n;
 
-/** The two counters of one task. They count down; one that is below zero has ended the task, and stays there. */
-export class Counters {
+const CROSSING = BigInt(CROSSING_SLOTS);
+
+/**
+ * The two counters of one task. They count down; one that is below zero has ended the task, and stays there. Guests pay by themselves, the host as the `Toll` of
+ * the task.
+ */
+export class Counters implements Toll {
   readonly #limit: bigint;
   readonly #fuel: WebAssembly.Global;
   readonly #stack: WebAssembly.Global;
@@ -41,9 +47,35 @@ export class Counters {
     return left < 0n ? 0n : left;
   }
 
+  call(bytes = 0): void {
+    this.#pay(unitsOfCall(bytes));
+  }
+
+  bytes(count: number): void {
+    this.#pay(unitsOfBytes(count));
+  }
+
+  /** Takes the host's frames off what is left, as guests do with theirs. */
+  enter(): void {
+    const left = (this.#stack.value as bigint) - CROSSING;
+    this.#stack.value = left;
+    if (left < 0n) throw tooDeep();
+  }
+
+  /** A guest leaves the count as it found it when it was entered. */
+  leave(): void {
+    this.#stack.value = (this.#stack.value as bigint) + CROSSING;
+  }
+
   /** Which of the two ended the task, if one did. The guest's failure is then this one, whatever its trap says. */
   get exhausted(): 'fuel' | 'stack' | undefined {
     if ((this.#fuel.value as bigint) < 0n) return 'fuel';
     return (this.#stack.value as bigint) < 0n ? 'stack' : undefined;
+  }
+
+  #pay(units: number): void {
+    const left = (this.#fuel.value as bigint) - BigInt(units);
+    this.#fuel.value = left;
+    if (left < 0n) throw new WebAssembly.RuntimeError('the fuel is used up');
   }
 }

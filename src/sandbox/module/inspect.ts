@@ -99,7 +99,7 @@ function checkHeader(bytes: Uint8Array): void {
   const [version, high, layer, layerHigh] = bytes.subarray(4, 8);
   if (layer === 1 && layerHigh === 0) {
     throw new DocketError('MODULE_INVALID', 'this is a WebAssembly component, where a core module is needed', {
-      next: 'Call its functions with wasm/run; to run it as a program, build it as a core module: target wasm32-wasip1.',
+      next: 'Extensions, and what has them, are core modules: build it without making a component of it.',
       details: { offset: 4, component: true },
     });
   }

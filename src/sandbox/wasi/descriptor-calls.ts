@@ -22,8 +22,7 @@ export function fdAllocate(host: Host, fd: number, offset: bigint, length: bigin
   if (offset < 0n || length <= 0n) throw Errno.INVAL;
   const size = Number(offset) + Number(length);
   if (size <= inode.content.size) return;
-  inode.content.resize(size);
-  host.files.changed(inode);
+  resize(host, inode, size);
 }
 
 export function fdDatasync({ descriptors }: Host, fd: number): void {
@@ -71,8 +70,15 @@ export function fdFilestatSetSize(host: Host, fd: number, size: bigint): void {
   if (descriptor.kind === 'file' && (descriptor.rights & RIGHT.fdWrite) === 0) throw Errno.BADF;
   const { inode } = fileOf(host, fd, RIGHT.fdFilestatSetSize);
   if (size < 0n) throw Errno.INVAL;
-  inode.content.resize(Number(size));
-  host.files.changed(inode);
+  resize(host, inode, Number(size));
+}
+
+/** What a file gains is paid for when it is there: one that cannot be so large is the guest's to hear of. */
+function resize({ files, toll }: Host, inode: FileDescriptor['inode'], size: number): void {
+  const before = inode.content.size;
+  inode.content.resize(size);
+  toll.bytes(Math.max(0, size - before));
+  files.changed(inode);
 }
 
 export function fdFilestatSetTimes(host: Host, fd: number, atime: bigint, mtime: bigint, flags: number): void {

@@ -45,7 +45,6 @@ import {
 import { fdReaddir } from './readdir.ts';
 
 interface Guarded extends Host {
-  readonly ending: Error | undefined;
   settle(error: unknown): number;
 }
 
@@ -54,8 +53,8 @@ export function importsOf(host: Guarded): Record<string, (...args: never[]) => n
   const guard =
     <A extends unknown[]>(call: (host: Host, ...args: A) => void) =>
     (...args: A): number => {
-      if (host.ending !== undefined) throw host.ending;
       try {
+        host.toll.call();
         call(host, ...args);
         return 0;
       } catch (error) {

@@ -3,7 +3,7 @@ import * as Errno from '../files/errno.ts';
 import { FDFLAG, RIGHT, SIZE, WHENCE } from './abi.ts';
 import type { Descriptor, FileDescriptor } from './descriptors.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import type { Host } from './host.ts';
+import { type Host, ITEM_WEIGHT } from './host.ts';
 
 /** As on Linux. */
 const MAX_IOVECS = 1024;
@@ -14,8 +14,8 @@ export function fdRead(host: Host, fd: number, iovs: number, iovsLength: number,
   const { memory } = host;
   const descriptor = readable(host, fd);
   memory.check(result, 4);
-  checkIovecs(memory, iovs, iovsLength);
-  const count = readInto(memory, contentOf(descriptor), iovs, iovsLength, descriptor.position);
+  checkIovecs(host, iovs, iovsLength);
+  const count = readInto(host, contentOf(descriptor), iovs, iovsLength, descriptor.position);
   descriptor.position += count;
   memory.setU32(result, count);
 }
@@ -24,8 +24,8 @@ export function fdPread(host: Host, fd: number, iovs: number, iovsLength: number
   const { memory } = host;
   const descriptor = seekable(readable(host, fd));
   memory.check(result, 4);
-  checkIovecs(memory, iovs, iovsLength);
-  const count = readInto(memory, contentOf(descriptor), iovs, iovsLength, positionOf(offset));
+  checkIovecs(host, iovs, iovsLength);
+  const count = readInto(host, contentOf(descriptor), iovs, iovsLength, positionOf(offset));
   memory.setU32(result, count);
 }
 
@@ -33,7 +33,8 @@ export function fdWrite(host: Host, fd: number, iovs: number, iovsLength: number
   const { memory } = host;
   const descriptor = writable(host, fd);
   memory.check(result, 4);
-  const count = checkIovecs(memory, iovs, iovsLength);
+  const count = checkIovecs(host, iovs, iovsLength);
+  host.toll.bytes(count);
   if (descriptor.kind === 'output') {
     writeFrom(memory, descriptor.content, iovs, iovsLength, descriptor.content.size);
     descriptor.wrote();
@@ -51,7 +52,8 @@ export function fdPwrite(host: Host, fd: number, iovs: number, iovsLength: numbe
   const { memory } = host;
   const descriptor = seekable(writable(host, fd));
   memory.check(result, 4);
-  const count = checkIovecs(memory, iovs, iovsLength);
+  const count = checkIovecs(host, iovs, iovsLength);
+  host.toll.bytes(count);
   writeFrom(memory, descriptor.inode.content, iovs, iovsLength, positionOf(offset));
   if (count > 0) host.files.changed(descriptor.inode);
   memory.setU32(result, count);
@@ -116,9 +118,10 @@ function positionOf(offset: bigint): number {
 }
 
 /** Checks the vector and all it points to before anything is moved; gives the sum of the lengths. Throws EFAULT, EINVAL. */
-function checkIovecs(memory: GuestMemory, iovs: number, iovsLength: number): number {
+function checkIovecs({ memory, toll }: Host, iovs: number, iovsLength: number): number {
   const count = iovsLength >>> 0;
   if (count > MAX_IOVECS) throw Errno.INVAL;
+  toll.bytes(count * ITEM_WEIGHT);
   let at = memory.check(iovs, count * SIZE.iovec);
   let total = 0;
   for (let i = 0; i < count; i++, at += SIZE.iovec) {
@@ -130,7 +133,7 @@ function checkIovecs(memory: GuestMemory, iovs: number, iovsLength: number): num
   return total;
 }
 
-function readInto(memory: GuestMemory, content: Content, iovs: number, iovsLength: number, position: number): number {
+function readInto({ memory, toll }: Host, content: Content, iovs: number, iovsLength: number, position: number): number {
   const { bytes, view } = memory;
   let at = iovs >>> 0;
   let done = 0;
@@ -140,6 +143,7 @@ function readInto(memory: GuestMemory, content: Content, iovs: number, iovsLengt
     done += count;
     if (count < length) break;
   }
+  toll.bytes(done);
   return done;
 }
 

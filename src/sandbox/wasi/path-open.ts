@@ -1,5 +1,6 @@
 import * as Errno from '../files/errno.ts';
-import type { Inode } from '../files/inode.ts';
+import type { DirectoryInode, FileInode } from '../files/inode.ts';
+import { open } from '../files/open.ts';
 import { ALL_FDFLAGS, ALL_OFLAGS, DIRECTORY_RIGHTS, FDFLAG, FILE_RIGHTS, OFLAG, RIGHT } from './abi.ts';
 import { need } from './descriptor-calls.ts';
 import type { Descriptor, DirectoryDescriptor } from './descriptors.ts';
@@ -30,33 +31,22 @@ export function pathOpen(
   memory.check(result, 4);
   descriptors.checkRoom();
 
-  const follow = ending(lookupFlags);
-  const create = (oflags & OFLAG.creat) !== 0;
-  const exclusive = create && (oflags & OFLAG.excl) !== 0;
-  const place = create
-    ? files.lookupToCreate(directory.inode, text, exclusive ? 'keep' : follow)
-    : files.lookup(directory.inode, text, follow);
   const rights = toRights(rightsBase);
-  if (place.inode === undefined) {
-    if (!create) throw Errno.NOENT;
-    checkRights(directory, rights & FILE_RIGHTS);
-  } else {
-    if (exclusive) throw Errno.EXIST;
-    checkOpenable(place.inode, oflags, rights);
-    checkRights(directory, rights & (place.inode.type === 'file' ? FILE_RIGHTS : DIRECTORY_RIGHTS));
-  }
-  const inode = place.inode ?? files.createFile(place);
-  if (inode.type === 'file' && (oflags & OFLAG.trunc) !== 0 && place.inode !== undefined) {
-    inode.content.resize(0);
-    files.changed(inode);
-  }
+  const inode = open(files, directory.inode, text, {
+    follow: ending(lookupFlags) === 'follow',
+    create: (oflags & OFLAG.creat) !== 0,
+    exclusive: (oflags & OFLAG.excl) !== 0,
+    truncate: (oflags & OFLAG.trunc) !== 0,
+    directory: (oflags & OFLAG.directory) !== 0,
+    write: (rights & RIGHT.fdWrite) !== 0,
+    permit: (type) => checkRights(directory, rights & (type === 'file' ? FILE_RIGHTS : DIRECTORY_RIGHTS)),
+  });
   const inheriting = toRights(rightsInheriting) & directory.inheriting;
   memory.setU32(result, descriptors.add(describe(inode, rights, inheriting, fdflags)));
 }
 
-function describe(inode: Inode, rights: number, inheriting: number, flags: number): Descriptor {
+function describe(inode: FileInode | DirectoryInode, rights: number, inheriting: number, flags: number): Descriptor {
   if (inode.type === 'file') return { kind: 'file', inode, position: 0, rights: rights & FILE_RIGHTS, inheriting: 0, flags };
-  if (inode.type === 'link') throw Errno.LOOP;
   return { kind: 'directory', inode, preopen: undefined, rights: rights & DIRECTORY_RIGHTS, inheriting, flags };
 }
 
@@ -67,17 +57,6 @@ function checkFlags(directory: DirectoryDescriptor, oflags: number, fdflags: num
   if ((oflags & OFLAG.trunc) !== 0) need(directory, RIGHT.pathFilestatSetSize);
   if ((fdflags & FDFLAG.dsync) !== 0) checkRights(directory, RIGHT.fdDatasync);
   if ((fdflags & (FDFLAG.rsync | FDFLAG.sync)) !== 0) checkRights(directory, RIGHT.fdSync);
-}
-
-function checkOpenable(inode: Inode, oflags: number, rights: number): void {
-  const asDirectory = (oflags & OFLAG.directory) !== 0;
-  if (inode.type === 'link') throw Errno.LOOP;
-  if (inode.type === 'file') {
-    if (asDirectory) throw Errno.NOTDIR;
-    return;
-  }
-  const toWrite = (oflags & (OFLAG.creat | OFLAG.trunc)) !== 0 || (rights & RIGHT.fdWrite) !== 0;
-  if (toWrite && !asDirectory) throw Errno.ISDIR;
 }
 
 function checkRights(directory: DirectoryDescriptor, rights: number): void {

@@ -1,7 +1,7 @@
 import * as Errno from '../files/errno.ts';
 import { CLOCK_ABSOLUTE, EVENT, HANGUP, RIGHT, SIZE } from './abi.ts';
 import type { Descriptor } from './descriptors.ts';
-import type { Host } from './host.ts';
+import { type Host, ITEM_WEIGHT } from './host.ts';
 import { readClock } from './process-calls.ts';
 
 /** More subscriptions than any descriptor table could want. */
@@ -26,12 +26,13 @@ interface Alarm {
  * waiting; else the clock moves to the earliest time asked for, and all that is due then is reported.
  */
 export function pollOneoff(host: Host, input: number, output: number, count: number, result: number): void {
-  const { memory } = host;
+  const { memory, toll } = host;
   const subscriptions = count >>> 0;
   if (subscriptions === 0 || subscriptions > MAX_SUBSCRIPTIONS) throw Errno.INVAL;
   const start = memory.check(input, subscriptions * SIZE.subscription);
   memory.check(output, subscriptions * SIZE.event);
   memory.check(result, 4);
+  toll.bytes(subscriptions * (SIZE.subscription + SIZE.event + ITEM_WEIGHT));
 
   const events: Event[] = [];
   const alarms: Alarm[] = [];

@@ -1,7 +1,9 @@
 import { DocketError } from '../../errors.ts';
+import { throwUncatchable } from '../ending.ts';
 import { Content } from '../files/content.ts';
 import { Errno } from '../files/errno.ts';
 import type { FileSystem } from '../files/file-system.ts';
+import { type Toll, Uncounted } from '../metering/toll.ts';
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, RIGHT, STREAM_RIGHTS } from './abi.ts';
 import type { GuestClock } from './clock.ts';
 import { Descriptors } from './descriptors.ts';
@@ -20,6 +22,8 @@ interface Options {
   readonly files: FileSystem;
   readonly clock: GuestClock;
   readonly random: GuestRandom;
+  /** Default: calls are free. */
+  readonly toll?: Toll;
   /** Descriptors open at a time, the standard streams and preopens included; beyond it the guest gets EMFILE. */
   readonly openFiles: number;
   /** Guest paths of directories opened before the start, from descriptor 3 on; default `/`, which holds all there is. */
@@ -32,8 +36,8 @@ interface Options {
  * WASI preview 1 for one task, over its own virtual files: nothing a guest passes reaches the host's file system.
  * Single-threaded, used for one instance and its extensions.
  *
- * Invariants: 1. Once `ending` is set every further host call throws it again, since a guest may catch what a host call
- * throws (`catch_all`); what ended the task first stays its end. 2. A host call that fails for the guest changed nothing.
+ * Invariants: 1. What ended the task inside a host call is kept (`ending`), guests are thrown what they cannot catch; what ended it first stays
+ * its end. 2. A host call that fails for the guest changed nothing.
  */
 export class Preview1 implements Host {
   readonly memory = new GuestMemory();
@@ -41,6 +45,7 @@ export class Preview1 implements Host {
   readonly descriptors: Descriptors;
   readonly clock: GuestClock;
   readonly random: GuestRandom;
+  readonly toll: Toll;
   readonly args: readonly Uint8Array[];
   readonly environ: readonly Uint8Array[];
   readonly stdout: Content;
@@ -57,6 +62,7 @@ export class Preview1 implements Host {
     this.files = files;
     this.clock = options.clock;
     this.random = options.random;
+    this.toll = options.toll ?? new Uncounted();
     this.args = options.args.map(toText);
     this.environ = Object.entries(options.env).map(([name, value]) => toVariable(name, value));
     this.descriptors = new Descriptors(files, openFiles);
@@ -87,19 +93,16 @@ export class Preview1 implements Host {
 
   /** The same host calls for another instance of this task, one with a memory of its own, which its addresses mean. */
   importsOn(memory: GuestMemory): Record<string, (...args: never[]) => unknown> {
-    const { files, descriptors, clock, random, args, environ } = this;
-    const ending = (): Error | undefined => this.#ending;
+    const { files, descriptors, clock, random, toll, args, environ } = this;
     return importsOf({
       memory,
       files,
       descriptors,
       clock,
       random,
+      toll,
       args,
       environ,
-      get ending() {
-        return ending();
-      },
       settle: (error) => this.settle(error),
     });
   }
@@ -112,7 +115,7 @@ export class Preview1 implements Host {
   /**
    * Runs the guest: `guest` instantiates the module and calls `_start`. Gives the exit status, 0 if there was no `proc_exit`.
    * Throws `LimitReached`, what a host call failed with (a damaged blob, a full disk), and else what `guest` threw; what ended
-   * the task inside a host call goes before all else, even if the guest caught it.
+   * the task inside a host call goes before all else.
    */
   run(guest: () => void): number {
     try {
@@ -134,7 +137,7 @@ export class Preview1 implements Host {
   settle(error: unknown): number {
     if (error instanceof Errno) return error.number;
     this.#ending ??= toError(error);
-    throw this.#ending;
+    return throwUncatchable();
   }
 
   /** Gives up what the streams hold; stdout and stderr are taken before. The files are the caller's. */

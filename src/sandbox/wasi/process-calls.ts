@@ -1,7 +1,7 @@
 import * as Errno from '../files/errno.ts';
 import { CLOCK } from './abi.ts';
 import type { GuestClock } from './clock.ts';
-import type { Host } from './host.ts';
+import { type Host, ITEM_WEIGHT } from './host.ts';
 
 /** Thrown by `proc_exit` and taken back by `Preview1.run`. */
 export class Exit extends Error {
@@ -47,9 +47,10 @@ export function readClock(clock: GuestClock, id: number): bigint {
   return id === CLOCK.monotonic ? clock.monotonic() : clock.cpu();
 }
 
-export function randomGet({ memory, random }: Host, pointer: number, size: number): void {
+export function randomGet({ memory, random, toll }: Host, pointer: number, size: number): void {
   const length = size >>> 0;
   const start = memory.check(pointer, length);
+  toll.bytes(length);
   if (length > 0) random(memory.bytes.subarray(start, start + length));
 }
 
@@ -75,16 +76,19 @@ function checkClock(id: number): void {
   if (id >>> 0 > CLOCK.threadCpu) throw Errno.INVAL;
 }
 
-function putSizes({ memory }: Host, texts: readonly Uint8Array[], count: number, size: number): void {
+function putSizes({ memory, toll }: Host, texts: readonly Uint8Array[], count: number, size: number): void {
+  toll.bytes(texts.length * ITEM_WEIGHT);
   memory.check(count, 4);
   memory.check(size, 4);
   memory.setU32(count, texts.length);
   memory.setU32(size, totalSize(texts));
 }
 
-function putTexts({ memory }: Host, texts: readonly Uint8Array[], pointers: number, buffer: number): void {
+function putTexts({ memory, toll }: Host, texts: readonly Uint8Array[], pointers: number, buffer: number): void {
+  const size = totalSize(texts);
   let pointer = memory.check(pointers, texts.length * 4);
-  let at = memory.check(buffer, totalSize(texts));
+  let at = memory.check(buffer, size);
+  toll.bytes(size + texts.length * ITEM_WEIGHT);
   for (const text of texts) {
     memory.view.setUint32(pointer, at, true);
     memory.bytes.set(text, at);

@@ -1,8 +1,7 @@
-import type { FileSystem } from '../files/file-system.ts';
 import { FIRST_COOKIE, seekCookie, type DirectoryInode, type Entry, type Inode } from '../files/inode.ts';
 import { RIGHT, SIZE } from './abi.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import type { Host } from './host.ts';
+import { type Host, ITEM_WEIGHT } from './host.ts';
 import { directoryOf } from './path-calls.ts';
 import { filetypeOf } from './stat.ts';
 
@@ -12,26 +11,27 @@ import { filetypeOf } from './stat.ts';
  * to the buffer's size means that there is more.
  */
 export function fdReaddir(host: Host, fd: number, buffer: number, size: number, cookie: bigint, result: number): void {
-  const { files, memory } = host;
+  const { memory } = host;
   const { inode } = directoryOf(host, fd, RIGHT.fdReaddir);
   const length = size >>> 0;
   const start = memory.check(buffer, length);
   memory.check(result, 4);
   let at = start;
-  for (const [name, listed, next] of listing(files, inode, Number(BigInt.asUintN(64, cookie)))) {
+  for (const [name, listed, next] of listing(host, inode, Number(BigInt.asUintN(64, cookie)))) {
     at = putDirent(memory, at, start + length, name, listed, next);
     if (at === start + length) break;
   }
   memory.setU32(result, at - start);
 }
 
-function* listing(files: FileSystem, directory: DirectoryInode, cookie: number): Generator<[name: string, inode: Inode, next: number]> {
+function* listing({ files, toll }: Host, directory: DirectoryInode, cookie: number): Generator<[name: string, inode: Inode, next: number]> {
   files.entries(directory);
   if (cookie < 1) yield ['.', directory, 1];
   if (cookie < 2) yield ['..', directory.parent, FIRST_COOKIE];
   const { order } = directory;
   for (let i = seekCookie(directory, cookie); i < order.length; i++) {
     const entry = order[i] as Entry;
+    toll.bytes(ITEM_WEIGHT + entry.name.length);
     if (!entry.removed) yield [entry.name, entry.inode, entry.cookie + 1];
   }
 }

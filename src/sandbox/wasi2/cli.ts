@@ -1,16 +1,17 @@
 import type { ResourceType } from '../component/handles.ts';
 import type { HostInterface } from '../component/host-interface.ts';
 import { Exit } from '../wasi/process-calls.ts';
-import { type InputStream, INPUT_STREAM, type OutputStream, OUTPUT_STREAM } from './io.ts';
-import { isPreview2, type System } from './system.ts';
+import { INPUT_STREAM, OUTPUT_STREAM } from './io.ts';
+import type { OutputStream } from './streams.ts';
+import { append, isPreview2, type System } from './system.ts';
 
-/** `wasi:cli`: no arguments, no environment, nothing to read; what is written to stdout and stderr is the task's log. */
+/** `wasi:cli`. What is called with values has no arguments, no environment and nothing to read, and what it writes to stdout and stderr is its log. */
 
 const TERMINAL_INPUT: ResourceType = { name: 'terminal-input', definer: undefined };
 const TERMINAL_OUTPUT: ResourceType = { name: 'terminal-output', definer: undefined };
 
 function stream(name: 'stdout' | 'stderr'): HostInterface<System> {
-  const output = (): OutputStream => ({ kind: 'output', stream: name });
+  const output = (system: System): OutputStream => ({ write: (bytes) => append(system, name, bytes) });
   return {
     name: `wasi:cli/${name}`,
     accepts: isPreview2,
@@ -40,9 +41,9 @@ export const CLI: readonly HostInterface<System>[] = [
     accepts: isPreview2,
     resources: {},
     functions: {
-      'get-environment': { type: 'func() -> list<tuple<string, string>>', call: () => [] },
-      'get-arguments': { type: 'func() -> list<string>', call: () => [] },
-      'initial-cwd': { type: 'func() -> option<string>', call: () => undefined },
+      'get-environment': { type: 'func() -> list<tuple<string, string>>', call: ({ env }: System) => env },
+      'get-arguments': { type: 'func() -> list<string>', call: ({ args }: System) => args },
+      'initial-cwd': { type: 'func() -> option<string>', call: ({ root }: System) => (root === undefined ? undefined : '/') },
     },
   },
   {
@@ -58,7 +59,7 @@ export const CLI: readonly HostInterface<System>[] = [
     name: 'wasi:cli/stdin',
     accepts: isPreview2,
     resources: { 'input-stream': INPUT_STREAM },
-    functions: { 'get-stdin': { type: 'func() -> own<input-stream>', call: (): InputStream => ({ kind: 'input' }) } },
+    functions: { 'get-stdin': { type: 'func() -> own<input-stream>', call: ({ stdin }: System) => stdin } },
   },
   stream('stdout'),
   stream('stderr'),

@@ -5,9 +5,10 @@ import { FILESYSTEM } from './filesystem.ts';
 import { HOMESTAR } from './homestar.ts';
 import { IO_ERROR, POLL, STREAMS } from './io.ts';
 import { RANDOM } from './random.ts';
+import { SOCKETS } from './sockets.ts';
 import type { System } from './system.ts';
 
-/** All that components may import. Sockets and HTTP are not there, so a component that imports them is refused. */
+/** All that components may import. HTTP is not there, so a component that imports it is refused; sockets are there and deny. */
 export const INTERFACES: readonly HostInterface<System>[] = [
   IO_ERROR,
   POLL,
@@ -16,6 +17,7 @@ export const INTERFACES: readonly HostInterface<System>[] = [
   ...CLOCKS,
   ...FILESYSTEM,
   ...RANDOM,
+  ...SOCKETS,
   ...HOMESTAR,
 ];
 

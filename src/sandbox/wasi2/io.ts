@@ -1,7 +1,9 @@
 import type { ResourceType } from '../component/handles.ts';
 import type { HostInterface } from '../component/host-interface.ts';
 import { trap } from '../component/trap.ts';
-import { append, err, isPreview2, ok, type System } from './system.ts';
+import { Errno } from '../files/errno.ts';
+import type { InputStream, OutputStream } from './streams.ts';
+import { err, isPreview2, ok, type System } from './system.ts';
 
 /** `wasi:io`: errors, pollables and streams. https://github.com/WebAssembly/WASI/tree/v0.2.3/wasip2/io */
 
@@ -15,16 +17,8 @@ export interface Pollable {
   readonly due: bigint | undefined;
 }
 
-/** There is nothing to read: what a component works on are its arguments. */
-export interface InputStream {
-  readonly kind: 'input';
-}
-
-export interface OutputStream {
-  readonly kind: 'output';
-  readonly stream: 'stdout' | 'stderr';
-}
-
+/** What a guest is given at once. */
+export const MOST_READ = 1 << 20;
 /** What a guest may write at once. */
 const MOST_WRITE = 1 << 20;
 const MOST_BLOCKING_WRITE = 4096n;
@@ -34,8 +28,7 @@ export const IO_ERROR: HostInterface<System> = {
   accepts: isPreview2,
   resources: { error: ERROR },
   functions: {
-    // No call here gives an error that has more to say, so that none can be asked.
-    '[method]error.to-debug-string': { type: 'func(borrow<error>) -> string', call: () => '' },
+    '[method]error.to-debug-string': { type: 'func(borrow<error>) -> string', call: (_: System, errno: Errno) => errno.message },
   },
 };
 
@@ -76,18 +69,59 @@ export const POLL: HostInterface<System> = {
 
 const STREAM_ERROR = 'variant { last-operation-failed(own<error>), closed }';
 
-const ended = (): unknown => err({ tag: 'closed' });
+const CLOSED = err({ tag: 'closed' });
 const atOnce = (): Pollable => ({ due: undefined });
 
-function write(system: System, { stream }: OutputStream, bytes: Uint8Array): unknown {
+/** What an operation of a stream gives; one that fails leaves the stream as it was. */
+function attempted(operation: () => unknown): unknown {
+  try {
+    return operation();
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    return err({ tag: 'last-operation-failed', val: error });
+  }
+}
+
+const mostOf = (length: bigint): number => (length < MOST_READ ? Number(length) : MOST_READ);
+
+/** Files and pipes are always ready, so it never has to wait. */
+function read(_: System, input: InputStream, length: bigint): unknown {
+  const most = mostOf(length);
+  return attempted(() => {
+    const bytes = input.read(most);
+    return bytes.length === 0 && most > 0 ? CLOSED : ok(bytes);
+  });
+}
+
+function skip(_: System, input: InputStream, length: bigint): unknown {
+  const most = mostOf(length);
+  return attempted(() => {
+    const count = input.skip(most);
+    return count === 0 && most > 0 ? CLOSED : ok(BigInt(count));
+  });
+}
+
+function write(_: System, output: OutputStream, bytes: Uint8Array): unknown {
   if (bytes.length > MOST_WRITE) throw trap(`a stream was given ${bytes.length} bytes, it takes ${MOST_WRITE} at a time`);
-  append(system, stream, bytes);
-  return ok();
+  return attempted(() => ok(output.write(bytes)));
 }
 
 function writeZeroes(system: System, output: OutputStream, length: bigint): unknown {
   if (length > BigInt(MOST_WRITE)) throw trap(`a stream was given ${length} zeroes, it takes ${MOST_WRITE} bytes at a time`);
+  system.toll.bytes(Number(length));
   return write(system, output, new Uint8Array(Number(length)));
+}
+
+/** What was read and could not be written is lost, as with `cat`. */
+function splice({ toll }: System, output: OutputStream, input: InputStream, length: bigint): unknown {
+  const most = mostOf(length);
+  return attempted(() => {
+    const bytes = input.read(most);
+    if (bytes.length === 0 && most > 0) return CLOSED;
+    toll.bytes(bytes.length);
+    output.write(bytes);
+    return ok(BigInt(bytes.length));
+  });
 }
 
 function blocking<T>(size: (value: T) => bigint, call: (system: System, output: OutputStream, value: T) => unknown) {
@@ -103,15 +137,15 @@ export const STREAMS: HostInterface<System> = {
   accepts: isPreview2,
   resources: { 'input-stream': INPUT_STREAM, 'output-stream': OUTPUT_STREAM },
   functions: {
-    '[method]input-stream.read': { type: `func(borrow<input-stream>, u64) -> result<list<u8>, ${STREAM_ERROR}>`, call: ended },
+    '[method]input-stream.read': { type: `func(borrow<input-stream>, u64) -> result<list<u8>, ${STREAM_ERROR}>`, call: read },
     '[method]input-stream.blocking-read': {
       type: `func(borrow<input-stream>, u64) -> result<list<u8>, ${STREAM_ERROR}>`,
-      call: ended,
+      call: read,
     },
-    '[method]input-stream.skip': { type: `func(borrow<input-stream>, u64) -> result<u64, ${STREAM_ERROR}>`, call: ended },
+    '[method]input-stream.skip': { type: `func(borrow<input-stream>, u64) -> result<u64, ${STREAM_ERROR}>`, call: skip },
     '[method]input-stream.blocking-skip': {
       type: `func(borrow<input-stream>, u64) -> result<u64, ${STREAM_ERROR}>`,
-      call: ended,
+      call: skip,
     },
     '[method]input-stream.subscribe': { type: 'func(borrow<input-stream>) -> own<pollable>', call: atOnce },
     '[method]output-stream.check-write': {
@@ -139,11 +173,11 @@ export const STREAMS: HostInterface<System> = {
     },
     '[method]output-stream.splice': {
       type: `func(borrow<output-stream>, borrow<input-stream>, u64) -> result<u64, ${STREAM_ERROR}>`,
-      call: ended,
+      call: splice,
     },
     '[method]output-stream.blocking-splice': {
       type: `func(borrow<output-stream>, borrow<input-stream>, u64) -> result<u64, ${STREAM_ERROR}>`,
-      call: ended,
+      call: splice,
     },
   },
 };

@@ -7,8 +7,9 @@ import { isPreview2, type System } from './system.ts';
 /** The guest has to have room for them anyway. */
 const MOST_BYTES = 64n << 20n;
 
-function bytes({ random }: System, length: bigint): Uint8Array {
+function bytes({ random, toll }: System, length: bigint): Uint8Array {
   if (length > MOST_BYTES) throw trap(`${length} random bytes were asked for, ${MOST_BYTES} are given at a time`);
+  toll.bytes(Number(length));
   const target = new Uint8Array(Number(length));
   random(target);
   return target;

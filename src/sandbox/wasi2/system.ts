@@ -1,11 +1,22 @@
 import type { Content } from '../files/content.ts';
+import type { Toll } from '../metering/toll.ts';
 import type { GuestClock } from '../wasi/clock.ts';
 import type { GuestRandom } from '../wasi/random.ts';
+import type { OpenFile, OpenFiles } from './open-files.ts';
+import type { InputStream } from './streams.ts';
 
 /** What the calls of a component work on: one for each task. All of it is the sandbox's own; nothing of the host's is behind it. */
 export interface System {
   readonly clock: GuestClock;
   readonly random: GuestRandom;
+  readonly args: readonly string[];
+  readonly env: readonly (readonly [name: string, value: string])[];
+  readonly stdin: InputStream;
+  readonly files: OpenFiles;
+  /** The folder that is open before the start, as `/`; a task that has no files has none. */
+  readonly root: OpenFile | undefined;
+  /** Calls, and values passed in them, are paid for; what a call makes by itself is not. */
+  readonly toll: Toll;
   /** Text of the standard streams; they belong to who made the system. */
   readonly stdout: Content;
   readonly stderr: Content;

@@ -98,11 +98,11 @@ function ofList(type: Of<'list'>, value: unknown, path: Path): Ipld {
   return mapValueType(element) === undefined ? items : asMap(items as [string, Ipld][]);
 }
 
-/** Pairs that repeat a key stay a list: a map would lose one. */
+/** Pairs that repeat a key stay a list, since a map would lose one; and those with the key `/`, for which DAG-JSON, in which people see values, has no form in a map. */
 function asMap(pairs: readonly (readonly [string, Ipld])[]): Ipld {
   const map: { [key: string]: Ipld } = {};
   for (const [key, value] of pairs) {
-    if (Object.hasOwn(map, key)) return pairs;
+    if (key === '/' || Object.hasOwn(map, key)) return pairs;
     setKey(map, key, value);
   }
   return map;

@@ -1,6 +1,6 @@
 import { Float, type Ipld, isLink, isList, isMap } from '../../ipld/value.ts';
 import { base64 } from 'multiformats/bases/base64';
-import type { CID } from '../../ipld/cid.ts';
+import { type CID, isBlob } from '../../ipld/cid.ts';
 import { clip } from '../module/fault.ts';
 import { jsName } from './js-name.ts';
 import { Misfit, type Path } from './misfit.ts';
@@ -95,12 +95,18 @@ function toFloat(type: Of<'f32' | 'f64'>, value: Ipld, walk: Walk): number {
   return rounded;
 }
 
-/** What is not text becomes text as Homestar has it: `null`, base64 without padding, the link in its base. */
+/**
+ * What is not text becomes text as Homestar has it: `null`, base64 without padding, a link in its base. A link to a blob is the bytes it names here too: a
+ * function that gives bytes gives such a link if they are many, and what comes behind must not depend on that.
+ */
 function toText(type: WitType, value: Ipld, walk: Walk): string {
   if (typeof value === 'string') return value;
   if (value === null) return 'null';
   if (value instanceof Uint8Array) return base64.baseEncode(value);
-  if (isLink(value)) return value.toString();
+  if (isLink(value)) {
+    const bytes = isBlob(value) ? walk.bytesOf?.(value) : undefined;
+    return bytes === undefined ? value.toString() : base64.baseEncode(bytes);
+  }
   throw misfit(type, value, walk);
 }
 

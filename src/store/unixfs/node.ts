@@ -105,8 +105,7 @@ export function linked(link: Uint8Array): Cid.CID {
   }
   if (cid === undefined) throw new Malformed('a link has no CID');
   if (cid.multihash.code === 0) throw new Malformed(`a link has the identity CID ${cid}, which is not taken here`);
-  if (!isNode(cid) && (!Cid.isStored(cid) || Cid.isTree(cid)))
-    throw new Malformed(`a link has the CID ${cid}, which is neither dag-pb nor raw with SHA2-256`);
+  if (!isNode(cid) && !Cid.isBlob(cid)) throw new Malformed(`a link has the CID ${cid}, which is neither dag-pb nor raw with SHA2-256`);
   return cid;
 }
 

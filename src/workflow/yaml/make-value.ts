@@ -1,4 +1,5 @@
 import { type CID, fromSri } from '../../ipld/cid.ts';
+import { INLINE } from '../../ipld/large-value.ts';
 import { Float, type Ipld, isList, isMap } from '../../ipld/value.ts';
 import { toIpld } from '../promise.ts';
 import * as Resource from '../resource.ts';
@@ -6,9 +7,6 @@ import type { Folder } from '../sources.ts';
 import { cidOf, dataMaker, type Fail, type Frame, listMaker, type Maker, maker, mapMaker, textMaker, textOf, type World } from './maker.ts';
 import type { Argument, Content, FromContent, ModuleSpec, Template } from './model.ts';
 import { isConstant, type Names } from './template.ts';
-
-/** Bytes above which a value is stored and linked instead of standing inline. */
-const INLINE = 4096;
 
 const encoder = new TextEncoder();
 

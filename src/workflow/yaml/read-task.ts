@@ -2,7 +2,7 @@ import { isDocketError } from '../../errors.ts';
 import { parse as parseCid } from '../../ipld/cid.ts';
 import { pathProblem, PATH_RULE } from '../guest-path.ts';
 import { MOST_EXTENSIONS } from '../input.ts';
-import { GRANTS } from '../policy.ts';
+import { GRANTS } from '../grants.ts';
 import { isUrl, URL_RULE } from '../resource.ts';
 import type { Data, ModuleSpec, Mount, Shape, TaskSpec, Template, WasiBody, WasmBody } from './model.ts';
 import { NO_SETTINGS, readSettings, type Settings, toMeta } from './read-settings.ts';
@@ -19,8 +19,8 @@ export interface Defaults {
 
 export const NO_DEFAULTS: Defaults = { settings: NO_SETTINGS, env: new Map() };
 
-const COMMON_KEYS = ['description', 'each', 'reduce', 'module', 'op', 'args', 'limits', 'retry', 'memo', 'nonce'] as const;
-const WASI_KEYS = ['env', 'stdin', 'files', 'outputs', 'extensions', 'grant'] as const;
+const COMMON_KEYS = ['description', 'each', 'reduce', 'module', 'op', 'args', 'limits', 'retry', 'memo', 'nonce', 'grant'] as const;
+const WASI_KEYS = ['env', 'stdin', 'files', 'outputs', 'extensions'] as const;
 const WASM_KEYS = ['func'] as const;
 const OPS = ['wasi/run', 'wasm/run'] as const;
 const MEMO = ['always', 'never', 'errors'] as const;
@@ -46,13 +46,19 @@ export function readTask(name: string, node: Node, defaults: Defaults, inputs: R
   const nonce = reader.get(map, 'nonce');
   const nonceText = nonce === undefined ? undefined : reader.text(nonce, `"nonce" of ${what}`);
   const memo = reader.get(map, 'memo');
-  const meta = toMeta(
+  const settings = toMeta(
     readSettings(map, reader),
     defaults.settings,
     memo === undefined ? undefined : reader.oneOf(memo, `"memo" of ${what}`, MEMO),
   );
+  const grant = readGrant(map, what, reader);
+  const meta = op === 'wasm/run' && grant.length > 0 ? { ...settings, grant } : settings;
   const body =
-    op === undefined ? undefined : op === 'wasi/run' ? readWasi(map, what, scope, defaults, reader) : readWasm(map, what, scope, reader);
+    op === undefined
+      ? undefined
+      : op === 'wasi/run'
+        ? readWasi(map, what, { scope, defaults, grant }, reader)
+        : readWasm(map, what, scope, reader);
   if (body === undefined || module === undefined) return undefined;
   const nonceTemplate = nonce === undefined || nonceText === undefined ? undefined : parseTemplate(nonceText, nonce.at, scope, reader);
   return { name, at: map.at, shape, module, body, meta, nonce: nonceTemplate };
@@ -187,7 +193,20 @@ function readWasm(map: MapNode, what: string, scope: Scope, reader: Reader): Was
   return text === undefined ? undefined : { op: 'wasm/run', func: parseTemplate(text, func.at, scope, reader), args: items };
 }
 
-function readWasi(map: MapNode, what: string, scope: Scope, defaults: Defaults, reader: Reader): WasiBody {
+/** Sorted, without repeats. */
+function readGrant(map: MapNode, what: string, reader: Reader): readonly string[] {
+  const node = reader.get(map, 'grant');
+  const items = node === undefined ? [] : (reader.list(node, `"grant" of ${what}`)?.items ?? []);
+  return [...new Set(items.flatMap((item) => reader.oneOf(item, `"grant" of ${what}`, GRANTS) ?? []))].toSorted();
+}
+
+interface WasiContext {
+  readonly scope: Scope;
+  readonly defaults: Defaults;
+  readonly grant: readonly string[];
+}
+
+function readWasi(map: MapNode, what: string, { scope, defaults, grant }: WasiContext, reader: Reader): WasiBody {
   const texts = (key: string) => {
     const node = reader.get(map, key);
     return node === undefined ? [] : readTexts(node, `"${key}" of ${what}`, scope, reader);
@@ -195,11 +214,9 @@ function readWasi(map: MapNode, what: string, scope: Scope, defaults: Defaults, 
   const stdin = reader.get(map, 'stdin');
   const env = reader.get(map, 'env');
   const files = reader.get(map, 'files');
-  const grant = reader.get(map, 'grant');
   const outputs = reader.get(map, 'outputs');
   const extensions = reader.get(map, 'extensions');
   const own = env === undefined ? new Map<string, Template>() : readEnv(env, `"env" of ${what}`, scope, reader);
-  const grants = grant === undefined ? [] : (reader.list(grant, `"grant" of ${what}`)?.items ?? []);
   return {
     op: 'wasi/run',
     args: texts('args'),
@@ -208,7 +225,7 @@ function readWasi(map: MapNode, what: string, scope: Scope, defaults: Defaults, 
     files: files === undefined ? [] : readFiles(files, what, scope, reader),
     outputs: outputs === undefined ? [] : readPatterns(outputs, what, scope, reader),
     extensions: extensions === undefined ? new Map() : readExtensions(extensions, what, scope, reader),
-    grant: [...new Set(grants.flatMap((item) => reader.oneOf(item, `"grant" of ${what}`, GRANTS) ?? []))].sort(),
+    grant,
   };
 }
 

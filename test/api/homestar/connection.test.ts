@@ -11,17 +11,18 @@ import { Connection } from '../../../src/api/homestar/connection.ts';
 const SIZE = 100_000;
 const COUNT = 500;
 
+type Answers = (text: string) => Promise<{ reply: string; after: () => void }>;
+
 /** Both ends of a real WebSocket. */
-async function both(): Promise<
-  AsyncDisposable & { readonly client: WsClient; readonly socket: WsSocket; readonly connection: Connection }
-> {
+async function both(
+  answer: Answers = (text) => Promise.resolve({ reply: text, after: () => {} }),
+): Promise<AsyncDisposable & { readonly client: WsClient; readonly socket: WsSocket; readonly connection: Connection }> {
   const server = createServer();
   const sockets = new WebSocketServer({ noServer: true });
   const taken = Promise.withResolvers<{ readonly socket: WsSocket; readonly connection: Connection }>();
   server.on('upgrade', (request, stream: Duplex, head) =>
     sockets.handleUpgrade(request, stream, head, (socket) => {
       const held = new BodyMemory().open();
-      const answer = (text: string): Promise<{ reply: string; after: () => void }> => Promise.resolve({ reply: text, after: () => {} });
       taken.resolve({ socket, connection: new Connection({ socket, stream, held, answer, onDone: () => {} }) });
     }),
   );
@@ -73,4 +74,59 @@ test('what waits for a client that went away is let go', async () => {
   client.terminate();
   await Promise.all(all);
   if (!connection.signal.aborted) await once(connection.signal, 'abort');
+});
+
+test('of messages that come in one piece no more are begun than of others, and all are answered', async () => {
+  let underWay = 0;
+  let most = 0;
+  await using ends = await both(async (text) => {
+    most = Math.max(most, ++underWay);
+    await new Promise((resolve) => setImmediate(resolve));
+    underWay--;
+    return { reply: text, after: () => {} };
+  });
+  const { client } = ends;
+  const replies: string[] = [];
+  client.on('message', (data: Buffer) => void replies.push(data.toString()));
+  const texts = Array.from({ length: 5_000 }, (_, i) => String(i));
+  const stream = (client as unknown as { readonly _socket: Duplex })._socket;
+  // A call as a client frames it: masked with zeros.
+  stream.write(Buffer.concat(texts.flatMap((text) => [Buffer.of(0x81, 0x80 | text.length, 0, 0, 0, 0), Buffer.from(text)])));
+  while (replies.length < texts.length) await once(client, 'message');
+  assert.deepEqual(replies, texts);
+  assert.ok(most <= 16, `${most} at once`);
+});
+
+test('what is large is made in turn, and not while as much waits to be taken', async () => {
+  await using ends = await both();
+  const { client, connection } = ends;
+  client.pause();
+  // More than the buffers of the system between the two hold.
+  const sent = Array.from({ length: COUNT }, () => connection.send('x'.repeat(SIZE)));
+  let made = 0;
+  const turns = Array.from({ length: 3 }, async () => {
+    using _turn = await connection.turn();
+    made++;
+    await connection.send('y'.repeat(2 ** 20));
+  });
+  for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(made, 0);
+  client.resume();
+  await Promise.all([...sent, ...turns]);
+  assert.equal(made, 3);
+});
+
+test('nobody waits for a turn on a connection that is gone', async () => {
+  await using ends = await both();
+  const { client, connection } = ends;
+  client.pause();
+  for (let i = 0; i < COUNT; i++) void connection.send('x'.repeat(SIZE));
+  const waiting = connection.turn().then(
+    (turn) => turn[Symbol.dispose](),
+    () => {},
+  );
+  client.terminate();
+  await waiting;
+  if (!connection.signal.aborted) await once(connection.signal, 'abort');
+  await assert.rejects(connection.turn());
 });

@@ -44,10 +44,10 @@ export class HomestarPort implements AsyncDisposable {
   task(
     func: string,
     args: readonly unknown[],
-    { nnc = '', rsc = this.rsc }: { readonly nnc?: string; readonly rsc?: string } = {},
+    { nnc = '', rsc = this.rsc, meta = {} }: { readonly nnc?: string; readonly rsc?: string; readonly meta?: IpldMap } = {},
   ): IpldMap {
     const input = { args: args as readonly Ipld[], func };
-    return { cause: null, meta: { memory: 4294967296, time: 100000 }, prf: [], run: { input, nnc, op: 'wasm/run', rsc } };
+    return { cause: null, meta: { memory: 4294967296, time: 100000, ...meta }, prf: [], run: { input, nnc, op: 'wasm/run', rsc } };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

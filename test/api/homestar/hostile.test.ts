@@ -407,3 +407,14 @@ test('frames that break the protocol end their connection', async () => {
   }
   await serves(port);
 });
+
+test('a batch gets so much of an answer, over the socket as over HTTP', async () => {
+  const batch = `[${Array.from({ length: 100 }, (_, i) => `{"jsonrpc":"2.0","id":"${i}${'x'.repeat(20_000)}","method":"metrics"}`).join(',')}]`;
+  const overHttp = await fetch(port.url, { method: 'POST', body: batch, headers: { 'content-type': 'application/json' } });
+  const [overSocket] = (await repliesTo([batch])) as RpcReply[][];
+  for (const replies of [(await overHttp.json()) as RpcReply[], overSocket!]) {
+    assert.equal(replies.length, 100);
+    const refused = replies.filter(({ error }) => error !== undefined);
+    assert.ok(refused.length > 0 && refused.length < 100 && refused.every(({ error }) => error!.code === -32011));
+  }
+});

@@ -241,3 +241,10 @@ test('the same is submitted over HTTP, in DAG-CBOR', async () => {
   const asText = await post(encode({ workflow }), 'application/yaml');
   assert.deepEqual([asText.status, ((await asText.json()) as { code: string }).code], [400, 'REQUEST_INVALID']);
 });
+
+test('the clock and randomness are asked for in meta, and given by the policy of the agent alone', async () => {
+  const asking = port.task('add', [900, 1], { meta: { grant: ['clock'] } });
+  const client = await port.client();
+  const { error } = await client.ask('subscribe_run_workflow', [{ workflow: { tasks: [asking] } }]);
+  assert.deepEqual([error?.code, error?.data?.['code']], [-32009, 'PERMISSION_DENIED']);
+});

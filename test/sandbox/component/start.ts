@@ -1,6 +1,7 @@
 import type { HostInterface } from '../../../src/sandbox/component/host-interface.ts';
 import type { Plan } from '../../../src/sandbox/component/plan-model.ts';
 import { Running } from '../../../src/sandbox/component/running.ts';
+import { Uncounted } from '../../../src/sandbox/metering/toll.ts';
 
 type Call = (interfaceName: string, name: string, args: readonly unknown[]) => unknown;
 
@@ -11,7 +12,15 @@ export function start(plan: Plan, callHost: Call = () => undefined): Running {
       ? undefined
       : new WebAssembly.Memory({ initial: info.memory.initial, maximum: info.memory.maximum ?? 1024 }),
   );
-  const running = new Running(plan, { memories, callHost, preview1: {}, counters: {} });
+  const running = new Running(plan, {
+    memories,
+    callHost,
+    preview1: {},
+    counters: {},
+    toll: new Uncounted(),
+    mostValues: Infinity,
+    onDropped: () => undefined,
+  });
   running.start();
   return running;
 }

@@ -30,9 +30,9 @@ export class Direct {
     return new DataView(this.memory.buffer);
   }
 
-  /** `OK` or the name of the errno. */
+  /** `OK` or the name of the errno. Throws what ended the task. */
   call(name: string, ...args: readonly (number | bigint)[]): string {
-    const result = (this.#imports[name] as (...args: readonly (number | bigint)[]) => number)(...args);
+    const result = this.#call(name, args);
     return result === 0 ? 'OK' : (NAMES.get(result) ?? `errno ${result}`);
   }
 
@@ -154,6 +154,14 @@ export class Direct {
       mtime: u64(48),
       ctime: u64(56),
     };
+  }
+
+  #call(name: string, args: readonly (number | bigint)[]): number {
+    try {
+      return (this.#imports[name] as (...args: readonly (number | bigint)[]) => number)(...args);
+    } catch (error) {
+      throw this.wasi.ending ?? error;
+    }
   }
 
   #count(call: (result: number) => string): number | string {

@@ -120,13 +120,18 @@ export function noCompiler(): string | false {
 
 /** Compiles `guests/c/<name>.c` into a module. */
 export function compileC(name: string): WebAssembly.Module {
+  return new WebAssembly.Module(buildC(name));
+}
+
+/** The binary of `guests/c/<name>.c`. With `ADAPTER` defined it leaves out what the preview 1 adapter does otherwise. */
+export function buildC(name: string, ...defined: readonly 'ADAPTER'[]): Buffer<ArrayBuffer> {
   const folder = mkdtempSync(join(tmpdir(), 'docket-clang-'));
   try {
     const target = join(folder, 'out.wasm');
-    const flags = ['--target=wasm32-wasi', '--sysroot=/usr', '-O1', '-Wall', '-Wextra', '-Werror'];
+    const flags = ['--target=wasm32-wasi', '--sysroot=/usr', '-O1', '-Wall', '-Wextra', '-Werror', ...defined.map((each) => `-D${each}`)];
     const { status, stderr } = spawnSync('clang', [...flags, join(SOURCES, `${name}.c`), '-o', target]);
     assert.equal(status, 0, String(stderr));
-    return new WebAssembly.Module(readFileSync(target));
+    return readFileSync(target);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -55,7 +55,7 @@ describe('a guest cannot go on after its end', () => {
     assert.equal(runCommand(command(`(call $print (i32.const 5)) ${thrice('(call $proc_exit (i32.const 0))')}`), bench.start()), 0);
   });
 
-  test('every call throws again, also from a loop that catches all', () => {
+  test('a loop that catches all is left by the call that ended the task', () => {
     using bench = new Bench();
     const wasi = bench.start({ output: 1000 });
     const imports = wasi.imports;
@@ -79,7 +79,7 @@ describe('a guest cannot go on after its end', () => {
         }),
       isLimit,
     );
-    assert.equal(calls, 50);
+    assert.equal(calls, 2);
   });
 
   test('an exhausted stack inside a host call is the end too', () => {
@@ -252,10 +252,6 @@ test('a store that cannot take a spill fails the host', () => {
   const fd = guest.open('big', { oflags: OFLAG.creat, rights: ALL }) as number;
   assert.throws(
     () => guest.call('fd_write', fd, ...guest.iovecs([0, 2 << 20]), 0x80),
-    (error) => isDocketError(error, 'STORE_UNWRITABLE'),
-  );
-  assert.throws(
-    () => guest.call('sched_yield'),
     (error) => isDocketError(error, 'STORE_UNWRITABLE'),
   );
 });

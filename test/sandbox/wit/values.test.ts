@@ -122,12 +122,48 @@ test('a link stands for the bytes it names, where bytes are wanted and can be ha
   const bytesOf = (given: Cid.CID): Uint8Array => (given.equals(link) ? bytes : assert.fail());
   assert.deepEqual(toJs(list(u8), link, { bytesOf }), { value: bytes });
   assert.deepEqual(toJs(option(list(list(u8))), [link], { bytesOf }), { value: [bytes] });
-  assert.deepEqual(toJs(string, link, { bytesOf }), { value: link.toString() });
+  assert.deepEqual(toJs(string, link, { bytesOf }), { value: 'AQI' });
+  const task = Cid.ofValue('no blob');
+  assert.deepEqual(toJs(string, task, { bytesOf }), { value: task.toString() });
   for (const options of [{}, { bytesOf: () => undefined }]) {
     const refused = toJs(list(u8), link, options);
     assert.match('failure' in refused ? refused.failure.message : '', /is the link bafkrei\w+, not list<u8>: it names no blob/);
   }
   assert.ok('failure' in toJs(list(u32), link, { bytesOf }));
+});
+
+test('pairs stay pairs where a map would lose one, or has no form to be seen in', () => {
+  const pairs = list({ kind: 'tuple', types: [string, u8] });
+  for (const [given, expected] of [
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+      ],
+      { a: 1, b: 2 },
+    ],
+    [
+      [
+        ['a', 1],
+        ['a', 2],
+      ],
+      [
+        ['a', 1],
+        ['a', 2],
+      ],
+    ],
+    [
+      [
+        ['a', 1],
+        ['/', 2],
+      ],
+      [
+        ['a', 1],
+        ['/', 2],
+      ],
+    ],
+  ] as const)
+    assert.deepEqual(fromJs(pairs, given), { value: expected });
 });
 
 test('a link becomes its text, bytes become base64', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ofBlob } from '../../../src/ipld/cid.ts';
 import { Float, type Ipld } from '../../../src/ipld/value.ts';
+import type { PlannedTask } from '../../../src/workflow/model.ts';
 import { awaitsOf, cidOfFile, cidOfFolder, compileText, errorOf, labelsOf, MemorySources, taskOf } from '../helpers.ts';
 
 /** The input of the one task `t` written as `body`; `a` and `b` may be awaited. */
@@ -44,6 +45,15 @@ describe('input of wasi/run', () => {
 
   test('grants are sorted and said once', async () => {
     assert.deepEqual(await inputOf('grant: [random, clock, random]'), { grant: ['clock', 'random'] });
+  });
+
+  test('of wasm/run they stand in meta, so that its instruction is the same', async () => {
+    const calling = async (more: string): Promise<PlannedTask> =>
+      (await compileText(`tasks: { t: { module: t.wasm, func: f, limits: { memory: 64MiB }${more} } }`)).tasks[0]!;
+    const [plain, granted, none] = [await calling(''), await calling(', grant: [random, clock, random]'), await calling(', grant: []')];
+    assert.deepEqual(granted.task.meta, { memory: 64 << 20, grant: ['clock', 'random'] });
+    assert.deepEqual(none.task.meta, plain.task.meta);
+    assert.ok(granted.instruction.equals(plain.instruction) && !granted.invocation.equals(plain.invocation));
   });
 
   test('extensions are links to modules, imported as those are', async () => {

@@ -1,0 +1,80 @@
+import { MOST_VALUES } from '../ipld/large-value.ts';
+import type { Func, Plan } from '../sandbox/component/plan-model.ts';
+import { Running } from '../sandbox/component/running.ts';
+import { signatureText } from '../sandbox/component/signature.ts';
+import { RUN_TYPE, runFunction } from '../sandbox/wasi2/command.ts';
+import { callHost } from '../sandbox/wasi2/interfaces.ts';
+import { commandSystem } from './command-system.ts';
+import { commandWorld } from './command-world.ts';
+import { takeMemories } from './component-run.ts';
+import type { Fuel, FueledJob } from './fuel.ts';
+import { withMemory } from './guest.ts';
+import type { Bench, Ran } from './op.ts';
+import { clip, failed, Refusal } from './refusal.ts';
+import type { WasiInput } from './wasi-input.ts';
+import { type Ending, endingOf, finished, lastWords } from './wasi-result.ts';
+
+/** `wasi/run` on a component that exports `wasi:cli/run`: gives what a preview 1 command gives, under the same limits. */
+export function runCommandComponent(plan: Plan, input: WasiInput, { job, fuel }: FueledJob, bench: Bench): Ran {
+  const run = commandOf(plan);
+  if (input.extensions.size > 0)
+    throw new Refusal('invalid', 'a component takes no extensions: they are core modules that a core module imports from');
+  bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
+  using stack = new DisposableStack();
+  const guests = takeMemories(plan, job.limits.memory, bench, stack);
+  const world = stack.use(commandWorld({ job, fuel }, input, bench));
+  const { system } = stack.use(commandSystem(world, job.limits.openFiles, bench.onOutput));
+  const memories = guests.map(({ memory }) => memory);
+  const running = stack.use(
+    new Running(plan, {
+      memories,
+      callHost: (from, name, given) => callHost(system, from, name, given),
+      preview1: {},
+      counters: fuel.imports,
+      toll: fuel.toll,
+      mostValues: MOST_VALUES,
+      onDropped: (bytes) => bench.garbage.drop(bytes),
+    }),
+  );
+  stack.defer(() => bench.garbage.note(running.lifted));
+  const began = performance.now();
+  const ending = attempt(running, run, fuel);
+  const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);
+  const usage = { wall: performance.now() - began, memory, output: world.budget.peak, ...fuel.usage };
+  const left = { stdout: system.stdout, stderr: system.stderr, files: world.files };
+  if ('failure' in ending) {
+    const failure = withMemory(ending.failure, ...guests);
+    return failed({ ...failure, data: { ...failure.data, ...lastWords(left) } }, usage);
+  }
+  return finished(ending.exit, { left, globs: input.outputs, sink: world.sink, usage });
+}
+
+/** Throws `Refusal`, code `invalid`, data `{part: 'module'}`; with `component` for one that is called otherwise. */
+function commandOf({ exports }: Plan): Func {
+  const name = runFunction(exports.keys());
+  const func = name === undefined ? undefined : exports.get(name);
+  if (func === undefined) {
+    const other = [...exports.keys()].find((each) => each.startsWith('wasi:cli/run@'));
+    const message =
+      other === undefined
+        ? 'not a command, but a component whose functions are called: it does not export wasi:cli/run'
+        : `the component exports ${clip(other)}; Docket runs those of wasi:cli/run@0.2`;
+    throw new Refusal('invalid', message, { part: 'module', component: true });
+  }
+  const type = signatureText(func.signature);
+  if (type !== RUN_TYPE)
+    throw new Refusal('invalid', `not a command: its ${clip(name!)} is ${clip(type)}, not ${RUN_TYPE}`, { part: 'module' });
+  return func;
+}
+
+/** What the guest did is never thrown; what failed in the host (a damaged blob, a full disk) is. */
+function attempt(running: Running, run: Func, fuel: Fuel): Ending {
+  try {
+    running.start();
+    const { tag } = running.call(run, []) as { readonly tag: 'ok' | 'err' };
+    return { exit: tag === 'ok' ? 0 : 1 };
+  } catch (thrown) {
+    if (fuel.failure !== undefined) return { failure: fuel.failure };
+    return endingOf(thrown);
+  }
+}

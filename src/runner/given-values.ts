@@ -1,0 +1,97 @@
+import { isDocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import * as Cid from '../ipld/cid.ts';
+import * as LargeValue from '../ipld/large-value.ts';
+import { partsOf, step } from '../ipld/pointer.ts';
+import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
+import type { BlobReader } from '../store/blob-reader.ts';
+import { asPromise } from '../workflow/promise.ts';
+import { Refusal } from './refusal.ts';
+import { MOST_RESULT } from './result-bounds.ts';
+
+/** Items of all large values among the arguments of one task. */
+const MOST_ITEMS = 4 * LargeValue.MOST_VALUES;
+
+/**
+ * What a task is given by name, read for it. A name may stand in many places, and each is another copy for the guest, which could not hold more than its
+ * memory: so all of them together keep to that.
+ */
+export class GivenValues {
+  readonly #blobs: Pick<BlobReader, 'readAll'>;
+  readonly #memory: number;
+  #bytes = 0;
+  #items = 0;
+
+  /** `memory`: the task's limit, in bytes. */
+  constructor(blobs: Pick<BlobReader, 'readAll'>, memory: number) {
+    this.#blobs = blobs;
+    this.#memory = memory;
+  }
+
+  /** The bytes of a blob; undefined if the link names none. Throws `Refusal`. */
+  bytesOf(link: CID): Uint8Array | undefined {
+    return Cid.isBlob(link) ? this.#read(link, this.#memory) : undefined;
+  }
+
+  /**
+   * `input` with large values in place of their names. A part of one is named like a promise, `{"await/ok": <large value>, at}`: no promise is left in the input of a job,
+   * and no result has a link to a large value in it. What comes in is not looked into. Throws `Refusal`.
+   */
+  spread(input: Ipld): Ipld {
+    if (isLink(input)) return Cid.isLargeValue(input) ? this.#value(input) : input;
+    if (isList(input)) {
+      let changed = false;
+      const items = input.map((item) => {
+        const given = this.spread(item);
+        changed ||= given !== item;
+        return given;
+      });
+      return changed ? items : input;
+    }
+    if (!isMap(input)) return input;
+    const named = asPromise(input);
+    if (named !== undefined && Cid.isLargeValue(named.instruction)) return this.#part(named.instruction, named.at);
+    let changed = false;
+    const entries = Object.entries(input).map(([key, item]) => {
+      const given = this.spread(item);
+      changed ||= given !== item;
+      return [key, given] as const;
+    });
+    // fromEntries defines keys, so that a key "__proto__" stays a key.
+    return changed ? Object.fromEntries(entries) : input;
+  }
+
+  #part(link: CID, at: string): Ipld {
+    let value = this.#value(link);
+    for (const part of partsOf(at)) {
+      const next = step(value, part);
+      if ('problem' in next) throw new Refusal('invalid', `${at} of ${link}: ${next.problem}`);
+      ({ value } = next);
+    }
+    return value;
+  }
+
+  #value(link: CID): Ipld {
+    // Encoded, a value may take more room than in a guest: names of fields are written out.
+    const bytes = this.#read(link, Math.max(this.#memory, MOST_RESULT));
+    try {
+      this.#items += LargeValue.itemsOf(bytes);
+      if (this.#items <= MOST_ITEMS) return LargeValue.read(bytes);
+    } catch (error) {
+      if (!isDocketError(error, 'IPLD_INVALID')) throw error;
+      throw new Refusal('invalid', `${link} is no value: ${error.message}`);
+    }
+    throw new Refusal('limit/memory', `the arguments of the task have more than ${MOST_ITEMS} values`, { limit: this.#memory });
+  }
+
+  #read(link: CID, most: number): Uint8Array {
+    try {
+      const bytes = this.#blobs.readAll(link, Math.max(0, most - this.#bytes));
+      this.#bytes += bytes.length;
+      return bytes;
+    } catch (error) {
+      if (!isDocketError(error, 'BLOB_TOO_LARGE')) throw error;
+      throw new Refusal('limit/memory', `the arguments do not fit into the memory of the task: ${error.message}`, { limit: this.#memory });
+    }
+  }
+}

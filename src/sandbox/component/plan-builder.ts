@@ -1,0 +1,90 @@
+import type { WitItem } from '../wit/model.ts';
+import { preview1Names } from '../wasi/signatures.ts';
+import { type CompileCore, CoreSteps, expectType } from './core-steps.ts';
+import type { ResourceType } from './handles.ts';
+import { HostImports } from './host-imports.ts';
+import type { Offer } from './host-interface.ts';
+import { type CoreItem, type Func, type Plan, type Side, witFunction } from './plan-model.ts';
+import type { Exports } from './scope.ts';
+import { liftedType, loweredType } from './signature.ts';
+import { Work } from './work.ts';
+
+/** What a plan is put together of, whether it is that of a component or of a core module made to be one. All throw `MODULE_INVALID`. */
+export class PlanBuilder {
+  readonly work = new Work();
+  readonly core: CoreSteps;
+  readonly imports: HostImports;
+  readonly #destructors = new Map<ResourceType, CoreItem>();
+  #instances = 0;
+
+  constructor(offer: Offer, compileCore: CompileCore | undefined) {
+    this.core = new CoreSteps(this.work, compileCore);
+    this.imports = new HostImports(offer, this.work);
+  }
+
+  newInstance(): number {
+    return this.#instances++;
+  }
+
+  /** It is linked to calls of preview 1. */
+  linkPreview1(): ReadonlyMap<string, CoreItem> {
+    this.imports.call();
+    return new Map(preview1Names().map((name) => [name, { kind: 'preview1', name }]));
+  }
+
+  /** `core` is called with what stands for a resource that is dropped. */
+  destroy(resource: ResourceType, core: CoreItem): void {
+    expectType(core, { params: ['i32'], results: [] }, 'a destructor');
+    this.#destructors.set(resource, core);
+  }
+
+  lift(core: CoreItem, signature: Func['signature'], side: Side, postReturn: CoreItem | undefined): Func {
+    const type = liftedType(signature);
+    expectType(core, type, 'a lifted function');
+    if (postReturn !== undefined) expectType(postReturn, { params: type.results, results: [] }, 'a post-return function');
+    return { kind: 'lifted', signature, core, side, postReturn };
+  }
+
+  side(side: Side): Side {
+    if (side.realloc !== undefined) expectType(side.realloc, { params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] }, 'a realloc');
+    return side;
+  }
+
+  finish(exports: Exports): Plan {
+    this.imports.refuseMissing();
+    return {
+      steps: this.core.all,
+      instances: this.#instances,
+      destructors: this.#destructors,
+      ...this.#exportsOf(exports),
+      callsHost: this.imports.isCalled,
+      weight: this.core.weight,
+    };
+  }
+
+  /** Functions of the outermost component, and of the interfaces it exports. */
+  #exportsOf(exports: Exports): Pick<Plan, 'exports' | 'world'> {
+    const functions = new Map<string, Func>();
+    const items: WitItem[] = [];
+    for (const [name, item] of exports) {
+      if (item.sort === 'func') {
+        functions.set(name, item.func);
+        items.push({ name, func: witFunction(name, item.func.signature) });
+      }
+      if (item.sort !== 'instance') continue;
+      this.work.count(item.exports.size);
+      const inner = [...item.exports].flatMap(([label, each]) => (each.sort === 'func' ? [{ label, func: each.func }] : []));
+      for (const { label, func } of inner) functions.set(`${name}#${label}`, func);
+      items.push({ name, interface: inner.map(({ label, func }) => witFunction(label, func.signature)) });
+    }
+    return { exports: functions, world: { imports: [], exports: items } };
+  }
+}
+
+export function lower(func: Func, side: Side): CoreItem {
+  return { kind: 'lowered', func, side, type: loweredType(func.signature) };
+}
+
+export function resourceItem(op: 'new' | 'drop' | 'rep', resource: ResourceType, instance: number): CoreItem {
+  return { kind: 'resource', op, resource, instance, type: { params: ['i32'], results: op === 'drop' ? [] : ['i32'] } };
+}
