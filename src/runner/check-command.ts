@@ -21,6 +21,10 @@ export function checkCommand({ info }: CompiledModule): void {
   if ('failure' in found) {
     if ('signature' in callable(info, '_initialize'))
       throw unfit('not a command, but a library that others call (a reactor: it exports "_initialize" and no "_start")');
+    if (info.hasComponentType)
+      throw unfit(
+        'not a command: it says in a component-type section what it is to become; make a component of it, as by `wasm-tools component new`',
+      );
     throw unfit(`not a command: ${found.failure.message}`, found.failure.data);
   }
   const { params, results } = found.signature;

@@ -82,7 +82,7 @@ async function problem(path: string): Promise<string> {
 }
 
 describe('of a task that runs', () => {
-  const told = async (module: Uint8Array): Promise<void> => {
+  const checkTold = async (module: Uint8Array): Promise<void> => {
     const { run, task } = await begin(module);
     for (const reader of [follow(task), follow(task)]) {
       assert.deepEqual((await reader.next()).value, { kind: 'stdout', data: { at: 0, text: 'out\n' } });
@@ -102,9 +102,9 @@ describe('of a task that runs', () => {
     assert.equal((await last.next()).done, true);
   };
 
-  test('what it writes is told before it ends, also to who comes later', () => told(TALKS));
+  test('what it writes is told before it ends, also to who comes later', () => checkTold(TALKS));
 
-  test('also what a component writes', async () => told(await adapted(TALKS)));
+  test('also what a component writes', async () => checkTold(await adapted(TALKS)));
 
   test('what is too much is left out, and that is told; the receipt has all of it', async () => {
     // 200 KB in one go, of which the last 16 KiB are told.

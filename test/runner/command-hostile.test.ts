@@ -282,6 +282,7 @@ suite('what is no command', () => {
       [code, message],
       ['invalid', 'not a command, but a component whose functions are called: it does not export wasi:cli/run'],
     );
+    assert.match(String((await run(library.core))[2]), /not a command: .*make a component of it/);
     const newer = await make(
       '(module (func (export "wasi:cli/run@0.3.0#run") (result i32) i32.const 0))',
       'world guest { export wasi:cli/run@0.3.0; }',

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { describeModule } from '../../src/sandbox/describe.ts';
 import { findOffer } from '../../src/sandbox/component/host-interface.ts';
 import { INTERFACES } from '../../src/sandbox/wasi2/interfaces.ts';
-import { componentEmbed, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { planComponent } from '../../src/sandbox/component/plan.ts';
+import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { sockets, wasi } from '../components.ts';
 
 const isOffered = (name: string): boolean => findOffer(INTERFACES, name) !== undefined;
 
@@ -49,4 +51,24 @@ test('imports of a core module beside its world are shown', async () => {
     ],
   );
   assert.deepEqual(call, { op: 'wasm/run', func: 'f', args: [] });
+});
+
+test('a command that imports all there is, with the types that it has there, is let in', async () => {
+  for (const version of ['0.2.0', '0.2.3', '0.2.12']) {
+    const packages = `${wasi(version)} ${sockets(version)}`;
+    const names = [...packages.matchAll(/package (wasi:\w+)@[\d.]+ \{([^]*?)\n\}/g)].flatMap(([, name, body]) =>
+      [...body!.matchAll(/interface ([\w-]+) \{/g)].map(([, each]) => `${name}/${each}@${version}`),
+    );
+    assert.ok(names.includes(`wasi:filesystem/types@${version}`) && names.includes(`wasi:sockets/tcp@${version}`));
+    const isRun = (name: string): boolean => name.startsWith('wasi:cli/run');
+    const world = `world all { ${names.map((name) => `${isRun(name) ? 'export' : 'import'} ${name};`).join(' ')} }`;
+    const component = await componentNew(
+      await componentEmbed({ dummy: true, witSource: `package test:all; ${world} ${packages}`, world: 'test:all/all' }),
+    );
+    assert.deepEqual([...planComponent(component, INTERFACES).exports.keys()], [`wasi:cli/run@${version}#run`]);
+    const { call, imports } = describeModule(component);
+    assert.deepEqual(call, { op: 'wasi/run' });
+    assert.ok(imports.every(({ isOffered: offered }) => offered));
+    assert.equal(imports.find(({ name }) => name.startsWith('wasi:sockets/tcp@'))?.note, 'opening a socket is denied');
+  }
 });
