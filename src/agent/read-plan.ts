@@ -45,7 +45,10 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
 
 /** What a resource names. Of a path in a directory that is what the directory says, whose blocks must be here. */
 async function leadOf({ store }: Pick<Engine, 'store'>, rsc: string): Promise<CID | undefined> {
-  const cid = await leadHere(store, rsc);
+  const cid = await leadHere(store, rsc).catch((error: unknown) => {
+    if (isDocketError(error, 'RESOURCE_INVALID')) throw invalid(error.message);
+    throw error;
+  });
   if (cid !== undefined || Resource.below(rsc) === undefined) return cid;
   throw invalid(`a directory on the way to ${rsc} is not here`, 'Send the blocks of its directories first, or the workflow itself.');
 }

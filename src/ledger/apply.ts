@@ -54,7 +54,18 @@ export class Applier {
         this.#sql.run.run(...row.slice(1));
         return undefined;
       case ROW.runUpdate:
-        this.#sql.runUpdate.run(row[2]!, row[3]!, row[4]!, row[5]!, row[6]!, this.#runNumber(row[1] as string), row[7]!, row[8]!, row[9]!);
+        this.#sql.runUpdate.run(
+          row[2]!,
+          row[3]!,
+          row[4]!,
+          row[5]!,
+          row[6]!,
+          this.#runNumber(row[1] as string),
+          row[7]!,
+          row[8]!,
+          row[9]!,
+          row[10]!,
+        );
         return undefined;
       case ROW.runDelete:
         this.#deleteRun(row[1] as string);

@@ -96,12 +96,12 @@ export function below(rsc: string): Below | undefined {
 const MOST_NAMES = 128;
 
 /**
- * The names that a path is made of, percent-decoded. Throws `RESOURCE_INVALID` for what can be no name of a file, or is no single one: gateways disagree about what
+ * The names that a path is made of, percent-decoded. Throws `WORKFLOW_INVALID` for what can be no name of a file, or is no single one: gateways disagree about what
  * such a path means.
  */
 export function namesOf({ root, path }: Below): string[] {
   const refuse = (what: string): never => {
-    throw new DocketError('RESOURCE_INVALID', `the path ${JSON.stringify(path)} behind ${root} ${what}`, {
+    throw new DocketError('WORKFLOW_INVALID', `the path ${JSON.stringify(path)} behind ${root} ${what}`, {
       next: 'Write the names of folders and the file, with / between them.',
     });
   };

@@ -142,6 +142,7 @@ const ABOUT_INPUTS: ReadonlySet<ErrorCode> = new Set([
   'RESOURCE_INVALID',
   'RESOURCE_REFUSED',
   'RESOURCE_UNREACHABLE',
+  'WORKFLOW_INVALID',
 ]);
 
 /** An error about an input with the place in the workflow file that asked for it, unless it has one. Other errors as they are. */

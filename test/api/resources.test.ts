@@ -108,6 +108,10 @@ test('a path is followed by the agent itself, and of a plan nobody is believed w
   const rsc = `ipfs://${folder.cid}/bin/words.wasm`;
   assert.equal(await submitted(door, counting(rsc)), 'completed');
 
+  // What cannot be a path is refused; what leads nowhere is known when it was looked for.
+  assert.equal(await submitted(door, counting(`ipfs://${folder.cid}/bin%2Fwords.wasm`)), '422 WORKFLOW_INVALID');
+  assert.equal(await submitted(door, counting(`ipfs://${folder.cid}/bin/none.wasm`)), 'failed');
+
   // A plan that says that the path leads to the other module.
   await using there = await Door.open();
   const { token } = await create(there.agent.engine, { scopes: ['run', 'read', 'write'] }, undefined);
@@ -131,4 +135,24 @@ test('a path is followed by the agent itself, and of a plan nobody is believed w
   for (const [name, bytes] of folder.blocks) if (Cid.isUnixFs(Cid.parse(name))) await engine.store.put(bytes);
   assert.equal(await run(words), '201 undefined');
   assert.equal(await run(other), '422 WORKFLOW_INVALID');
+});
+
+test('who may only read makes an agent fetch nothing', async () => {
+  const held = await imported(Buffer.from(TEXT));
+  await using gateway = await HostileServer.open(gatewayAnswer(held, Buffer.from(TEXT)));
+  await using door = await Door.open({ fetch: fetchFrom(['public'], [gateway.url]) });
+  const { token } = await create(door.agent.engine, { scopes: ['read'] }, undefined);
+  const headers = { authorization: `Bearer ${token}` };
+  const blob = Cid.ofBlob(Buffer.from(TEXT));
+  for (const [method, path, status] of [
+    ['GET', `/v1/aliases/${held.cid}`, 404],
+    ['GET', `/v1/blobs/${blob}`, 404],
+    ['HEAD', `/v1/blobs/${blob}`, 404],
+    ['POST', '/v1/runs', 403],
+    ['POST', '/v1/aliases', 403],
+  ] as const) {
+    const body = method === 'POST' ? { body: counting(`${gateway.url}/ipfs/${held.cid}`) } : {};
+    assert.equal((await door.ask(method, path, { headers, ...body })).status, status, `${method} ${path}`);
+  }
+  assert.deepEqual(gateway.asked, []);
 });

@@ -257,3 +257,32 @@ test('a run that gets no slot for a while says so once', (t) => {
   assert.equal(waits(), 2);
   progress.stop();
 });
+
+test('a run that waits for what is fetched says how far that is, and not that others have the slots', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const lines: string[] = [];
+  let now = 0;
+  const stderr = { isTTY: false, write: (text: string) => lines.push(text) } as unknown as NodeJS.WriteStream;
+  const progress = progressFor(planOf([{ group: 'a' }]), { streams: { stderr } as never, env: {} }, () => now);
+  const pass = (ms: number): void => {
+    for (let passed = 0; passed < ms; passed += 1_000) {
+      now += 1_000;
+      t.mock.timers.tick(1_000);
+    }
+  };
+  const resource = 'https://a.example/\u001B[2J.wasm';
+  progress.event({ kind: 'fetching', resource, from: 'https://b.example', bytes: 2048, size: 4096 });
+  pass(20_000);
+  const told = lines.filter((line) => line.startsWith('fetching '));
+  assert.ok(told.length > 1 && told.length < 8, String(told));
+  assert.match(told[0]!, /2 KiB of 4 KiB from https:\/\/b\.example\n$/);
+  assert.equal(told[0]!.includes('\u001B'), false);
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('waiting')),
+    [],
+  );
+  progress.event({ kind: 'planned', total: 1 });
+  pass(20_000);
+  assert.equal(lines.filter((line) => line.startsWith('waiting')).length, 1);
+  progress.stop();
+});

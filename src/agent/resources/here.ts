@@ -6,7 +6,7 @@ import { MOST_BLOCK } from '../../store/unixfs/rebuild.ts';
 import * as Resource from '../../workflow/resource.ts';
 import type { ResourceShelf, ResourceSource } from './shelf.ts';
 
-/** What a resource names, without asking anybody: undefined if it names none, or if a directory on the way is not here. Throws `RESOURCE_INVALID`. */
+/** What a resource names, without asking anybody: undefined if it names none, or if a directory on the way is not here. Throws `RESOURCE_INVALID`, `WORKFLOW_INVALID`. */
 export async function leadHere(store: Pick<Store, 'read'>, rsc: string): Promise<Cid.CID | undefined> {
   const below = Resource.below(rsc);
   if (below === undefined) return Resource.cidOf(rsc);
@@ -19,9 +19,16 @@ export async function leadHere(store: Pick<Store, 'read'>, rsc: string): Promise
   }
 }
 
-/** Who gets nothing that is not here. */
+/** Who gets nothing that is not here. Where a path leads nowhere is said when it is to be fetched. Throws `WORKFLOW_INVALID` for one that cannot be a path. */
 export function resourcesHere(shelf: ResourceShelf): ResourceSource {
-  const lead = (rsc: string): Promise<Cid.CID | undefined> => leadHere(shelf.store, rsc);
+  const lead = async (rsc: string): Promise<Cid.CID | undefined> => {
+    try {
+      return await leadHere(shelf.store, rsc);
+    } catch (error) {
+      if (isDocketError(error, 'RESOURCE_INVALID')) return undefined;
+      throw error;
+    }
+  };
   return {
     lead,
     async get(rsc) {

@@ -112,4 +112,5 @@ const ABOUT_RESOURCES: ReadonlySet<string> = new Set([
   'BLOB_TOO_LARGE',
   'BLOB_UNREACHABLE',
   'TREE_INVALID',
+  'WORKFLOW_INVALID',
 ]);

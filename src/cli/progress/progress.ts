@@ -111,9 +111,19 @@ function idleTeller(tally: Tally, now: () => number): () => readonly string[] {
     }
     since ??= now();
     if (told || now() - since < IDLE_MS) return [];
+    if (tally.fetching !== undefined) {
+      // Told again after as long.
+      since = now();
+      return [fetchingText(tally.fetching)];
+    }
     told = true;
     return ['waiting: other commands of this home have the slots, or are at the same work'];
   };
+}
+
+function fetchingText({ resource, from, bytes, size }: NonNullable<Tally['fetching']>): string {
+  const far = `${formatSize(bytes)}${size === null ? '' : ` of ${formatSize(size)}`}${from === null || from === resource ? '' : ` from ${from}`}`;
+  return `fetching ${printable(`${resource}: ${far}`)}`;
 }
 
 function stoppingText({ running }: Tally): string {

@@ -32,6 +32,8 @@ export class Tally {
   readonly #satisfied: Uint8Array;
   settled = 0;
   held = 0;
+  /** What was told last of what the run waits for before its first task begins; undefined after that. */
+  fetching: Extract<RunEvent, { kind: 'fetching' }> | undefined;
 
   constructor(plan: Plan) {
     const groups = new Map<string, GroupTally>();
@@ -71,6 +73,12 @@ export class Tally {
         return;
       case 'retrying':
         this.#started.delete(event.task);
+        return;
+      case 'fetching':
+        this.fetching = event;
+        return;
+      case 'planned':
+        this.fetching = undefined;
         return;
       case 'slots':
         this.held = event.held;

@@ -69,7 +69,7 @@ suite('a file behind a CID', () => {
       ['top%.txt', /not percent-encoded/],
       [Array(200).fill('a').join('/'), /more than 128 names/],
     ] as const)
-      await refused(resources.get(`ipfs://${root}/${path}`), 'RESOURCE_INVALID', why);
+      await refused(resources.get(`ipfs://${root}/${path}`), 'WORKFLOW_INVALID', why);
     assert.deepEqual(gateway.asked, []);
   });
 
