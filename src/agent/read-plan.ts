@@ -33,7 +33,7 @@ export async function readPlan(engine: Engine, cid: CID, { isTrusted }: { readon
     // What a file was is the sender's word; everything else says by itself which module it is, or has none. What a URL gave that does not say what, only the
     // owner is believed: others, who await the instruction, would take a stranger's module for that of the URL's host.
     const { rsc } = task.run;
-    const isWord = Resource.isLocal(rsc) || (isTrusted && !Resource.isFixed(rsc));
+    const isWord = Resource.isLocal(rsc) || (isTrusted && Resource.isWeb(rsc) && !Resource.isFixed(rsc));
     if (!isWord && module !== undefined && !named.has(rsc)) named.set(rsc, await leadOf(engine, rsc));
     if (!isWord && String(module) !== String(module === undefined ? Resource.cidOf(rsc) : named.get(rsc)))
       throw invalid(`task ${label} names ${rsc}, but would run another module`, Resource.isWeb(rsc) ? BY_URL : undefined);
