@@ -1,4 +1,4 @@
-import { OPS } from '../runner/ops.ts';
+import { semanticsOf } from '../runner/ops.ts';
 import { Policies } from '../scheduler/policies.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -6,9 +6,5 @@ import { standsFor } from './resources/shelf.ts';
 
 /** How the tasks of a plan are run and filed on this home. */
 export function policiesOf(engine: { readonly ledger: Ledger }, plan: Plan): Policies {
-  return new Policies(
-    plan,
-    (op) => OPS[op]?.semantics ?? 0,
-    (cid) => standsFor(engine, cid),
-  );
+  return new Policies(plan, semanticsOf, (cid) => standsFor(engine, cid));
 }

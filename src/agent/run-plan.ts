@@ -2,7 +2,7 @@ import { DocketError, isDocketError, systemCode } from '../errors.ts';
 import { Flight } from '../ledger/flight.ts';
 import type { Change, RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
-import { OPS } from '../runner/ops.ts';
+import { semanticsOf } from '../runner/ops.ts';
 import { Coordinator, type Load } from '../scheduler/coordinator.ts';
 import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
@@ -137,7 +137,7 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
       slots: { acquire: (stop, holder) => known.then(() => engine.slots.acquire(stop, holder)) },
       claims,
       size: Math.min(options.slots ?? engine.slotCount, engine.slotCount),
-      semantics: (op) => OPS[op]?.semantics ?? 0,
+      semantics: semanticsOf,
       lacks,
       forced: forcedBy(plan, options.force),
       failFast: options.failFast === true,

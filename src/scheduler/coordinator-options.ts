@@ -1,3 +1,4 @@
+import type { Limits } from '../workflow/limits.ts';
 import type { Clock } from '../base/clock.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Change } from '../ledger/change.ts';
@@ -27,7 +28,7 @@ export interface CoordinatorOptions {
   readonly claims: WorkClaims;
   /** Slots this run may hold at a time. */
   readonly size: number;
-  readonly semantics: (op: string) => number;
+  readonly semantics: (op: string, limits: Limits) => number;
   /** Why what a task needs is not here, where that is known better than by its absence. Default: nothing is known. */
   readonly lacks?: (task: number) => Failure | undefined;
   /** Tasks whose earlier results are not to be used. */

@@ -21,7 +21,7 @@ export interface Policy {
 /** The policies of a plan's tasks; tasks of one template share theirs, which is asked for several times per task. */
 export class Policies {
   readonly #plan: Plan;
-  readonly #semantics: (op: string) => number;
+  readonly #semantics: (op: string, limits: Limits) => number;
   readonly #standsFor: (cid: CID) => CID;
   /** Of tasks without grants: by `meta`, then by op and resource. */
   readonly #shared = new Map<IpldMap, Map<string, Policy>>();
@@ -29,7 +29,7 @@ export class Policies {
   #last: { readonly task: Task; readonly policy: Policy } | undefined;
 
   /** `standsFor`: the blob a module's CID names. */
-  constructor(plan: Plan, semantics: (op: string) => number, standsFor: (cid: CID) => CID) {
+  constructor(plan: Plan, semantics: (op: string, limits: Limits) => number, standsFor: (cid: CID) => CID) {
     this.#plan = plan;
     this.#semantics = semantics;
     this.#standsFor = standsFor;
@@ -57,14 +57,14 @@ export class Policies {
 
   #read(task: Task, module: CID | undefined, grants: readonly string[]): Policy {
     const { meta } = task;
-    const semantics = this.#semantics(task.run.op);
+    const limits = Limit.fromMeta(meta);
     return {
-      limits: Limit.fromMeta(meta),
+      limits,
       retry: Limit.retryFromMeta(meta),
       memo: memoOf(meta),
       grants,
       pure: isPure(task),
-      semantics,
+      semantics: this.#semantics(task.run.op, limits),
       module,
     };
   }

@@ -2,7 +2,7 @@ import * as Code from './code.ts';
 
 /**
  * What instructions cost: a unit each, and nothing for those that only mark where a block begins or ends. What does work by a length costs by that on top.
- * Part of what a guest can notice: whoever changes it raises the `semantics` of the ops.
+ * Part of what a guest can notice: whoever changes it raises the `metered` numbers of the ops (`runner/ops.ts`).
  */
 
 const FREE: readonly number[] = [

@@ -1,6 +1,6 @@
 /**
  * What the host takes of a task's limits for what it does itself: fuel for its work, and a part of the depth of calls for its own frames between two guests.
- * docs/fuel.md lists what costs how much; whoever changes it raises the `semantics` of the ops.
+ * docs/fuel.md lists what costs how much; whoever changes it raises the `metered` numbers of the ops.
  */
 export interface Toll {
   /** For a call, and for `bytes` that are moved, made or looked at in it. Throws if the task cannot pay. */
