@@ -1,6 +1,7 @@
 import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
+import type { RunRow } from '../ledger/runs.ts';
 import type { RunTold, TaskReceipt } from '../protocol/run-told.ts';
 import type { Receipt } from '../receipt/model.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
@@ -37,12 +38,19 @@ export async function* runTold(
     else for (const task of JSON.parse(data) as number[]) yield* teller.ofTask(task);
   }
   signal.throwIfAborted();
-  const row = engine.ledger.run(run);
-  if (row === undefined) throw new DocketError('RUN_UNKNOWN', `the run ${run} was deleted`);
+  // Not kept while its reader takes what is told before: it has the outputs.
+  rowOf(engine, run);
   yield* teller.all();
   yield* teller.unneeded();
+  const row = rowOf(engine, run);
   // One that broke off has no end in its row.
   yield { kind: 'ended', ...endOf(engine, row, row.state === 'running' ? 'interrupted' : row.state) };
+}
+
+function rowOf({ ledger }: Engine, run: string): RunRow {
+  const row = ledger.run(run);
+  if (row === undefined) throw new DocketError('RUN_UNKNOWN', `the run ${run} was deleted`);
+  return row;
 }
 
 /** Waits for one's turn, and gives what ends it. */
