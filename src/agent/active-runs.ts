@@ -1,20 +1,18 @@
-import { createHash } from 'node:crypto';
 import type { RunResumption, RunSubmission, Submitted as What } from '../protocol/services.ts';
 import type { FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
 import { EventLog } from '../base/event-log.ts';
 import { DocketError, isDocketError } from '../errors.ts';
-import type { RunRow, Submitted } from '../ledger/runs.ts';
+import type { RunRow } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { PeerService } from '../protocol/peers.ts';
 import type { FetchView } from '../protocol/records.ts';
-import { compile, type Source } from '../workflow/compile.ts';
+import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
-import { grantsOf } from '../workflow/grants.ts';
+import { admit, admitResources } from './admission.ts';
 import type { Engine } from './engine.ts';
 import { findRun } from './find.ts';
 import { KeptLogs } from './kept-logs.ts';
-import { requireOp } from './op-policy.ts';
 import type { Places } from './places.ts';
 import { bringIfAnywhere, resourcePeers } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
@@ -24,6 +22,8 @@ import { type FetchSettings, Resources } from './resources/resources.ts';
 import { type ResourceShelf, shelfOf } from './resources/shelf.ts';
 import { type Shortage, shortageOf, type Supplied, supply } from './resources/supply.ts';
 import { resumption } from './resumption.ts';
+import { digestOf, sameOrThrow } from './submission-key.ts';
+import { toldEvent } from './told-event.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
@@ -139,8 +139,7 @@ export class ActiveRuns implements AsyncDisposable {
     using place = new DisposableStack();
     place.use(taken);
     const plan = await planOf(this.#engine, row.run);
-    this.#checkOps(plan);
-    if (!isTrusted) this.#requireGranted(plan);
+    admit(plan, this.#terms, isTrusted);
     const options = { ...resumption(this.#engine, row, plan, asked), ...(tries === undefined ? {} : { tries }) };
     const shortage = await shortageOf(this.#shelf, plan);
     const begin = { plan, kind: 'run', shortage } as const;
@@ -183,26 +182,12 @@ export class ActiveRuns implements AsyncDisposable {
     place.use(share);
     place.use(this.#terms.places.take());
     const plan = await this.#planOf(what, isTrusted);
-    this.#checkOps(plan);
-    if (!isTrusted) this.#requireGranted(plan);
+    admit(plan, this.#terms, isTrusted);
     const shortage = await shortageOf(this.#shelf, plan);
-    this.#checkAllowed(plan, shortage);
+    admitResources(plan, shortage, this.#resources);
     const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
     const begin = { plan, kind: 'run', traceparent, shortage } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
-  }
-
-  /** What will not be asked for whoever asks is said before there is a run. */
-  #checkAllowed({ tasks }: Plan, shortage: Shortage | undefined): void {
-    for (const rsc of shortage?.modules ?? [])
-      try {
-        this.#resources.checkAllowed(rsc);
-      } catch (error) {
-        const label = tasks.find(({ task }) => task.run.rsc === rsc)?.label;
-        throw isDocketError(error)
-          ? new DocketError(error.code, `task ${label} cannot have ${rsc}: ${error.message}`, { cause: error })
-          : error;
-      }
   }
 
   async #planOf(what: What, isTrusted: boolean): Promise<Plan> {
@@ -213,21 +198,6 @@ export class ActiveRuns implements AsyncDisposable {
     }
     const { source, file, inputs } = what;
     return await compile(source, { file, inputs, sources: storedSources(this.#engine, peers, this.#stopping.signal) });
-  }
-
-  #checkOps({ tasks }: Plan): void {
-    for (const { task, label } of tasks) requireOp(task.run.op, this.#terms.ops, `task ${label}`);
-  }
-
-  #requireGranted(plan: Plan): void {
-    for (const { task, label } of plan.tasks) {
-      const denied = grantsOf(task).find((grant) => !this.#terms.policy.some(({ kind }) => kind === grant));
-      if (denied !== undefined)
-        throw new DocketError('PERMISSION_DENIED', `task ${label} asks for ${denied}, which this agent does not give`, {
-          next: `Start the agent with --allow ${denied} if you trust the module.`,
-          details: { permission: denied },
-        });
-    }
   }
 
   /** Resolves when the run's row is durable. */
@@ -258,7 +228,7 @@ export class ActiveRuns implements AsyncDisposable {
     const onEvent = (event: RunEvent): void => {
       observer.event(event);
       if (event.kind === 'filed') filed.add('filed', event.tasks);
-      else log.add(event.kind, told(event, plan));
+      else log.add(event.kind, toldEvent(event, plan));
     };
     const broken = (error: unknown): void => {
       const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
@@ -324,32 +294,3 @@ const FETCHED_AT_ONCE = 32;
 
 /** Runs taken up at a start. */
 const MOST_INTERRUPTED = 10_000;
-
-/** An event as others are told it: tasks by their labels too. */
-function told(event: RunEvent, plan: Plan): unknown {
-  const { kind: _, ...all } = event;
-  const rest = clippedIn(clippedIn(all, 'message'), 'resource');
-  if (event.kind === 'conflict') return { kept: event.kept.toString(), other: event.other.toString() };
-  return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
-}
-
-function clippedIn<T extends object>(event: T, key: 'message' | 'resource'): T {
-  const text = (event as Readonly<Record<string, unknown>>)[key];
-  return typeof text === 'string' ? { ...event, [key]: clipped(text) } : event;
-}
-
-function digestOf({ what, options }: RunSubmission): string {
-  const parts = what.kind === 'plan' ? [what.plan.toString(), options] : [textOf(what.source), what.inputs, options];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
-}
-
-/** Of DAG-CBOR what no text of a workflow is. */
-function textOf(source: Source): unknown {
-  return typeof source === 'string' ? source : { cbor: Buffer.from(source).toString('base64') };
-}
-
-function sameOrThrow(earlier: Submitted, key: string, digest: string): string {
-  const { run } = earlier;
-  if (earlier.digest === digest) return run;
-  throw new DocketError('KEY_REUSED', `the idempotency key "${key}" was used for another workflow, by run ${run}`, { details: { run } });
-}

@@ -73,6 +73,9 @@ test('workflows run at the peer: submitted once, watched, cancelled and forgotte
   const { run } = (await sent.json()) as { run: string };
   assert.deepEqual(await again.json(), { run });
   assert.equal(sent.headers.get('location'), `/v1/runs/${run}`);
+  // To its end: what has not happened yet nobody can go on after.
+  const whole = await (await relay.ask('GET', `/v1/runs/${run}/events`)).text();
+  assert.match(whole, /^id: 1\nevent: begun/m);
   const events = await relay.ask('GET', `/v1/runs/${run}/events`, { headers: { 'last-event-id': '2' } });
   assert.equal(events.headers.get('content-type'), 'text/event-stream');
   const text = await events.text();
