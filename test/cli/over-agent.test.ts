@@ -12,7 +12,7 @@ import { AT_AGENT } from './helpers.ts';
 before(() => buildGuests());
 
 /** What is about the home itself, which a command at an agent never sees. */
-const ABOUT_HOMES = ['an unknown home is made', 'Docket’s own failure or a wrong call is 125'];
+const ABOUT_HOMES = ['an unknown home is made', 'Docket’s own failure or a wrong call is 125', 'of its home stands with the run'];
 
 for (const name of ['exec', 'inspect', 'manifest', 'receipt', 'resources', 'run', 'runs', 'store', 'why']) {
   test(`docket ${name}, at an agent`, async () => {

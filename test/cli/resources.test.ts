@@ -105,6 +105,23 @@ test('a file is found behind the CID of its folder, in the store and at a gatewa
   assert.equal((missing.error.place as { line: number }).line, 1);
 });
 
+// At an agent the command fetches, and what it sent is not told from what was there.
+test('what a command fetched for a run of its home stands with the run', async () => {
+  using place = new Place();
+  await using server = await gateway();
+  place.write('w.json', homestar(`ipfs://${held.cid}`));
+  await place.out('run', 'w.json', '--gateway', server.url);
+  const { fetched } = await place.json<{ fetched: Record<string, unknown>[] }>('show', 'last');
+  assert.deepEqual(
+    fetched.map(({ resource, from, bytes, blob, isVerified }) => [resource, from, bytes, blob, isVerified]).toSorted(),
+    [
+      [`ipfs://${held.cid}`, server.url, words.length, Cid.ofBlob(words).toString(), true],
+      [`ipfs://${texts.cid}`, server.url, text.length, Cid.ofBlob(Buffer.from(text)).toString(), true],
+    ].toSorted(),
+  );
+  assert.match(await place.out('show', 'last'), /^fetched {3}ipfs:.* from http.* in \d.* s, verified$/m);
+});
+
 test('what is not here is fetched from a gateway, and then not again', async () => {
   using place = new Place();
   await using server = await gateway();
@@ -117,15 +134,6 @@ test('what is not here is fetched from a gateway, and then not again', async () 
   assert.match(stdout, COUNTED);
   assert.match(stderr, new RegExp(`fetched ipfs://${held.cid}: .* from ${server.url}`));
   assert.equal(server.asked.length, 2);
-  const { fetched } = await place.json<{ fetched: Record<string, unknown>[] }>('show', 'last');
-  assert.deepEqual(
-    fetched.map(({ resource, from, bytes, blob, isVerified }) => [resource, from, bytes, blob, isVerified]).toSorted(),
-    [
-      [`ipfs://${held.cid}`, server.url, words.length, Cid.ofBlob(words).toString(), true],
-      [`ipfs://${texts.cid}`, server.url, text.length, Cid.ofBlob(Buffer.from(text)).toString(), true],
-    ].toSorted(),
-  );
-  assert.match(await place.out('show', 'last'), /^fetched {3}ipfs:.* from http.* in \d.* s, verified$/m);
   assert.match((await place.docket(['store', 'verify'])).stderr, /1 alias|2 aliases/);
   const again = await place.docket(['run', 'w.json', '--gateway', server.url]);
   assert.match(again.stderr, /1 cached/);
