@@ -6,7 +6,6 @@ import * as DagJson from '../ipld/dag-json.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { ReceiptRow } from '../ledger/results.ts';
 import type { RunRow } from '../ledger/runs.ts';
-import { restore } from '../receipt/restore.ts';
 import * as Receipt from '../receipt/verify.ts';
 import { resolve } from '../scheduler/inputs.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -29,7 +28,6 @@ const NEXT = {
   blob: 'It was set aside. What a task made is made again when it is wanted, an input is imported again.',
   receipt: 'It is not used any more: its task runs again when it is wanted.',
   readOnly: 'Nothing can be mended where the home cannot be written.',
-  healed: 'It was healed: signed anew with the key of this home.',
   row: 'The receipt itself is sound and still found by its keys; `docket why` may overlook it.',
   lost: 'No result is taken from it; the next run of that work replaces it.',
   key: 'Its result is still found; `docket why` may misread what changed.',
@@ -39,7 +37,7 @@ const NEXT = {
 
 /**
  * Looks through all that a home keeps: the structure of the ledger, every blob, every receipt with its signature and what it is filed under, the seals
- * of every key, the rows of every run, named modules with what they name, tokens, and other names of blobs. Damaged blobs are set aside; receipts of this home of which only the signature is damaged are healed.
+ * of every key, the rows of every run, named modules with what they name, tokens, and other names of blobs. Damaged blobs are set aside; receipts of this home that were damaged are found by no key any more.
  */
 export async function* checkHome(engine: Engine, signal: AbortSignal): AsyncGenerator<Looked> {
   // Blobs before the rows that name them: whoever reads a damaged one sets it aside, and it would look like one that is not there.
@@ -99,17 +97,16 @@ async function receiptDamage(engine: Engine, row: ReceiptRow): Promise<{ readonl
   const findings = Receipt.verify(row.bytes, row.cid);
   if (findings.length > 0) {
     const problem = findings.map(({ check, message }) => `${check}: ${message}`).join('; ');
-    return { damage: { name, problem, next: engine.isReadOnly ? NEXT.readOnly : (await heal(engine, row)) ? NEXT.healed : NEXT.receipt } };
+    return { damage: { name, problem, next: engine.isReadOnly ? NEXT.readOnly : await forgotten(engine, row) } };
   }
   const [problem] = receiptRowProblems(row, Receipt.decode(row.bytes).receipt);
   return problem === undefined ? {} : { damage: { name, problem, next: NEXT.row } };
 }
 
-async function heal({ key, ledger }: Engine, row: ReceiptRow): Promise<boolean> {
-  const bytes = await restore(row.cid, row.bytes, key);
-  if (bytes === undefined) return false;
-  await ledger.commit([{ kind: 'receipt', ...row, bytes }]);
-  return true;
+/** It is never signed anew: what is on disk may be somebody else's words. */
+async function forgotten({ ledger }: Engine, { cid }: ReceiptRow): Promise<string> {
+  await ledger.commit([{ kind: 'memo-forget', receipt: cid }]);
+  return NEXT.receipt;
 }
 
 async function* keys(engine: Engine): AsyncGenerator<Looked> {

@@ -76,6 +76,9 @@ export class Applier {
       case ROW.submission:
         this.#sql.submission.run(...row.slice(1));
         return undefined;
+      case ROW.memoForget:
+        this.#forget(row[1] as Uint8Array);
+        return undefined;
       case ROW.tokenDelete:
         this.#sql.tokenDelete.run(row[1]!);
         return undefined;
@@ -112,6 +115,13 @@ export class Applier {
     }
     this.#cid = cid as Uint8Array;
     this.#receipt = id;
+  }
+
+  #forget(cid: Uint8Array): void {
+    const id = find(this.#sql.receiptFind, locator(cid), cid);
+    if (id === undefined) return;
+    this.#sql.declaredForget.run(id);
+    this.#sql.resolvedForget.run(id);
   }
 
   #declare([, key, cid, replace]: readonly Sql[]): undefined {
@@ -248,6 +258,8 @@ function prepare(db: DatabaseSync) {
        WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
     token: write('INSERT INTO tokens (id, hash, rights, created, expires) VALUES (?, ?, ?, ?, ?)'),
+    declaredForget: write('DELETE FROM declared WHERE receipt = ?'),
+    resolvedForget: write('DELETE FROM resolved WHERE receipt = ?'),
     tokenDelete: write('DELETE FROM tokens WHERE id = ?'),
     submission: write('INSERT OR REPLACE INTO submissions (key, digest, run) VALUES (?, ?, ?)'),
     submissionDelete: write('DELETE FROM submissions WHERE run = ?'),

@@ -50,6 +50,12 @@ export interface ResolvedChange {
   readonly replace?: boolean;
 }
 
+/** No key leads to the receipt any more. It stays itself. */
+export interface MemoForgetChange {
+  readonly kind: 'memo-forget';
+  readonly receipt: CID;
+}
+
 /** Files small blobs, by lower-case hex SHA2-256. The same digest again heals the bytes kept. */
 export interface SmallChange {
   readonly kind: 'small';
@@ -228,7 +234,8 @@ export type Change =
   | ManifestModuleChange
   | ManifestRemoveChange
   | ActionChange
-  | AliasChange;
+  | AliasChange
+  | MemoForgetChange;
 
 /** Adds the rows that make `change`. */
 export function addRows(change: Change, add: (row: Row) => void): void {
@@ -242,6 +249,9 @@ export function addRows(change: Change, add: (row: Row) => void): void {
         const { key, receipt, replace, out, label, preimage } = change;
         add([ROW.resolved, key, receipt.bytes, replace === true ? 1 : 0, out, label, preimage]);
       }
+      return;
+    case 'memo-forget':
+      add([ROW.memoForget, change.receipt.bytes]);
       return;
     case 'small':
       for (const [digest, bytes] of change.blobs) add([ROW.small, Buffer.from(digest, 'hex'), bytes]);

@@ -23,4 +23,5 @@ export const ROW = {
   submission: 16,
   action: 17,
   alias: 18,
+  memoForget: 19,
 } as const;

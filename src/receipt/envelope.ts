@@ -34,11 +34,6 @@ export function open(bytes: Uint8Array): Envelope | undefined {
   return { r: bytes.subarray(HEAD.length, middle), s: bytes.subarray(middle + MIDDLE.length) };
 }
 
-/** Where the receipt's DAG-CBOR would be, whatever the frame around it says. */
-export function contentsOf(bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(HEAD.length, Math.max(HEAD.length, bytes.length - SIGNATURE_LENGTH - MIDDLE.length));
-}
-
 function stands(part: Uint8Array, bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false;
   return true;
