@@ -5,10 +5,21 @@ import type { RunCounts } from '../workflow/run-state.ts';
 import type { TaskError } from '../scheduler/events.ts';
 import { cellsOf, pad } from './text-width.ts';
 
-/** An IPLD value as plain JSON data, in DAG-JSON's notation, for documents printed with `--json`. */
+/**
+ * An IPLD value as JSON data, in DAG-JSON's notation, for documents printed with `--json`. Numbers that a JavaScript number does not hold, or would print as another
+ * kind (2^64-1, 1.0), are printed as DAG-JSON has them.
+ */
 export function jsonable(value: Ipld): unknown {
-  return JSON.parse(DagJson.encode(value));
+  return parse(DagJson.encode(value), (_, part, { source }) =>
+    typeof part === 'number' && source !== undefined && String(part) !== source ? rawJSON(source) : part,
+  );
 }
+
+/** ECMAScript 2026, which TypeScript does not declare yet. */
+const { parse, rawJSON } = JSON as unknown as {
+  parse(text: string, revive: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
+  rawJSON(text: string): unknown;
+};
 
 /** One JSON document on a line of its own. */
 export function jsonLine(document: unknown): string {
@@ -42,6 +53,16 @@ export function printable(text: string): string {
     /[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu,
     (char) => JSON_ESCAPES[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** The same for a text of several lines, which stay lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printableCells).join('\n');
+}
+
+/** Tabs and the ends of lines of other systems move nothing that was there before. */
+function printableCells(line: string): string {
+  return line.replace(/\r$/, '').split('\t').map(printable).join('\t');
 }
 
 const JSON_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -5,7 +5,7 @@ import type { Streams } from './command.ts';
 import type { Desk } from './desk.ts';
 import { fileEntry } from './outputs.ts';
 import { isLargeValue, largeText } from './large-value.ts';
-import { counted, printable } from './present.ts';
+import { counted, printable, printableLines } from './present.ts';
 import { writePiece, writeValue } from './write-value.ts';
 
 /** Bytes that are shown on a terminal, if they are text. */
@@ -48,12 +48,14 @@ export function outputLines(outputs: Readonly<Record<string, Ipld>>): string {
 }
 
 function describe(name: string, value: Ipld): string {
-  const text = typeof value === 'string' ? value : value instanceof Uint8Array ? textOf(value) : undefined;
+  // Beside names a text could pass for another output, by what moves the cursor; one that is printed bare is for who reads it.
+  const plain = typeof value === 'string' ? value : value instanceof Uint8Array ? textOf(value) : undefined;
+  const text = plain === undefined || (typeof value !== 'string' && /[\p{Cc}--[\n\r\t]]/v.test(plain)) ? undefined : printableLines(plain);
   if (text !== undefined) return text.includes('\n') ? `${name}:\n${text.replace(/^/gm, '  ').trimEnd()}\n` : `${name}: ${text}\n`;
   if (value instanceof Uint8Array) return `${name}: ${counted(value.length, 'byte')} that are no text (--out writes them to a file)\n`;
   const link = fileEntry(value)?.cid ?? value;
   if (isLink(link)) return `${name}: ${link} (docket store ${Cid.isTree(link) ? 'ls lists' : 'cat prints'} it)\n`;
-  return `${name}: ${DagJson.encode(value)}\n`;
+  return `${name}: ${printable(DagJson.encode(value))}\n`;
 }
 
 /** The text `bytes` are in UTF-8, or undefined. */

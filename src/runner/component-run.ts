@@ -14,7 +14,7 @@ import { guestFailure } from './guest-failure.ts';
 import { takeMemory, withMemory } from './guest.ts';
 import { memoryShares } from './memory-shares.ts';
 import type { Bench, Ran } from './op.ts';
-import { failed } from './refusal.ts';
+import { clip, failed, Refusal } from './refusal.ts';
 import { settle } from './result-value.ts';
 import { lastWords, logsOf } from './wasi-result.ts';
 
@@ -26,6 +26,12 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
   const { callee } = orRefuse(calleeOf(plan.world, func));
   const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => given.bytesOf(link) })).args;
   const target = plan.exports.get(callee.interface === undefined ? callee.func.name : `${callee.interface}#${callee.func.name}`) as Func;
+  // Nothing of it would run: no fuel, no memory, none of its limits would bound what the host gives.
+  if (target.kind === 'host')
+    throw new Refusal(
+      'invalid',
+      `the function ${clip(func)} is the host's own (${clip(target.interface)}), which the component only passes on`,
+    );
   bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
@@ -58,7 +64,7 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
   }
   const result = fromJsResult(callee.func, asJco(target, ended.returned));
   if ('failure' in result) return failed(result.failure, usage);
-  const settled = settle(result.value, { atMost: running.lifted, limit: job.limits.output }, sink);
+  const settled = settle(result.value, { limit: job.limits.output, used: usage.output }, sink);
   if ('failure' in settled) return failed(settled.failure, usage);
   const logs = host === undefined ? undefined : logsOf(host.preview1, sink);
   const ok = { tag: 'ok', value: settled.value } as const;

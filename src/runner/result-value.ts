@@ -7,23 +7,24 @@ import type { BlobSink } from './blob-sink.ts';
 import { MOST_RESULT } from './result-bounds.ts';
 
 interface Bounds {
-  /** The encoded value is no larger, or not known to be; bytes. */
-  readonly atMost: number;
   /** Of the task's output, bytes. */
   readonly limit: number;
+  /** What of it is used up. */
+  readonly used: number;
 }
 
-/** What a function returned, as it stands in the receipt, and the bytes it took; or why it may not be given. `STORE_FULL`, `STORE_UNWRITABLE`. */
+/** What a function returned, as it stands in the receipt, and the bytes it takes; or why it may not be given. `STORE_FULL`, `STORE_UNWRITABLE`. */
 export function settle(
   value: Ipld,
-  { atMost, limit }: Bounds,
+  { limit, used }: Bounds,
   sink: BlobSink,
 ): { readonly value: Ipld; readonly size: number } | { readonly failure: Failure } {
-  if (atMost <= INLINE) return { value, size: 0 };
+  // That of a function without a result.
+  if (value === null) return { value, size: 0 };
   const encoded = value instanceof Uint8Array ? undefined : encode(value);
   const { length: size } = encoded ?? (value as Uint8Array);
-  const most = Math.min(limit, MOST_RESULT);
-  if (size > most) return tooMuch(`${size} bytes, ${most} are allowed`);
+  if (size > MOST_RESULT) return tooMuch(`${size} bytes, ${MOST_RESULT} are allowed`);
+  if (used + size > limit) return tooMuch(`${size} bytes${used === 0 ? '' : ` and wrote ${used}`}, ${limit} are allowed`);
   if (size <= INLINE) return { value, size };
   if (encoded === undefined) return { value: sink.add(value as Uint8Array), size };
   if (itemsOf(encoded) > MOST_VALUES) return tooMuch(`more than ${MOST_VALUES} values`);

@@ -36,9 +36,6 @@ function runCore(compiled: CompiledModule, { func, args }: CallInput, { job: { l
   return call(guest, fuel, { func, signature, args: numbers, output: limits.output, sink: new BlobSink(bench.storeRoot) });
 }
 
-/** Bytes of a number in a list of them, encoded; and of the head of that list. */
-const MOST_NUMBER = 9;
-
 interface Call {
   readonly func: string;
   readonly signature: Signature;
@@ -57,7 +54,7 @@ function call(guest: Guest, fuel: Fuel, { func, signature, args, output, sink }:
     const spent = usage();
     const result = fromWasmResults(signature, returned);
     if ('failure' in result) return failed(result.failure, spent);
-    const settled = settle(result.value, { atMost: (signature.results.length + 1) * MOST_NUMBER, limit: output }, sink);
+    const settled = settle(result.value, { limit: output, used: 0 }, sink);
     if ('failure' in settled) return failed(settled.failure, spent);
     const { small, written } = sink;
     return { outcome: { tag: 'ok', value: settled.value }, usage: { ...spent, output: settled.size }, small, written };

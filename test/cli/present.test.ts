@@ -3,10 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { contrast, differenceLines } from '../../src/cli/difference-lines.ts';
 import { fileName } from '../../src/cli/outputs.ts';
-import { countsLine, errorLines, jsonList, printable, table } from '../../src/cli/present.ts';
+import { countsLine, errorLines, jsonable, jsonLine, jsonList, printable, table } from '../../src/cli/present.ts';
 import { outputLines } from '../../src/cli/print-outputs.ts';
 import { cellsOf, fit, pad } from '../../src/cli/text-width.ts';
 import * as Cid from '../../src/ipld/cid.ts';
+import * as DagJson from '../../src/ipld/dag-json.ts';
+import { Float } from '../../src/ipld/value.ts';
 
 test('text from outside cannot move the cursor or turn its direction', () => {
   assert.equal(printable('a\n\u001B[2Jb\t\u202Ec\u0085'), 'a\\n\\u001b[2Jb\\t\\u202ec\\u0085');
@@ -88,10 +90,12 @@ test('several outputs are named; what cannot be printed is told', () => {
     four: blob,
     five: tree,
     'si\nx': { n: 1 },
+    seven: 'x\u001B[1A\n\u001B[2Kone: forged',
+    eight: Uint8Array.of(0, 1, 2),
   });
   assert.equal(
     lines,
-    `one: text\ntwo:\n  a\n  b\nthree: 1 byte that are no text (--out writes them to a file)\nfour: ${blob} (docket store cat prints it)\nfive: ${tree} (docket store ls lists it)\nsi\\nx: {"n":1}\n`,
+    `one: text\ntwo:\n  a\n  b\nthree: 1 byte that are no text (--out writes them to a file)\nfour: ${blob} (docket store cat prints it)\nfive: ${tree} (docket store ls lists it)\nsi\\nx: {"n":1}\nseven:\n  x\\u001b[1A\n  \\u001b[2Kone: forged\neight: 3 bytes that are no text (--out writes them to a file)\n`,
   );
 });
 
@@ -122,4 +126,9 @@ test('a difference is one line; after twenty they are counted', () => {
   );
   const many = Array.from({ length: 23 }, (_, i) => ({ ...difference, field: String(i), before: 0, after: i }));
   assert.equal(differenceLines(many).at(-1), '    … and 3 more');
+});
+
+test('values are printed as DAG-JSON has them, also where JavaScript would make other numbers of them', () => {
+  const value = { n: [2n ** 53n + 1n, 2n ** 64n - 1n, new Float(1), -0.5, 7], f: new Float(1e300), __proto__x: { '/': 1 } };
+  assert.equal(jsonLine({ out: jsonable(value) }), `{"out":${DagJson.encode(value)}}\n`);
 });

@@ -175,3 +175,28 @@ describe('limits of wasm/run on components', () => {
     ]);
   });
 });
+
+test('a function of the host that a component passes on is not called for a task', async () => {
+  const component = await componentText(`(component
+    (import "wasi:random/random@0.2.0" (instance $random (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+    (alias export $random "get-random-bytes" (func $bytes)) (export "f" (func $bytes)))`);
+  await check(call(component, 'f', [1_000_000], { limits: { output: 1000 } }), [
+    'error',
+    'invalid',
+    "the function f is the host's own (wasi:random/random), which the component only passes on",
+  ]);
+});
+
+test('what is returned counts as output however small it is, together with what was written', async () => {
+  const made = await make(
+    '(module (func (export "one") (result i32) (i32.const 1000)) (func (export "none")))',
+    'export one: func() -> u32; export none: func();',
+  );
+  await check(call(made.component, 'one', [], { limits: { output: 2 } }), [
+    'error',
+    'limit/output',
+    'the function returned 3 bytes, 2 are allowed',
+  ]);
+  await check(call(made.component, 'one', [], { limits: { output: 3 } }), ['ok', 1000]);
+  await check(call(made.component, 'none', [], { limits: { output: 0 } }), ['ok', null]);
+});

@@ -103,7 +103,8 @@ function idleTeller(tally: Tally, now: () => number): () => readonly string[] {
   let since: number | undefined;
   let told = false;
   return () => {
-    const isIdle = tally.running === 0 && tally.settled < tally.total;
+    // What waits for a receipt has said so, and for how long.
+    const isIdle = tally.running === 0 && tally.settled < tally.total && tally.awaiting === 0;
     if (!isIdle) {
       since = undefined;
       told = false;

@@ -30,6 +30,8 @@ export class Tally {
   readonly #wanted: Uint32Array;
   /** Tasks that no longer want anything. */
   readonly #satisfied: Uint8Array;
+  /** Tasks that wait for receipts of other workflows. */
+  readonly #awaiting = new Set<number>();
   settled = 0;
   held = 0;
   /** What was told last of what the run waits for before its first task begins; undefined after that. */
@@ -55,6 +57,10 @@ export class Tally {
     return Math.min(this.#started.size, this.held);
   }
 
+  get awaiting(): number {
+    return this.#awaiting.size;
+  }
+
   /** The same for each group that has any. Those that got their slot first are taken to be the ones that run. */
   runningByGroup(): ReadonlyMap<GroupTally, number> {
     const counts = new Map<GroupTally, number>();
@@ -69,10 +75,14 @@ export class Tally {
     switch (event.kind) {
       case 'started':
         this.#end(event.task, undefined);
+        this.#awaiting.delete(event.task);
         this.#started.add(event.task);
         return;
       case 'retrying':
         this.#started.delete(event.task);
+        return;
+      case 'awaiting':
+        this.#awaiting.add(event.task);
         return;
       case 'fetching':
         this.fetching = event;
@@ -86,6 +96,7 @@ export class Tally {
       case 'settled': {
         const { task, state, via } = event;
         this.#started.delete(task);
+        this.#awaiting.delete(task);
         this.#end(task, state === 'ok' ? (via === 'ran' ? 'ran' : 'cached') : state === 'failed' ? 'failed' : 'skipped');
         this.#satisfy(task);
       }
