@@ -199,7 +199,7 @@ export const ERROR_CODES = {
   },
   MODULE_INVALID: {
     summary: 'The module is not valid WebAssembly or uses a feature that is refused.',
-    next: 'Rebuild it for plain WebAssembly 2.0 with preview 1.',
+    next: '`docket inspect` says what a module is and wants; docs/sandbox.md what is let in.',
     exit: 2,
     http: 422,
   },

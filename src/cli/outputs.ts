@@ -8,7 +8,7 @@ import * as Cid from '../ipld/cid.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
 import type { Store } from '../store/store.ts';
-import { isLargeValue, largeText } from './large-value.ts';
+import { isLargeValue, largeValue } from './large-value.ts';
 
 /** Makes the folder of `--out`, or throws `OUTPUT_UNWRITABLE`: to be called before the work whose outputs go there. */
 export async function prepareOut(dir: string): Promise<void> {
@@ -46,7 +46,7 @@ async function write(store: Store, value: Ipld, path: string): Promise<void> {
   const file = fileEntry(value);
   if (file !== undefined) await exportBlob(store, file.cid, path, { replace: true, executable: file.executable });
   else if (isLink(value) && Cid.isTree(value)) await exportTree(store, value, path, { replace: true });
-  else if (isLargeValue(value)) await writeFresh(path, await largeText(store, value));
+  else if (isLargeValue(value)) await write(store, await largeValue(store, value), path);
   else if (isLink(value) && Cid.isStored(value)) await exportBlob(store, value, path, { replace: true });
   else if (value instanceof Uint8Array || typeof value === 'string') await writeFresh(path, value);
   else if (holdsFiles(value)) {

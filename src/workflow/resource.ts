@@ -43,9 +43,9 @@ export function withoutIntegrity(rsc: string): string | undefined {
   return INTEGRITY.exec(rsc)?.[1];
 }
 
-/** Whether it ends in an integrity that cannot be used, and that must not be taken for none. */
+/** Whether it ends in something that is no integrity which can be used, and that must not be taken for none. What else a fragment says is nothing that a file is fetched by. */
 export function hasBadIntegrity(rsc: string): boolean {
-  return /^https?:\/\/[^#]*#sha[0-9]+-/i.test(rsc) && cidOf(rsc) === undefined;
+  return /^https?:\/\/[^#]*#/i.test(rsc) && cidOf(rsc) === undefined;
 }
 
 export const URL_RULE = 'A URL begins with https://, http:// or ipfs://.';

@@ -131,6 +131,7 @@ test('blobs of the store are inputs, files of the machine are not', async () => 
       /^(422 INPUT_ESCAPES|400 CID_INVALID|404 BLOB_MISSING)$/,
     );
   assert.equal(await code(await submit('tasks: { t: { each: { glob: "/etc/*" }, module: org.example.exit } }')), '422 INPUT_ESCAPES');
+  assert.equal(await code(await submit('tasks: { t: { module: "file:///bin/true" } }')), '422 INPUT_ESCAPES');
   assert.match(await code(await submit('tasks: { t: { module: /bin/true } }')), /^400 USAGE$|^422 INPUT_ESCAPES$/);
 });
 

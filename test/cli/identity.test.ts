@@ -72,6 +72,10 @@ test('what is no such key is refused, and no home is made of it', async () => {
     const { error } = await place.json<Record<string, unknown> & Failure>('identity', 'import', 'key.pem');
     assert.deepEqual([i, error.code], [i, 'KEY_INVALID']);
   }
+  for (const path of ['/dev/zero', place.home, place.folder]) {
+    const { error } = await place.json<Record<string, unknown> & Failure>('identity', 'import', path);
+    assert.match(error.code, path === place.home ? /^INPUT_UNREADABLE$/ : /^KEY_INVALID$/, path);
+  }
   const { error } = await place.json<Record<string, unknown> & Failure>('identity', 'import', 'gone.pem');
   assert.equal(error.code, 'INPUT_UNREADABLE');
   assert.equal((await place.docket(['identity', 'import'])).status, 2);

@@ -30,6 +30,7 @@ outputs:
   copied-bytes: { from: copied-bytes, at: /stdout }
   copied-part: { from: copied-part, at: /stdout }
   numbers: { from: numbers }
+  album: { from: album }
   text: { from: text }
 `;
 
@@ -54,6 +55,7 @@ test('values above 4 KiB pass between tasks, in parts and as files, and come out
     JSON.parse(out('numbers')),
     Array.from({ length: 5000 }, () => 0x61616161),
   );
+  assert.deepEqual([out('album/name'), out('album/image')], ['aaa', 'a'.repeat(20000)], 'in the shape of a small one');
 
   const again = await place.docket(['run', 'w.yaml', '--json']);
   const { tasks, outputs } = JSON.parse(again.stdout) as { tasks: { cached: number }; outputs: Record<string, { '/': string }> };

@@ -1,4 +1,4 @@
-import { statSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { DocketError, isDocketError } from '../../errors.ts';
 import { peerIdOf } from '../../ipld/peer-id.ts';
 import * as Home from '../../ledger/home.ts';
@@ -49,11 +49,18 @@ Example:
 const MOST_BYTES = 65_536;
 
 function readKey(file: string): string {
+  let opened: number | undefined;
   try {
-    if (statSync(file).size > MOST_BYTES) throw new DocketError('KEY_INVALID', `${file} is too large for a key`);
-    return readFileSync(file, 'latin1');
+    // A pipe would be waited for, and a device has no end.
+    opened = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const stat = fstatSync(opened);
+    if (!stat.isFile()) throw new DocketError('KEY_INVALID', `${file} is no regular file`);
+    if (stat.size > MOST_BYTES) throw new DocketError('KEY_INVALID', `${file} is too large for a key`);
+    return readFileSync(opened, 'latin1');
   } catch (cause) {
     if (isDocketError(cause)) throw cause;
     throw new DocketError('INPUT_UNREADABLE', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  } finally {
+    if (opened !== undefined) closeSync(opened);
   }
 }
