@@ -19,7 +19,7 @@ export interface Sources {
   directory(path: string, options: { readonly include?: readonly string[]; readonly exclude?: readonly string[] }): Promise<CID>;
   /** Paths of the files that match, sorted; `**` spans folders. */
   glob(pattern: string): Promise<readonly string[]>;
-  /** Has a blob, a tree or a file brought here that the workflow names by its CID. One that is not to be had is missed by who needs it. Default: nothing is brought. */
+  /** Has a blob, a tree or a file brought here that the workflow names by its CID. One for which nobody can be asked is missed by who needs it. Default: nothing is brought. */
   readonly named?: (cid: CID) => Promise<void>;
   /** Stores bytes that are too large to stand inline. */
   blob(bytes: Uint8Array): Promise<CID>;

@@ -122,6 +122,45 @@ test('what a command fetched for a run of its home stands with the run', async (
   assert.match(await place.out('show', 'last'), /^fetched {3}ipfs:.* from http.* in \d.* s, verified$/m);
 });
 
+test('where nobody can be asked for what is not here, its task ends as unfetched, and what its instruction does stays open', async () => {
+  using place = new Place();
+  place.write('words.wasm', words);
+  await place.out('store', 'put', '--unixfs', 'words.wasm');
+  const none = Cid.ofBlob(Buffer.from('never stored'));
+  const task = (rsc: string, stdin: unknown, nnc = ''): unknown => ({
+    run: { rsc, op: 'wasi/run', input: { stdin }, nnc },
+    cause: null,
+    meta: { memo: 'errors' },
+    prf: [],
+  });
+  const lacking = [
+    task(`ipfs://${none}`, 'a'),
+    task(`ipfs://${held.cid}`, { '/': none.toString() }),
+    task(`ipfs://${held.cid}`, { '/': texts.cid.toString() }),
+    task(`ipfs://${texts.cid}/none.wasm`, 'a'),
+  ];
+  place.write('w.json', JSON.stringify({ tasks: [task(`ipfs://${held.cid}`, 'a'), ...lacking] }));
+  const { status, stdout } = await place.docket(['run', 'w.json', '--json']);
+  const report = JSON.parse(stdout) as Report & { errors: { code: string; message: string }[] };
+  assert.deepEqual([status, report.tasks.ran, report.errors.map(({ code }) => code)], [1, 1, lacking.map(() => 'unfetched')], stdout);
+  for (const [i, what] of [
+    `its module is not in the store: ${none}`,
+    `a blob it needs .*${none}`,
+    `a file .*${texts.cid}`,
+    'no module here',
+  ].entries())
+    assert.match(report.errors[i]!.message, new RegExp(what));
+
+  // It says nothing of the instruction: whoever awaits its failure gets none.
+  const [first] = (await place.json<{ tasks: { state: string; instruction: string }[] }>('show', 'last')).tasks.filter(
+    ({ state }) => state === 'failed',
+  );
+  const promise = { '/': first!.instruction };
+  place.write('await.json', JSON.stringify({ tasks: [task(`ipfs://${held.cid}`, { 'await/error': promise, at: '/message' })] }));
+  const awaiting = await place.docket(['run', 'await.json', '--await-time', '1ms', '--json']);
+  assert.equal((JSON.parse(awaiting.stdout) as typeof report).errors[0]!.code, 'unresolved', awaiting.stdout);
+});
+
 test('what is not here is fetched from a gateway, and then not again', async () => {
   using place = new Place();
   await using server = await gateway();
