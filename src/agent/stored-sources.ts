@@ -25,7 +25,7 @@ export function storedSources(engine: Engine, peers: PeerService, signal: AbortS
   };
   return {
     async module(module) {
-      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isUrl(module) ? module : undefined;
+      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isLocal(module) ? undefined : module;
       const name = `module ${module}`;
       if (url !== undefined)
         return await remoteModule(url, name, { checkModule: async (found) => void (await checkModule(engine, found, name)) }, resources);

@@ -122,6 +122,22 @@ test('what a command fetched for a run of its home stands with the run', async (
   assert.match(await place.out('show', 'last'), /^fetched {3}ipfs:.* from http.* in \d.* s, verified$/m);
 });
 
+test('a module that can never be had is refused with its line, and hashed all the same', async () => {
+  using place = new Place();
+  place.write('text', text);
+  await place.out('store', 'put', '--unixfs', 'text');
+  for (const rsc of ['ipfs://hello', 'ftp://a/b', 'ipns://example.org', `ipfs://${Cid.ofBlob(words)}/a`, `ipfs://${held.cid}?x`]) {
+    place.write('w.json', `\n${homestar(rsc)}`);
+    const { status, stdout } = await place.docket(['run', 'w.json', '--json']);
+    const { error } = JSON.parse(stdout) as Failure;
+    assert.deepEqual([status, error.code, (error.place as { line: number }).line], [2, 'WORKFLOW_INVALID', 2], stdout);
+    assert.ok(error.message.includes(rsc), error.message);
+    assert.match(await place.out('cid', 'w.json'), /^workflow bafyrmi/);
+  }
+  place.write('w.yaml', 'tasks:\n  a: { module: "ipfs://hello" }');
+  assert.match((await place.docket(['run', 'w.yaml'])).stderr, /w\.yaml:2:.*ipfs:\/\/hello.*\n.*ipfs:\/\/CID/);
+});
+
 test('where nobody can be asked for what is not here, its task ends as unfetched, and what its instruction does stays open', async () => {
   using place = new Place();
   place.write('words.wasm', words);
