@@ -60,7 +60,7 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     false,
   ],
   unfetched: [
-    'Its module or an input lies elsewhere, and could not be fetched: nobody had it, what was given is something else, or it may not be asked for.',
+    'Its module or an input lies elsewhere, and could not be fetched: nobody could be asked or had it, what was given is something else, or it may not be asked for.',
     'See what each place said; name a gateway or allow the host, then `docket resume RUN`. docs/resources.md says more.',
     false,
   ],

@@ -88,7 +88,7 @@ export const ERROR_CODES = {
   },
   RESOURCE_REFUSED: {
     summary: 'A resource would have to be fetched from where nothing is fetched.',
-    next: 'Name the host with --fetch if you trust it; docs/resources.md says what may be fetched.',
+    next: 'Name the host, with its port, with --fetch if you trust it; docs/resources.md says what may be fetched.',
     http: 403,
   },
   TREE_INVALID: {

@@ -37,7 +37,7 @@ export function localSources(
   const batch = new ImportBatch(store, options, onImport);
   return {
     async module(module) {
-      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isUrl(module) ? module : undefined;
+      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isLocal(module) ? undefined : module;
       if (url !== undefined) return await remoteModule(url, `module ${module}`, importer, resources);
       const path = resolve(root, module as string);
       const { cid } = await batch.add(path);
@@ -57,13 +57,14 @@ export function localSources(
   };
 }
 
-/** A module that is named by a CID or a URL. */
+/** A module that is named by a CID or a URL. Without `resources` the workflow is only looked at, whether it could be run or not. */
 export async function remoteModule(
   url: string,
   name: string,
   { checkModule }: Pick<Importer, 'checkModule'>,
   resources: ResourceSource | undefined,
 ): Promise<CID | undefined> {
+  if (resources !== undefined) Resource.checkObtainable(url);
   const named = resources === undefined ? Resource.cidOf(url) : await resources.lead(url);
   const cid = (await resources?.get(url)) ?? named;
   if (cid !== undefined) await checkModule(cid, name);

@@ -25,7 +25,7 @@ export function storedSources(engine: Engine, peers: PeerService, signal: AbortS
   };
   return {
     async module(module) {
-      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isUrl(module) ? module : undefined;
+      const url = typeof module !== 'string' ? `ipfs://${module}` : Resource.isLocal(module) ? undefined : module;
       if (typeof module === 'string' && /^file:/i.test(module)) throw noFile(module);
       const name = `module ${module}`;
       if (url !== undefined)

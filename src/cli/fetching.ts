@@ -20,7 +20,7 @@ export const FETCH_OPTIONS = {
     type: 'value',
     value: 'HOST[:PORT]',
     many: true,
-    help: 'let URLs of the workflow lead to this host though its address is private',
+    help: 'let URLs of the workflow lead to this host though its address is private; without a port to 443 or 80, as the URL says',
   },
   'max-resource': { type: 'value', value: 'SIZE', help: 'fetch nothing that is larger (default: 1GiB)' },
 } as const satisfies OptionSpecs;

@@ -15,7 +15,7 @@ import type { Ipld } from '../ipld/value.ts';
  * | `limit/stack` | the call stack was exhausted (depends on the compiler tier) | no |
  * | `limit/time`, `limit/host-memory` | the slot's process was killed for it | no |
  * | `lost` | the runner died or its coordinator was killed | no |
- * | `unfetched` | its module or an input lies elsewhere, and could not be fetched; carries the code of the reason | no |
+ * | `unfetched` | its module or an input is not here, and could not be fetched or nobody could be asked; carries the code of the reason | no |
  * | `unresolved` | a promise on an instruction outside of the workflow found no receipt in time | no |
  * | `cancelled` | the run was cancelled while the task ran | no |
  */

@@ -112,7 +112,7 @@ function attempt(
   }
 }
 
-/** A result that a function gives is thrown by transpiled code, where it is an err. */
+/** A result as `fromJsResult` takes it: its err side as what was thrown. */
 function asJco(func: Func, returned: unknown): { readonly returned: unknown } | { readonly threw: unknown } {
   if (func.signature.result?.type.kind !== 'result') return { returned };
   const { tag, val } = returned as { readonly tag: 'ok' | 'err'; readonly val?: unknown };

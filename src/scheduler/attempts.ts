@@ -7,7 +7,7 @@ import type { SlotEnd } from '../runner/slot.ts';
 import type { Berth, Crew } from './crew.ts';
 import { hostTrouble } from './host-trouble.ts';
 import { gather, type Supplies } from './jobs.ts';
-import { missing } from './missing.ts';
+import { blobTrouble, missing, noModule } from './missing.ts';
 import { Pace } from './pace.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { Rests } from './rests.ts';
@@ -134,7 +134,7 @@ export class Attempts {
     const { state, policies, prepared } = this.#context;
     const { module } = policies.of(task);
     const { rsc } = state.plan.tasks[task]!.task.run;
-    const supplies = module === undefined ? { refusal: `there is no module at ${rsc}` } : this.#gather(module, prepared.get(task)!.input);
+    const supplies = module === undefined ? { refusal: noModule(rsc) } : this.#gather(module, prepared.get(task)!.input);
     if ('small' in supplies) return { module: module!, small: supplies.small };
     this.#steps.remake(task, supplies.refusal);
     return undefined;
@@ -167,13 +167,13 @@ export class Attempts {
     );
   }
 
-  #gather(module: CID, input: Parameters<typeof gather>[1]): Extract<Supplies, { small: unknown }> | { readonly refusal: string } {
+  #gather(module: CID, input: Parameters<typeof gather>[1]): Extract<Supplies, { small: unknown }> | { readonly refusal: Failure } {
     try {
       const supplies = gather(module, input, this.#context.options.blobs);
-      return 'small' in supplies ? supplies : { refusal: missing('blob', supplies.missing) };
+      return 'small' in supplies ? supplies : { refusal: missing(supplies.missing === module ? 'module' : 'blob', supplies.missing) };
     } catch (cause) {
       if (!(cause instanceof DocketError)) throw cause;
-      return { refusal: cause.message };
+      return { refusal: blobTrouble(cause) ?? { code: 'invalid', message: cause.message } };
     }
   }
 
@@ -218,7 +218,7 @@ export class Attempts {
     if (trouble === 'blob' && !this.#isStopped && this.#steps.makersOfMissing(task).length > 0) {
       this.fileRow(task, failed, receipt);
       this.#shared.release(task);
-      return this.#steps.remake(task, failure.message);
+      return this.#steps.remake(task, failure);
     }
     if (!this.#isWorthRepeating(task, failure, trouble)) return this.#steps.finish(task, failed);
     this.fileRow(task, failed, receipt);

@@ -88,7 +88,7 @@ export class Coordinator {
       refuse: (task: number, failure: Parameters<Attempts['refuse']>[1]) => this.#attempts.refuse(task, failure),
       enqueue: (task: number) => this.#attempts.enqueue(task),
       queued: () => this.#attempts.queued,
-      remake: (task: number, why: string) => this.#search.remake(task, why),
+      remake: (task: number, why: Parameters<Attempts['refuse']>[1]) => this.#search.remake(task, why),
       check: (task: number) => this.#search.check(task),
       recheck: (task: number) => this.#search.recheck(task),
     };

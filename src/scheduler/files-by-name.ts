@@ -24,7 +24,7 @@ export function filesByName(
   };
   const value = op === 'wasm/run' ? inArguments(input, replaced) : anywhere(input, replaced);
   if (unknown === undefined) return { value };
-  return { failure: { code: 'invalid', message: missing('file', unknown) } };
+  return { failure: missing('file', unknown) };
 }
 
 /** Asked of every task, and almost always no. */

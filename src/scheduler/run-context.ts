@@ -41,8 +41,8 @@ export interface Steps {
   enqueue(task: number): void;
   /** How many tasks wait for slots. */
   queued(): number;
-  /** Blobs it needs are gone. */
-  remake(task: number, why: string): void;
+  /** Blobs it needs are gone. `why`: how it ends if no task made them. */
+  remake(task: number, why: Failure): void;
   /** It is ready once more, to be looked up like others. */
   check(task: number): void;
   /** Looks once more for a result that somebody else may have filed; true if there was one, and it is settled by it. */

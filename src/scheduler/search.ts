@@ -1,8 +1,9 @@
 import { Fifo } from '../base/fifo.ts';
-import { DocketError } from '../errors.ts';
 import type { Ipld } from '../ipld/value.ts';
+import type { Failure } from '../receipt/outcome.ts';
 import { resolveInput } from './inputs.ts';
 import type { Hit } from './lookup.ts';
+import { blobTrouble } from './missing.ts';
 import { Outside } from './outside.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunContext, Steps } from './run-context.ts';
@@ -108,7 +109,7 @@ export class Search {
     try {
       return this.#context.options.blobs.firstMissing(value) === undefined;
     } catch (cause) {
-      if (isBlobTrouble(cause)) return false;
+      if (blobTrouble(cause) !== undefined) return false;
       throw cause;
     }
   }
@@ -167,8 +168,9 @@ export class Search {
       prepared.set(task, { input: input.value, key: lookup.resolvedKey(task, input.value), since: options.claims.now() });
       return true;
     } catch (cause) {
-      if (!isBlobTrouble(cause)) throw cause;
-      this.remake(task, cause.message);
+      const why = blobTrouble(cause);
+      if (why === undefined) throw cause;
+      this.remake(task, why);
       return false;
     }
   }
@@ -181,7 +183,7 @@ export class Search {
   }
 
   /** Blobs this ready task needs are gone: those inputs whose output is incomplete run again, and it waits for them. */
-  remake(task: number, why: string): void {
+  remake(task: number, why: Failure): void {
     const { state, prepared } = this.#context;
     const key = prepared.get(task)?.key.key;
     const makers = this.makersOfMissing(task);
@@ -189,8 +191,7 @@ export class Search {
     this.#remakes.set(task, remakes);
     // Without its key, so that what is missing today is not filed as what this work always gives.
     prepared.delete(task);
-    if (makers.length === 0 || remakes > MOST_REMAKES)
-      this.#steps.refuse(task, this.#context.options.lacks?.(task) ?? { code: 'invalid', message: why });
+    if (makers.length === 0 || remakes > MOST_REMAKES) this.#steps.refuse(task, this.#context.options.lacks?.(task) ?? why);
     else {
       for (const maker of makers) {
         this.#mustRun.add(maker);
@@ -249,8 +250,4 @@ export class Search {
     this.#outside.stop();
     return this.#twins.releaseAll();
   }
-}
-
-function isBlobTrouble(cause: unknown): cause is DocketError {
-  return cause instanceof DocketError && (cause.code === 'BLOB_MISSING' || cause.code === 'BLOB_DAMAGED');
 }

@@ -99,7 +99,7 @@ async function resolveModules(tasks: readonly Task[], sources: Sources, place: (
   const imports = new Imports(sources);
   tasks.forEach(({ run: { rsc } }, i) => {
     const module = Resource.isLocal(rsc) ? Resource.localPath(rsc) : rsc;
-    if (Resource.isLocal(rsc) || Resource.isUrl(rsc)) imports.wantModule(module, () => place(i));
+    imports.wantModule(module, () => place(i));
   });
   for (const [i, { run }] of tasks.entries())
     for (const cid of Cid.links(run.input)) if (Resource.isFile(cid)) imports.wantNamed(cid, () => place(i));
@@ -113,7 +113,7 @@ async function resolveModules(tasks: readonly Task[], sources: Sources, place: (
 }
 
 function moduleAt(rsc: string, imports: Imports): CID | undefined {
-  return Resource.cidOf(rsc) ?? (Resource.isUrl(rsc) ? imports.module(rsc) : undefined);
+  return Resource.cidOf(rsc) ?? imports.module(rsc);
 }
 
 /** Gives a refusal of the model its place in the file. */

@@ -137,6 +137,15 @@ export function isFile(cid: CID): boolean {
   return Cid.isStored(cid) || Cid.isUnixFs(cid);
 }
 
+/** Throws `WORKFLOW_INVALID` for a URL by which no module can ever be had: no gateway will help. */
+export function checkObtainable(rsc: string): void {
+  const cid = cidOf(rsc);
+  if (isLocal(rsc) || isWeb(rsc) || (cid !== undefined && isFile(cid)) || below(rsc) !== undefined) return;
+  throw new DocketError('WORKFLOW_INVALID', `${JSON.stringify(rsc)} names no module that can be had`, {
+    next: 'Name it as ipfs://CID, as ipfs://CID/PATH if the CID is that of a folder of IPFS, by a URL with https:// or http://, or by a path. The CIDs of files begin with bafkrei, bafybei or Qm.',
+  });
+}
+
 /** Whether what it names is known by hash when the workflow is loaded; a plain web URL is not. */
 export function isFixed(rsc: string): boolean {
   return isLocal(rsc) || cidOf(rsc) !== undefined || below(rsc) !== undefined;

@@ -10,7 +10,7 @@ import * as Resource from './resource.ts';
 export interface Sources {
   /**
    * Imports a module from a path, or has it brought here by its CID or URL, and looks into it: `MODULE_INVALID` if it could never run. One that is named by a
-   * CID and is not to be had is not judged; of a URL without a CID there is none then.
+   * CID and is not to be had is not judged; of a URL without a CID there is none then. `WORKFLOW_INVALID` for a URL by which nothing could be had, where things are.
    */
   module(module: string | CID): Promise<CID | undefined>;
   /** Imports a file into the store. */
@@ -19,7 +19,7 @@ export interface Sources {
   directory(path: string, options: { readonly include?: readonly string[]; readonly exclude?: readonly string[] }): Promise<CID>;
   /** Paths of the files that match, sorted; `**` spans folders. */
   glob(pattern: string): Promise<readonly string[]>;
-  /** Has a blob, a tree or a file brought here that the workflow names by its CID. One that is not to be had is missed by who needs it. Default: nothing is brought. */
+  /** Has a blob, a tree or a file brought here that the workflow names by its CID. One for which nobody can be asked is missed by who needs it. Default: nothing is brought. */
   readonly named?: (cid: CID) => Promise<void>;
   /** Stores bytes that are too large to stand inline. */
   blob(bytes: Uint8Array): Promise<CID>;
@@ -105,7 +105,7 @@ export class Imports {
   /** Of a path there always is one. */
   module(written: string): CID | undefined {
     const want = this.#modules.get(written) ?? neverWanted(written);
-    return want.cid ?? (Resource.isUrl(written) ? undefined : neverWanted(written));
+    return want.cid ?? (Resource.isLocal(written) ? neverWanted(written) : undefined);
   }
 
   file(path: string): CID {

@@ -185,7 +185,7 @@ test('what a command had in flight that was killed while this home was open is s
   assert.equal((await resumeRun(engine, RUN, plan)).state, 'failed', 'there is no such module');
   assert.deepEqual(attempts(), [
     ['lost', 1],
-    ['invalid', 1],
+    ['unfetched', 1],
   ]);
 
   using other = new Place();

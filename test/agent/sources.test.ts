@@ -55,6 +55,12 @@ async function refusal(text: string, options?: Parameters<typeof plan>[1]): Prom
   return error;
 }
 
+test('a path with a colon in it is no URL', async () => {
+  place.write('flow/a:b.wasm', GOOD);
+  const { tasks } = await plan('tasks: { a: { module: "a:b.wasm", stdin: x } }');
+  assert.equal(tasks[0]!.module?.toString(), Cid.ofBlob(GOOD).toString());
+});
+
 const task = (rest: string): string => `tasks:\n  a:\n    module: ../outside/good.wasm\n    ${rest}\n`;
 
 const OUT_OF_REACH: Readonly<Record<string, (path: string) => string>> = {

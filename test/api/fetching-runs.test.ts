@@ -166,7 +166,7 @@ test('what cannot be had fails the tasks that need it, by name, and no others', 
   assert.deepEqual([errors.get('gone')!.code, /status 404/.test(errors.get('gone')!.message)], ['unfetched', true]);
   assert.deepEqual([errors.get('wrong')!.code, /something else/.test(errors.get('wrong')!.message)], ['unfetched', true]);
   // There is nobody who could be asked for it.
-  assert.deepEqual([errors.get('input')!.code, errors.get('input')!.message.includes(file.toString())], ['invalid', true]);
+  assert.deepEqual([errors.get('input')!.code, errors.get('input')!.message.includes(file.toString())], ['unfetched', true]);
   assert.deepEqual(
     events.filter(({ kind }) => kind === 'unfetched').map(({ resource, code }) => [resource, code]),
     [

@@ -122,6 +122,61 @@ test('what a command fetched for a run of its home stands with the run', async (
   assert.match(await place.out('show', 'last'), /^fetched {3}ipfs:.* from http.* in \d.* s, verified$/m);
 });
 
+test('a module that can never be had is refused with its line, and hashed all the same', async () => {
+  using place = new Place();
+  place.write('text', text);
+  await place.out('store', 'put', '--unixfs', 'text');
+  for (const rsc of ['ipfs://hello', 'ftp://a/b', 'ipns://example.org', `ipfs://${Cid.ofBlob(words)}/a`, `ipfs://${held.cid}?x`]) {
+    place.write('w.json', `\n${homestar(rsc)}`);
+    const { status, stdout } = await place.docket(['run', 'w.json', '--json']);
+    const { error } = JSON.parse(stdout) as Failure;
+    assert.deepEqual([status, error.code, (error.place as { line: number }).line], [2, 'WORKFLOW_INVALID', 2], stdout);
+    assert.ok(error.message.includes(rsc), error.message);
+    assert.match(await place.out('cid', 'w.json'), /^workflow bafyrmi/);
+  }
+  place.write('w.yaml', 'tasks:\n  a: { module: "ipfs://hello" }');
+  assert.match((await place.docket(['run', 'w.yaml'])).stderr, /w\.yaml:2:.*ipfs:\/\/hello.*\n.*ipfs:\/\/CID/);
+});
+
+test('where nobody can be asked for what is not here, its task ends as unfetched, and what its instruction does stays open', async () => {
+  using place = new Place();
+  place.write('words.wasm', words);
+  await place.out('store', 'put', '--unixfs', 'words.wasm');
+  const none = Cid.ofBlob(Buffer.from('never stored'));
+  const task = (rsc: string, stdin: unknown, nnc = ''): unknown => ({
+    run: { rsc, op: 'wasi/run', input: { stdin }, nnc },
+    cause: null,
+    meta: { memo: 'errors' },
+    prf: [],
+  });
+  const lacking = [
+    task(`ipfs://${none}`, 'a'),
+    task(`ipfs://${held.cid}`, { '/': none.toString() }),
+    task(`ipfs://${held.cid}`, { '/': texts.cid.toString() }),
+    task(`ipfs://${texts.cid}/none.wasm`, 'a'),
+  ];
+  place.write('w.json', JSON.stringify({ tasks: [task(`ipfs://${held.cid}`, 'a'), ...lacking] }));
+  const { status, stdout } = await place.docket(['run', 'w.json', '--json']);
+  const report = JSON.parse(stdout) as Report & { errors: { code: string; message: string }[] };
+  assert.deepEqual([status, report.tasks.ran, report.errors.map(({ code }) => code)], [1, 1, lacking.map(() => 'unfetched')], stdout);
+  for (const [i, what] of [
+    `its module is not in the store: ${none}`,
+    `a blob it needs .*${none}`,
+    `a file .*${texts.cid}`,
+    'no module here',
+  ].entries())
+    assert.match(report.errors[i]!.message, new RegExp(what));
+
+  // It says nothing of the instruction: whoever awaits its failure gets none.
+  const [first] = (await place.json<{ tasks: { state: string; instruction: string }[] }>('show', 'last')).tasks.filter(
+    ({ state }) => state === 'failed',
+  );
+  const promise = { '/': first!.instruction };
+  place.write('await.json', JSON.stringify({ tasks: [task(`ipfs://${held.cid}`, { 'await/error': promise, at: '/message' })] }));
+  const awaiting = await place.docket(['run', 'await.json', '--await-time', '1ms', '--json']);
+  assert.equal((JSON.parse(awaiting.stdout) as typeof report).errors[0]!.code, 'unresolved', awaiting.stdout);
+});
+
 test('what is not here is fetched from a gateway, and then not again', async () => {
   using place = new Place();
   await using server = await gateway();

@@ -49,12 +49,14 @@ test('of wasi/run every file is its blob', () => {
 
 test('a file that nobody knows is a failure that names it', () => {
   assert.deepEqual(replaced('wasi/run', { stdin: unknown }), {
-    code: 'invalid',
+    code: 'unfetched',
     message: `a file it needs is not in the store: ${unknown} (\`docket store put --unixfs\` stores it, --gateway says where to fetch it)`,
+    data: { error: 'BLOB_MISSING' },
   });
   assert.deepEqual(replaced('wasm/run', { func: 'f', args: [unknown] }), {
-    code: 'invalid',
+    code: 'unfetched',
     message: `a file it needs is not in the store: ${unknown} (\`docket store put --unixfs\` stores it, --gateway says where to fetch it)`,
+    data: { error: 'BLOB_MISSING' },
   });
 });
 

@@ -126,7 +126,7 @@ export const SETTINGS = {
     shape: 'list',
     schema: FetchHosts,
     value: 'HOST[:PORT]',
-    help: 'a host from which the URLs of workflows may be fetched, or public for every one with a public address',
+    help: 'a host from which the URLs of workflows may be fetched, without a port from 443 or 80; or public for every one with a public address',
     preset: 'none but gateways',
   },
   'max-resource': { shape: 'text', schema: Size, value: 'SIZE', help: 'fetch nothing that is larger', preset: formatSize(MOST_RESOURCE) },

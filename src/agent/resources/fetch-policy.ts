@@ -15,7 +15,7 @@ export interface FetchPolicy {
 export interface NamedHost {
   /** As `URL.hostname` has it. */
   readonly name: string;
-  /** Default: that of the protocol. */
+  /** Empty: that of the protocol, 443 or 80. */
   readonly port: string;
 }
 
@@ -25,7 +25,8 @@ export const FETCH_RULE = 'public, or hosts as HOST or HOST:PORT';
 export function parseFetch(text: string): 'public' | NamedHost | undefined {
   if (text === 'public') return 'public';
   if (!/^(\[[0-9a-fA-F:.]+\]|[^[\]:/?#@\s\\%*]+)(:\d{1,5})?$/.test(text) || !URL.canParse(`http://${text}`)) return undefined;
-  return hostOf(new URL(`http://${text}`));
+  // `URL` drops the port 80, which is not that of every protocol.
+  return { name: new URL(`http://${text}`).hostname, port: /:(\d{1,5})$/.exec(text.replace(/^\[.*\]/, ''))?.[1] ?? '' };
 }
 
 /** What is fetched from, said one by one; gateways are named by that. */
@@ -38,28 +39,37 @@ function hostOf({ hostname, port }: URL): NamedHost {
   return { name: hostname, port };
 }
 
-export function isNamed({ hosts }: FetchPolicy, { hostname, port }: URL): boolean {
+export function isNamed({ hosts }: FetchPolicy, { hostname, port, protocol }: URL): boolean {
+  const own = protocol === 'https:' ? '443' : '80';
   return hosts.some(
-    (host) => host.port === port && (host.name === hostname || (isIP(host.name) === 0 && hostname.endsWith(`.${host.name}`))),
+    (host) =>
+      (host.port || own) === (port || own) && (host.name === hostname || (isIP(host.name) === 0 && hostname.endsWith(`.${host.name}`))),
   );
 }
 
 /** Throws `RESOURCE_REFUSED` for a URL that nothing is fetched from. Of a host that was not named the addresses are still to be looked at: `isPublicAddress`. */
 export function checkUrl(policy: FetchPolicy, url: URL): void {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refused(`${url.protocol} is not fetched`);
-  if (url.username !== '' || url.password !== '') throw refused('a URL with a user in it is not fetched');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw refused(`${url.protocol} is not fetched`, 'Give a URL with https:// or http:// that leads nowhere else.');
+  if (url.username !== '' || url.password !== '')
+    throw refused('a URL with a user in it is not fetched', 'Give a URL that neither has a name and password nor leads to one that has.');
   if (isNamed(policy, url)) return;
   const address = url.hostname.replace(/^\[|\]$/g, '');
-  if (!policy.isPublic) throw refused(`nothing is fetched from ${url.host} here`);
+  if (!policy.isPublic) throw refused(`nothing is fetched from ${url.host} here`, nameIt(url.host));
   if (isIP(address) !== 0 && !isPublicAddress(address)) throw privateHost(url.host);
 }
 
 export function privateHost(host: string): DocketError {
-  return refused(`${host} is at a private address, and was not named`);
+  return refused(`${host} is at a private address, and was not named`, nameIt(host));
 }
 
-function refused(message: string): DocketError {
-  return new DocketError('RESOURCE_REFUSED', message);
+/** `host`: with the port, unless it is that of the protocol, which is what counts in `isNamed`. */
+function nameIt(host: string): string {
+  return `Name it with --fetch ${host} if you trust it; docs/resources.md says what may be fetched.`;
+}
+
+function refused(message: string, next: string): DocketError {
+  return new DocketError('RESOURCE_REFUSED', message, { next });
 }
 
 /** Whether an address is one of the open internet: not of this machine, of a network behind it, of a cloud's own services, or one that stands for such a one. */

@@ -71,7 +71,7 @@ function wrongCount(func: WitFunction, given: number): Refusal {
 }
 
 /**
- * What a call returned, as IPLD; nothing is null. `threw` is the payload of the error that transpiled code throws for the err side of a function
+ * What a call returned, as IPLD; nothing is null. `threw` is the payload of the err side, which code made by jco, the judge of the tests, throws of a function
  * whose result is a `result`. `result` says that the function gives one. An err is a value like others: `[null, e]`.
  */
 export function fromJsResult(

@@ -6,7 +6,7 @@ import { Misfit, type Path } from './misfit.ts';
 import type { WitInteger, WitType } from './model.ts';
 import { arrayOf, INTEGERS, isIntegerType, isNullable, isTagged, mapValueType } from './shapes.ts';
 
-/** What transpiled code gives to IPLD. docs/components.md has the table. Nothing about the shape of a value is believed. Throws `Misfit`. */
+/** What a call gives to IPLD. docs/components.md has the table. Nothing about the shape of a value is believed. Throws `Misfit`. */
 
 type Of<K extends WitType['kind']> = Extract<WitType, { kind: K }>;
 

@@ -8,7 +8,7 @@ export function isNullable(type: WitType | undefined): boolean {
 }
 
 /**
- * Whether transpiled code has an option as `{tag, val}`. It does where what is inside can be `undefined`, so options within each other alternate:
+ * Whether a call has an option as `{tag, val}`. It does where what is inside can be `undefined`, so options within each other alternate:
  * the innermost is plain, the next tagged, the one around that plain again.
  */
 export function isTagged({ some }: Extract<WitType, { kind: 'option' }>): boolean {

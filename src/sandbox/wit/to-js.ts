@@ -8,7 +8,7 @@ import type { WitInteger, WitType } from './model.ts';
 import { arrayOf, INTEGERS, isIntegerType, isNullable, isTagged, mapValueType, type NumberArray } from './shapes.ts';
 import { show } from './show.ts';
 
-/** IPLD to what transpiled code takes. docs/components.md has the table. Throws `Misfit`. */
+/** IPLD to what a call takes. docs/components.md has the table. Throws `Misfit`. */
 
 /** Gives the bytes of the blob that a link names; `undefined` if it names none. */
 export type BytesOf = (link: CID) => Uint8Array | undefined;

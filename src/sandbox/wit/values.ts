@@ -5,7 +5,7 @@ import type { WitType } from './model.ts';
 import * as ToJs from './to-js.ts';
 
 /**
- * Values between IPLD and the shapes that code transpiled by jco takes and gives, led by the WIT type. What does not fit is a failure, code `invalid`, as
+ * Values between IPLD and the shapes that calls take and give (`component/codec.ts`; they are jco's, so that it can judge the tests), led by the WIT type. What does not fit is a failure, code `invalid`, as
  * data (`misfit.ts` says what stands in it). docs/components.md has the whole table.
  *
  * | WIT | JavaScript |

@@ -27,7 +27,9 @@ export function moduleOf({ kind, text, integrity }: ModuleSpec, names: Names, fa
   if (kind === 'cid') return cidOf(text, names, fail);
   const written = textOf(text, names, fail);
   if (kind === 'url' && !Resource.isUrl(written)) return fail(text.at, `"${written}" is no URL`, Resource.URL_RULE);
-  const url = Resource.isUrl(written) ? Resource.normalize(written) : written;
+  // What has a colon in it is a path all the same, and must not be taken for a URL.
+  const path = Resource.isLocal(written) ? written : `./${written}`;
+  const url = Resource.isUrl(written) ? Resource.normalize(written) : path;
   if (integrity === undefined && !Resource.hasBadIntegrity(url)) return url;
   if (integrity === undefined) return fail(text.at, `the integrity of "${url}" is none that can be checked`, SRI);
   const sri = textOf(integrity, names, fail);

@@ -29,6 +29,11 @@ suite('from where resources are fetched', () => {
     assert.equal(isAllowed('https://example.com.evil.org/a', ['example.com']), false);
     assert.equal(isAllowed('https://example.com:8443/a', ['example.com']), false);
     assert.equal(isAllowed('https://example.com:8443/a', ['example.com:8443']), true);
+    assert.equal(isAllowed('https://example.com/a', ['example.com:443']), true);
+    assert.equal(isAllowed('https://example.com/a', ['example.com:80']), false);
+    assert.equal(isAllowed('http://example.com/a', ['example.com:80']), true);
+    assert.equal(isAllowed('http://[::1]:81/a', ['[::1]:81']), true);
+    assert.equal(isAllowed('http://[::81]/a', ['[::81]']), true);
     assert.equal(isAllowed('https://EXAMPLE.com/a', ['Example.com']), true);
     assert.equal(isAllowed('https://gateway.example/ipfs/x', [], ['https://gateway.example/base']), true);
   });
@@ -66,6 +71,30 @@ suite('from where resources are fetched', () => {
     assert.equal(isAllowed('http://[2606:2800:220:1::1]/x', ['public']), true);
   });
 
+  test('a refusal says what would help, and nothing that would not', () => {
+    const adviceOn = (url: string, said: readonly string[]): string => {
+      try {
+        checkUrl(
+          fetchPolicy(
+            said.map((text) => parseFetch(text)!),
+            [],
+          ),
+          new URL(url),
+        );
+      } catch (error) {
+        assert.ok(isDocketError(error, 'RESOURCE_REFUSED'));
+        return error.next;
+      }
+      return assert.fail('allowed');
+    };
+    for (const said of ['127.0.0.1', 'public', 'example.com']) {
+      const [, host] = /--fetch (\S+)/.exec(adviceOn('http://127.0.0.1:18991/x', [said]))!;
+      assert.equal(host, '127.0.0.1:18991');
+      assert.equal(isAllowed('http://127.0.0.1:18991/x', [said, host]), true);
+    }
+    for (const url of ['file:///etc/passwd', 'http://user@127.0.0.1/']) assert.doesNotMatch(adviceOn(url, ['public']), /--fetch/);
+  });
+
   test('names are looked at by the addresses they have', async () => {
     const fetcher = new Fetcher([], { fetch: ['public'] });
     await assert.rejects(fetcher.resources.get('http://localhost:1/x'), (error) => isDocketError(error, 'RESOURCE_REFUSED'));
@@ -81,7 +110,7 @@ suite('from where resources are fetched', () => {
     for (const text of ['', 'https://example.com', 'a b', 'a/b', 'a:b', 'a:99999', 'a@b', '[::1', '*', '*.example.com'])
       assert.equal(parseFetch(text), undefined, text);
     assert.deepEqual(parseFetch('[::1]:8080'), { name: '[::1]', port: '8080' });
-    assert.deepEqual(parseFetch('example.com:80'), { name: 'example.com', port: '' });
+    assert.deepEqual(parseFetch('example.com:80'), { name: 'example.com', port: '80' });
     for (const text of [
       '',
       'example.com',
