@@ -74,7 +74,7 @@ function stream(value: Ipld): NonNullable<WasiInput['stdin']> {
   throw refuse(`"stdin" ${notAFile(value)}`);
 }
 
-/** A list stands below a path that ends with a slash, as `0000`, `0001`, …: padded so that sorted by name is sorted by place. */
+/** A list stands below its path, as `0000`, `0001`, …: padded so that sorted by name is sorted by place. */
 function mounts(files: Ipld, readTree: ReadTree): Record<string, MountEntry> {
   if (!isMap(files)) throw refuse('"files" must be a map from paths to files');
   const found: [string, MountEntry][] = [];
@@ -83,12 +83,11 @@ function mounts(files: Ipld, readTree: ReadTree): Record<string, MountEntry> {
       found.push([path, mountOne(path, value, readTree)]);
       continue;
     }
-    if (!path.endsWith('/'))
-      throw refuse(`the file ${JSON.stringify(clip(path))} is a list: only a path that ends with a slash can be given one`);
+    const folder = path.endsWith('/') ? path : `${path}/`;
     const width = Math.max(4, String(value.length - 1).length);
-    found.push([path, { directory: true }]);
+    found.push([folder, { directory: true }]);
     for (const [i, item] of value.entries()) {
-      const itemPath = `${path}${String(i).padStart(width, '0')}`;
+      const itemPath = `${folder}${String(i).padStart(width, '0')}`;
       found.push([itemPath, mountOne(itemPath, item, readTree)]);
     }
   }

@@ -95,7 +95,7 @@ export class PlanBuilder {
       });
     }
     if (!first.invocation.equals(invocationOf(task))) {
-      const message = `"${label}" is the same instruction as "${first.label}" with other limits, retry or memo`;
+      const message = `"${label}" is the same instruction as "${first.label}" with other limits, retry, memo or grant`;
       throw new DocketError('WORKFLOW_DUPLICATE', message, {
         ...where,
         details,
