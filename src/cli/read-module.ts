@@ -8,7 +8,6 @@ import { isPath, parseName } from './exec-call.ts';
 import { openDesk } from './open-desk.ts';
 import { storedCid } from './store/blobs.ts';
 
-const IPFS = /^ipfs:\/\//;
 /** A CID in one of the usual bases, or an address that can only be one. */
 const CID = /^(ipfs:\/\/.*|(baf|bae|Qm|z)[a-zA-Z0-9]{40,})$/;
 
@@ -21,7 +20,7 @@ export interface NamedBytes {
 }
 
 /**
- * A path holds a slash or ends in `.wasm`; `ipfs://CID` and a CID name a blob of the desk, by its UnixFS name too, all else a named module there. Throws `INPUT_…`, `BLOB_…`,
+ * A path holds a slash or ends in `.wasm`; a CID, `ipfs://CID` and `ipfs://CID/PATH` name a blob of the desk, by its UnixFS name too, all else a named module there. Throws `INPUT_…`, `BLOB_…`,
  * `MANIFEST_UNKNOWN`, `USAGE`.
  */
 export async function readModule(call: Call, word: string): Promise<NamedBytes> {
@@ -32,7 +31,7 @@ export async function readModule(call: Call, word: string): Promise<NamedBytes> 
   }
   if (!isCid) await parseName(call, word);
   await using desk = await openDesk(call, { lookOnly: true });
-  const module = isCid ? await storedCid(desk, word.replace(IPFS, '')) : (await (await desk.records()).modules.find(word)).module;
+  const module = isCid ? await storedCid(desk, word) : (await (await desk.records()).modules.find(word)).module;
   const bytes = await desk.store.read(module, { limit: MOST_MODULE_BYTES });
   return { cid: module, bytes, reference: { cid: module.toString() } };
 }

@@ -106,6 +106,29 @@ test('a file is found behind the CID of its folder, in the store and at a gatewa
 });
 
 // At an agent the command fetches, and what it sent is not told from what was there.
+test('a file in a folder of IPFS is had by its path, and the folder itself is told from what is unknown', async () => {
+  using place = new Place();
+  place.write('folder/bin/words.wasm', words);
+  place.write('folder/short', 'short');
+  const folder = (await place.out('store', 'put', '--unixfs', 'folder')).trim();
+  assert.equal(await place.out('store', 'cat', `ipfs://${folder}/short`), 'short');
+  const { cid } = await place.json<{ cid: string }>('store', 'stat', `ipfs://${folder}/bin/words.wasm`);
+  assert.equal(cid, Cid.ofBlob(words).toString());
+  await place.out('store', 'get', `ipfs://${folder}/bin/words.wasm`, 'got');
+  assert.deepEqual(readFileSync(place.at('got')), Buffer.from(words));
+  await place.out('store', 'verify', `ipfs://${folder}/short`);
+  assert.equal((await place.json<{ cid: string }>('inspect', `ipfs://${folder}/bin/words.wasm`)).cid, cid);
+  const folders = [['store', 'stat'], ['store', 'ls'], ['store', 'cat'], ['store', 'verify'], ['show']].map((verb) => [...verb, folder]);
+  for (const call of [...folders, ['inspect', `ipfs://${folder}`], ['store', 'cat', `ipfs://${folder}/bin`]]) {
+    const { status, stderr } = await place.docket(call);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /is a folder of IPFS.*\n.*ipfs:\/\/bafy\w+\/PATH/);
+  }
+  for (const path of ['none', 'short/x', '../short', 'bin//words.wasm'])
+    assert.notEqual((await place.docket(['store', 'cat', `ipfs://${folder}/${path}`])).status, 0);
+  assert.match((await place.docket(['store', 'cat', `ipfs://${texts.cid}/a`])).stderr, /on the way .* is not here/);
+});
+
 test('what a command fetched for a run of its home stands with the run', async () => {
   using place = new Place();
   await using server = await gateway();

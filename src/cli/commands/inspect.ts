@@ -12,7 +12,7 @@ export const command: Command = {
   words: [1, 1],
   options: {},
   help: `
-A word that holds a / or ends in .wasm is the path of a module; a CID, or ipfs://CID, is one in the store; any other is the name of one. Nothing is run.
+A word that holds a / or ends in .wasm is the path of a module; a CID, ipfs://CID, or ipfs://CID/PATH for a file in a folder of IPFS, is one in the store; any other is the name of one. Nothing is run.
 
 Components, and core modules made to be wrapped as components, have WIT types; docs/components.md says how values are written for each. A task is
 checked against them before anything runs. Other modules are shown with their WebAssembly types.

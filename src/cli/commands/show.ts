@@ -10,7 +10,7 @@ import { openDesk } from '../open-desk.ts';
 import { homeOf } from '../open-engine.ts';
 import { countsLine, jsonable, jsonLine, printable, table } from '../present.ts';
 import { outputLines } from '../print-outputs.ts';
-import { stat as statBlob } from '../store/blobs.ts';
+import { folderOfIpfs, stat as statBlob } from '../store/blobs.ts';
 import { show as showReceipt } from './receipt.ts';
 
 export const command: Command = {
@@ -126,6 +126,8 @@ async function showCid(call: Call, desk: Desk, cid: Cid.CID): Promise<number> {
   }
   const blob = Cid.isUnixFs(cid) ? await records.aliases.find(cid.toV1()) : cid;
   if (blob === undefined || !Cid.isStored(blob) || (await desk.store.stat(blob)) === undefined) {
+    const folder = Cid.isUnixFs(cid) ? await folderOfIpfs(desk, cid) : undefined;
+    if (folder !== undefined) throw folder;
     throw new DocketError('CID_INVALID', `nothing here is named ${cid}`, {
       next: `It is no receipt, instruction, blob or tree of ${desk.place}.`,
     });

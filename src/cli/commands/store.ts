@@ -42,7 +42,8 @@ verify [CID…]  read every byte of these blobs, or of all of them and of the le
                keys, the rows of runs, other names of blobs; what is damaged is named, with what becomes of it
 
 A CID is that of a blob, of a tree, or of a value above 4 KiB that a function gave: cat prints such a text as it is and all else as DAG-JSON, get
-writes the DAG-CBOR that is stored. Or it is what IPFS calls a file (bafybei…) that was stored with --unixfs or fetched for a workflow.
+writes the DAG-CBOR that is stored. Or it is what IPFS calls a file (bafybei…) that was stored with --unixfs or fetched for a workflow; ipfs://CID/PATH
+names a file in such a folder.
 
 Exit status of verify: 0 if all is good, 1 if not.`,
   async run(call) {

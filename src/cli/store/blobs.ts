@@ -1,7 +1,10 @@
+import { leadHere } from '../../agent/resources/here.ts';
 import { formatSize } from '../../base/units.ts';
 import { DocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import * as Tree from '../../store/tree.ts';
+import { isDirectory } from '../../store/unixfs/directory.ts';
+import * as Resource from '../../workflow/resource.ts';
 import type { Call } from '../command.ts';
 import type { Desk } from '../desk.ts';
 import { largeText } from '../large-value.ts';
@@ -10,15 +13,23 @@ import { writePiece, writeValue } from '../write-value.ts';
 
 /** `docket store cat`, `ls` and `stat`: looking at blobs and trees. */
 
-/** The blob or tree a word names; of a UnixFS CID the blob that is known by it. Throws `CID_INVALID`, `BLOB_MISSING`. */
+const IPFS = 'ipfs://';
+
+/**
+ * The blob or tree a word names: a CID, with `ipfs://` before it or not, of UnixFS the blob that is known by it; or a path behind that of a folder. Throws
+ * `CID_INVALID`, `BLOB_MISSING`, `RESOURCE_INVALID`, `WORKFLOW_INVALID`.
+ */
 export async function storedCid(desk: Desk, word: string): Promise<Cid.CID> {
-  const cid = Cid.parse(word);
+  const cid = (await behindFolder(desk, word)) ?? Cid.parse(word.startsWith(IPFS) ? word.slice(IPFS.length) : word);
   if (Cid.isUnixFs(cid)) {
     const blob = await (await desk.records()).aliases.find(cid.toV1());
     if (blob === undefined)
-      throw new DocketError('BLOB_MISSING', `no blob is known here as ${cid}`, {
-        next: 'Store the file with `docket store put --unixfs`; docs/resources.md says how else it is had.',
-      });
+      throw (
+        (await folderOfIpfs(desk, cid)) ??
+        new DocketError('BLOB_MISSING', `no blob is known here as ${cid}`, {
+          next: 'Store the file with `docket store put --unixfs`; docs/resources.md says how else it is had.',
+        })
+      );
     return blob;
   }
   if (!Cid.isStored(cid))
@@ -26,6 +37,26 @@ export async function storedCid(desk: Desk, word: string): Promise<Cid.CID> {
       next: `\`docket show ${word}\` says what it names, if it is known here.`,
     });
   return cid;
+}
+
+/** What a path behind the CID of a folder names; undefined for a word without one. */
+async function behindFolder({ store }: Desk, word: string): Promise<Cid.CID | undefined> {
+  const rsc = word.startsWith(IPFS) ? word : `${IPFS}${word}`;
+  const below = Resource.below(rsc);
+  if (below === undefined) return undefined;
+  const cid = await leadHere(store, rsc);
+  if (cid === undefined)
+    throw new DocketError('BLOB_MISSING', `a folder on the way to ${word} is not here`, {
+      next: 'Store the folder with `docket store put --unixfs`; docs/resources.md says how else it is had.',
+    });
+  return cid;
+}
+
+/** Why a CID of UnixFS names no blob, if it is that of a folder whose node is here. */
+export async function folderOfIpfs({ store }: Pick<Desk, 'store'>, cid: Cid.CID): Promise<DocketError | undefined> {
+  const node = Cid.fromSha256(cid.multihash.digest);
+  if ((await store.stat(node)) === undefined || !isDirectory(await store.read(node))) return undefined;
+  return new DocketError('CID_INVALID', `${cid} is a folder of IPFS`, { next: `Name a file in it, as ipfs://${cid}/PATH.` });
 }
 
 export async function cat(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {

@@ -64,6 +64,17 @@ function written(node: Message, below: number): WrittenNode {
   return { bytes, cid: Cid.ofUnixFs(bytes), blocks: below + bytes.length };
 }
 
+/** Whether a block is a node of a directory, or the first of a sharded one. */
+export function isDirectory(bytes: Uint8Array): boolean {
+  try {
+    findEntry(bytes, '', 0);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    return false;
+  }
+}
+
 export type Found =
   | { readonly kind: 'entry'; readonly cid: Cid.CID }
   /** It is in this part of the directory, or in none. */
