@@ -198,8 +198,8 @@ describe('refused, with its place', () => {
   }
 
   test('which of many tasks it is, and what stood there', async () => {
-    const task = (meta: string): string => `{ "run": { ${RUN}, "nnc": "" }, "meta": ${meta}, "prf": [] }`;
-    const cases: readonly (readonly [string, string])[] = [
+    const taskOf = (meta: string): string => `{ "run": { ${RUN}, "nnc": "" }, "meta": ${meta}, "prf": [] }`;
+    const refused: readonly (readonly [string, string])[] = [
       ['"64MB"', '"64MB"'],
       ['1', '1'],
       ['65536.0', 'the float 65536'],
@@ -207,8 +207,8 @@ describe('refused, with its place', () => {
       ['{}', 'a map'],
       [`"${'x'.repeat(1000)}"`, `"${'x'.repeat(40)}…"`],
     ];
-    for (const [value, shown] of cases) {
-      const tasks = `"tasks": [ ${task('{}')}, ${task(`{ "memory": ${value} }`)} ]`;
+    for (const [value, shown] of refused) {
+      const tasks = `"tasks": [ ${taskOf('{}')}, ${taskOf(`{ "memory": ${value} }`)} ]`;
       const error = await errorOf(`{ ${tasks} }`, { file: 'a.json' });
       assert.ok(error.message.endsWith(`, not ${shown}`), error.message);
       assert.equal(error.place!.pointer, '/tasks/1/meta');
