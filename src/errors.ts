@@ -333,7 +333,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Where in a text a problem stands; line and column count from 1. Of what is no text, as a JSON pointer. */
+/** Where in a text a problem stands; line and column count from 1. Of Homestar's format a JSON pointer too, or, of what is no text, alone. */
 export interface Place {
   readonly file?: string;
   readonly pointer?: string;

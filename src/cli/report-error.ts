@@ -28,12 +28,18 @@ function problemsOf({ details }: DocketError): readonly Problem[] {
 type Reported = Omit<Problem, 'place'> & { readonly place?: Place | undefined; readonly cause?: unknown };
 
 function problemText({ code, message, place, next = ERROR_CODES[code].next, cause }: Reported): string {
-  const file = place?.pointer === undefined ? place?.file : `${place.file ?? ''}#${place.pointer}`;
-  const where = [file, place?.line, place?.column].filter((part) => part !== undefined).join(':');
+  const where = placeText(place);
   const prefix = where === '' ? '' : `${printable(where)}: `;
   const what = message.startsWith('docket ') ? message : `docket: ${prefix}${message}`;
   const more = tellsMore(cause, message) ? `  cause: ${printable(cause.message)}\n` : '';
   return `${lines(what)} [${code}]\n${more}${next === '' ? '' : `  ${lines(next)}\n`}`;
+}
+
+/** FILE:LINE:COLUMN, then in brackets the JSON pointer; of what is no text FILE#POINTER. */
+function placeText({ file, pointer, line, column }: Place = {}): string {
+  if (line === undefined && pointer !== undefined) return `${file ?? ''}#${pointer}`;
+  const where = [file, line, column].filter((part) => part !== undefined).join(':');
+  return pointer === undefined ? where : `${where} (#${pointer})`;
 }
 
 /** An error as it stands in JSON documents. */

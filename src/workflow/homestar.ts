@@ -2,6 +2,7 @@ import { DocketError, type ErrorCode, isDocketError, type Place } from '../error
 import * as Cid from '../ipld/cid.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Placed } from '../ipld/dag-json.ts';
+import { pointerOf } from '../ipld/pointer.ts';
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
 import { checkMeta } from './check-task.ts';
 import { checkInput } from './input.ts';
@@ -28,7 +29,7 @@ interface Options {
  * list, and limits that cannot be enforced are refused.
  */
 export async function compileHomestar(document: Placed, { inputs, sources }: Options): Promise<Plan> {
-  const { json, name } = unwrapped(document);
+  const { json, name } = unwrapped(withPointers(document));
   const fail = failing(json);
   const root = json.value;
   if (!isMap(root)) return fail([], 'a workflow must be a map');
@@ -43,6 +44,11 @@ export async function compileHomestar(document: Placed, { inputs, sources }: Opt
   const builder = new PlanBuilder({ duplicates: 'refuse' });
   drafts.forEach((draft, i) => builder.add(draft, () => json.place(['tasks', i])));
   return builder.finish({ name });
+}
+
+/** A file is often one line with many tasks, so each place says also which value it is. */
+function withPointers({ value, place }: Placed): Placed {
+  return { value, place: (path) => ({ ...place(path), ...(path.length === 0 ? {} : { pointer: pointerOf(path.map(String)) }) }) };
 }
 
 function failing(json: Placed): Fail {

@@ -1,6 +1,6 @@
 import { formatDuration, formatSize } from '../base/units.ts';
 import { DocketError } from '../errors.ts';
-import { Float, type Ipld, type IpldMap, isMap } from '../ipld/value.ts';
+import { Float, type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
 
 /** Limits of one task, defaults filled in. Every one of them is enforced; a limit that cannot be is refused at submit. */
 export interface Limits {
@@ -112,18 +112,37 @@ function fuelOf(value: Ipld): number | bigint | undefined {
   const amount = value instanceof Float ? value.value : value;
   if ((typeof amount === 'number' || typeof amount === 'bigint') && amount >= NO_FUEL) return undefined;
   if ((typeof value === 'bigint' || Number.isSafeInteger(value)) && (value as number | bigint) >= 0) return value as number | bigint;
-  throw new DocketError('LIMIT_REFUSED', '"fuel" must be a whole number from 0 to 18446744073709551614', {
+  throw new DocketError('LIMIT_REFUSED', `"fuel" must be a whole number from 0 to 18446744073709551614, not ${shown(value)}`, {
     next: 'Give a number of units (a unit is an instruction, more or less), or leave it out; 2^64-1 and above also mean none.',
     details: { limit: 'fuel' },
   });
 }
 
+/** What stood there, at no length. It may come from code, and be of no IPLD. */
+function shown(value: Ipld): string {
+  if (isLink(value)) return 'a link';
+  if (isList(value)) return 'a list';
+  if (value instanceof Float) return Number.isInteger(value.value) ? `the float ${value.value}` : String(value.value);
+  if (value instanceof Uint8Array) return 'bytes';
+  if (isMap(value)) return 'a map';
+  return typeof value === 'string'
+    ? JSON.stringify(value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value)
+    : String(value);
+}
+
+/** Characters of a text. */
+const LONGEST_SHOWN = 40;
+
 function inRange(name: string, value: Ipld, { min, max, format }: Range): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
   const range = `${format(min)} to ${format(max)}`;
   const plain = `${min} to ${max}`;
-  throw new DocketError('LIMIT_REFUSED', `"${name}" must be a whole number from ${plain}${plain === range ? '' : ` (${range})`}`, {
-    next: `Give a value in the range ${range}, or leave it out.`,
-    details: { limit: name, min, max },
-  });
+  throw new DocketError(
+    'LIMIT_REFUSED',
+    `"${name}" must be a whole number from ${plain}${plain === range ? '' : ` (${range})`}, not ${shown(value)}`,
+    {
+      next: `Give a value in the range ${range}, or leave it out.`,
+      details: { limit: name, min, max },
+    },
+  );
 }

@@ -192,3 +192,8 @@ test('a wrong argument is refused before anything runs', async () => {
   assert.match(error.message, /^task bad: parameter "a" at \[0\]\.y is "many", not u8: it takes integers of 0 to 255/);
   assert.deepEqual((await place.json<{ runs: unknown[] }>('runs')).runs, []);
 });
+
+test('how to call it is not said of a component that wants what nobody offers', async () => {
+  const text = await place.out('inspect', 'strange.wasm');
+  assert.match(text, /NOT OFFERED[^]*\nA task cannot call anything in it: not all it imports is offered\.\n$/);
+});

@@ -197,6 +197,28 @@ describe('refused, with its place', () => {
     });
   }
 
+  test('which of many tasks it is, and what stood there', async () => {
+    const taskOf = (meta: string): string => `{ "run": { ${RUN}, "nnc": "" }, "meta": ${meta}, "prf": [] }`;
+    const refused: readonly (readonly [string, string])[] = [
+      ['"64MB"', '"64MB"'],
+      ['1', '1'],
+      ['65536.0', 'the float 65536'],
+      ['[]', 'a list'],
+      ['{}', 'a map'],
+      [`"${'x'.repeat(1000)}"`, `"${'x'.repeat(40)}…"`],
+    ];
+    for (const [value, shown] of refused) {
+      const tasks = `"tasks": [ ${taskOf('{}')}, ${taskOf(`{ "memory": ${value} }`)} ]`;
+      const error = await errorOf(`{ ${tasks} }`, { file: 'a.json' });
+      assert.ok(error.message.endsWith(`, not ${shown}`), error.message);
+      assert.equal(error.place!.pointer, '/tasks/1/meta');
+      const wrapped = await errorOf(`{ "name": "w", "workflow": { ${tasks} } }`, { file: 'a.json' });
+      assert.equal(wrapped.place!.pointer, '/workflow/tasks/1/meta');
+    }
+    const fuel = await errorOf(one(RUN, '"meta": { "fuel": -1 }, "prf": []'), { file: 'a.json' });
+    assert.match(fuel.message, /, not -1$/);
+  });
+
   test('the same instruction twice', async () => {
     const text = `{ "tasks": [ ${task('f', '1')},\n ${task('f', '1')} ] }`;
     const error = await errorOf(text, { file: 'a.json' });

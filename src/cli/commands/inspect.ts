@@ -110,7 +110,10 @@ function importLines({ name, kind, types, isOffered, note }: ImportDescription):
 /** Characters of arguments in the example. */
 const MOST_ARGUMENTS = 300;
 
-function callLines({ reference }: NamedBytes, { call }: ModuleDescription): string[] {
+function callLines({ reference }: NamedBytes, { kind, imports, call }: ModuleDescription): string[] {
+  // A core module may be given its imports by an extension of the task.
+  if (kind === 'component' && imports.some(({ isOffered }) => !isOffered))
+    return ['A task cannot call anything in it: not all it imports is offered.'];
   if (call === undefined) return ['A task cannot call anything in it.'];
   const module = typeof reference === 'string' ? JSON.stringify(reference) : `{ cid: ${reference.cid} }`;
   if (call.op === 'wasi/run') {
