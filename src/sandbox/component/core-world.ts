@@ -83,10 +83,10 @@ class CoreWorld {
     for (const { module, name } of this.#module.info.imports)
       if (this.#links.get(module)?.get(name) === undefined) this.#builder.imports.miss(module, this.#links.has(module) ? name : undefined);
     // A world may name more than the module uses.
-    this.#builder.imports.keepMissing((entry) =>
-      this.#module.info.imports.some(
-        ({ module, name }) => [module, `${module} ${name}`].includes(entry) || (module === ROOT && name === entry),
-      ),
+    const used = new Map<string, Set<string>>();
+    for (const { module, name } of this.#module.info.imports) used.set(module, (used.get(module) ?? new Set()).add(name));
+    this.#builder.imports.keepMissing((from, name) =>
+      name === undefined ? used.has(from) || used.get(ROOT)?.has(from) === true : used.get(from)?.has(name) === true,
     );
     this.#builder.imports.refuseMissing();
     const problems = importProblems(this.#module.info.imports);

@@ -3,9 +3,9 @@ import { invalid } from './scope.ts';
 
 /**
  * Definitions and their parts that are looked at, once for each time: a few bytes may instantiate a component again or export an interface under another name. Real
- * ones have some thousands.
+ * ones have some thousands. Measured: 0.7 KiB each at the worst, which lie in memory until all is taken apart.
  */
-const MOST_WORK = 500_000;
+const MOST_WORK = 200_000;
 
 /** Counts what is looked at while a component is taken apart. */
 export class Work {
