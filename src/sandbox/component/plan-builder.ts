@@ -51,15 +51,19 @@ export class PlanBuilder {
     return side;
   }
 
-  finish(exports: Exports): Plan {
+  /** `size`: bytes of the binary it was made of. */
+  finish(exports: Exports, size: number): Plan {
     this.imports.refuseMissing();
+    const { prepared, binary } = this.core.bytes;
     return {
       steps: this.core.all,
       instances: this.#instances,
       destructors: this.#destructors,
       ...this.#exportsOf(exports),
       callsHost: this.imports.isCalled,
-      weight: this.core.weight,
+      modules: this.core.modules,
+      code: prepared,
+      defining: this.work.weight + size - binary,
     };
   }
 

@@ -81,6 +81,10 @@ export interface Plan {
   readonly world: WitWorld;
   /** Whether it calls the host. */
   readonly callsHost: boolean;
+  /** Core modules, each definition of which has its own however often it is instantiated. */
+  readonly modules: number;
   /** Bytes of all core modules as they were prepared. */
-  readonly weight: number;
+  readonly code: number;
+  /** Bytes that its definitions may take in memory: functions, their types, and the names that stand in the binary beside the core modules. */
+  readonly defining: number;
 }
