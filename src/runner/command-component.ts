@@ -2,7 +2,7 @@ import { MOST_VALUES } from '../ipld/large-value.ts';
 import type { Func, Plan } from '../sandbox/component/plan-model.ts';
 import { Running } from '../sandbox/component/running.ts';
 import { signatureText } from '../sandbox/component/signature.ts';
-import { RUN_TYPE, runFunction } from '../sandbox/wasi2/command.ts';
+import { isCommand, RUN, RUN_TYPE } from '../sandbox/wasi2/command.ts';
 import { callHost } from '../sandbox/wasi2/interfaces.ts';
 import { commandSystem } from './command-system.ts';
 import { commandWorld } from './command-world.ts';
@@ -50,20 +50,21 @@ export function runCommandComponent(plan: Plan, input: WasiInput, { job, fuel }:
 }
 
 /** Throws `Refusal`, code `invalid`, data `{part: 'module'}`; with `component` for one that is called otherwise. */
-function commandOf({ exports }: Plan): Func {
-  const name = runFunction(exports.keys());
-  const func = name === undefined ? undefined : exports.get(name);
-  if (func === undefined) {
-    const other = [...exports.keys()].find((each) => each.startsWith('wasi:cli/run@'));
+function commandOf({ interfaces }: Plan): Func {
+  const found = [...interfaces].find(([name, functions]) => isCommand(name) && functions.has(RUN));
+  if (found === undefined) {
+    const other = [...interfaces].find(([name, functions]) => name.startsWith('wasi:cli/run@') && functions.has(RUN));
     const message =
       other === undefined
         ? 'not a command, but a component whose functions are called: it does not export wasi:cli/run'
-        : `the component exports ${clip(other)}; Docket runs those of wasi:cli/run@0.2`;
+        : `the component exports ${clip(`${other[0]}#${RUN}`)}; Docket runs those of wasi:cli/run@0.2`;
     throw new Refusal('invalid', message, { part: 'module', component: true });
   }
+  const [name, functions] = found;
+  const func = functions.get(RUN) as Func;
   const type = signatureText(func.signature);
   if (type !== RUN_TYPE)
-    throw new Refusal('invalid', `not a command: its ${clip(name!)} is ${clip(type)}, not ${RUN_TYPE}`, { part: 'module' });
+    throw new Refusal('invalid', `not a command: its ${clip(`${name}#${RUN}`)} is ${clip(type)}, not ${RUN_TYPE}`, { part: 'module' });
   return func;
 }
 

@@ -25,7 +25,8 @@ import { lastWords, logsOf } from './wasi-result.ts';
 export function runComponent(plan: Plan, { func, args, given }: CallInput, { job, fuel }: FueledJob, bench: Bench): Ran {
   const { callee } = orRefuse(calleeOf(plan.world, func));
   const values = orRefuse(toJsArgs(callee.func, args, { bytesOf: (link) => given.bytesOf(link) })).args;
-  const target = plan.exports.get(callee.interface === undefined ? callee.func.name : `${callee.interface}#${callee.func.name}`) as Func;
+  const functions = callee.interface === undefined ? plan.exports : plan.interfaces.get(callee.interface);
+  const target = functions?.get(callee.func.name) as Func;
   // Nothing of it would run: no fuel, no memory, none of its limits would bound what the host gives.
   if (target.kind === 'host')
     throw new Refusal(

@@ -26,23 +26,35 @@ export interface CompiledModule {
 
 type Core = { readonly compiled: CompiledModule } | { readonly failure: Failure };
 type Callable = Core | { readonly plan: Plan };
-type Weighed<T> = T & { readonly weight: number };
+type Weighed<T> = T & { readonly weight: number; readonly defining?: number };
 type Reading = (cid: CID) => Uint8Array;
 
 /** What a module that was refused weighs: its entry, not its code. */
 const REFUSED_WEIGHT = 1 << 10;
 
+/** What a core module weighs beside its bytes, however small it is. Measured: 10 to 15 KiB for 239 bytes. */
+const MODULE_WEIGHT = 16 << 10;
+
+/**
+ * Definitions of a component that weigh more are not kept for the next task. A binary of some KiB may define as much as tens of MiB, of which who grants a process
+ * its memory knows nothing.
+ */
+const MOST_DEFINING = 32 << 20;
+
 /**
  * Modules of one slot process, each prepared and compiled once, by CID; the least recently used go first. Weights are
- * bytes of binary: compiled code is some multiple of that, which V8 does not tell.
+ * bytes of binary: compiled code is some multiple of that, which V8 does not tell. Definitions of components weigh what they take in memory.
  */
 export class ModuleCache {
   readonly #capacity: number;
+  readonly #onDropped: (bytes: number) => void;
   readonly #core = new Map<string, Weighed<Core>>();
   readonly #callable = new Map<string, Weighed<Callable>>();
   #weight = 0;
 
-  constructor(capacity = CACHED_MODULE_BYTES) {
+  /** `onDropped` is told of what has become garbage, bytes. */
+  constructor(onDropped: (bytes: number) => void, capacity = CACHED_MODULE_BYTES) {
+    this.#onDropped = onDropped;
     this.#capacity = capacity;
   }
 
@@ -70,6 +82,12 @@ export class ModuleCache {
       return found;
     }
     const entry = make();
+    // What definitions are read into is as much as what is made of them, and is garbage now.
+    this.#onDropped(entry.defining ?? 0);
+    if ((entry.defining ?? 0) > MOST_DEFINING) {
+      this.#onDropped(entry.weight);
+      return entry;
+    }
     entries.set(key, entry);
     this.#weight += entry.weight;
     this.#shrink(entries);
@@ -84,6 +102,7 @@ export class ModuleCache {
         if (this.#weight <= this.#capacity || (entries === newest && entries.size === 1)) break;
         entries.delete(key);
         this.#weight -= weight;
+        this.#onDropped(weight);
       }
     }
   }
@@ -98,12 +117,18 @@ function nameOf(cid: CID, variant: Variant): string {
 function coreOf(cid: CID, bytes: Uint8Array, variant: Variant): Weighed<Core> {
   return orFailure(cid, () => {
     const { bytes: prepared, info, memoryImport, module } = COMPILE[variant](bytes);
-    return { compiled: { module, info, memoryImport, preview1Problems: importProblems(info.imports) }, weight: prepared.length };
+    return {
+      compiled: { module, info, memoryImport, preview1Problems: importProblems(info.imports) },
+      weight: MODULE_WEIGHT + prepared.length,
+    };
   });
 }
 
 function callableOf(cid: CID, bytes: Uint8Array, variant: Variant): Weighed<Callable> {
-  const planned = (plan: Plan): Weighed<Callable> => ({ plan, weight: plan.weight });
+  const planned = (plan: Plan): Weighed<Callable> => {
+    const { code, defining, modules } = plan;
+    return { plan, weight: modules * MODULE_WEIGHT + code + defining, defining };
+  };
   if (isComponent(bytes)) return orFailure(cid, () => planned(planComponent(bytes, INTERFACES, COMPILE[variant])));
   const core = coreOf(cid, bytes, variant);
   if (!('compiled' in core) || !core.compiled.info.hasComponentType) return core;
@@ -116,6 +141,8 @@ function orFailure<T>(cid: CID, make: () => T): T | Weighed<{ readonly failure: 
   } catch (error) {
     if (!isDocketError(error, 'MODULE_INVALID')) throw error;
     const data = { part: 'module', ...(error.details['component'] === true ? { component: true } : {}) };
-    return { failure: { code: 'invalid', message: `module ${cid}: ${error.message}`, data }, weight: REFUSED_WEIGHT };
+    const failure: Failure = { code: 'invalid', message: `module ${cid}: ${error.message}`, data };
+    // A copy: V8's part of a string keeps all of it, and names may be long.
+    return { failure: structuredClone(failure), weight: REFUSED_WEIGHT };
   }
 }

@@ -18,7 +18,7 @@ const RUNNERS: Readonly<Record<string, Op>> = { 'wasi/run': wasiRun, 'wasm/run':
 /** Runs the jobs of one slot process, one after another. Keeps what may outlive a job: compiled modules, and which files were verified. */
 export class JobRunner {
   readonly #storeRoot: string;
-  readonly #modules = new ModuleCache();
+  readonly #modules: ModuleCache;
   readonly #memories = new MemoryPool();
   readonly #verified = new VerifiedFiles();
   /** Where the job before ended; asking twice for each job costs as much as an instance. What reading and writing the pipe takes counts for a job too. */
@@ -31,6 +31,7 @@ export class JobRunner {
     this.#storeRoot = storeRoot;
     this.#garbage = garbage;
     this.#live = live;
+    this.#modules = new ModuleCache((bytes) => garbage.note(bytes));
   }
 
   /**

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { Ipld } from '../../src/ipld/value.ts';
 import { componentText, LOGGING, type Made, make } from '../components.ts';
-import { call, SharedSlot, summary } from './helpers.ts';
+import { call, SharedSlot, summary, wat } from './helpers.ts';
 
 const shared = new SharedSlot();
 const { run, check } = shared;
@@ -174,6 +175,24 @@ describe('limits of wasm/run on components', () => {
       'the function returned more than 1000000 values',
     ]);
   });
+
+  test(
+    'a component of very many definitions leaves no memory to be blamed on the next',
+    { skip: process.platform !== 'linux' },
+    async () => {
+      const types = Array.from({ length: 300 }, (_, i) => `(type $t${i} (option u8)) (export "t${i}" (type $t${i}))`).join(' ');
+      const bytes = await componentText(`(component (component $c ${types}) ${'(instance (instantiate $c))'.repeat(320)}
+      (core module $m (func (export "f") (result i32) (i32.const 7))) (core instance $i (instantiate $m))
+      (func (export "f") (result u32) (canon lift (core func $i "f"))))`);
+      const limits = { memory: 512 << 20 };
+      for (const end of [0, 1]) await check(call(Uint8Array.of(...bytes, 0, 2, 1, 0x78 + end), 'f', [], { limits }), ['ok', 7]);
+      // The collection comes after the end has been told, and before the next task.
+      await check(call(wat('(module (func (export "f") (result i32) i32.const 1))'), 'f', []), ['ok', 1]);
+      const status = readFileSync(`/proc/${shared.slot.pid}/status`, 'latin1');
+      const resident = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) << 10;
+      assert.ok(resident < 256 << 20, `${resident >> 20} MiB`);
+    },
+  );
 });
 
 test('a function of the host that a component passes on is not called for a task', async () => {

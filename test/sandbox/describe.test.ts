@@ -65,7 +65,7 @@ test('a command that imports all there is, with the types that it has there, is 
     const component = await componentNew(
       await componentEmbed({ dummy: true, witSource: `package test:all; ${world} ${packages}`, world: 'test:all/all' }),
     );
-    assert.deepEqual([...planComponent(component, INTERFACES).exports.keys()], [`wasi:cli/run@${version}#run`]);
+    assert.deepEqual([...planComponent(component, INTERFACES).interfaces.keys()], [`wasi:cli/run@${version}`]);
     const { call, imports } = describeModule(component);
     assert.deepEqual(call, { op: 'wasi/run' });
     assert.ok(imports.every(({ isOffered: offered }) => offered));

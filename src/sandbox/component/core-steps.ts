@@ -19,7 +19,8 @@ export class CoreSteps {
   readonly #compile: CompileCore;
   readonly #compiled = new Map<Uint8Array, CoreModule>();
   readonly #steps: CoreStep[] = [];
-  #weight = 0;
+  #prepared = 0;
+  #binary = 0;
   #tableEntries = 0;
 
   constructor(work: Work, compileCore: CompileCore = compile) {
@@ -31,9 +32,13 @@ export class CoreSteps {
     return this.#steps;
   }
 
-  /** Bytes of all modules as they were prepared. */
-  get weight(): number {
-    return this.#weight;
+  get modules(): number {
+    return this.#compiled.size;
+  }
+
+  /** Bytes of all modules, as they were prepared and as they stand in the binary. */
+  get bytes(): { readonly prepared: number; readonly binary: number } {
+    return { prepared: this.#prepared, binary: this.#binary };
   }
 
   compile(bytes: Uint8Array): CoreModule {
@@ -42,7 +47,8 @@ export class CoreSteps {
     const { module, info, memoryImport, bytes: prepared } = this.#compile(bytes);
     const made: CoreModule = { module, info, memoryImport };
     this.#compiled.set(bytes, made);
-    this.#weight += prepared.length;
+    this.#prepared += prepared.length;
+    this.#binary += bytes.length;
     return made;
   }
 

@@ -18,7 +18,7 @@ import { type Exports, invalid, type Item, named, Scope, type TypeItem } from '.
  */
 export function planCoreWorld(bytes: Uint8Array, offer: Offer, compileCore?: CompileCore): Plan {
   const builder = new PlanBuilder(offer, compileCore);
-  return new CoreWorld(builder, builder.core.compile(bytes)).plan(sectionsOf(bytes).map(worldOf));
+  return new CoreWorld(builder, builder.core.compile(bytes)).plan(sectionsOf(bytes).map(worldOf), bytes.length);
 }
 
 const SECTION = 'component-type';
@@ -77,16 +77,16 @@ class CoreWorld {
     });
   }
 
-  plan(worlds: readonly (readonly Declaration[])[]): Plan {
+  plan(worlds: readonly (readonly Declaration[])[], size: number): Plan {
     for (const world of worlds) this.#read(world);
     if (this.#module.info.imports.some((each) => each.module === PREVIEW1)) this.#links.set(PREVIEW1, this.#builder.linkPreview1());
     for (const { module, name } of this.#module.info.imports)
       if (this.#links.get(module)?.get(name) === undefined) this.#builder.imports.miss(module, this.#links.has(module) ? name : undefined);
     // A world may name more than the module uses.
-    this.#builder.imports.keepMissing((entry) =>
-      this.#module.info.imports.some(
-        ({ module, name }) => [module, `${module} ${name}`].includes(entry) || (module === ROOT && name === entry),
-      ),
+    const used = new Map<string, Set<string>>();
+    for (const { module, name } of this.#module.info.imports) used.set(module, (used.get(module) ?? new Set()).add(name));
+    this.#builder.imports.keepMissing((from, name) =>
+      name === undefined ? used.has(from) || used.get(ROOT)?.has(from) === true : used.get(from)?.has(name) === true,
     );
     this.#builder.imports.refuseMissing();
     const problems = importProblems(this.#module.info.imports);
@@ -96,7 +96,7 @@ class CoreWorld {
       links: this.#links,
       initializes: isProcedure(this.#core.get('_initialize')),
     });
-    return this.#builder.finish(this.#exports);
+    return this.#builder.finish(this.#exports, size);
   }
 
   #read(world: readonly Declaration[]): void {

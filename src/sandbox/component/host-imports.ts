@@ -1,3 +1,4 @@
+import { clip } from '../module/fault.ts';
 import { addAlias } from './alias.ts';
 import { findOffer, type Offer } from './host-interface.ts';
 import type { Declaration, Description } from './model.ts';
@@ -6,6 +7,9 @@ import { resolveType } from './resolve-types.ts';
 import { type Exports, invalid, type Item, named, Scope } from './scope.ts';
 import { signatureText } from './signature.ts';
 import { partsOf, type Work } from './work.ts';
+
+/** Characters of a type's text that take the time of a definition. */
+const TEXT_PER_PART = 100;
 
 export interface Extern {
   readonly name: string;
@@ -16,7 +20,8 @@ export interface Extern {
 export class HostImports {
   readonly #offer: Offer;
   readonly #work: Work;
-  readonly #missing = new Set<string>();
+  /** By interface, or by name what is no interface: what of it, and undefined for all of it. */
+  readonly #missing = new Map<string, Set<string | undefined>>();
   #isCalled = false;
 
   constructor(offer: Offer, work: Work) {
@@ -69,8 +74,9 @@ export class HostImports {
     }
     const func = this.#func(found.name, name, description.type, scope);
     const text = signatureText(func.signature);
+    this.#work.count(Math.ceil(text.length / TEXT_PER_PART));
     if (offered.type !== undefined && text !== offered.type)
-      throw invalid(`the component takes ${found.name} ${name} to be ${text}, it is ${offered.type}`);
+      throw invalid(`the component takes ${found.name} ${name} to be ${clip(text)}, it is ${offered.type}`);
     return { sort: 'func', func };
   }
 
@@ -89,16 +95,33 @@ export class HostImports {
 
   /** All of an interface, or one thing in it. */
   miss(from: string, name: string | undefined): void {
-    this.#missing.add(name === undefined ? from : `${from} ${name}`);
+    const found = this.#missing.get(from) ?? new Set();
+    found.add(name);
+    this.#missing.set(from, found);
   }
 
-  keepMissing(matters: (entry: string) => boolean): void {
-    for (const entry of [...this.#missing]) if (!matters(entry)) this.#missing.delete(entry);
+  keepMissing(matters: (from: string, name: string | undefined) => boolean): void {
+    for (const [from, names] of this.#missing) {
+      for (const name of names) if (!matters(from, name)) names.delete(name);
+      if (names.size === 0) this.#missing.delete(from);
+    }
   }
 
-  /** Throws `MODULE_INVALID`, naming all that is missing. */
+  /** Throws `MODULE_INVALID`, naming what is missing. */
   refuseMissing(): void {
-    if (this.#missing.size > 0) throw missing([...this.#missing]);
+    const count = [...this.#missing.values()].reduce((sum, names) => sum + names.size, 0);
+    if (count > 0) throw missing(this.#listMissing(), count);
+  }
+
+  #listMissing(): string[] {
+    const listed: string[] = [];
+    for (const [from, names] of this.#missing) {
+      for (const name of names) {
+        if (listed.length >= MOST_LISTED) return listed;
+        listed.push(name === undefined ? from : `${from} ${name}`);
+      }
+    }
+    return listed;
   }
 
   /** What stands in the type of an instance or component beside imports and exports. */
@@ -119,9 +142,10 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 
 const MOST_LISTED = 10;
 
-export function missing(names: readonly string[]): Error {
+/** `names`: the first of `count`. */
+export function missing(names: readonly string[], count = names.length): Error {
   const listed = names.slice(0, MOST_LISTED).map((name) => named(name));
-  const more = names.length > MOST_LISTED ? ` and ${names.length - MOST_LISTED} more` : '';
+  const more = count > MOST_LISTED ? ` and ${count - MOST_LISTED} more` : '';
   return invalid(`the component imports what is not there: ${listed.join(', ')}${more}`, {
     imports: names.slice(0, MOST_LISTED).map((name) => name.slice(0, 200)),
   });

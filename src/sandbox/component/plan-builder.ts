@@ -1,11 +1,12 @@
-import type { WitItem } from '../wit/model.ts';
+import type { WitFunction, WitItem } from '../wit/model.ts';
+import { MOST_FUNCTIONS } from '../wit/world.ts';
 import { preview1Names } from '../wasi/signatures.ts';
 import { type CompileCore, CoreSteps, expectType } from './core-steps.ts';
 import type { ResourceType } from './handles.ts';
 import { HostImports } from './host-imports.ts';
 import type { Offer } from './host-interface.ts';
-import { type CoreItem, type Func, type Plan, type Side, witFunction } from './plan-model.ts';
-import type { Exports } from './scope.ts';
+import type { CoreItem, Func, Plan, Side } from './plan-model.ts';
+import { type Exports, invalid, named } from './scope.ts';
 import { liftedType, loweredType } from './signature.ts';
 import { Work } from './work.ts';
 
@@ -50,35 +51,59 @@ export class PlanBuilder {
     return side;
   }
 
-  finish(exports: Exports): Plan {
+  /** `size`: bytes of the binary it was made of. */
+  finish(exports: Exports, size: number): Plan {
     this.imports.refuseMissing();
+    const { prepared, binary } = this.core.bytes;
     return {
       steps: this.core.all,
       instances: this.#instances,
       destructors: this.#destructors,
       ...this.#exportsOf(exports),
       callsHost: this.imports.isCalled,
-      weight: this.core.weight,
+      modules: this.core.modules,
+      code: prepared,
+      defining: this.work.weight + size - binary,
     };
   }
 
-  /** Functions of the outermost component, and of the interfaces it exports. */
-  #exportsOf(exports: Exports): Pick<Plan, 'exports' | 'world'> {
+  /**
+   * Functions of the outermost component, and of the interfaces it exports. A few bytes export an interface again: what stands for it is made once and shared, so that
+   * all of it is as large as what was counted.
+   */
+  #exportsOf(exports: Exports): Pick<Plan, 'exports' | 'interfaces' | 'world'> {
     const functions = new Map<string, Func>();
+    const interfaces = new Map<string, ReadonlyMap<string, Func>>();
     const items: WitItem[] = [];
+    const made = new Map<Exports, Interface>();
+    let count = 0;
     for (const [name, item] of exports) {
       if (item.sort === 'func') {
         functions.set(name, item.func);
-        items.push({ name, func: witFunction(name, item.func.signature) });
+        items.push({ name, func: { name, ...item.func.signature.wit } });
+        count++;
+      } else if (item.sort === 'instance') {
+        const found = made.get(item.exports) ?? interfaceOf(item.exports);
+        made.set(item.exports, found);
+        interfaces.set(name, found.functions);
+        items.push({ name, interface: found.described });
+        count += found.described.length;
       }
-      if (item.sort !== 'instance') continue;
-      this.work.count(item.exports.size);
-      const inner = [...item.exports].flatMap(([label, each]) => (each.sort === 'func' ? [{ label, func: each.func }] : []));
-      for (const { label, func } of inner) functions.set(`${name}#${label}`, func);
-      items.push({ name, interface: inner.map(({ label, func }) => witFunction(label, func.signature)) });
+      if (count > MOST_FUNCTIONS) throw invalid(`the component exports more than ${MOST_FUNCTIONS} functions, at ${named(name)}`);
     }
-    return { exports: functions, world: { imports: [], exports: items } };
+    return { exports: functions, interfaces, world: { imports: [], exports: items } };
   }
+}
+
+interface Interface {
+  readonly functions: ReadonlyMap<string, Func>;
+  readonly described: readonly WitFunction[];
+}
+
+function interfaceOf(exports: Exports): Interface {
+  const functions = new Map<string, Func>();
+  for (const [label, item] of exports) if (item.sort === 'func') functions.set(label, item.func);
+  return { functions, described: [...functions].map(([name, { signature }]) => ({ name, ...signature.wit })) };
 }
 
 export function lower(func: Func, side: Side): CoreItem {

@@ -45,6 +45,8 @@ export interface Signature {
   /** All parameters as one tuple in memory, where they are too many for core values. */
   readonly spilled: Codec | undefined;
   readonly result: Codec | undefined;
+  /** The same as WIT has it. A function may be exported under thousands of names, so it is written down once. */
+  readonly wit: Pick<WitFunction, 'params' | 'result'>;
 }
 
 export type Func =
@@ -71,17 +73,18 @@ export interface Plan {
   /** How many component instances there are. */
   readonly instances: number;
   readonly destructors: ReadonlyMap<ResourceType, CoreItem>;
-  /** Functions by name, those of interfaces as `interface#func`. */
+  /** Functions by name. */
   readonly exports: ReadonlyMap<string, Func>;
+  /** Functions by the name of their interface and their own. One interface that is exported under several names is one map. */
+  readonly interfaces: ReadonlyMap<string, ReadonlyMap<string, Func>>;
   /** The same as WIT has them. What is imported is not listed. */
   readonly world: WitWorld;
   /** Whether it calls the host. */
   readonly callsHost: boolean;
+  /** Core modules, each definition of which has its own however often it is instantiated. */
+  readonly modules: number;
   /** Bytes of all core modules as they were prepared. */
-  readonly weight: number;
-}
-
-export function witFunction(name: string, { params, result }: Signature): WitFunction {
-  const fields = params.map((param) => ({ name: param.name, type: param.codec.type }));
-  return result === undefined ? { name, params: fields } : { name, params: fields, result: result.type };
+  readonly code: number;
+  /** Bytes that its definitions may take in memory: functions, their types, and the names that stand in the binary beside the core modules. */
+  readonly defining: number;
 }

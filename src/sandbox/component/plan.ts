@@ -17,7 +17,8 @@ import { partsOf } from './work.ts';
  */
 export function planComponent(bytes: Uint8Array, offer: Offer, compileCore?: CompileCore): Plan {
   const builder = new PlanBuilder(offer, compileCore);
-  return builder.finish(new Walk(builder).instantiate({ component: decodeComponent(bytes), scope: new Scope(undefined, -1) }, undefined));
+  const exports = new Walk(builder).instantiate({ component: decodeComponent(bytes), scope: new Scope(undefined, -1) }, undefined);
+  return builder.finish(exports, bytes.length);
 }
 
 /** Goes through definitions in order, each as often as it is instantiated. */

@@ -9,7 +9,13 @@ const MOST_FLAT_RESULTS = 1;
 
 export function signatureOf(params: Signature['params'], result: Codec | undefined): Signature {
   const codecs = params.map(({ codec }) => codec);
-  return { params, spilled: flatten(codecs) === undefined ? tupleOf(codecs) : undefined, result };
+  const fields = params.map(({ name, codec }) => ({ name, type: codec.type }));
+  return {
+    params,
+    spilled: flatten(codecs) === undefined ? tupleOf(codecs) : undefined,
+    result,
+    wit: result === undefined ? { params: fields } : { params: fields, result: result.type },
+  };
 }
 
 /** Whether the result lies in memory. */
@@ -44,9 +50,16 @@ function sameValues(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((type, i) => type === b[i]);
 }
 
-/** In WIT, without the names of parameters: they mean nothing. */
+/** Characters: functions that are known are told from all others by fewer. */
+const MOST_TEXT = 4_000;
+
+/** In WIT, without the names of parameters: they mean nothing. Cut short with `…` after some thousand characters. */
 export function signatureText({ params, result }: Signature): string {
-  const taken = params.map(({ codec }) => typeText(codec.type)).join(', ');
+  let taken = '';
+  for (const { codec } of params) {
+    if (taken.length > MOST_TEXT) return `func(${taken}…`;
+    taken += `${taken === '' ? '' : ', '}${typeText(codec.type)}`;
+  }
   return `func(${taken})${result === undefined ? '' : ` -> ${typeText(result.type)}`}`;
 }
 

@@ -135,12 +135,15 @@ export function* exportedFunctions(world: WitWorld): Generator<{ readonly name: 
 }
 
 function missing(world: WitWorld, name: string): Refusal {
-  const names = [...exportedFunctions(world)].map((each) => clip(each.name));
-  const more = names.length - MOST_NAMED;
+  // An interface may have a long name and many functions: no more are written out than are told.
+  const names: string[] = [];
+  for (const { name: exported } of exportedFunctions(world)) if (names.push(clip(exported)) >= MOST_LISTED) break;
+  const count = world.exports.reduce((sum, item) => sum + ('func' in item ? 1 : item.interface.length), 0);
+  const more = count - MOST_NAMED;
   const listed = names.slice(0, MOST_NAMED).map((each) => JSON.stringify(each));
   const those = names.length === 0 ? 'no function' : `${listed.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   return invalid(`the component does not export ${JSON.stringify(clip(name))}: it exports ${those}`, {
     func: clip(name),
-    exports: names.slice(0, MOST_LISTED),
+    exports: names,
   });
 }

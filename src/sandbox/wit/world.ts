@@ -14,7 +14,7 @@ export type WitBinary =
   | { readonly kind: 'component'; readonly world: WitWorld; readonly modules: readonly Uint8Array[] };
 
 /** Ours: functions of a world, those of its interfaces too. Interfaces may be exported under many names at a few bytes each. */
-const MOST_FUNCTIONS = 100_000;
+export const MOST_FUNCTIONS = 100_000;
 
 /** The fifth and sixth byte are the version, the next two tell a component from a core module. */
 export function isComponent(bytes: Uint8Array): boolean {

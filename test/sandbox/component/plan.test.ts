@@ -151,7 +151,7 @@ describe('components', () => {
     );
     assert.match(
       await refusal(`(component (component $c0) ${doubling.join('\n')} (instance (instantiate $c30)))`),
-      /more than 500000 definitions/,
+      /more than 200000 definitions/,
     );
     const wide = Array.from({ length: 40 }, (_, i) => `(type (tuple ${i === 0 ? 'u64 u64' : `${i - 1} ${i - 1}`}))`);
     assert.match(await refusal(`(component ${wide.join(' ')})`), /values of a type take more than/);
@@ -162,5 +162,34 @@ describe('components', () => {
     assert.match(await refusal(`(component ${modules} ${many})`), /tables of the component may grow/);
     const instances = Array.from({ length: 201 }, () => '(core instance (instantiate $m))').join('');
     assert.match(await refusal(`(component (core module $m) ${instances})`), /more than 200 core instances/);
+  });
+});
+
+/** `count` interfaces, each with as many functions, all of them the same one. */
+function exportedAgain(count: number, params: string): string {
+  const many = (write: (i: number) => string): string => Array.from({ length: count }, (_, i) => write(i)).join('\n');
+  return `(component
+    (core module $m (memory (export "memory") 1) ${REALLOC} (func (export "f") (param i32)))
+    (core instance $i (instantiate $m))
+    (func $f ${params} (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "cabi_realloc"))))
+    (instance $in ${many((i) => `(export "f${i}" (func $f))`)})
+    ${many((i) => `(export "a:b/i${i}" (instance $in))`)})`;
+}
+
+describe('what a component exports again', () => {
+  const params = Array.from({ length: 1000 }, (_, i) => `(param "p${i}" string)`).join(' ');
+
+  test('is written down once', async () => {
+    const plan = planComponent(await componentText(exportedAgain(20, params)), NOTHING);
+    const described = plan.world.exports.map((item) => ('interface' in item ? item.interface : []));
+    assert.deepEqual([described.length, new Set(described).size], [20, 1]);
+    const functions = described[0]!;
+    assert.deepEqual([functions.length, functions[0]!.params.length, new Set(functions.map((func) => func.params)).size], [20, 1000, 1]);
+    assert.equal(new Set(plan.interfaces.values()).size, 1);
+  });
+
+  test('counts each time as a function', async () => {
+    assert.equal(await refusal(exportedAgain(300, params)), 'it was let in');
+    assert.match(await refusal(exportedAgain(320, '(param "a" u32)')), /exports more than 100000 functions, at "a:b\/i312"/);
   });
 });
