@@ -83,6 +83,6 @@ export function givenUp({ run, options }: Pick<RunRow, 'run' | 'options'>): Dock
   if (tries?.state !== 'given up') return undefined;
   return new DocketError(
     'RUN_GIVEN_UP',
-    `agents were killed ${tries.alone} times while run ${run}, and no other, had tasks with runners, and nothing of it was finished in between`,
+    `agents were killed ${tries.alone} times while run ${run}, and no other, had tasks with runners, and none of its tasks ended well in between`,
   );
 }
