@@ -123,8 +123,8 @@ export const ERROR_CODES = {
   RUN_UNKNOWN: { summary: 'There is no such run.', next: '`docket runs` lists them.', http: 404 },
   RUN_BUSY: { summary: 'Another process drives this run.', next: '`docket watch RUN` follows it, `docket cancel RUN` ends it.', http: 409 },
   RUN_GIVEN_UP: {
-    summary: 'Agents were killed again and again while they drove this run, and nothing of it was finished in between.',
-    next: '`docket show RUN` names the tasks that were running; `docket resume RUN` tries it once more.',
+    summary: 'Agents were killed again and again while this run alone had tasks with runners, and none of its tasks ended well in between.',
+    next: 'Those of its tasks that count as failed were running then; `docket resume RUN` tries it once more.',
     http: 409,
   },
   TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.', http: 404 },

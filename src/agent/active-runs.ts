@@ -13,6 +13,7 @@ import { admit, admitResources } from './admission.ts';
 import type { Engine } from './engine.ts';
 import { findRun } from './find.ts';
 import { KeptLogs } from './kept-logs.ts';
+import { isOfAgent } from './note-deaths.ts';
 import type { Places } from './places.ts';
 import { bringIfAnywhere, resourcePeers } from './peers/bring-inputs.ts';
 import { planOf } from './plan-of.ts';
@@ -113,7 +114,7 @@ export class ActiveRuns implements AsyncDisposable {
   async resumeAll(listener: TakenUp, cause: Cause): Promise<void> {
     const { ledger, clock } = this.#engine;
     const all = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).toReversed();
-    const found = all.filter(({ options }) => (options as Kept).agent === true);
+    const found = all.filter(({ options }) => isOfAgent(options));
     const takeUp = (row: RunRow, tries: Tries): Promise<void> => this.#takeUp(row, { isTrusted: true }, this.#terms.places.seize(), tries);
     const { trials } = await takeUpAll(
       { ledger, clock, takeUp, gotOn: (run, stop) => this.#gotOn(run, stop), told: listener, signal: this.#stopping.signal },
@@ -282,11 +283,6 @@ export class ActiveRuns implements AsyncDisposable {
     for (const stop of this.#drives.keys()) stop.abort(reason);
     await Promise.allSettled([this.#trials, ...this.#submitting.values(), ...this.#drives.values()]);
   }
-}
-
-/** What of a run's options an agent wrote there. */
-interface Kept {
-  readonly agent?: unknown;
 }
 
 /** Resources fetched at a time, of all runs. */

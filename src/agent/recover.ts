@@ -8,6 +8,7 @@ import type { RunRow } from '../ledger/runs.ts';
 import { sweepMarks } from '../ledger/slots.ts';
 import type { Parts } from './crash-receipts.ts';
 import { attemptsOf, inFlight } from './in-flight.ts';
+import { noteDeaths } from './note-deaths.ts';
 
 /**
  * Puts in order what killed coordinators left: the tasks they had with a runner get crash receipts, none lost and none invented, and their runs
@@ -19,6 +20,7 @@ import { attemptsOf, inFlight } from './in-flight.ts';
  *     holds its number. So in flight were the attempts that stand in the journal with a higher number than in the row, and no others: whichever drive
  *     settled the task, whether a retry was resting, and however often it is asked.
  * R3. Crash receipts, rows and the run's state are one commit, and the journal goes after it. Who is killed in between finds nothing more in flight.
+ *     Only of an agent's run the state is changed before, see `noteDeaths`: its journal is then found without that.
  * R4. A journal goes only when its attempts have their receipts. If the run's plan cannot be read the run is interrupted all the same, and the
  *     journal waits for the plan to come back (running the same workflow stores it anew).
  */
@@ -32,10 +34,17 @@ export async function recover(parts: Parts): Promise<void> {
   sweepSpares(parts.paths);
   // After a power cut neither lock nor journal may be left, only the row.
   const running = parts.ledger.runs({ state: 'running', limit: ALL }).map(({ run }) => run);
+  // All at once: what is noted of one depends on the others.
+  using stack = new DisposableStack();
+  const owned = new Set<string>();
   for (const run of new Set([...runsUnderWay(parts.paths), ...running])) {
-    using owned = parts.runLocks.tryOwn(run);
-    if (owned !== undefined) await settleRun(parts, run);
+    const own = parts.runLocks.tryOwn(run);
+    if (own === undefined) continue;
+    stack.use(own);
+    owned.add(run);
   }
+  if (owned.size > 0) await noteDeaths(parts, owned);
+  for (const run of owned) await settleRun(parts, run);
 }
 
 /** Puts one run in order that is owned and that nobody drives. */

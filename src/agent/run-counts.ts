@@ -8,13 +8,24 @@ export function runCounts(
   { run, state, counts }: Pick<RunRow, 'run' | 'state' | 'counts'>,
 ): RunCounts | null {
   if (state !== 'running' && state !== 'interrupted') return counts;
+  const { rows, sums } = tallied(ledger, run);
+  return { total: counts?.total ?? rows, ...sums };
+}
+
+/** Of a run that will not be driven on: what has no row was not begun, or not told of, and counts as cancelled, as it is listed. */
+export function brokenOffCounts(ledger: Pick<Ledger, 'runTally'>, run: string, total: number): RunCounts {
+  const { rows, sums } = tallied(ledger, run);
+  return { total, ...sums, cancelled: sums.cancelled + total - rows };
+}
+
+function tallied(ledger: Pick<Ledger, 'runTally'>, run: string): { readonly rows: number; readonly sums: Omit<RunCounts, 'total'> } {
   const sums = { ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };
   let rows = 0;
   for (const tally of ledger.runTally(run)) {
     sums[kindOf(tally)] += tally.count;
     rows += tally.count;
   }
-  return { total: counts?.total ?? rows, ...sums };
+  return { rows, sums };
 }
 
 function kindOf({ state, via }: Pick<RunTally, 'state' | 'via'>): keyof Omit<RunCounts, 'total'> {

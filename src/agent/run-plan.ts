@@ -17,9 +17,10 @@ import { keepPlan } from './keep-plan.ts';
 import { ownRun } from './own-run.ts';
 import { MOST_FETCHED } from './resources/fetch-events.ts';
 import type { Supplied } from './resources/supply.ts';
+import { brokenOffCounts } from './run-counts.ts';
 import { newRunId } from './run-id.ts';
 import { settleRun } from './recover.ts';
-import { type Tries, triesOf, withTries } from './tries.ts';
+import { deathOf, type Tries, triesOf, withTries } from './tries.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions extends DriveOptions, DriveHooks {
@@ -83,7 +84,8 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
   const { tries } = options;
-  const kept = row === undefined || (tries === undefined && triesOf(row) === undefined) ? {} : { options: withTries(row, tries) };
+  const isAsBefore = row === undefined || (tries ?? triesOf(row) ?? deathOf(row)) === undefined;
+  const kept = isAsBefore ? {} : { options: withTries(row, tries) };
   const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null, ...kept }]);
   return await drive(engine, { run, plan, options, earlier, recorded });
 }
@@ -163,7 +165,10 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
     return { ...summary, workflow: plan.workflow, seconds: (clock.monotonic() - began) / 1000 };
   } catch (error) {
     // It would break again however often it is taken up.
-    if (isMistake(error)) await ledger.commit([{ kind: 'run-update', run, state: 'failed', from: ['running'], finished: clock.now() }]);
+    if (isMistake(error)) {
+      const counts = brokenOffCounts(ledger, run, planned.tasks.length);
+      await ledger.commit([{ kind: 'run-update', run, state: 'failed', from: ['running'], finished: clock.now(), counts }]);
+    }
     throw error;
   } finally {
     poll.stop();

@@ -2,17 +2,20 @@ import type { Clock } from '../base/clock.ts';
 import type { Change } from '../ledger/change.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RunRow } from '../ledger/runs.ts';
+import { brokenOffCounts } from './run-counts.ts';
 import { type Cause, givenUp, judge, type Tries, type Verdict, withTries } from './tries.ts';
 
 /**
- * Takes up the runs that agents drove when they were killed.
+ * Takes up the runs that agents drove when they were killed. What kills an agent does so while a task of its run is with a runner, as a rule: runs that had
+ * none there are innocent, the others suspects.
  *
  * Invariants
  * U1. What is to be known of a run at the next start is durable before anything of it is read: a run that kills its agent cannot be taken up for ever.
- * U2. Runs that got on since they were last begun go on at once. The others may be what killed the agent: they are on trial, one at a time, each until
- *     something of it has ended or its time is over.
- * U3. Only a run that was on trial when its agent was killed is given up. So one that is harmless is not because it stood beside one that was not.
- * U4. A trial has an end, and so has the wait for one's turn.
+ * U2. Innocent runs, and those that got on since they were last begun, go on at once. Suspects are on trial, one at a time, each until something of it has
+ *     ended or its time is over.
+ * U3. A suspect that was on trial when the agent was killed again is tried before anybody else is taken up: if it is to blame it is soon found alone.
+ * U4. A run is given up only for deaths at which no other run had a task with a runner. So one that is harmless is not because it stood beside one that was not.
+ * U5. A trial has an end, and so has the wait for one's turn.
  */
 
 export interface TakeUpOptions {
@@ -34,7 +37,12 @@ export interface TakenUp {
 
 interface Suspect {
   readonly row: RunRow;
-  readonly verdict: Extract<Verdict, { kind: 'alone' }>;
+  readonly verdict: Extract<Verdict, { kind: 'on trial' }>;
+}
+
+interface Innocent {
+  readonly row: RunRow;
+  readonly tries: Tries;
 }
 
 /** Resolves when those are driven that go on at once. `trials` resolves when the others had their turn, and never rejects. */
@@ -43,14 +51,35 @@ export async function takeUpAll(
   rows: readonly RunRow[],
   cause: Cause,
 ): Promise<{ readonly trials: Promise<void> }> {
-  const suspects: Suspect[] = [];
+  const [first, suspects, innocent]: [Suspect[], Suspect[], Innocent[]] = [[], [], []];
   for (const row of rows) {
     const verdict = judge(row, finished(options.ledger, row.run), cause);
-    if (verdict.kind === 'alone') suspects.push({ row, verdict });
+    if (verdict.kind === 'on trial') (verdict.isFirst ? first : suspects).push({ row, verdict });
     else if (verdict.kind === 'given up') await giveUp(options, row, verdict.tries);
-    else await begin(options, row, verdict.tries);
+    else innocent.push({ row, tries: verdict.tries });
   }
+  if (first.length > 0)
+    return {
+      trials: tryInTurn(options, first)
+        .then(() => beginAll(options, innocent))
+        .then(() => tryInTurn(options, suspects)),
+    };
+  await beginAll(options, innocent);
   return { trials: tryInTurn(options, suspects) };
+}
+
+async function beginAll(options: TakeUpOptions, innocent: readonly Innocent[]): Promise<void> {
+  for (const { row, tries } of innocent) {
+    if (options.signal.aborted) return;
+    const now = stillWaiting(options, row);
+    if (now !== undefined) await begin(options, now, tries);
+  }
+}
+
+/** It may have been deleted, or taken up by somebody, while others had their turn. */
+function stillWaiting({ ledger }: TakeUpOptions, { run }: RunRow): RunRow | undefined {
+  const now = ledger.run(run);
+  return now?.state === 'interrupted' ? now : undefined;
 }
 
 /** Whether it goes on now. Never throws. */
@@ -69,13 +98,12 @@ async function begin({ ledger, takeUp, told }: TakeUpOptions, row: RunRow, tries
 async function tryInTurn(options: TakeUpOptions, suspects: readonly Suspect[]): Promise<void> {
   for (const { row, verdict } of suspects) {
     if (options.signal.aborted) return;
-    // It may have been deleted, or taken up by somebody, while others had their turn.
-    const now = options.ledger.run(row.run);
-    if (now?.state === 'interrupted') await tryAlone(options, now, verdict);
+    const now = stillWaiting(options, row);
+    if (now !== undefined) await tryOut(options, now, verdict);
   }
 }
 
-async function tryAlone(options: TakeUpOptions, row: RunRow, { tries, trial }: Suspect['verdict']): Promise<void> {
+async function tryOut(options: TakeUpOptions, row: RunRow, { tries, trial }: Suspect['verdict']): Promise<void> {
   const { ledger, clock, gotOn, signal } = options;
   if (await begin(options, row, tries)) {
     const over = new AbortController();
@@ -90,7 +118,10 @@ async function tryAlone(options: TakeUpOptions, row: RunRow, { tries, trial }: S
 
 async function giveUp({ ledger, clock, told }: TakeUpOptions, row: RunRow, tries: Tries): Promise<void> {
   const options = withTries(row, tries);
-  await ledger.commit([{ kind: 'run-update', run: row.run, state: 'failed', from: ['interrupted'], finished: clock.now(), options }]);
+  const counts = row.counts === null ? {} : { counts: brokenOffCounts(ledger, row.run, row.counts.total) };
+  await ledger.commit([
+    { kind: 'run-update', run: row.run, state: 'failed', from: ['interrupted'], finished: clock.now(), options, ...counts },
+  ]);
   told.failed(row.run, givenUp({ run: row.run, options }));
 }
 

@@ -9,13 +9,15 @@ import type { TaskError } from '../scheduler/events.ts';
 import type { Engine } from './engine.ts';
 import { readReceipt } from './read-receipt.ts';
 import { runCounts } from './run-counts.ts';
+import { isOfAgent } from './note-deaths.ts';
 import { toldErrors } from './told-errors.ts';
+import { deathOf } from './tries.ts';
 
 /** Time between two looks, in ms. */
 const LOOK = 250;
 /** The looks at a large run take at most this part of the time. */
 const SHARE = 1 / 5;
-/** How long a run of an agent may have no driver, in ms: an agent that starts takes its runs up one after the other. */
+/** How long a run of an agent may have no driver and not wait for being taken up, in ms: until an agent that starts has found it, and between its turn and its drive. */
 const AGENT_PATIENCE = 10_000;
 
 interface Watch {
@@ -35,11 +37,11 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
   if (first !== undefined)
     yield event('begun', { run, name: first.name, workflow: first.workflow.toString(), tasks: first.counts?.total ?? null });
   const seen = new Map<number, string>();
-  const isOfAgent = (first?.options as { readonly agent?: unknown } | undefined)?.agent === true;
-  const patience = isOfAgent ? AGENT_PATIENCE : LOOK;
+  const hasAgent = first !== undefined && isOfAgent(first.options);
+  const patience = hasAgent ? AGENT_PATIENCE : LOOK;
   // Found cut off by an agent that starts, it may be taken up in a moment.
   const mayGoOn = (state: RunState): boolean =>
-    state === 'running' || (state === 'interrupted' && isOfAgent && Lock.isHeld(join(engine.paths.locks, 'agent')));
+    state === 'running' || (state === 'interrupted' && hasAgent && Lock.isHeld(join(engine.paths.locks, 'agent')));
   for (let driven = engine.clock.monotonic(); ;) {
     signal.throwIfAborted();
     const row = engine.ledger.run(run);
@@ -52,7 +54,9 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
     }
     if (!mayGoOn(row.state)) return yield event('ended', endOf(engine, row, row.state));
     const now = engine.clock.monotonic();
-    if (Lock.isHeld(engine.paths.runLock(run))) driven = now;
+    // Its turn comes as long as there is an agent, however long that takes.
+    const isWaiting = row.state === 'interrupted' && deathOf(row) !== undefined;
+    if (isWaiting || Lock.isHeld(engine.paths.runLock(run))) driven = now;
     // Not at the first look: a driver lets go of its run a moment after it wrote how it ended.
     else if (now - driven > patience) return yield event('ended', endOf(engine, row, 'interrupted'));
     const took = now - began;

@@ -16,7 +16,7 @@ export const RUN_OPTIONS = {
   'await-time': {
     type: 'value',
     value: 'TIME',
-    help: 'how long promises on tasks of other workflows wait for their receipts (default: 1min)',
+    help: 'how long promises on tasks of other workflows wait for their receipts, at most 1d (default: 1min)',
   },
   'fail-fast': { type: 'flag', help: 'stop at the first failure (default: independent tasks still finish)' },
 } as const satisfies OptionSpecs;

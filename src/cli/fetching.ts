@@ -85,20 +85,26 @@ const REDRAW_MS = 100;
 /** On a terminal one line that says how far things are; elsewhere a line for each that is here. */
 function progressOn({ streams: { stderr } }: Call): (progress: FetchProgress) => void {
   let under = 0;
-  let bytes = 0;
+  // Of each that was begun.
+  const bytes = new Map<string, number>();
   let drawn = Number.NEGATIVE_INFINITY;
   const draw = (isNow: boolean): void => {
     if (!stderr.isTTY || (!isNow && performance.now() - drawn < REDRAW_MS)) return;
     drawn = performance.now();
-    stderr.write(`\r\u001B[K${under === 0 ? '' : `fetching ${counted(under, 'resource')}: ${formatSize(bytes)}`}`);
+    stderr.write(
+      `\r\u001B[K${under === 0 ? '' : `fetching ${counted(under, 'resource')}: ${formatSize([...bytes.values()].reduce((sum, size) => sum + size, 0))}`}`,
+    );
   };
   return (progress) => {
     switch (progress.kind) {
       case 'begun':
         under++;
         return draw(true);
+      case 'asked':
+        bytes.set(progress.rsc, 0);
+        return;
       case 'bytes':
-        bytes += progress.bytes;
+        bytes.set(progress.rsc, (bytes.get(progress.rsc) ?? 0) + progress.bytes);
         return draw(false);
       case 'failed':
         under--;

@@ -1,4 +1,5 @@
-import { parseDuration } from '../base/units.ts';
+import { formatDuration, parseDuration } from '../base/units.ts';
+import { MOST_AWAIT_TIME } from '../scheduler/driver.ts';
 import type { Call } from './command.ts';
 
 /** Values of options that are more than text. All throw `USAGE`. */
@@ -28,6 +29,8 @@ export function measured<T extends number | bigint>(
 /** `--await-time`, as the options of a drive have it. */
 export function awaitTime(call: Call): { readonly awaitTime?: number } {
   const time = measured(call, 'await-time', (text) => (text === '0' ? 0 : parseDuration(text)), '30s');
+  if (time !== undefined && time > MOST_AWAIT_TIME)
+    throw call.usage(`--await-time takes at most ${formatDuration(MOST_AWAIT_TIME)}, not "${call.value('await-time')}"`);
   return time === undefined ? {} : { awaitTime: time };
 }
 

@@ -24,6 +24,9 @@ export interface DriveOptions {
 
 export const AWAIT_TIME = 60_000;
 
+/** The longest of these that is taken, in ms: a day. */
+export const MOST_AWAIT_TIME = 86_400_000;
+
 export interface DriveHooks {
   /** What was fetched for the run before it began, to be remembered with it. */
   readonly fetched?: readonly FetchedView[];

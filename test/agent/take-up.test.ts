@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { buildGuests } from '../../scripts/build-guests.ts';
-import { triesOf } from '../../src/agent/tries.ts';
+import { type Death, deathOf, triesOf, withDeath } from '../../src/agent/tries.ts';
 import { watchRows } from '../../src/agent/watch-rows.ts';
 import { isDocketError } from '../../src/errors.ts';
 import type { RunRow } from '../../src/ledger/runs.ts';
@@ -13,6 +13,11 @@ import { Door } from '../api/helpers.ts';
 /** Runs of agents that were killed, as their ledger has them, and what the next agent does with each. */
 
 before(() => buildGuests());
+
+/** What stood in the journals then. */
+const ALONE: Death = { inFlight: 1, others: 0 };
+const AMONG: Death = { inFlight: 1, others: 2 };
+const IDLE: Death = { inFlight: 0, others: 2 };
 
 class Home implements AsyncDisposable {
   readonly door: Door;
@@ -40,7 +45,7 @@ class Home implements AsyncDisposable {
   }
 
   /** A run of which an agent was killed: one that never ends, with as many tasks before that as `done`. */
-  async left(nonce: string, done = 0): Promise<string> {
+  async left(nonce: string, { done = 0, death = AMONG }: { readonly done?: number; readonly death?: Death } = {}): Promise<string> {
     const quick = Array.from({ length: done }, (_, i) => `  q${i}: { module: org.example.count-words, stdin: "${nonce}${i}" }\n`).join('');
     const body = `tasks:\n${quick}  slow: { module: org.example.loop, args: ["${nonce}"], limits: { time: 10min } }\n`;
     const reply = await this.door.ask('POST', '/v1/runs', { body });
@@ -48,17 +53,18 @@ class Home implements AsyncDisposable {
     const count = async (): Promise<number> =>
       ((await (await this.door.ask('GET', `/v1/runs/${run}`)).json()) as { tasks: { ran: number } }).tasks.ran;
     while ((await count()) < done) this.clock.advance(10);
-    await this.cutOff(run);
+    await this.cutOff(run, death);
     return run;
   }
 
   /** As if the agent had been killed. */
-  async cutOff(run: string): Promise<void> {
+  async cutOff(run: string, death: Death): Promise<void> {
     const cancelled = this.door.ask('POST', `/v1/runs/${run}/cancel`);
     const isOver = (): Promise<boolean> => Promise.race([cancelled.then(() => true), this.door.ask('GET', '/health').then(() => false)]);
     while (!(await isOver())) this.clock.advance(250);
     await (await cancelled).text();
-    await this.door.agent.engine.ledger.commit([{ kind: 'run-update', run, state: 'interrupted', finished: null }]);
+    const options = withDeath(this.row(run), death);
+    await this.door.agent.engine.ledger.commit([{ kind: 'run-update', run, state: 'interrupted', finished: null, options }]);
   }
 
   async resume(): Promise<void> {
@@ -82,7 +88,7 @@ class Home implements AsyncDisposable {
 test('runs that got on go on at once; others one after the other, each when the one before had its time', async () => {
   await using home = await Home.open();
   const [a, b] = [await home.left('a'), await home.left('b')];
-  const done = await home.left('c', 1);
+  const done = await home.left('c', { done: 1 });
   await home.resume();
   await home.until(2);
   // The oldest first.
@@ -93,26 +99,65 @@ test('runs that got on go on at once; others one after the other, each when the 
   assert.deepEqual(
     [a, b, done].map((run) => [home.row(run).state, triesOf(home.row(run))]),
     [
-      ['running', { count: 2, ok: 0, state: 'alone' }],
+      ['running', { alone: 0, trials: 1, ok: 0, state: 'on trial' }],
       ['interrupted', undefined],
-      ['running', { count: 1, ok: 1, state: 'among others' }],
+      ['running', { alone: 0, trials: 0, ok: 1, state: 'among others' }],
     ],
   );
   home.clock.advance(5_000);
   await home.until(3);
   assert.deepEqual(home.told.at(-1), ['resumed', b]);
-  assert.deepEqual(triesOf(home.row(a)), { count: 2, ok: 0, state: 'among others' }, 'it has stood its trial');
+  assert.deepEqual(triesOf(home.row(a)), { alone: 0, trials: 1, ok: 0, state: 'among others' }, 'it has stood its trial');
 });
 
-test('a run that an agent was killed by twice is given up by name, once; whoever asks for it again has it', async () => {
+test('runs that had nothing with a runner go on at once, all of them, before the first trial', async () => {
   await using home = await Home.open();
-  const run = await home.left('a');
+  const suspects = [await home.left('a'), await home.left('b')];
+  const innocent = [await home.left('c', { death: IDLE }), await home.left('d', { death: IDLE }), await home.left('e', { death: IDLE })];
+  await home.resume();
+  await home.until(4);
+  assert.deepEqual(
+    home.told.map(([, run]) => run),
+    [...innocent, suspects[0]],
+  );
+  for (const run of innocent)
+    assert.deepEqual(triesOf(home.row(run)), { alone: 0, trials: 0, ok: 0, state: 'among others' }, 'its counts do not grow');
+});
+
+test('one that was on trial when the agent was killed is tried before anybody else is taken up', async () => {
+  await using home = await Home.open();
+  const [a, b, idle] = [await home.left('a'), await home.left('b'), await home.left('c', { death: IDLE })];
+  const { options } = home.row(b);
+  const tries = { alone: 0, trials: 1, ok: 0, state: 'on trial' };
+  await home.door.agent.engine.ledger.commit([
+    { kind: 'run-update', run: b, state: 'interrupted', options: { ...(options as object), tries } },
+  ]);
   await home.resume();
   await home.until(1);
-  await home.cutOff(run);
+  assert.deepEqual([home.told, [a, idle].map((run) => home.row(run).state)], [[['resumed', b]], ['interrupted', 'interrupted']]);
+  home.clock.advance(10_000);
+  await home.until(3);
+  assert.deepEqual(
+    home.told.map(([, run]) => run),
+    [b, idle, a],
+  );
+});
+
+test('a run that alone was with runners at three deaths is given up by name, once; whoever asks for it again has it', async () => {
+  await using home = await Home.open();
+  const run = await home.left('a', { death: ALONE });
+  await home.resume();
+  await home.until(1);
+  assert.equal(deathOf(home.row(run)), undefined);
+  await home.cutOff(run, ALONE);
   // What an agent that is killed does not do.
   await home.door.agent.engine.ledger.commit([
-    { kind: 'run-update', run, state: 'interrupted', options: { agent: true, tries: { count: 2, ok: 0, state: 'alone' } } },
+    {
+      kind: 'run-update',
+      run,
+      state: 'interrupted',
+      options: { agent: true, tries: { alone: 2, trials: 2, ok: 0, state: 'on trial' }, death: ALONE },
+    },
   ]);
   await home.resume();
   await home.until(2);
@@ -125,6 +170,7 @@ test('a run that an agent was killed by twice is given up by name, once; whoever
   const { state, failure } = await view();
   assert.deepEqual([state, failure?.code], ['failed', 'RUN_GIVEN_UP']);
   assert.match(failure!.next, /docket resume/);
+  assert.deepEqual(home.row(run).counts, { total: 1, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 1 });
   await home.resume();
   assert.equal(home.told.length, 2);
 
@@ -174,12 +220,14 @@ test('an agent that is stopped while runs wait for their turn begins none of the
   );
 });
 
-test('who asks for a run before it is taken up is told of it until it ends', async () => {
+test('who asks for a run before it is taken up is told of it until it ends, however long it waits', async () => {
   await using home = await Home.open();
   const run = await home.left('a');
   // As another agent tells it, that has no log of it.
   const told = Array.fromAsync(watchRows(home.door.agent.engine, run, { after: 0, signal: new AbortController().signal }));
   // As long as that may take to be answered wrongly.
+  await Promise.race([told, setTimeout(600)]);
+  home.clock.advance(60_000);
   await Promise.race([told, setTimeout(600)]);
   await home.resume();
   await home.until(1);

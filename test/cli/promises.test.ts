@@ -51,4 +51,8 @@ test('and fails by name if nothing comes', async () => {
   assert.deepEqual([status, state, errors[0]?.code], [1, 'failed', 'unresolved']);
   assert.match(errors[0]!.message, new RegExp(`^no failure of ${awaited}`));
   assert.equal((await place.docket(['run', 'waits.json', '--await-time', 'soon'])).status, 2);
+  for (const more of [[], ['--local']]) {
+    const { status: refused, stderr } = await place.docket(['run', 'waits.json', '--await-time', '100000h', ...more]);
+    assert.deepEqual([refused, /--await-time takes at most 1 d, not "100000h"/.test(stderr)], [2, true], stderr);
+  }
 });

@@ -16,8 +16,10 @@ before(async () => {
   rsc = `ipfs://${rawCid(bytes)}`;
 });
 
-/** Attempts begun by a process when it is killed, process by process. The first finishes something, so that no run is taken for what kills its agent. */
+/** Attempts begun by a process when it is killed, process by process. */
 const POINTS = [5, 1, 3, 2];
+/** The first finishes something; a third after it that does not would have the run taken for what kills its agent. */
+const OF_AGENTS = POINTS.slice(0, 3);
 
 const document = (tasks: readonly Expected[]): Json => ({ tasks: tasks.map(({ task }) => task) }) as unknown as Json;
 const nameOf = (task: Expected['task']): string => cidBytes(instructionCid(task)).toString('hex');
@@ -91,13 +93,13 @@ async function agentOn(place: Place): Promise<Agent> {
 }
 
 for (const way of ['HTTP', 'Homestar’s port'] as const)
-  test(`an agent with a run that came over ${way}, killed ${POINTS.length} times`, { timeout: 120_000 }, async () => {
+  test(`an agent with a run that came over ${way}, killed ${OF_AGENTS.length} times`, { timeout: 120_000 }, async () => {
     using place = new Place();
     const tasks = workflowOf(rsc, way);
     const forms = tasks.map(({ task }) => task);
     const account = new Account(place);
     let run = '';
-    for (const [i, point] of POINTS.entries()) {
+    for (const [i, point] of OF_AGENTS.entries()) {
       account.open();
       const { docket, url, homestar, headers } = await agentOn(place);
       if (i === 0) {

@@ -32,14 +32,17 @@ export class FetchEvents {
     switch (kind) {
       case 'begun':
         return this.#tell(this.#of(rsc));
+      case 'asked':
+        // Told when something comes.
+        Object.assign(this.#of(rsc), { from: null, bytes: 0, size: null });
+        return;
       case 'bytes': {
         const view = this.#of(rsc);
-        // Another place begins from the start.
-        const isOther = view.from !== progress.place;
-        view.bytes = (isOther ? 0 : view.bytes) + progress.bytes;
+        const isFirst = view.from === null;
+        view.bytes += progress.bytes;
         view.from = progress.place;
         view.size = progress.size ?? null;
-        if (isOther || this.#clock.monotonic() - view.told >= EVERY) this.#tell(view);
+        if (isFirst || this.#clock.monotonic() - view.told >= EVERY) this.#tell(view);
         return;
       }
       case 'failed':

@@ -20,6 +20,8 @@ export interface Fetching extends Getting {
   readonly store: Pick<Store, 'put'>;
   /** Bytes a resource may have. */
   readonly limit: number;
+  /** Told that what came before is of no use. */
+  readonly onAnew: () => void;
   /** Told how many more bytes came, and how many there will be in all, if that is known. */
   readonly onBytes: (bytes: number, size: number | undefined) => void;
 }
@@ -83,6 +85,7 @@ async function fetchUnixFs(cid: Cid.CID, place: Gateway, fetching: Fetching): Pr
     // It knows nothing of blocks. Whether it has the file is seen then.
     if (!isDocketError(error) || !(error.code === 'RESOURCE_INVALID' || isRefusal(error.details['status']))) throw error;
     using got = await httpGet(url, '*/*', fetching);
+    fetching.onAnew();
     if (got.status === 200) return await plain(cid, got, place, fetching);
     // What is wrong with the blocks says more than that there is no file either.
     throw error.code === 'RESOURCE_INVALID' ? error : answers(url, got.status);

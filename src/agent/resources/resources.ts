@@ -187,8 +187,9 @@ export class Resources implements ResourceSource {
 
   #fetching(rsc: string, { name }: Place, { signal, tell }: Errand): Fetching {
     const { policy, limit = MOST_RESOURCE, idle = IDLE, clock = systemClock } = this.#settings;
+    const onAnew = (): void => tell({ kind: 'asked', rsc });
     const onBytes = (bytes: number, size: number | undefined): void => tell({ kind: 'bytes', rsc, place: name, bytes, size });
-    return { store: this.#shelf.store, policy, limit, idle, clock, signal: AbortSignal.any([this.#signal, signal]), onBytes };
+    return { store: this.#shelf.store, policy, limit, idle, clock, signal: AbortSignal.any([this.#signal, signal]), onAnew, onBytes };
   }
 
   /** Asks one place after the other, then those that may have failed in passing again. */
@@ -205,6 +206,7 @@ export class Resources implements ResourceSource {
     tell({ kind: 'begun', rsc });
     for (let attempt = 1, left = places; ; attempt++) {
       for (const place of left) {
+        tell({ kind: 'asked', rsc });
         try {
           const fetched = await ask(place, this.#fetching(rsc, place, errand));
           const seconds = (clock.monotonic() - began) / 1000;

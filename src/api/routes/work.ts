@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DocketError } from '../../errors.ts';
 import type { Rights } from '../../protocol/rights.ts';
 import type { RunRequest, Services, Submitted } from '../../protocol/services.ts';
+import { MOST_AWAIT_TIME } from '../../scheduler/driver.ts';
 import { refuseLimited, refuseUntrusted } from '../relay.ts';
 import { asText } from '../request-body.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
@@ -20,7 +21,7 @@ const CBOR_TYPES: readonly string[] = ['application/vnd.ipld.dag-cbor', 'applica
 const MOST_PLAN_OPTIONS = 16 * 2 ** 20;
 
 /** How long promises on instructions outside of the workflow wait for a receipt, in ms. */
-const AwaitTime = z.number().int().min(0).max(86_400_000);
+const AwaitTime = z.number().int().min(0).max(MOST_AWAIT_TIME);
 
 const Options = z.object({
   slots: z.coerce.number().int().min(1).max(100_000).optional(),
