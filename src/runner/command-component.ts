@@ -23,7 +23,7 @@ export function runCommandComponent(plan: Plan, input: WasiInput, { job, fuel }:
   using stack = new DisposableStack();
   const guests = takeMemories(plan, job.limits.memory, bench, stack);
   const world = stack.use(commandWorld({ job, fuel }, input, bench));
-  const { system } = stack.use(commandSystem(world, job.limits.openFiles, bench.onOutput));
+  const { system } = stack.use(commandSystem(world, job.limits, bench.onOutput));
   const memories = guests.map(({ memory }) => memory);
   const running = stack.use(
     new Running(plan, {
@@ -36,7 +36,7 @@ export function runCommandComponent(plan: Plan, input: WasiInput, { job, fuel }:
       onDropped: (bytes) => bench.garbage.drop(bytes),
     }),
   );
-  stack.defer(() => bench.garbage.note(running.lifted));
+  stack.defer(() => bench.garbage.note(running.held));
   const began = performance.now();
   const ending = attempt(running, run, fuel);
   const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);

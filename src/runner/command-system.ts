@@ -2,6 +2,7 @@ import { DocketError } from '../errors.ts';
 import { ContentInput } from '../sandbox/wasi2/file-streams.ts';
 import { OpenFiles } from '../sandbox/wasi2/open-files.ts';
 import type { System } from '../sandbox/wasi2/system.ts';
+import type { Limits } from '../workflow/limits.ts';
 import type { CommandWorld } from './command-world.ts';
 import type { Bench } from './op.ts';
 
@@ -14,7 +15,11 @@ export interface CommandSystem extends Disposable {
 }
 
 /** Throws `LIMIT_REFUSED` if the limit is below what is open at the start. */
-export function commandSystem(world: CommandWorld, openFiles: number, onOutput: Bench['onOutput']): CommandSystem {
+export function commandSystem(
+  world: CommandWorld,
+  { memory, openFiles }: Pick<Limits, 'memory' | 'openFiles'>,
+  onOutput: Bench['onOutput'],
+): CommandSystem {
   if (openFiles < STREAMS + 1)
     throw new DocketError('LIMIT_REFUSED', `a task starts with ${STREAMS + 1} open descriptors, ${openFiles} are fewer`);
   using stack = new DisposableStack();
@@ -31,6 +36,7 @@ export function commandSystem(world: CommandWorld, openFiles: number, onOutput: 
     clock,
     random,
     toll,
+    memory,
     wrote: (stream) => onOutput(stream, streams[stream]),
     started: 0n,
   };

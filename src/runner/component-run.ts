@@ -53,7 +53,7 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
       onDropped: (bytes) => bench.garbage.drop(bytes),
     }),
   );
-  stack.defer(() => bench.garbage.note(running.lifted));
+  stack.defer(() => bench.garbage.note(running.held));
   const began = performance.now();
   const ended = attempt(running, target, values, { host, fuel });
   const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);

@@ -49,6 +49,7 @@ export function componentSystem(
     clock,
     random,
     toll,
+    memory: job.limits.memory,
     wrote,
     started: clock.monotonic(),
   };

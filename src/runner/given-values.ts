@@ -12,6 +12,9 @@ import { MOST_RESULT } from './result-bounds.ts';
 /** Items of all large values among the arguments of one task. */
 const MOST_ITEMS = 4 * LargeValue.MOST_VALUES;
 
+/** Bytes that an item takes while it becomes a value for the guest: as it is decoded, and in the shape that the call takes. */
+const ITEM_WEIGHT = 256;
+
 /**
  * What a task is given by name, read for it. A name may stand in many places, and each is another copy for the guest, which could not hold more than its
  * memory: so all of them together keep to that.
@@ -19,13 +22,15 @@ const MOST_ITEMS = 4 * LargeValue.MOST_VALUES;
 export class GivenValues {
   readonly #blobs: Pick<BlobReader, 'readAll'>;
   readonly #memory: number;
+  readonly #onRead: (bytes: number) => void;
   #bytes = 0;
   #items = 0;
 
-  /** `memory`: the task's limit, in bytes. */
-  constructor(blobs: Pick<BlobReader, 'readAll'>, memory: number) {
+  /** `memory`: the task's limit, in bytes. `onRead` is told of what is read into memory and is garbage when the task has ended, in bytes. */
+  constructor(blobs: Pick<BlobReader, 'readAll'>, memory: number, onRead: (bytes: number) => void) {
     this.#blobs = blobs;
     this.#memory = memory;
+    this.#onRead = onRead;
   }
 
   /** The bytes of a blob; undefined if the link names none. Throws `Refusal`. */
@@ -75,7 +80,9 @@ export class GivenValues {
     // Encoded, a value may take more room than in a guest: names of fields are written out.
     const bytes = this.#read(link, Math.max(this.#memory, MOST_RESULT));
     try {
-      this.#items += LargeValue.itemsOf(bytes);
+      const items = LargeValue.itemsOf(bytes);
+      this.#items += items;
+      this.#onRead(items * ITEM_WEIGHT);
       if (this.#items <= MOST_ITEMS) return LargeValue.read(bytes);
     } catch (error) {
       if (!isDocketError(error, 'IPLD_INVALID')) throw error;
@@ -88,6 +95,7 @@ export class GivenValues {
     try {
       const bytes = this.#blobs.readAll(link, Math.max(0, most - this.#bytes));
       this.#bytes += bytes.length;
+      this.#onRead(bytes.length);
       return bytes;
     } catch (error) {
       if (!isDocketError(error, 'BLOB_TOO_LARGE')) throw error;

@@ -29,7 +29,7 @@ export function run(job: Job, bench: Bench): Ran {
   const found = modules.command(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES), fuel.variant);
   if ('failure' in found) return failed(found.failure);
   if ('compiled' in found) checkCommand(found.compiled);
-  const given = new GivenValues(blobs, job.limits.memory).spread(job.input);
+  const given = new GivenValues(blobs, job.limits.memory, (bytes) => bench.garbage.note(bytes)).spread(job.input);
   const input = parseWasiInput(given, (cid) => Tree.decode(blobs.readAll(cid)));
   if ('plan' in found) return runCommandComponent(found.plan, input, { job, fuel }, bench);
   return runPreview1(found.compiled, input, { job, fuel }, bench);

@@ -23,7 +23,7 @@ export function run(job: Job, bench: Bench): Ran {
   const fuel = new Fuel(job.limits);
   const found = modules.callable(job.module, (cid) => blobs.readAll(cid, MOST_MODULE_BYTES), fuel.variant);
   if ('failure' in found) return failed(found.failure);
-  const input = parseCallInput(job.input, new GivenValues(blobs, job.limits.memory));
+  const input = parseCallInput(job.input, new GivenValues(blobs, job.limits.memory, (bytes) => bench.garbage.note(bytes)));
   return 'plan' in found ? runComponent(found.plan, input, { job, fuel }, bench) : runCore(found.compiled, input, { job, fuel }, bench);
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { Ipld } from '../../src/ipld/value.ts';
-import { componentText, LOGGING, type Made, make } from '../components.ts';
+import { componentText, LOGGING, type Made, make, REALLOC, wasi } from '../components.ts';
 import { call, SharedSlot, summary, wat } from './helpers.ts';
 
 const shared = new SharedSlot();
@@ -193,6 +193,20 @@ describe('limits of wasm/run on components', () => {
       assert.ok(resident < 256 << 20, `${resident >> 20} MiB`);
     },
   );
+
+  test('no more random bytes are made than the memory of the task could hold', async () => {
+    const { component } = await make(
+      `(module (import "wasi:random/random@0.2.0" "get-random-bytes" (func $r (param i64 i32))) (memory (export "memory") 2) ${REALLOC}
+        (func (export "f") (param i64) (result i32) (call $r (local.get 0) (i32.const 8)) (i32.load (i32.const 12))))`,
+      'import wasi:random/random@0.2.0; export f: func(length: u64) -> u32;',
+      wasi('0.2.0'),
+    );
+    const limits = { memory: 4 << 20 };
+    await check(call(component, 'f', [1 << 20], { limits }), ['ok', 1 << 20]);
+    const [tag, code, message] = summary(await run(call(component, 'f', [(4 << 20) + 1], { limits })));
+    assert.deepEqual([tag, code], ['error', 'trap']);
+    assert.match(String(message), /4194305 random bytes were asked for, 4194304 are given at a time/);
+  });
 });
 
 test('a function of the host that a component passes on is not called for a task', async () => {

@@ -44,6 +44,11 @@ export class Meter {
     return this.#lifted;
   }
 
+  /** What is held of values that were passed: those that were not released, put in too where they are large. */
+  get held(): number {
+    return this.#lifted + this.#large;
+  }
+
   /** Before values are taken out. */
   lift(weight: number, items = 0): void {
     this.#lifted += weight;

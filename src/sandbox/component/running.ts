@@ -67,6 +67,11 @@ export class Running implements Disposable {
     return this.#meter.lifted;
   }
 
+  /** What the values weigh that it gave and was given and that nothing was told of (`onDropped`), in bytes: those of a call that was not ended too. */
+  get held(): number {
+    return this.#meter.held;
+  }
+
   /** Makes the core instances, in order. Runs their start functions: that is guest time. */
   start(): void {
     this.#orEnding(() => this.#instantiate());

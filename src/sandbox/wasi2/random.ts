@@ -4,11 +4,12 @@ import { isPreview2, type System } from './system.ts';
 
 /** `wasi:random`, all three from the one stream of the task, which its key seeds. */
 
-/** The guest has to have room for them anyway. */
-const MOST_BYTES = 64n << 20n;
+const MOST_BYTES = 64 << 20;
 
-function bytes({ random, toll }: System, length: bigint): Uint8Array {
-  if (length > MOST_BYTES) throw trap(`${length} random bytes were asked for, ${MOST_BYTES} are given at a time`);
+/** The host makes them before the guest is asked for room: a small one could make it hold much. */
+function bytes({ memory, random, toll }: System, length: bigint): Uint8Array {
+  const most = Math.min(memory, MOST_BYTES);
+  if (length > most) throw trap(`${length} random bytes were asked for, ${most} are given at a time`);
   toll.bytes(Number(length));
   const target = new Uint8Array(Number(length));
   random(target);

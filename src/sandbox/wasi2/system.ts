@@ -17,6 +17,8 @@ export interface System {
   readonly root: OpenFile | undefined;
   /** Calls, and values passed in them, are paid for; what a call makes by itself is not. */
   readonly toll: Toll;
+  /** Bytes of memory that the guest may hold: it is given nothing that could not fit in there. */
+  readonly memory: number;
   /** Text of the standard streams; they belong to who made the system. */
   readonly stdout: Content;
   readonly stderr: Content;

@@ -4,7 +4,7 @@ import { isDocketError } from '../../../src/errors.ts';
 import type { Offer } from '../../../src/sandbox/component/host-interface.ts';
 import { planComponent } from '../../../src/sandbox/component/plan.ts';
 import { componentText, REALLOC } from '../../components.ts';
-import { callIn, start } from './start.ts';
+import { callIn, hostInterface, start } from './start.ts';
 
 const NOTHING: Offer = [];
 
@@ -192,4 +192,19 @@ describe('what a component exports again', () => {
     assert.equal(await refusal(exportedAgain(300, params)), 'it was let in');
     assert.match(await refusal(exportedAgain(320, '(param "a" u32)')), /exports more than 100000 functions, at "a:b\/i312"/);
   });
+});
+
+test('what the host gave to a call that traps is known to be garbage', async () => {
+  const bytes = await componentText(`(component
+    (import "a:b/c" (instance $host (export "give" (func (result (list u8))))))
+    (core module $libc (memory (export "memory") 1) (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable))
+    (core instance $libc (instantiate $libc))
+    (core func $give (canon lower (func $host "give") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+    (core module $m (import "" "give" (func $give (param i32))) (func (export "f") (call $give (i32.const 8))))
+    (core instance $i (instantiate $m (with "" (instance (export "give" (func $give))))))
+    (func (export "f") (canon lift (core func $i "f"))))`);
+  const plan = planComponent(bytes, [hostInterface('a:b/c', ['give'])]);
+  const running = start(plan, () => new Uint8Array(1 << 20));
+  assert.throws(() => callIn(running, plan, 'f', []), WebAssembly.RuntimeError);
+  assert.ok(running.held >= 1 << 20, `${running.held}`);
 });

@@ -37,6 +37,7 @@ export class Direct2 implements Disposable {
       stderr: files.content(),
       clock,
       random: seededRandom(new Uint8Array(32)),
+      memory: 1 << 20,
       toll: new Uncounted(),
       wrote: () => {},
       started: 0n,
