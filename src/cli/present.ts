@@ -17,8 +17,8 @@ export function jsonable(value: Ipld): unknown {
 
 /** ECMAScript 2026, which TypeScript does not declare yet. */
 const { parse, rawJSON } = JSON as unknown as {
-  parse(text: string, revive: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
-  rawJSON(text: string): unknown;
+  readonly parse: (text: string, revive: (key: string, value: unknown, context: { readonly source?: string }) => unknown) => unknown;
+  readonly rawJSON: (text: string) => unknown;
 };
 
 /** One JSON document on a line of its own. */
