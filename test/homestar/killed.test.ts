@@ -115,6 +115,8 @@ for (const way of ['HTTP', 'Homestar’s port'] as const)
           );
         }
       }
+      // Begun is not finished, and finished is not filed.
+      if (i === 0) await docket.until(() => place.receipts().some(({ tag }) => tag === 'ok'));
       await killedAt(point, docket, place, 0);
       await account.close();
       assert.equal(place.runs().length, 1, 'it is one run, taken up');
