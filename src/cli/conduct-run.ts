@@ -1,3 +1,4 @@
+import type { FailureCode } from '../receipt/outcome.ts';
 import type { DriveHooks, FinishedRun } from '../scheduler/driver.ts';
 import type { RunOutcome } from '../scheduler/events.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -48,10 +49,13 @@ export async function conductRun(call: Call, desk: Desk, conduct: Conduct): Prom
   return await deliver(call, desk, { plan: async () => plan, slots, finished });
 }
 
+/** How tasks fail that lack a blob, among other reasons. */
+const MAY_BE_BLOBS: ReadonlySet<string> = new Set<FailureCode>(['invalid', 'lost', 'unfetched']);
+
 /** The run taken up again, if it failed for want of inputs that can be had once more. */
 async function mended(call: Call, desk: Desk, conduct: Conduct, { state, run, errors }: FinishedRun): Promise<FinishedRun | undefined> {
   const { plan, importAgain, slots } = conduct;
-  const mayBeBlobs = state === 'failed' && errors.some(({ code }) => code === 'invalid' || code === 'lost');
+  const mayBeBlobs = state === 'failed' && errors.some(({ code }) => MAY_BE_BLOBS.has(code));
   if (!mayBeBlobs || importAgain === undefined) return undefined;
   const { missingInputs } = await import('../agent/missing-inputs.ts');
   const missing = await missingInputs(desk.importer.shelf, plan);

@@ -17,6 +17,8 @@ export function failureStatus(code: FailureCode): number {
       return 124;
     case 'lost':
     case 'invalid':
+    case 'unfetched':
+    case 'unresolved':
       return DOCKET_FAILED;
     case 'cancelled':
       return 130;
