@@ -1,14 +1,12 @@
-import { MOST_VALUES } from '../ipld/large-value.ts';
 import type { Func, Plan } from '../sandbox/component/plan-model.ts';
-import { Running } from '../sandbox/component/running.ts';
+import type { Running } from '../sandbox/component/running.ts';
 import { signatureText } from '../sandbox/component/signature.ts';
 import { isCommand, RUN, RUN_TYPE } from '../sandbox/wasi2/command.ts';
 import { callHost } from '../sandbox/wasi2/interfaces.ts';
 import { commandSystem } from './command-system.ts';
 import { commandWorld } from './command-world.ts';
-import { takeMemories } from './component-run.ts';
+import { outfitComponent } from './component-guest.ts';
 import type { Fuel, FueledJob } from './fuel.ts';
-import { withMemory } from './guest.ts';
 import type { Bench, Ran } from './op.ts';
 import { clip, failed, Refusal } from './refusal.ts';
 import type { WasiInput } from './wasi-input.ts';
@@ -19,31 +17,17 @@ export function runCommandComponent(plan: Plan, input: WasiInput, { job, fuel }:
   const run = commandOf(plan);
   if (input.extensions.size > 0)
     throw new Refusal('invalid', 'a component takes no extensions: they are core modules that a core module imports from');
-  bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
   using stack = new DisposableStack();
-  const guests = takeMemories(plan, job.limits.memory, bench, stack);
+  const guest = outfitComponent(plan, { job, fuel }, bench, stack);
   const world = stack.use(commandWorld({ job, fuel }, input, bench));
   const { system } = stack.use(commandSystem(world, job.limits, bench.onOutput));
-  const memories = guests.map(({ memory }) => memory);
-  const running = stack.use(
-    new Running(plan, {
-      memories,
-      callHost: (from, name, given) => callHost(system, from, name, given),
-      preview1: {},
-      counters: fuel.imports,
-      toll: fuel.toll,
-      mostValues: MOST_VALUES,
-      onDropped: (bytes) => bench.garbage.drop(bytes),
-    }),
-  );
-  stack.defer(() => bench.garbage.note(running.held));
+  const running = guest.link({ callHost: (from, name, given) => callHost(system, from, name, given), preview1: {} });
   const began = performance.now();
   const ending = attempt(running, run, fuel);
-  const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);
-  const usage = { wall: performance.now() - began, memory, output: world.budget.peak, ...fuel.usage };
+  const usage = { wall: performance.now() - began, memory: guest.memory(), output: world.budget.peak, ...fuel.usage };
   const left = { stdout: system.stdout, stderr: system.stderr, files: world.files };
   if ('failure' in ending) {
-    const failure = withMemory(ending.failure, ...guests);
+    const failure = guest.explain(ending.failure);
     return failed({ ...failure, data: { ...failure.data, ...lastWords(left) } }, usage);
   }
   return finished(ending.exit, { left, globs: input.outputs, sink: world.sink, usage });

@@ -1,18 +1,16 @@
 import { fromJsResult, toJsArgs } from '../sandbox/wit/calls.ts';
 import { calleeOf } from '../sandbox/wit/look-up.ts';
 import type { Func, Plan } from '../sandbox/component/plan-model.ts';
-import { Running } from '../sandbox/component/running.ts';
+import type { Running } from '../sandbox/component/running.ts';
 import { callHost } from '../sandbox/wasi2/interfaces.ts';
 import { Exit } from '../sandbox/wasi/process-calls.ts';
-import { MOST_VALUES } from '../ipld/large-value.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { BlobSink } from './blob-sink.ts';
 import { type CallInput, orRefuse } from './call-input.ts';
+import { outfitComponent } from './component-guest.ts';
 import { type ComponentSystem, componentSystem } from './component-system.ts';
 import type { Fuel, FueledJob } from './fuel.ts';
 import { guestFailure } from './guest-failure.ts';
-import { takeMemory, withMemory } from './guest.ts';
-import { memoryShares } from './memory-shares.ts';
 import type { Bench, Ran } from './op.ts';
 import { clip, failed, Refusal } from './refusal.ts';
 import { settle } from './result-value.ts';
@@ -33,37 +31,25 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
       'invalid',
       `the function ${clip(func)} is the host's own (${clip(target.interface)}), which the component only passes on`,
     );
-  bench.garbage.expectTables(plan.steps.map(({ module }) => module.info));
   using stack = new DisposableStack();
-  const guests = takeMemories(plan, job.limits.memory, bench, stack);
+  const guest = outfitComponent(plan, { job, fuel }, bench, stack);
   const sink = new BlobSink(bench.storeRoot);
   const made = componentSystem(plan, { job, fuel }, bench, sink);
   const host = made === undefined ? undefined : stack.use(made);
-  const memories = guests.map(({ memory }) => memory);
-  const first = memories[0];
-  if (first !== undefined) host?.preview1.bind(first);
-  const running = stack.use(
-    new Running(plan, {
-      memories,
-      callHost: (from, name, sent) => callHost(host!.system, from, name, sent),
-      preview1: host?.preview1.imports ?? {},
-      counters: fuel.imports,
-      toll: fuel.toll,
-      mostValues: MOST_VALUES,
-      onDropped: (bytes) => bench.garbage.drop(bytes),
-    }),
-  );
-  stack.defer(() => bench.garbage.note(running.held));
+  if (guest.firstMemory !== undefined) host?.preview1.bind(guest.firstMemory);
+  const running = guest.link({
+    callHost: (from, name, sent) => callHost(host!.system, from, name, sent),
+    preview1: host?.preview1.imports ?? {},
+  });
   const began = performance.now();
   const ended = attempt(running, target, values, { host, fuel });
-  const memory = memories.reduce((sum, each) => sum + (each?.buffer.byteLength ?? 0), 0);
-  const usage = { wall: performance.now() - began, memory, output: host?.budget.peak ?? 0, ...fuel.usage };
+  const usage = { wall: performance.now() - began, memory: guest.memory(), output: host?.budget.peak ?? 0, ...fuel.usage };
   const spoken = host === undefined ? {} : lastWords(host.preview1);
   if ('failure' in ended) {
-    const failure = withMemory(ended.failure, ...guests);
+    const failure = guest.explain(ended.failure);
     return failed({ ...failure, data: { ...failure.data, ...spoken } }, usage);
   }
-  const result = fromJsResult(callee.func, asJco(target, ended.returned));
+  const result = fromJsResult(callee.func, ended.returned);
   if ('failure' in result) return failed(result.failure, usage);
   const settled = settle(result.value, { limit: job.limits.output, used: usage.output }, sink);
   if ('failure' in settled) return failed(settled.failure, usage);
@@ -71,23 +57,6 @@ export function runComponent(plan: Plan, { func, args, given }: CallInput, { job
   const ok = { tag: 'ok', value: settled.value } as const;
   const outcome = logs === undefined ? ok : { ...ok, logs };
   return { outcome, usage: { ...usage, output: usage.output + settled.size }, small: sink.small, written: sink.written };
-}
-
-interface GuestMemory {
-  readonly memory: WebAssembly.Memory | undefined;
-  readonly cap: number;
-}
-
-/** A memory for each core instance that defines one; all together keep to the task's limit. */
-export function takeMemories({ steps }: Plan, limit: number, { memories }: Bench, stack: DisposableStack): GuestMemory[] {
-  const defined = steps.map(({ module: { info } }) => (info.memory?.imported === undefined ? info.memory : undefined));
-  const caps = defined.filter((each) => each !== undefined).length > 1 ? memoryShares(defined, limit) : defined.map(() => limit);
-  return steps.map(({ module }, i) => {
-    if (defined[i] === undefined) return { memory: undefined, cap: 0 };
-    const cap = caps[i] as number;
-    const lent = takeMemory(module, cap, memories);
-    return { memory: lent === undefined ? undefined : stack.use(lent).memory, cap };
-  });
 }
 
 /** What the guest did is never thrown; what failed in the host is. */
@@ -111,11 +80,4 @@ function attempt(
     if (failure === undefined) throw error;
     return { failure };
   }
-}
-
-/** A result as `fromJsResult` takes it: its err side as what was thrown. */
-function asJco(func: Func, returned: unknown): { readonly returned: unknown } | { readonly threw: unknown } {
-  if (func.signature.result?.type.kind !== 'result') return { returned };
-  const { tag, val } = returned as { readonly tag: 'ok' | 'err'; readonly val?: unknown };
-  return tag === 'ok' ? { returned: val } : { threw: val };
 }

@@ -70,16 +70,7 @@ function wrongCount(func: WitFunction, given: number): Refusal {
   return invalid(`${given} arguments are given, the function takes ${params.length}: ${what}. ${signature}`, { given, func: signature });
 }
 
-/**
- * What a call returned, as IPLD; nothing is null. `threw` is the payload of the err side, which code made by jco, the judge of the tests, throws of a function
- * whose result is a `result`. `result` says that the function gives one. An err is a value like others: `[null, e]`.
- */
-export function fromJsResult(
-  { result }: WitFunction,
-  gave: { readonly returned: unknown } | { readonly threw: unknown },
-): { readonly value: Ipld } | Refusal {
-  if (result === undefined) return { value: null };
-  const subject = 'the result';
-  if (result.kind !== 'result') return fromJs(result, 'returned' in gave ? gave.returned : undefined, subject);
-  return fromJs(result, 'returned' in gave ? { tag: 'ok', val: gave.returned } : { tag: 'err', val: gave.threw }, subject);
+/** What a call returned, as IPLD; nothing is null. An err is a value like others: `[null, e]`. */
+export function fromJsResult({ result }: WitFunction, returned: unknown): { readonly value: Ipld } | Refusal {
+  return result === undefined ? { value: null } : fromJs(result, returned, 'the result');
 }

@@ -16,7 +16,7 @@ import * as ToJs from './to-js.ts';
  * | record; flags | object with `lowerCamelCase` keys; the same, of booleans |
  * | variant | `{tag, val}`, `{tag}` without a payload |
  * | option | `undefined` or the value; around such an option `{tag: 'none'}` or `{tag: 'some', val}` |
- * | result | `{tag: 'ok' \| 'err', val}`. A function that returns one gives the bare `val` or throws: see `calls.ts` |
+ * | result | `{tag: 'ok' \| 'err', val}`. |
  */
 
 export interface Inward {

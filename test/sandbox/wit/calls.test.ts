@@ -188,16 +188,19 @@ function through(name: string, ...args: Ipld[]): Ipld {
   assert.ok('callee' in found);
   const converted = toJsArgs(found.callee.func, args);
   assert.ok('args' in converted);
-  const result = fromJsResult(found.callee.func, called(name, converted.args));
+  const result = fromJsResult(found.callee.func, called(found.callee.func, name, converted.args));
   assert.ok('value' in result);
   return result.value;
 }
 
-function called(name: string, args: readonly unknown[]): { returned: unknown } | { threw: unknown } {
+/** Code made by jco gives the ok side bare, and throws the err side. */
+function called({ result }: WitFunction, name: string, args: readonly unknown[]): unknown {
+  const call = (): unknown => exports[jsName(name)]!(...args);
+  if (result?.kind !== 'result') return call();
   try {
-    return { returned: exports[jsName(name)]!(...args) };
+    return { tag: 'ok', val: call() };
   } catch (error) {
-    return { threw: (error as { readonly payload: unknown }).payload };
+    return { tag: 'err', val: (error as { readonly payload: unknown }).payload };
   }
 }
 

@@ -236,7 +236,7 @@ function through(name: string, values: Ipld): unknown {
   const func = lookUp(world, name)?.func as WitFunction;
   const converted = toJsArgs(func, [values]);
   assert.ok('args' in converted, 'failure' in converted ? converted.failure.message : '');
-  const result = fromJsResult(func, { returned: exports[jsName(name)]?.(...converted.args) });
+  const result = fromJsResult(func, exports[jsName(name)]?.(...converted.args));
   assert.ok('value' in result, 'failure' in result ? result.failure.message : '');
   return result.value;
 }
