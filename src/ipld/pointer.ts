@@ -22,3 +22,14 @@ export function step(value: Ipld, part: string): { readonly value: Ipld } | { re
   if (isMap(value) && Object.hasOwn(value, part)) return { value: value[part]! };
   return { problem: `there is no "${part}"${isMap(value) ? ` (there are: ${Object.keys(value).slice(0, 10).join(', ')})` : ''}` };
 }
+
+/** What stands under all of them, one below the other. */
+export function descend(value: Ipld, parts: readonly string[]): { readonly value: Ipld } | { readonly problem: string } {
+  let found = value;
+  for (const part of parts) {
+    const next = step(found, part);
+    if ('problem' in next) return next;
+    found = next.value;
+  }
+  return { value: found };
+}

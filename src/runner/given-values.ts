@@ -2,8 +2,9 @@ import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as LargeValue from '../ipld/large-value.ts';
-import { partsOf, step } from '../ipld/pointer.ts';
-import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
+import { descend, partsOf } from '../ipld/pointer.ts';
+import { replaceIn } from '../ipld/replace.ts';
+import { type Ipld, isLink } from '../ipld/value.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import { asPromise } from '../workflow/promise.ts';
 import { Refusal } from './refusal.ts';
@@ -43,37 +44,17 @@ export class GivenValues {
    * and no result has a link to a large value in it. What comes in is not looked into. Throws `Refusal`.
    */
   spread(input: Ipld): Ipld {
-    if (isLink(input)) return Cid.isLargeValue(input) ? this.#value(input) : input;
-    if (isList(input)) {
-      let changed = false;
-      const items = input.map((item) => {
-        const given = this.spread(item);
-        changed ||= given !== item;
-        return given;
-      });
-      return changed ? items : input;
-    }
-    if (!isMap(input)) return input;
-    const named = asPromise(input);
-    if (named !== undefined && Cid.isLargeValue(named.instruction)) return this.#part(named.instruction, named.at);
-    let changed = false;
-    const entries = Object.entries(input).map(([key, item]) => {
-      const given = this.spread(item);
-      changed ||= given !== item;
-      return [key, given] as const;
+    return replaceIn(input, (part) => {
+      if (isLink(part)) return Cid.isLargeValue(part) ? this.#value(part) : undefined;
+      const named = asPromise(part);
+      return named !== undefined && Cid.isLargeValue(named.instruction) ? this.#part(named.instruction, named.at) : undefined;
     });
-    // fromEntries defines keys, so that a key "__proto__" stays a key.
-    return changed ? Object.fromEntries(entries) : input;
   }
 
   #part(link: CID, at: string): Ipld {
-    let value = this.#value(link);
-    for (const part of partsOf(at)) {
-      const next = step(value, part);
-      if ('problem' in next) throw new Refusal('invalid', `${at} of ${link}: ${next.problem}`);
-      ({ value } = next);
-    }
-    return value;
+    const found = descend(this.#value(link), partsOf(at));
+    if ('problem' in found) throw new Refusal('invalid', `${at} of ${link}: ${found.problem}`);
+    return found.value;
   }
 
   #value(link: CID): Ipld {

@@ -1,4 +1,5 @@
 import * as Cid from '../ipld/cid.ts';
+import { replaceIn } from '../ipld/replace.ts';
 import { type Ipld, isLink, isList, isMap } from '../ipld/value.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import type { Instruction } from '../workflow/model.ts';
@@ -44,11 +45,7 @@ function inArguments(input: Ipld, replace: Replace): Ipld {
 }
 
 function anywhere(value: Ipld, replace: Replace): Ipld {
-  if (isFile(value)) return replace(value);
-  if (isList(value)) return value.map((item) => anywhere(item, replace));
-  if (!isMap(value) || asPromise(value) !== undefined) return value;
-  // fromEntries defines keys, so that a key "__proto__" stays a key.
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, anywhere(item, replace)]));
+  return replaceIn(value, (part) => (isFile(part) ? replace(part) : asPromise(part) === undefined ? undefined : part));
 }
 
 function isFile(value: Ipld): value is Cid.CID {

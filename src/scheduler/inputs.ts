@@ -2,7 +2,7 @@ import { isDocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import { encode } from '../ipld/dag-cbor.ts';
 import { INLINE } from '../ipld/large-value.ts';
-import { partsOf, pointerOf, step } from '../ipld/pointer.ts';
+import { descend, partsOf, pointerOf, step } from '../ipld/pointer.ts';
 import { type Ipld, isLink } from '../ipld/value.ts';
 import { failureOf } from '../receipt/out.ts';
 import type { Failure } from '../receipt/outcome.ts';
@@ -99,12 +99,8 @@ function intoLarge(link: Cid.CID, parts: readonly string[], blobs: BlobView, par
     if (!isDocketError(error, 'IPLD_INVALID')) throw error;
     return { problem: `${link} is no value: ${error.message}` };
   }
-  for (const each of parts) {
-    const next = step(value, each);
-    if ('problem' in next) return next;
-    ({ value } = next);
-  }
-  return { value: part({ link, pointer: pointerOf(parts) }, value) };
+  const found = descend(value, parts);
+  return 'problem' in found ? found : { value: part({ link, pointer: pointerOf(parts) }, found.value) };
 }
 
 /** A part that is small stands for itself, so that work depends on nothing else of the value. */

@@ -1,4 +1,5 @@
 import { type Ipld, type IpldMap, isLink, isList, isMap } from '../ipld/value.ts';
+import { replaceIn } from '../ipld/replace.ts';
 import type { Awaited, Branch } from './model.ts';
 
 /**
@@ -41,24 +42,8 @@ export function visitPromises(value: Ipld, visit: (awaited: Awaited) => void): v
 
 /** `value` with every promise replaced by what `give` says. What is given is not looked into again: results are data, never promises. */
 export function substitute(value: Ipld, give: (awaited: Awaited) => Ipld): Ipld {
-  if (isList(value)) {
-    let changed = false;
-    const items = value.map((item) => {
-      const given = substitute(item, give);
-      changed ||= given !== item;
-      return given;
-    });
-    return changed ? items : value;
-  }
-  if (!isMap(value)) return value;
-  const awaited = promiseOf(value);
-  if (awaited !== undefined) return give(awaited);
-  let changed = false;
-  const entries = Object.entries(value).map(([key, item]) => {
-    const given = substitute(item, give);
-    changed ||= given !== item;
-    return [key, given] as const;
+  return replaceIn(value, (part) => {
+    const awaited = asPromise(part);
+    return awaited && give(awaited);
   });
-  // fromEntries defines keys, so that a key "__proto__" stays a key.
-  return changed ? Object.fromEntries(entries) : value;
 }
