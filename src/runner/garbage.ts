@@ -1,3 +1,4 @@
+import type { Usage } from '../receipt/outcome.ts';
 import type { ModuleInfo } from '../sandbox/module/model.ts';
 import { tableCaps } from '../sandbox/module/table-caps.ts';
 
@@ -6,6 +7,9 @@ import { tableCaps } from '../sandbox/module/table-caps.ts';
  * Small things do not count: V8 collects them in time by itself, and at less than half the cost.
  */
 const COLLECT_AFTER = 64 << 20;
+
+/** Bytes of a task's memories, or of its output, that need no collecting: such a memory goes to the next task (`memory-pool.ts`), or is soon gone. */
+const SMALL = 1 << 20;
 
 /** Entries that tables may come to hold before it is asked what they took: some 80 bytes each, outside of what V8 counts (measured). */
 const MANY_ENTRIES = 65_536;
@@ -49,9 +53,10 @@ export class Garbage {
     if (entries > MANY_ENTRIES) this.#mayHaveTables = true;
   }
 
-  /** A task has ended, which ran for `wall` milliseconds and held so many bytes of memories and output. */
-  ended({ held, wall }: { readonly held: number; readonly wall: number }): void {
-    this.note(held);
+  /** A task has ended, which ran for `wall` milliseconds and held so many bytes of memories and of output. */
+  ended({ memory, output, wall }: Pick<Usage, 'memory' | 'output' | 'wall'>): void {
+    // Each by itself: the few bytes that a function returns must not make garbage of a memory that is used again.
+    for (const held of [memory, output]) if (held > SMALL) this.note(held);
     if (this.#mayHaveTables) this.#ran += wall;
     this.#mayHaveTables = false;
     if (this.#dropped > COLLECT_AFTER || this.#hasGrown()) this.#collect();

@@ -20,9 +20,6 @@ import { JobRunner } from './run-job.ts';
 const CHUNK = 256 << 10;
 const JOBS_PER_TURN = 64;
 
-/** Guests that held less need no collecting. */
-const SMALL_GUEST = 1 << 20;
-
 function writeAll(bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += writeSync(RESULTS_FD, bytes, done);
 }
@@ -39,8 +36,7 @@ async function serve(storeRoot: string): Promise<void> {
     for (const message of decoder.push(chunk.subarray(0, count))) {
       const end = runner.run(decodeJob(message));
       writeAll(encoder.end(end));
-      const held = end.usage.memory + end.usage.output;
-      garbage.ended({ held: held > SMALL_GUEST ? held : 0, wall: end.usage.wall });
+      garbage.ended(end.usage);
       if (++sinceTurn < JOBS_PER_TURN) continue;
       sinceTurn = 0;
       await nextTurn();
