@@ -1,32 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { systemClock } from '../../src/base/clock.ts';
 import type { Ipld, IpldMap } from '../../src/ipld/value.ts';
 import { FAILURE_CODES } from '../../src/receipt/outcome.ts';
-import { Slot } from '../../src/runner/slot.ts';
-import { DiskStore } from '../../src/store/disk-store.ts';
 import { adapted } from '../commands.ts';
 import { make, REALLOC, sockets, wasi } from '../components.ts';
-import { jobOf, never, summary } from './helpers.ts';
+import { jobOf, SharedSlot, summary } from './helpers.ts';
 
 /** Command components that no compiler makes. */
 
-let root: string;
-let slot: Slot;
-
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'docket-hostile-'));
-  slot = Slot.start({ storeRoot: (await DiskStore.open(root)).root, index: 0, clock: systemClock });
-});
-after(async () => {
-  await slot[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
+const shared = new SharedSlot();
 
 const V = '0.2.3';
 const TYPES = `wasi:filesystem/types@${V}`;
@@ -95,7 +79,7 @@ async function command(body: string, more = '', type = '(result i32)'): Promise<
 type Options = Parameters<typeof jobOf>[3];
 
 async function run(module: Uint8Array, input: IpldMap = {}, options: Options = {}): Promise<Ipld[]> {
-  return summary(await slot.submit(jobOf('wasi/run', module, input, options), { signal: never }));
+  return summary(await shared.run(jobOf('wasi/run', module, input, options)));
 }
 
 async function ends(body: string, code: Ipld, words: RegExp, more?: string): Promise<void> {

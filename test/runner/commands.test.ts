@@ -1,34 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, suite, test } from 'node:test';
-import { systemClock } from '../../src/base/clock.ts';
+import { suite, test } from 'node:test';
 import * as Cid from '../../src/ipld/cid.ts';
 import * as DagCbor from '../../src/ipld/dag-cbor.ts';
 import type { Ipld, IpldMap } from '../../src/ipld/value.ts';
 import type { Failure } from '../../src/receipt/outcome.ts';
-import { Slot } from '../../src/runner/slot.ts';
-import { DiskStore } from '../../src/store/disk-store.ts';
 import { adapted } from '../commands.ts';
 import { buildC, noCompiler } from '../sandbox/wasi/helpers.ts';
-import { jobOf, never, wat } from './helpers.ts';
+import { jobOf, SharedSlot, wat } from './helpers.ts';
 
 /** Each guest as a preview 1 module and as a component, which must give the same: output, files, and how it ended. */
 
-let root: string;
-let slot: Slot;
-
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'docket-commands-'));
-  slot = Slot.start({ storeRoot: (await DiskStore.open(root)).root, index: 0, clock: systemClock });
-});
-after(async () => {
-  await slot[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
+const shared = new SharedSlot();
 
 const built = (name: string): Buffer => readFileSync(new URL(`../../build/guests/${name}.wasm`, import.meta.url));
 
@@ -37,7 +23,7 @@ type Options = NonNullable<Parameters<typeof jobOf>[3]>;
 type Ended = { readonly value: IpldMap } | { readonly failure: Failure };
 
 async function run(module: Uint8Array, input: IpldMap, options: Options = {}): Promise<Ended> {
-  const end = await slot.submit(jobOf('wasi/run', module, input, options), { signal: never });
+  const end = await shared.run(jobOf('wasi/run', module, input, options));
   if (end.kind !== 'ended') return assert.fail(`the slot process: ${JSON.stringify(end)}`);
   const { outcome } = end.end;
   return outcome.tag === 'ok' ? { value: outcome.value as IpldMap } : { failure: outcome.failure };
@@ -123,7 +109,7 @@ suite('programs in C', { skip: noCompiler() }, () => {
     assert.equal(await random([]), await random([]));
     assert.notEqual(await random(['random']), await random(['random']));
     // The program sleeps for an hour, which a real clock takes its time for.
-    const end = await slot.submit(jobOf('wasi/run', component, input, { grants: ['clock'], limits: { time: 300 } }), { signal: never });
+    const end = await shared.run(jobOf('wasi/run', component, input, { grants: ['clock'], limits: { time: 300 } }));
     assert.equal(end.kind === 'lost' ? end.code : end.kind, 'limit/time');
   });
 });
@@ -183,7 +169,7 @@ test('what a program writes in all may be more than a component may pass at once
 
 suite('limits', () => {
   test('time', async () => {
-    const end = await slot.submit(jobOf('wasi/run', await adapted(built('loop')), {}, { limits: { time: 300 } }), { signal: never });
+    const end = await shared.run(jobOf('wasi/run', await adapted(built('loop')), {}, { limits: { time: 300 } }));
     assert.equal(end.kind === 'lost' ? end.code : end.kind, 'limit/time');
   });
 
@@ -196,7 +182,7 @@ suite('limits', () => {
     const component = await adapted(built('count-words'));
     const input = { stdin: 'the cat the dog\n' };
     const burnt = async (fuel: bigint): Promise<{ readonly code: string; readonly used: bigint }> => {
-      const end = await slot.submit(jobOf('wasi/run', component, input, { limits: { fuel } }), { signal: never });
+      const end = await shared.run(jobOf('wasi/run', component, input, { limits: { fuel } }));
       assert.ok(end.kind === 'ended');
       const { outcome, usage } = end.end;
       return { code: outcome.tag === 'ok' ? 'ok' : outcome.failure.code, used: BigInt(usage.fuel ?? 0) };
