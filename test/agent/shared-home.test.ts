@@ -37,10 +37,11 @@ function assertPeaceful(ends: readonly Ended[]): void {
 test('three commands at once never use more slots than the home has', async () => {
   using place = new Place();
   place.write('work.wasm', WORK);
-  const files = ['a', 'b', 'c'].map((name) => place.write(`${name}.yaml`, busy(name, 25, 12)));
+  // Long enough that two of them overlap also where the system gives both the same processor by turns.
+  const files = ['a', 'b', 'c'].map((name) => place.write(`${name}.yaml`, busy(name, 8, 100)));
   assertPeaceful(await Promise.all(files.map((file) => place.docket('run', file, '--slots', '2'))));
   const intervals = workIntervals(place.receipts());
-  assert.equal(intervals.length, 75);
+  assert.equal(intervals.length, 24);
   const most = mostAtOnce(intervals);
   assert.equal(most, 2, 'guests at once on two slots');
   assert.deepEqual(place.leftovers(), []);
