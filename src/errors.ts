@@ -127,6 +127,16 @@ export const ERROR_CODES = {
     next: 'Those of its tasks that count as failed were running then; `docket resume RUN` tries it once more.',
     http: 409,
   },
+  RUN_TAKEN: {
+    summary: 'Another member of the mesh drives this run, or is to.',
+    next: '`docket watch RUN` follows it from any member, `docket cancel RUN` ends it.',
+    http: 409,
+  },
+  RUN_UNREACHABLE: {
+    summary: 'Only the member of the mesh that drives this run, or did last, can tell that, and it cannot be reached.',
+    next: 'Ask again when it is back (`docket agents` lists who is there); `docket show RUN` tells what the mesh itself knows.',
+    http: 503,
+  },
   TASK_UNKNOWN: { summary: 'The run has no such task.', next: '`docket show RUN` lists its tasks.', http: 404 },
   RECEIPT_UNKNOWN: { summary: 'There is no such receipt.', next: '`docket show RUN` lists the receipts of a run.', http: 404 },
   // -- workflow
@@ -256,6 +266,18 @@ export const ERROR_CODES = {
     next: 'Check the address: it names something else, or an agent of another version.',
     http: 502,
   },
+  AGREE_ALONE: {
+    summary: 'Different agents are to agree on what a task gives, and this home is in no mesh where others could be asked.',
+    next: 'Run it at an agent of a mesh, with --agent URL, or take `agree` out.',
+    exit: 2,
+    http: 409,
+  },
+  DID_INVALID: {
+    summary: 'What names an agent is no `did:key` of an Ed25519 key, or that of the agent itself.',
+    next: '`docket identity` prints the DID of an agent at its home, `docket agents --json` those of a mesh.',
+    exit: 2,
+    http: 400,
+  },
   TOKEN_UNKNOWN: { summary: 'There is no such token.', next: '`docket token ls` lists them.', http: 404 },
   NOT_READY: {
     summary: 'The agent can take no work at the moment.',
@@ -321,6 +343,75 @@ export const ERROR_CODES = {
     http: 400,
   },
   RANGE_INVALID: { summary: 'A range of bytes lies outside of the blob.', next: 'Ask for less: the reply names the size.', http: 416 },
+  // -- mesh
+  MESH_UNREACHABLE: {
+    summary: 'The engine of the mesh does not answer.',
+    next: 'Check that nats-server runs at the address given with --mesh and is reached from here. What was to be written may have been, or not.',
+    http: 503,
+  },
+  MESH_FULL: {
+    summary: 'A limit of the mesh is used up: a stream, a bucket or the disk of the engine is full.',
+    next: 'Raise the limit that the message names, or delete what is not needed any more; then try again.',
+    http: 507,
+  },
+  MESH_REFUSED: {
+    summary: 'The engine of the mesh denies this agent what it asked for.',
+    next: 'Give the agent credentials with the rights that docs/mesh-nats.md lists.',
+    http: 502,
+  },
+  MESH_DENIED: {
+    summary: 'The engine of the mesh does not take the credentials of this agent.',
+    next: 'Check --creds, --nkey or --mesh-login, and whether they have expired. A running agent reads the file again at every attempt.',
+    http: 502,
+  },
+  MESH_NO_JETSTREAM: {
+    summary: 'The engine of the mesh keeps nothing: JetStream is off, or not yet ready.',
+    next: 'Start nats-server with `--jetstream`, and allow it for the account; docs/mesh-nats.md has a configuration to copy.',
+    http: 503,
+  },
+  MESH_STREAM_UNFIT: {
+    summary: 'The engine of the mesh has a stream of that name, but with settings that do not fit.',
+    next: 'Give the mesh another name with --mesh-name, or delete that stream if nobody needs it.',
+    http: 502,
+  },
+  MESH_FAILED: {
+    summary: 'The engine of the mesh failed at something.',
+    next: 'Look into the log of nats-server; the message says what it answered.',
+    http: 502,
+  },
+  MESH_NO_ANSWER: {
+    summary: 'Another member of the mesh did not answer in time, or is not there.',
+    next: 'Look whether it is there with `docket agents`, and ask again.',
+    http: 504,
+  },
+  MESH_IDENTITY_TAKEN: {
+    summary: 'Another agent with the same identity was in the mesh before.',
+    next: 'A home was copied, key and all: stop one of the two, remove the file `identity.json` of its home, and start it again.',
+    http: 503,
+  },
+  NATS_SERVER_MISSING: {
+    summary: 'nats-server is not installed, which a mesh needs.',
+    next: 'Debian, Ubuntu: apt-get install nats-server. macOS: brew install nats-server. Elsewhere put the program from its releases on the PATH.',
+  },
+  DEV_FAILED: {
+    summary: 'A part of the mesh on trial did not start, or all of it has ended.',
+    next: 'The lines before say why.',
+  },
+  MEMBER_UNKNOWN: {
+    summary: 'There is no such agent in the mesh.',
+    next: '`docket agents` lists them.',
+    http: 404,
+  },
+  MESH_MESSAGE_TOO_LARGE: {
+    summary: 'A message is larger than the engine of the mesh takes.',
+    next: 'Send it as a blob, or raise `max_payload` of nats-server.',
+    http: 413,
+  },
+  MESH_NAME_INVALID: {
+    summary: 'A name in the mesh is malformed.',
+    next: 'Names are words of letters, digits, `-`, `_` and `:`, joined by dots, and keys of results 32 bytes.',
+    http: 400,
+  },
   // -- command line
   USAGE: { summary: 'The command line is wrong.', next: 'See `docket help`.', exit: 2, http: 400 },
   OUTPUT_UNWRITABLE: {

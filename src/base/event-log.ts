@@ -2,7 +2,7 @@ import { deferred, type Deferred } from './deferred.ts';
 
 /** Something that happened, as it is told to others. */
 export interface LoggedEvent {
-  /** Counts from 1. */
+  /** Counts from 1, or goes on where an earlier log ended. */
   readonly seq: number;
   readonly kind: string;
   /** JSON, made once however many read it. */
@@ -27,16 +27,21 @@ export class EventLog {
   readonly #kept: number;
   readonly #most: number;
   readonly #events: LoggedEvent[] = [];
-  /** How many were forgotten. */
-  #forgotten = 0;
+  /** How many were forgotten, those before the first included. */
+  #forgotten: number;
   #size = 0;
   #closed = false;
   #more: Deferred<void> = deferred();
 
-  /** `kept`: events kept at least, default 10,000, if they have no more than `characters`, default 4 Mi. */
-  constructor({ kept = KEPT, characters = MOST_CHARACTERS }: { readonly kept?: number; readonly characters?: number } = {}) {
+  /** `kept`: events kept at least, default 10,000, if they have no more than `characters`, default 4 Mi. `after`: number of the last event before the first, default 0. */
+  constructor({
+    kept = KEPT,
+    characters = MOST_CHARACTERS,
+    after = 0,
+  }: { readonly kept?: number; readonly characters?: number; readonly after?: number } = {}) {
     this.#kept = kept;
     this.#most = characters;
+    this.#forgotten = after;
   }
 
   /** Characters of all that is kept. */
@@ -44,8 +49,13 @@ export class EventLog {
     return this.#size;
   }
 
+  /** Number of the newest event. */
+  get last(): number {
+    return this.#forgotten + this.#events.length;
+  }
+
   add(kind: string, data: unknown): void {
-    const event = { seq: this.#last + 1, kind, data: JSON.stringify(data) };
+    const event = { seq: this.last + 1, kind, data: JSON.stringify(data) };
     this.#events.push(event);
     this.#size += event.data.length;
     // A batch at a time, since cutting the head off moves all the others.
@@ -82,7 +92,7 @@ export class EventLog {
     try {
       signal.throwIfAborted();
       // A number larger than any there is comes from an earlier life of the agent, in which others happened: all is told then.
-      let next = after > this.#last ? 1 : after + 1;
+      let next = after > this.last ? 1 : after + 1;
       for (;;) {
         if (next <= this.#forgotten) {
           yield { seq: this.#forgotten, kind: 'gap', data: JSON.stringify({ missed: this.#forgotten - next + 1 }) };
@@ -99,10 +109,6 @@ export class EventLog {
     } finally {
       signal.removeEventListener('abort', abort);
     }
-  }
-
-  get #last(): number {
-    return this.#forgotten + this.#events.length;
   }
 
   #wake(): void {

@@ -1,6 +1,6 @@
 import { DocketError } from '../errors.ts';
 import { didOf, publicKeyOf } from './did-key.ts';
-import { KEY_LENGTH, signer, verifies } from './signature.ts';
+import { KEY_LENGTH, signer, type Verifier, verifierOf } from './signature.ts';
 
 /** Who signs: an Ed25519 key, known to others by its DID. */
 export interface Key {
@@ -22,6 +22,27 @@ export function keyOf(seed: Uint8Array): Key {
 
 /** Whether `signature` is one of `bytes` by `did`. False for whatever is malformed. */
 export function verify(did: string, bytes: Uint8Array, signature: Uint8Array): boolean {
+  return verifierFor(did)?.(bytes, signature) === true;
+}
+
+/** What tells signatures by `did`; undefined if it is no Ed25519 `did:key`. */
+export type FindVerifier = (did: string) => Verifier | undefined;
+
+export function verifierFor(did: string): Verifier | undefined {
   const publicKey = publicKeyOf(did);
-  return publicKey !== undefined && verifies(publicKey, bytes, signature);
+  return publicKey && verifierOf(publicKey);
+}
+
+/** `verifierFor` for who hears the same issuers again and again: reading a DID and its key takes as long as half a signature. `most` are remembered. */
+export function rememberingVerifiers(most = 64): FindVerifier {
+  const known = new Map<string, Verifier>();
+  return (did) => {
+    const found = known.get(did);
+    if (found !== undefined) return found;
+    const made = verifierFor(did);
+    if (made === undefined) return undefined;
+    if (known.size >= most) known.delete(known.keys().next().value!);
+    known.set(did, made);
+    return made;
+  };
 }
