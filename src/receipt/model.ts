@@ -42,6 +42,8 @@ export interface ReceiptMeta {
   readonly attempt: number;
   /** Version of Docket. */
   readonly docket: string;
+  /** The kind of processor, as Node.js names it: `x64`. Absent in receipts of before there was a mesh. */
+  readonly cpu?: string;
 }
 
 /** As `Usage`, with the milliseconds in the form of IPLD floats (see `float`). */

@@ -49,6 +49,7 @@ const META: Readonly<Record<keyof Receipt['meta'], Check>> = {
   agent: text,
   attempt: count,
   docket: text,
+  cpu: optional(text),
 };
 
 function optional(check: Check): Check {

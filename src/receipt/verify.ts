@@ -1,8 +1,7 @@
 import { DocketError } from '../errors.ts';
 import { type CID, isOfValueBytes, ofValueBytes } from '../ipld/cid.ts';
 import { decode as decodeCbor, decodeKey } from '../ipld/dag-cbor.ts';
-import { publicKeyOf } from '../ipld/did-key.ts';
-import { verify as verifySignature } from '../ipld/identity.ts';
+import { type FindVerifier, verifierFor } from '../ipld/identity.ts';
 import type { Ipld } from '../ipld/value.ts';
 import { type Envelope, open } from './envelope.ts';
 import type { Out, Receipt } from './model.ts';
@@ -71,6 +70,17 @@ export function outAs(cid: CID, bytes: Uint8Array): Out | undefined {
   }
 }
 
+/** Who is named as the issuer, of bytes that were verified when they entered; undefined if they are not a receipt. */
+export function issuerOf(bytes: Uint8Array): string | undefined {
+  const envelope = open(bytes);
+  try {
+    const iss = envelope && decodeKey(envelope.r, 'iss');
+    return typeof iss === 'string' ? iss : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function openAs(cid: CID, bytes: Uint8Array): Envelope | undefined {
   const envelope = open(bytes);
   return envelope !== undefined && isOfValueBytes(cid, envelope.r) ? envelope : undefined;
@@ -87,8 +97,17 @@ function receiptOf({ r }: Envelope): Receipt {
 
 /** Everything that is wrong with `bytes`; empty if the receipt is sound. Whether its issuer is to be trusted is another question. */
 export function verify(bytes: Uint8Array, expected?: CID): readonly Finding[] {
+  const examined = examine(bytes, expected);
+  return 'findings' in examined ? examined.findings : [];
+}
+
+export type Examined = { readonly findings: readonly Finding[] } | { readonly sound: Omit<Decoded, 'signature'> };
+
+/** As `verify`, and gives what was read on the way: of a sound receipt nothing is read twice. */
+export function examine(bytes: Uint8Array, expected?: CID, verifiers: FindVerifier = verifierFor): Examined {
   const envelope = open(bytes);
-  if (envelope === undefined) return [{ check: 'envelope', message: 'the bytes are not DAG-CBOR of {r, s} with a signature of 64 bytes' }];
+  if (envelope === undefined)
+    return { findings: [{ check: 'envelope', message: 'the bytes are not DAG-CBOR of {r, s} with a signature of 64 bytes' }] };
   const findings: Finding[] = [];
   const cid = ofValueBytes(envelope.r);
   if (expected !== undefined && cid.toString() !== expected.toString())
@@ -97,19 +116,22 @@ export function verify(bytes: Uint8Array, expected?: CID): readonly Finding[] {
   try {
     value = decodeCbor(envelope.r);
   } catch (error) {
-    return [...findings, { check: 'encoding', message: (error as Error).message }];
+    return { findings: [...findings, { check: 'encoding', message: (error as Error).message }] };
   }
   const problem = misshapen(value);
-  if (problem !== undefined) return [...findings, { check: 'shape', message: `not a receipt: ${problem}` }];
-  return [...findings, ...judge(asReceipt(value), envelope)];
+  if (problem !== undefined) return { findings: [...findings, { check: 'shape', message: `not a receipt: ${problem}` }] };
+  const receipt = asReceipt(value);
+  findings.push(...judge(receipt, envelope, verifiers));
+  return findings.length === 0 ? { sound: { cid, receipt } } : { findings };
 }
 
-function* judge({ out, iss }: Receipt, { r, s }: Envelope): Generator<Finding> {
+function* judge({ out, iss }: Receipt, { r, s }: Envelope, verifiers: FindVerifier): Generator<Finding> {
   try {
     outcomeOf(out);
   } catch (error) {
     yield { check: 'outcome', message: (error as Error).message };
   }
-  if (publicKeyOf(iss) === undefined) yield { check: 'issuer', message: `the issuer ${JSON.stringify(iss)} is not an Ed25519 did:key` };
-  else if (!verifySignature(iss, r, s)) yield { check: 'signature', message: `the signature is not one of this receipt by ${iss}` };
+  const isOfIssuer = verifiers(iss);
+  if (isOfIssuer === undefined) yield { check: 'issuer', message: `the issuer ${JSON.stringify(iss)} is not an Ed25519 did:key` };
+  else if (!isOfIssuer(r, s)) yield { check: 'signature', message: `the signature is not one of this receipt by ${iss}` };
 }
