@@ -1,9 +1,12 @@
+import { agreeFromMeta } from './agree.ts';
+import { durableFromMeta } from './durable.ts';
 import { DocketError } from '../errors.ts';
 import type { IpldMap } from '../ipld/value.ts';
 import { checkGrant } from './grants.ts';
 import { checkInput } from './input.ts';
 import * as Limit from './limits.ts';
 import type { Task } from './model.ts';
+import * as Needs from './needs.ts';
 import { isNonce } from './nonce.ts';
 import { memoOf } from './policy.ts';
 
@@ -21,5 +24,8 @@ export function checkMeta(op: string, meta: IpldMap): void {
   Limit.fromMeta(meta);
   Limit.retryFromMeta(meta);
   memoOf(meta);
+  Needs.fromMeta(meta);
+  agreeFromMeta(meta);
+  durableFromMeta(meta);
   checkGrant(op, meta);
 }

@@ -56,7 +56,7 @@ const RETRY_RANGES: Readonly<Record<'attempts' | 'backoff', Range>> = {
 export const NO_FUEL = 2n ** 64n - 1n;
 
 /** Keys of a task's `meta` that are not limits. */
-const OTHER_KEYS: ReadonlySet<string> = new Set(['retry', 'memo', 'grant']);
+const OTHER_KEYS: ReadonlySet<string> = new Set(['retry', 'memo', 'grant', 'needs', 'agree', 'durable']);
 
 /**
  * The limits a task's `meta` asks for. Memory that is no multiple of 64 KiB is rounded down, which refuses the same allocations.
@@ -70,7 +70,7 @@ export function fromMeta(meta: IpldMap): Limits {
     else if (Object.hasOwn(LIMIT_RANGES, key)) limits[key as Measured] = inRange(key, value, LIMIT_RANGES[key as Measured]);
     else if (!OTHER_KEYS.has(key)) {
       throw new DocketError('LIMIT_REFUSED', `"${key}" in meta is not known, so it cannot be enforced`, {
-        next: 'Known keys: memory, time, output, openFiles, fuel, retry, memo, grant.',
+        next: 'Known keys: memory, time, output, openFiles, fuel, retry, memo, grant, needs, agree, durable.',
         details: { limit: key },
       });
     }

@@ -86,7 +86,7 @@ function typeOf(value: unknown): Parameter['type'] | undefined {
 function readDefaults(node: Node | undefined, inputs: ReadonlySet<string>, reader: Reader): Defaults {
   const map = node === undefined ? undefined : reader.map(node, '"defaults"');
   if (map === undefined) return NO_DEFAULTS;
-  reader.checkKeys(map, '"defaults"', ['limits', 'retry', 'env']);
+  reader.checkKeys(map, '"defaults"', ['limits', 'retry', 'needs', 'env']);
   const env = reader.get(map, 'env');
   return {
     settings: readSettings(map, reader),

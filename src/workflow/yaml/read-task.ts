@@ -1,3 +1,6 @@
+import { AGREE_FORM, parseAgree } from '../agree.ts';
+import { parseDuration } from '../../base/units.ts';
+import { type Durable, DURABLE_FORM, isDurable } from '../durable.ts';
 import { isDocketError } from '../../errors.ts';
 import { parse as parseCid } from '../../ipld/cid.ts';
 import { pathProblem, PATH_RULE } from '../guest-path.ts';
@@ -19,7 +22,22 @@ export interface Defaults {
 
 export const NO_DEFAULTS: Defaults = { settings: NO_SETTINGS, env: new Map() };
 
-const COMMON_KEYS = ['description', 'each', 'reduce', 'module', 'op', 'args', 'limits', 'retry', 'memo', 'nonce', 'grant'] as const;
+const COMMON_KEYS = [
+  'description',
+  'each',
+  'reduce',
+  'module',
+  'op',
+  'args',
+  'limits',
+  'retry',
+  'needs',
+  'memo',
+  'agree',
+  'durable',
+  'nonce',
+  'grant',
+] as const;
 const WASI_KEYS = ['env', 'stdin', 'files', 'outputs', 'extensions'] as const;
 const WASM_KEYS = ['func'] as const;
 const OPS = ['wasi/run', 'wasm/run'] as const;
@@ -46,13 +64,20 @@ export function readTask(name: string, node: Node, defaults: Defaults, inputs: R
   const nonce = reader.get(map, 'nonce');
   const nonceText = nonce === undefined ? undefined : reader.text(nonce, `"nonce" of ${what}`);
   const memo = reader.get(map, 'memo');
+  const agree = readAgree(map, what, reader);
   const settings = toMeta(
     readSettings(map, reader),
     defaults.settings,
     memo === undefined ? undefined : reader.oneOf(memo, `"memo" of ${what}`, MEMO),
   );
   const grant = readGrant(map, what, reader);
-  const meta = op === 'wasm/run' && grant.length > 0 ? { ...settings, grant } : settings;
+  const durable = readDurable(map, what, reader);
+  const asked = {
+    ...settings,
+    ...(agree === undefined ? {} : { agree }),
+    ...(durable === undefined ? {} : { durable }),
+  };
+  const meta = op === 'wasm/run' && grant.length > 0 ? { ...asked, grant } : asked;
   const body =
     op === undefined
       ? undefined
@@ -62,6 +87,24 @@ export function readTask(name: string, node: Node, defaults: Defaults, inputs: R
   if (body === undefined || module === undefined) return undefined;
   const nonceTemplate = nonce === undefined || nonceText === undefined ? undefined : parseTemplate(nonceText, nonce.at, scope, reader);
   return { name, at: map.at, shape, module, body, meta, nonce: nonceTemplate };
+}
+
+/** As it stands in `meta`. */
+function readAgree(map: MapNode, what: string, reader: Reader): string | undefined {
+  const node = reader.get(map, 'agree');
+  if (node === undefined) return undefined;
+  const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
+  if (text !== undefined && parseAgree(text) !== undefined) return text;
+  return reader.problem(node.at, `"agree" of ${what} ${AGREE_FORM}`);
+}
+
+/** Undefined also for `false`: the output is as durable as others. */
+function readDurable(map: MapNode, what: string, reader: Reader): Durable | undefined {
+  const node = reader.get(map, 'durable');
+  if (node === undefined) return undefined;
+  const value = node.kind === 'scalar' ? (typeof node.value === 'string' ? parseDuration(node.value) : node.value) : undefined;
+  if (value === false) return undefined;
+  return isDurable(value) ? value : reader.problem(node.at, `"durable" of ${what} ${DURABLE_FORM}`);
 }
 
 /** `func` makes it `wasm/run`; `op` may say so too, but not otherwise. */
