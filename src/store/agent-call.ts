@@ -20,7 +20,7 @@ export interface AgentDoor {
   readonly url: string;
   readonly token?: string;
   /** Default: the platform's. */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
   /** On every request, beside the token. */
   readonly headers?: Readonly<Record<string, string>>;
   /** How long nothing may move while the agent is waited for, in ms; default a minute. */

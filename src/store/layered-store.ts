@@ -1,7 +1,11 @@
+import { type Clock, systemClock } from '../base/clock.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { digestHex } from './digest.ts';
 import { missing } from './failures.ts';
+import { fetchHeldTo } from './held-to.ts';
+import { askEach, type Failure, type Finder, type Holder, type Source } from './holders.ts';
+import { Relay } from './relay.ts';
 import type { BlobStat, GetOptions, PutOptions, Store } from './store.ts';
 
 /**
@@ -9,33 +13,13 @@ import type { BlobStat, GetOptions, PutOptions, Store } from './store.ts';
  *
  * Invariants
  * 1. The fast store alone is written to, listed and checked; nothing is ever removed elsewhere.
- * 2. What is asked for and not in it is fetched from the first holder that gives it whole, and kept: reads come out of the fast store, which verifies them. So
- *    what a holder gives need not be verified by it as well; bytes that do not match are not kept, and the next holder is asked.
+ * 2. What is asked for and not in it is fetched, and kept: reads come out of the fast store, which verifies them. So what a holder gives need not be verified by it as
+ *    well; bytes that do not match are not kept, and the next holder is asked. Where one breaks off the next goes on (`relay.ts`).
  * 3. Gets of one blob that wait at the same time share one fetch. It ends when nobody waits for it any more.
  * 4. A blob is called missing only if every holder said so. If one could not be asked, or gave up on the way, the error is `BLOB_UNREACHABLE`, which names
  *    each and why.
  * 5. A copy of the fast store that is damaged counts as missing there. If nobody has another, what is told is the damage.
  */
-
-/** Who may have what the fast store lacks. */
-export interface Holder {
-  /** For messages. */
-  readonly name: string;
-  /** The bytes, all of them. They need not be verified: who asks does it. */
-  fetch(cid: CID, options: { readonly signal: AbortSignal }): AsyncIterable<Uint8Array>;
-  stat(cid: CID, options: { readonly signal?: AbortSignal | undefined }): Promise<BlobStat | undefined>;
-  missing(cids: readonly CID[], options: { readonly signal?: AbortSignal | undefined }): Promise<CID[]>;
-}
-
-/** A store as a holder. */
-export function holderOf(name: string, store: Store): Holder {
-  return {
-    name,
-    fetch: (cid, options) => store.get(cid, options),
-    stat: (cid, { signal }) => store.stat(cid, signal === undefined ? {} : { signal }),
-    missing: (cids) => store.missing(cids),
-  };
-}
 
 interface Asked {
   readonly signal?: AbortSignal;
@@ -49,14 +33,16 @@ interface Fetch {
 
 export class LayeredStore implements Store {
   readonly #fast: Store;
-  readonly #holders: () => readonly Holder[] | Promise<readonly Holder[]>;
+  readonly #finder: Finder;
+  readonly #clock: Clock;
   /** By digest. */
   readonly #fetches = new Map<string, Fetch>();
 
-  /** `holders`: whom to ask, in this order; asked for anew at each fetch, since who is there changes. */
-  constructor(fast: Store, holders: () => readonly Holder[] | Promise<readonly Holder[]>) {
+  /** `holders`: whom to ask, in this order, asked for anew at each fetch, since who is there changes; or who knows whom to ask. */
+  constructor(fast: Store, holders: Finder | (() => readonly Holder[] | Promise<readonly Holder[]>), clock: Clock = systemClock) {
     this.#fast = fast;
-    this.#holders = holders;
+    this.#clock = clock;
+    this.#finder = typeof holders === 'function' ? askEach(holders) : holders;
   }
 
   put(source: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<{ cid: CID; size: number }> {
@@ -89,9 +75,12 @@ export class LayeredStore implements Store {
     }
   }
 
-  /** Makes sure that the fast store has it. Throws `BLOB_MISSING`, `BLOB_DAMAGED`, `BLOB_UNREACHABLE`. */
-  async bring(cid: CID, { signal }: Asked = {}): Promise<void> {
-    if ((await this.#fast.stat(cid)) === undefined) await this.#bring(cid, missing(digestHex(cid)), signal);
+  /**
+   * Makes sure that the fast store has it. `hints`: names of holders that are likely to have it; who joins a fetch that is under way waits for that. Throws
+   * `BLOB_MISSING`, `BLOB_DAMAGED`, `BLOB_UNREACHABLE`.
+   */
+  async bring(cid: CID, { signal, hints }: Asked & { readonly hints?: readonly string[] | undefined } = {}): Promise<void> {
+    if ((await this.#fast.stat(cid)) === undefined) await this.#bring(cid, missing(digestHex(cid)), signal, hints);
   }
 
   /** Throws `BLOB_UNREACHABLE` if nobody who answers has it and not all answer. */
@@ -101,24 +90,23 @@ export class LayeredStore implements Store {
     const { signal } = asked;
     signal?.throwIfAborted();
     const failures: Failure[] = [];
-    for await (const { stat } of having(cid, await this.#holders(), { failures, signal })) return stat;
+    const found = await this.#finder.stat(cid, { failures, signal });
     signal?.throwIfAborted();
-    if (failures.length > 0) throw unreachable(cid, failures);
-    return undefined;
+    if (found === 'somewhere') {
+      await this.bring(cid, asked);
+      return await this.#fast.stat(cid);
+    }
+    if (found === undefined && failures.length > 0) throw unreachable(cid, failures);
+    return found;
   }
 
   /** A holder that does not answer has none of them: who asks wants to know what has to be sent, and one thing sent too many does no harm. */
   async missing(cids: readonly CID[], asked: Asked = {}): Promise<CID[]> {
-    let absent = await this.#fast.missing(cids);
-    if (absent.length === 0) return absent;
-    const wanted = absent;
-    const answers = (await this.#holders()).map((holder) => holder.missing(wanted, asked).catch(() => wanted));
-    for (const answer of answers) {
-      const lacks = new Set((await answer).map(String));
-      absent = absent.filter((cid) => lacks.has(cid.toString()));
-    }
+    const wanted = await this.#fast.missing(cids);
+    if (wanted.length === 0) return wanted;
+    const absent = await this.#finder.missing(wanted, asked);
     asked.signal?.throwIfAborted();
-    return absent;
+    return [...absent];
   }
 
   list(): AsyncIterable<{ readonly cid: CID; readonly size: number }> {
@@ -133,13 +121,13 @@ export class LayeredStore implements Store {
     return this.#fast.verify(options);
   }
 
-  async #bring(cid: CID, here: unknown, signal: AbortSignal | undefined): Promise<void> {
+  async #bring(cid: CID, here: unknown, signal: AbortSignal | undefined, hints?: readonly string[]): Promise<void> {
     signal?.throwIfAborted();
     const hex = digestHex(cid);
     let fetch = this.#fetches.get(hex);
     if (fetch === undefined) {
       const stop = new AbortController();
-      fetch = { stop, waiting: 0, done: this.#fetch(cid, here, stop.signal).finally(() => this.#forget(hex, stop)) };
+      fetch = { stop, waiting: 0, done: this.#fetch(cid, here, { signal: stop.signal, hints }).finally(() => this.#forget(hex, stop)) };
       // Those who wait are told; there may be none left.
       fetch.done.catch(() => undefined);
       this.#fetches.set(hex, fetch);
@@ -161,26 +149,54 @@ export class LayeredStore implements Store {
     if (this.#fetches.get(hex)?.stop === stop) this.#fetches.delete(hex);
   }
 
-  async #fetch(cid: CID, here: unknown, signal: AbortSignal): Promise<void> {
+  async #fetch(cid: CID, here: unknown, { signal, hints }: Fetching): Promise<void> {
     const failures: Failure[] = [];
-    const holders = await this.#holders();
-    // Where there is only one it is not asked whether it has it, but for it.
-    const asked = holders.length === 1 ? holders.map((holder) => ({ holder })) : having(cid, holders, { failures, signal });
-    for await (const { holder } of asked) {
-      const source = new Watched(holder.fetch(cid, { signal }));
-      try {
-        await this.#fast.put(source, { expect: cid, signal });
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        // Where nothing can be kept the next holder is of no use either.
-        if (source.failure === undefined && !isDocketError(error, 'BLOB_MISMATCH')) throw error;
-        if (!isDocketError(error, 'BLOB_MISSING')) failures.push({ name: holder.name, error });
+    const enough = new AbortController();
+    const found = this.#finder.find(cid, { failures, signal: AbortSignal.any([signal, enough.signal]), hints });
+    const relay = new Relay(cid, found, { signal, clock: this.#clock, failures });
+    try {
+      for (;;) {
+        const reading = relay.read();
+        const error = await this.#keep(cid, reading, () => reading.end !== 'reading', signal);
+        if (error === undefined) return;
+        const { givers } = reading;
+        // One of them gave something else, or more than there is: each is asked for all of it.
+        if (givers.length > 1) for (const giver of givers) if (await this.#fetchAlone(cid, giver, failures, signal)) return;
+        if (reading.end === 'nobody') break;
+        if (givers.length === 1) failures.push({ name: givers[0]!.name, error });
       }
+    } finally {
+      enough.abort(new DocketError('CANCELLED', 'nobody is looked for any more'));
+      relay.close();
     }
     signal.throwIfAborted();
     throw failures.length > 0 ? unreachable(cid, failures) : here;
   }
+
+  async #fetchAlone(cid: CID, source: Source, failures: Failure[], signal: AbortSignal): Promise<boolean> {
+    const watched = new Watched(fetchHeldTo(source, cid, { signal, clock: this.#clock }));
+    const error = await this.#keep(cid, watched, () => watched.failure !== undefined, signal);
+    if (error === undefined) return true;
+    if (!isDocketError(error, 'BLOB_MISSING')) failures.push({ name: source.name, error });
+    return false;
+  }
+
+  /** Why it was not kept, if that is not the fault of this store: where nothing can be kept the next holder is of no use either. */
+  async #keep(cid: CID, source: AsyncIterable<Uint8Array>, isTheirs: () => boolean, signal: AbortSignal): Promise<unknown> {
+    try {
+      await this.#fast.put(source, { expect: cid, signal });
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isTheirs() && !isDocketError(error, 'BLOB_MISMATCH')) throw error;
+      return error;
+    }
+  }
+}
+
+interface Fetching {
+  readonly signal: AbortSignal;
+  readonly hints: readonly string[] | undefined;
 }
 
 /** A source that remembers whether it was it that failed. */
@@ -200,45 +216,6 @@ class Watched implements AsyncIterable<Uint8Array> {
       throw error;
     }
   }
-}
-
-interface Asking {
-  /** Told who did not answer. */
-  readonly failures: Failure[];
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Asks all at once and gives those that have it, whoever answers first; who is slow keeps nobody waiting. */
-async function* having(
-  cid: CID,
-  holders: readonly Holder[],
-  { failures, signal }: Asking,
-): AsyncGenerator<{ readonly holder: Holder; readonly stat: BlobStat }> {
-  const enough = new AbortController();
-  const until = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
-  const ask = async (holder: Holder): Promise<{ readonly holder: Holder; readonly stat: BlobStat | undefined }> => {
-    try {
-      return { holder, stat: await holder.stat(cid, { signal: until }) };
-    } catch (error) {
-      failures.push({ name: holder.name, error });
-      return { holder, stat: undefined };
-    }
-  };
-  const pending = new Map(holders.map((holder) => [holder, ask(holder)]));
-  try {
-    while (pending.size > 0) {
-      const { holder, stat } = await Promise.race(pending.values());
-      pending.delete(holder);
-      if (stat !== undefined) yield { holder, stat };
-    }
-  } finally {
-    enough.abort(new DocketError('CANCELLED', 'somebody else has it'));
-  }
-}
-
-interface Failure {
-  readonly name: string;
-  readonly error: unknown;
 }
 
 /** The fast store lacks it; anything else that it throws is a fault of its own. */

@@ -3,8 +3,8 @@ import * as Cid from '../ipld/cid.ts';
 import { Sha256, sha256 } from '../ipld/hash.ts';
 import { type AgentDoor, type Answer, askJson, callAgent, finish, invalid } from './agent-call.ts';
 import { digestHex } from './digest.ts';
+import { type Holder, skip } from './holders.ts';
 import { jsonLines } from './json-lines.ts';
-import type { Holder } from './layered-store.ts';
 import { byteRange, checkLimit } from './requests.ts';
 import type { Spool } from './spool.ts';
 import type { BlobStat, GetOptions, PutOptions, Store } from './store.ts';
@@ -96,7 +96,7 @@ export class RemoteStore implements Store, Holder {
   }
 
   /** The bytes as they come, for whoever hashes them before anybody uses them. A body that ends too soon throws. */
-  async *fetch(cid: Cid.CID, asked: Asked = {}): AsyncGenerator<Uint8Array> {
+  async *fetch(cid: Cid.CID, asked: Asked & { readonly start?: number } = {}): AsyncGenerator<Uint8Array> {
     yield* (await this.#open(cid, asked)).body;
   }
 
@@ -149,13 +149,16 @@ export class RemoteStore implements Store, Holder {
   /** `accept` may throw when it hears the length. */
   async #open(
     cid: Cid.CID,
-    { signal }: Asked,
+    { signal, start = 0 }: Asked & { readonly start?: number },
     accept: (length: number) => void = () => {},
   ): Promise<{ readonly length: number; readonly body: AsyncIterable<Uint8Array> }> {
-    const answer = await callAgent(this.#door, { method: 'GET', path: pathOf(cid), signal });
+    const range = start === 0 ? {} : { headers: { range: `bytes=${start}-` } };
+    const answer = await callAgent(this.#door, { method: 'GET', path: pathOf(cid), ...range, signal });
     try {
       const length = lengthOf(this.url, answer);
       accept(length);
+      // Whatever stands in between may know no ranges.
+      if (start > 0 && !isFrom(answer, start)) return { length, body: skip(answer.body, start) };
       return { length, body: exactly(answer.body, length, () => invalid(this.url, `${cid} has not the length it was announced with`)) };
     } catch (error) {
       answer.discard();
@@ -211,6 +214,11 @@ function storedText(cid: Cid.CID): string {
 
 function pathOf(cid: Cid.CID): string {
   return `/v1/blobs/${storedText(cid)}`;
+}
+
+/** Whether it gives what was asked for, and no more. */
+function isFrom({ status, header }: Answer, start: number): boolean {
+  return status === 206 && header('content-range')?.startsWith(`bytes ${start}-`) === true;
 }
 
 function lengthOf(url: string, { header }: Answer): number {
