@@ -82,6 +82,14 @@ export class Applier {
       case ROW.tokenDelete:
         this.#sql.tokenDelete.run(row[1]!);
         return undefined;
+      case ROW.trust:
+        return this.#trust(row);
+      case ROW.refusal:
+        this.#sql.refusal.run(...row.slice(1));
+        return undefined;
+      case ROW.mark:
+        this.#sql.mark.run(...row.slice(1));
+        return undefined;
       case ROW.action:
         return this.#fileAction(row);
       case ROW.alias:
@@ -122,15 +130,23 @@ export class Applier {
     if (id === undefined) return;
     this.#sql.declaredForget.run(id);
     this.#sql.resolvedForget.run(id);
+    this.#sql.marksBack.run();
   }
 
-  #declare([, key, cid, replace]: readonly Sql[]): undefined {
+  #trust([, ...columns]: readonly Sql[]): undefined {
+    this.#sql.trust.run(...columns);
+    if (columns[1] !== 'distrusted') return;
+    this.#sql.declaredClear.run();
+    this.#sql.marksBack.run();
+  }
+
+  #declare([, key, cid, replace, heardOf]: readonly Sql[]): undefined {
     const receipt = this.#receiptNumber(cid as Uint8Array);
     const place = locator(key as Uint8Array);
     const id = find(this.#sql.declaredFind, place, key!);
     const sealed = seal(key as Uint8Array, cid as Uint8Array);
-    if (id === undefined) this.#sql.declared.run(receipt, place, key!, sealed);
-    else if (replace === 1) this.#sql.declaredReplace.run(receipt, sealed, id);
+    if (id === undefined) this.#sql.declared.run(receipt, place, key!, sealed, heardOf!);
+    else if (replace === 1) this.#sql.declaredReplace.run(receipt, sealed, heardOf!, id);
   }
 
   #resolve([, key, cid, replace, out, label, preimage]: readonly Sql[]): ConflictBytes | undefined {
@@ -224,8 +240,8 @@ function prepare(db: DatabaseSync) {
     receipt: write('INSERT INTO receipts (at, place, cid, instruction_place, instruction, invocation, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     receiptHeal: write('UPDATE receipts SET bytes = ? WHERE id = ?'),
     declaredFind: read('SELECT id FROM declared WHERE place = ? AND key = ?'),
-    declared: write('INSERT INTO declared (receipt, place, key, seal) VALUES (?, ?, ?, ?)'),
-    declaredReplace: write('UPDATE declared SET receipt = ?, seal = ? WHERE id = ?'),
+    declared: write('INSERT INTO declared (receipt, place, key, seal, heard_of) VALUES (?, ?, ?, ?, ?)'),
+    declaredReplace: write('UPDATE declared SET receipt = ?, seal = ?, heard_of = ? WHERE id = ?'),
     resolvedFind: read('SELECT id, receipt, out FROM resolved WHERE place = ? AND key = ?'),
     resolved: write('INSERT INTO resolved (receipt, place, key, out, label, preimage, seal) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     resolvedReplace: write('UPDATE resolved SET receipt = ?, out = ?, label = ?, preimage = ?, seal = ? WHERE id = ?'),
@@ -260,6 +276,21 @@ function prepare(db: DatabaseSync) {
     token: write('INSERT INTO tokens (id, hash, rights, created, expires) VALUES (?, ?, ?, ?, ?)'),
     declaredForget: write('DELETE FROM declared WHERE receipt = ?'),
     resolvedForget: write('DELETE FROM resolved WHERE receipt = ?'),
+    declaredClear: write('DELETE FROM declared'),
+    // Numbers of rows that are gone are given again, so a mark must not stand beyond the last row.
+    marksBack: write(
+      `UPDATE marks SET value = min(value, iif(name LIKE 'declared %', (SELECT coalesce(max(id), 0) FROM declared), (SELECT coalesce(max(id), 0) FROM resolved)))
+       WHERE name LIKE 'declared %' OR name LIKE 'resolved %'`,
+    ),
+    trust: write(
+      `INSERT INTO trust (did, verdict, name, why, at, evidence) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (did) DO UPDATE SET
+         verdict = excluded.verdict, name = coalesce(excluded.name, name), why = excluded.why, at = excluded.at, evidence = excluded.evidence`,
+    ),
+    refusal: write(
+      `INSERT INTO refusals (issuer, reason, count, message, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (issuer, reason) DO UPDATE SET
+         count = count + excluded.count, message = excluded.message, at = excluded.at`,
+    ),
+    mark: write('INSERT OR REPLACE INTO marks (name, value) VALUES (?, ?)'),
     tokenDelete: write('DELETE FROM tokens WHERE id = ?'),
     submission: write('INSERT OR REPLACE INTO submissions (key, digest, run) VALUES (?, ?, ?)'),
     submissionDelete: write('DELETE FROM submissions WHERE run = ?'),

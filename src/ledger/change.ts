@@ -10,6 +10,9 @@ import { NO_COUNTS, type RunCounts, type RunState, type TaskEnd } from '../workf
 
 export type MemoTable = 'declared' | 'resolved';
 
+/** Stands in the column `heard_of` for a row that nobody is to be told of. */
+export const PLAIN = '';
+
 /** Files a receipt; the same CID again heals the bytes kept. */
 export interface ReceiptChange {
   readonly kind: 'receipt';
@@ -31,6 +34,10 @@ export interface DeclaredChange {
   readonly receipt: CID;
   /** Takes the place of a row that is there. Default false. */
   readonly replace?: boolean;
+  /** DID of the agent that said so, where this home only heard it. */
+  readonly heardOf?: string;
+  /** The resolved key says as much, so nobody is to be told of this one. Default false. */
+  readonly isPlain?: boolean;
 }
 
 /** The same under its resolved key. */
@@ -216,7 +223,47 @@ export interface AliasChange {
   readonly isPlain: boolean;
 }
 
+/** Says whether results are taken from an agent; what was said of it before goes. */
+export interface TrustChange {
+  readonly kind: 'trust';
+  readonly did: string;
+  /** With `distrusted` all short cuts go: any of them may rest on what it said. They are made anew as results are looked up. */
+  readonly verdict: TrustVerdict;
+  /** For people; null keeps the name it had. */
+  readonly name: string | null;
+  readonly why: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** CIDs of the receipts it was found out by. */
+  readonly evidence: readonly string[];
+}
+
+export type TrustVerdict = 'trusted' | 'distrusted';
+
+/** Counts what was said to be a result and was not used. */
+export interface RefusalChange {
+  readonly kind: 'refusal';
+  /** Who is named as its issuer; empty if nobody is. */
+  readonly issuer: string;
+  readonly reason: string;
+  /** How many more. */
+  readonly count: number;
+  /** Of the last. */
+  readonly message: string;
+  readonly at: number;
+}
+
+/** Remembers how far something that goes through the rows of a table has come. */
+export interface MarkChange {
+  readonly kind: 'mark';
+  readonly name: string;
+  readonly value: number;
+}
+
 export type Change =
+  | TrustChange
+  | RefusalChange
+  | MarkChange
   | ReceiptChange
   | DeclaredChange
   | ResolvedChange
@@ -244,11 +291,27 @@ export function addRows(change: Change, add: (row: Row) => void): void {
       add([ROW.receipt, change.cid.bytes, change.instruction.bytes, change.invocation.bytes, change.at, change.bytes]);
       return;
     case 'memo':
-      if (change.table === 'declared') add([ROW.declared, change.key, change.receipt.bytes, change.replace === true ? 1 : 0]);
+      if (change.table === 'declared')
+        add([
+          ROW.declared,
+          change.key,
+          change.receipt.bytes,
+          change.replace === true ? 1 : 0,
+          change.isPlain === true ? PLAIN : (change.heardOf ?? null),
+        ]);
       else {
         const { key, receipt, replace, out, label, preimage } = change;
         add([ROW.resolved, key, receipt.bytes, replace === true ? 1 : 0, out, label, preimage]);
       }
+      return;
+    case 'trust':
+      add([ROW.trust, change.did, change.verdict, change.name, change.why, change.at, JSON.stringify(change.evidence)]);
+      return;
+    case 'refusal':
+      add([ROW.refusal, change.issuer, change.reason, change.count, change.message, change.at]);
+      return;
+    case 'mark':
+      add([ROW.mark, change.name, change.value]);
       return;
     case 'memo-forget':
       add([ROW.memoForget, change.receipt.bytes]);

@@ -22,6 +22,10 @@ export interface Paths {
   readonly locks: string;
   /** Folder of marks, one empty file for each module that was decoded and let in; made at the first. */
   readonly modules: string;
+  /** The journal of tasks in flight that this home runs for others; made at the first. */
+  readonly hosted: string;
+  /** The lock of who runs such tasks. */
+  readonly hostedLock: string;
   /** The link to the lock of who drives a run. Throws `RUN_UNKNOWN` if that cannot be a run's id. */
   runLock(run: string): string;
   /** The journal of a run's tasks in flight. */
@@ -54,6 +58,8 @@ export function paths(home: string): Paths {
     store: join(home, 'store'),
     locks,
     modules: join(home, 'modules'),
+    hosted: join(home, 'hosted'),
+    hostedLock: join(locks, 'hosted'),
     runLock: (run) => join(locks, `${RUN}${checked(run)}`),
     flight: (run) => join(flights, checked(run)),
   };

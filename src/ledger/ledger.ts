@@ -15,7 +15,9 @@ import * as Results from './results.ts';
 import * as Runs from './runs.ts';
 import { openReading } from './schema.ts';
 import { SmallTable } from './small-table.ts';
+import * as Shared from './shared.ts';
 import * as Tokens from './tokens.ts';
+import * as Trust from './trust.ts';
 import { StatRows } from './stat-rows.ts';
 import { toDocketError } from './sqlite-error.ts';
 import { failureOf } from './sqlite-failure.ts';
@@ -49,6 +51,7 @@ export class Ledger implements AsyncDisposable {
   readonly #path: string;
   readonly #reading: Reading;
   readonly #writer: Writer;
+  readonly #listeners = new Set<() => void>();
   /** Of a ledger that cannot be written. */
   readonly #release: (() => void) | undefined;
 
@@ -100,7 +103,15 @@ export class Ledger implements AsyncDisposable {
     const conflicts = await this.#writer.write((add) => {
       for (const change of changes) addRows(change, add);
     });
+    for (const listener of this.#listeners) listener();
     return { conflicts: conflicts.map(Results.toConflict) };
+  }
+
+  /** Calls `listener`, which does not throw, when something this process committed is durable. */
+  onCommit(listener: () => void): Disposable {
+    const once = (): void => listener();
+    this.#listeners.add(once);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(once) };
   }
 
   /** Why it takes no more; undefined as long as it does. */
@@ -190,6 +201,31 @@ export class Ledger implements AsyncDisposable {
   /** The oldest first. */
   tokens(): Tokens.TokenRow[] {
     return Tokens.tokens(this.#reading);
+  }
+
+  /** Whom results are taken from, and whom not any more: by DID. */
+  trust(): Trust.TrustRow[] {
+    return Trust.rows(this.#reading);
+  }
+
+  /** What was refused, by issuer and reason: the latest first. */
+  refusals(limit: number): Trust.RefusalRow[] {
+    return Trust.refusals(this.#reading, limit);
+  }
+
+  /** Results that were filed under keys of a table after a row of it, in the order of the rows. */
+  filedAfter(table: MemoTable, after: number, limit: number): Shared.FiledRow[] {
+    return Shared.filedAfter(this.#reading, table, after, limit);
+  }
+
+  /** Number of the last row of a table; 0 for none. */
+  lastRow(table: MemoTable): number {
+    return Shared.lastRow(this.#reading, table);
+  }
+
+  /** How far something had come; undefined if it never began. */
+  mark(name: string): number | undefined {
+    return Shared.mark(this.#reading, name);
   }
 
   /** What another build tool filed under this name of an action: a blob. */

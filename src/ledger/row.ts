@@ -24,4 +24,7 @@ export const ROW = {
   action: 17,
   alias: 18,
   memoForget: 19,
+  trust: 20,
+  refusal: 21,
+  mark: 22,
 } as const;

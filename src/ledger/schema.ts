@@ -100,6 +100,18 @@ const STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX aliases_by_name ON aliases (place);
   `,
+  // Whom results are taken from and what was refused, of which there is little; how far a mesh was told of the results here; and of short cuts which
+  // agent is to be thanked for them: null where this home found them itself.
+  `
+  CREATE TABLE trust (
+    did TEXT PRIMARY KEY, verdict TEXT NOT NULL, name TEXT, why TEXT NOT NULL, at INTEGER NOT NULL, evidence TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE refusals (
+    issuer TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, message TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (issuer, reason)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  ALTER TABLE declared ADD COLUMN heard_of TEXT;
+  `,
 ];
 
 export const FORMAT = STEPS.length;

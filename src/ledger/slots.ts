@@ -3,6 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { deferred, type Deferred } from '../base/deferred.ts';
+import * as Fair from '../base/fair-share.ts';
+import type { Tab } from '../base/fair-share.ts';
 import { Lock } from './locks.ts';
 import { isSuspended } from './suspended.ts';
 
@@ -10,14 +12,15 @@ import { isSuspended } from './suspended.ts';
  * The slots of a home, shared by all commands on it: slot n is the lock `slot-<n>`, so a killed command's slots are free at once.
  *
  * Invariants
- * P1. Who wants a slot and gets none holds a lock `waiting-<held>-<unique name>`, where `held` is how many slots it has: that is how holders
- *     learn that others wait, and whether it would be fair to give way.
+ * P1. Who wants a slot and gets none holds a lock `waiting-<held>-<unique name>`, where `held` is how many slots it has, 0 while one of its
+ *     runs gathers several for one task: that is how holders learn that others wait, and whether it would be fair to give way.
  * P2. A waiter's lock file is removed by itself, or after its death by whoever next looks.
  * P3. Waiting is polling by timer; no lock is ever waited for in this thread.
  * P4. Whether others wait is asked by timers and on the way of giving back; it must not fail. Who cannot know (no descriptor is left to read the folder with)
  *     keeps what it has.
  * P5. A holder that stands still (Ctrl-Z, SIGSTOP) keeps its lock, and stops nobody: whoever has waited for a while gets a stand-in for that
  *     slot, `slot-<n>+`, and gives it back when the holder goes on. Until then there may be one task too many.
+ * P6. Holders of one process share by their weights, also where they are more than the slots (`base/fair-share.ts`).
  */
 
 /** Bounds of the time between two tries, in ms. */
@@ -30,7 +33,15 @@ const LOOK = 500;
 const STAND_IN = '+';
 
 /** Who asks for slots within this process: a run. Told from others by its identity. */
-export type Holder = object;
+export type Holder = object | WeightedHolder;
+
+/** A holder that is to have more or fewer slots than others. Both may change while it holds some. */
+export interface WeightedHolder {
+  /** Its share beside that of others, each of which has 1 if it says nothing. */
+  readonly weight: number;
+  /** It gathers several slots for one task: until it has them it counts as one that has none, or others would have them for ever. */
+  readonly isGathering: boolean;
+}
 
 interface Waiter extends Deferred<HeldSlot> {
   readonly holder: Holder;
@@ -63,8 +74,10 @@ export class Slots {
   readonly #name = randomUUID();
   /** By the path of the lock. */
   readonly #held = new Map<string, Lock>();
-  /** How many of them each holder of this process has. */
-  readonly #shares = new Map<Holder, number>();
+  /** Holders of this process that have some. */
+  readonly #having = new Set<Holder>();
+  /** What each has had: also of one that has none at the moment. */
+  readonly #tabs = new WeakMap<Holder, Tab>();
   readonly #waiting: Waiter[] = [];
   #mark: { readonly held: number; readonly lock: Lock } | undefined;
   #stopPolling: (() => void) | undefined;
@@ -84,7 +97,7 @@ export class Slots {
     return this.#held.size;
   }
 
-  /** Waits for a slot; within this process, who holds fewest is served first. Rejects with the signal's reason, or with `HOME_UNUSABLE`. */
+  /** Waits for a slot; within this process, who had least by its weight is served first. Rejects with the signal's reason, or with `HOME_UNUSABLE`. */
   async acquire(signal: AbortSignal, holder: Holder): Promise<HeldSlot> {
     signal.throwIfAborted();
     const waiter = { ...deferred<HeldSlot>(), holder };
@@ -96,6 +109,7 @@ export class Slots {
       this.#settle();
     };
     if (this.#waiting.length === 0) this.#nextLook = this.#clock.monotonic() + LOOK;
+    this.#join(holder);
     this.#waiting.push(waiter);
     signal.addEventListener('abort', abandon, { once: true });
     if (this.#stopPolling === undefined) this.#poll(WAIT.first);
@@ -171,12 +185,12 @@ export class Slots {
     const { index, isOver } = held;
     const waiter = this.#next();
     const { holder } = waiter;
-    this.#shares.set(holder, this.#shareOf(holder) + 1);
+    Fair.hold(this.#tabOf(holder), weightOf(holder), 1, this.#clock.monotonic());
+    this.#having.add(holder);
     let isReleased = false;
     waiter.resolve({
       index,
-      isWantedHere: () =>
-        this.#waiting.some((other) => other.holder !== holder && isPoorer(this.#shareOf(other.holder), this.#shareOf(holder))),
+      isWantedHere: () => this.#waiting.some((other) => other.holder !== holder && this.#isPoorer(other.holder, holder)),
       isWantedElsewhere: () => isOver() || this.othersWait(),
       release: () => {
         if (isReleased) return;
@@ -187,21 +201,50 @@ export class Slots {
     });
   }
 
-  #shareOf(holder: Holder): number {
-    return this.#shares.get(holder) ?? 0;
+  #tabOf(holder: Holder): Tab {
+    let tab = this.#tabs.get(holder);
+    if (tab === undefined) this.#tabs.set(holder, (tab = Fair.tabAt(this.#clock.monotonic())));
+    return tab;
+  }
+
+  #usedOf(holder: Holder): number {
+    return Fair.usedOf(this.#tabOf(holder), weightOf(holder), this.#clock.monotonic());
+  }
+
+  /** It waits for a slot; whether it did before, or has some, makes a difference. */
+  #join(holder: Holder): void {
+    if (this.#having.has(holder) || this.#waiting.some((other) => other.holder === holder)) return;
+    let least = Number.POSITIVE_INFINITY;
+    for (const other of this.#having) least = Math.min(least, this.#usedOf(other));
+    for (const { holder: other } of this.#waiting) least = Math.min(least, this.#usedOf(other));
+    Fair.joins(this.#tabOf(holder), weightOf(holder), least, this.#clock.monotonic());
+  }
+
+  /** Whether `other` would stand no better than `holder` after it was given one of its slots. One that has none waits for its turn only. */
+  #isPoorer(other: Holder, holder: Holder): boolean {
+    if (isGathering(other)) return true;
+    const [theirs, ours] = [this.#tabOf(other).held, this.#tabOf(holder).held];
+    if (theirs === 0 && this.#usedOf(other) <= this.#usedOf(holder)) return true;
+    return this.#standingOf(other, theirs + 1) <= this.#standingOf(holder, ours - 1);
+  }
+
+  #standingOf(holder: Holder, held: number): number {
+    return Fair.standingOf(this.#tabOf(holder), weightOf(holder), this.#clock.monotonic(), held);
   }
 
   #takeShare(holder: Holder): void {
-    const left = this.#shareOf(holder) - 1;
-    if (left > 0) this.#shares.set(holder, left);
-    else this.#shares.delete(holder);
+    const tab = this.#tabOf(holder);
+    Fair.hold(tab, weightOf(holder), -1, this.#clock.monotonic());
+    if (tab.held === 0) this.#having.delete(holder);
   }
 
-  /** Whose holder has fewest; of those alike, who came first. */
+  /** Who stands behind what it is to have; of those alike, who came first. */
   #next(): Waiter {
-    let next = 0;
-    this.#waiting.forEach(({ holder }, i) => {
-      if (this.#shareOf(holder) < this.#shareOf(this.#waiting[next]!.holder)) next = i;
+    const standing = ({ holder }: Waiter): number => this.#standingOf(holder, isGathering(holder) ? 0 : this.#tabOf(holder).held);
+    let [next, least] = [0, Number.POSITIVE_INFINITY];
+    this.#waiting.forEach((waiter, i) => {
+      const its = standing(waiter);
+      if (its < least) [next, least] = [i, its];
     });
     return this.#waiting.splice(next, 1)[0]!;
   }
@@ -228,18 +271,27 @@ export class Slots {
       this.#stopPolling?.();
       this.#stopPolling = undefined;
     }
-    if (isWaiting && this.#mark?.held === this.held) return;
+    const told = this.#waiting.some(({ holder }) => isGathering(holder)) ? 0 : this.held;
+    if (isWaiting && this.#mark?.held === told) return;
     this.#mark?.lock.remove();
     this.#mark = undefined;
     if (!isWaiting) return;
-    const lock = Lock.tryAcquire(join(this.#folder, `waiting-${this.held}-${this.#name}`));
-    if (lock !== undefined) this.#mark = { held: this.held, lock };
+    const lock = Lock.tryAcquire(join(this.#folder, `waiting-${told}-${this.#name}`));
+    if (lock !== undefined) this.#mark = { held: told, lock };
   }
 }
 
 /** Whether giving a slot to one who holds `theirs` would be fair to one who holds `ours`. */
 function isPoorer(theirs: number, ours: number): boolean {
   return theirs === 0 || theirs + 2 <= ours;
+}
+
+function weightOf(holder: Holder): number {
+  return 'weight' in holder ? holder.weight : 1;
+}
+
+function isGathering(holder: Holder): boolean {
+  return 'isGathering' in holder && holder.isGathering;
 }
 
 function standInFor(slot: string): string {
