@@ -35,11 +35,27 @@ export type Because =
   /** The same work was tried before and gave no result. */
   | { readonly kind: 'failed before'; readonly earlier: Earlier };
 
-/** Why a task of a run was run, or was not. */
+/** A receipt of the same work that says something else came out. */
+export interface Dissenting {
+  readonly receipt: CID;
+  /** DID. */
+  readonly issuer: string;
+  readonly failure: string | undefined;
+}
+
+/** Why a task of a run was run, or was not. `dissents`: what others say of the same work. */
 export type Explanation =
-  | { readonly kind: 'found'; readonly by: 'declared' | 'resolved'; readonly receipt: CID; readonly failure: string | undefined }
-  /** It has not ended in this run, and the run has not either. */
-  | { readonly kind: 'pending' }
+  | {
+      readonly kind: 'found';
+      readonly by: 'declared' | 'resolved';
+      readonly receipt: CID;
+      readonly failure: string | undefined;
+      readonly dissents?: readonly Dissenting[] | undefined;
+    }
+  /** It failed as its receipt says, whatever it would have given or gave: nobody could run it, or its output could not be kept. */
+  | { readonly kind: 'refused'; readonly receipt: CID; readonly failure: string | undefined; readonly hasRun: boolean }
+  /** It has not ended in this run, and the run has not either. `lacks`: why nobody who is there could run it, if it waits for somebody who can. */
+  | { readonly kind: 'pending'; readonly lacks?: string | undefined }
   | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
   | {
       readonly kind: 'skipped';
@@ -53,6 +69,7 @@ export type Explanation =
       readonly receipt: CID | null;
       readonly failure: string | undefined;
       readonly because: Because | undefined;
+      readonly dissents?: readonly Dissenting[] | undefined;
       /** The nearest earlier result under another key; undefined if there is none. */
       readonly nearest:
         | { readonly receipt: CID; readonly at: number; readonly label: string; readonly differences: readonly TracedDifference[] }

@@ -46,8 +46,8 @@ export interface PeerService {
   list(asked: Asked): Promise<{ readonly present: readonly AgentView[]; readonly absent: readonly AbsentPeer[] }>;
   /** This agent's blobs, and behind them those of its peers: what is read is fetched, verified and kept. Throws `BLOB_UNREACHABLE`. */
   store(hops: number): Store;
-  /** Makes sure that a blob is here. Throws `BLOB_MISSING`, `BLOB_UNREACHABLE`. */
-  bring(cid: CID, asked: Asked): Promise<void>;
+  /** Makes sure that a blob is here. `hints`: DIDs of members of the mesh that are likely to have it. Throws `BLOB_MISSING`, `BLOB_UNREACHABLE`. */
+  bring(cid: CID, asked: Asked & { readonly hints?: readonly string[] }): Promise<void>;
   /**
    * The blob that a UnixFS CID stands for: as it is known here, or as a peer says, after the blob was brought here and its name was computed over it. Undefined if nobody
    * knows. Throws `BLOB_UNREACHABLE`.

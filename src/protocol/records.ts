@@ -6,6 +6,7 @@ import type { RunCounts, RunState } from '../workflow/run-state.ts';
 import type { Check, Looked } from './checks.ts';
 import type { Explanation } from './explanation.ts';
 import type { Rights } from './rights.ts';
+import type { TrustRecords } from './trust.ts';
 
 /** What a home keeps, whether it is opened here or asked for over HTTP. All throw `DocketError`s. */
 export interface Records {
@@ -16,6 +17,7 @@ export interface Records {
   readonly runs: RunRecords;
   readonly receipts: ReceiptRecords;
   readonly tokens: TokenRecords;
+  readonly trust: TrustRecords;
   readonly aliases: AliasRecords;
   /** Looks through these blobs, or through all there is. */
   check(cids: readonly CID[], signal: AbortSignal): AsyncIterable<Looked>;
@@ -80,6 +82,8 @@ export interface RunView {
   /** As asked for when it was started. */
   readonly slots: number | null;
   readonly failFast: boolean;
+  /** DID of the member of the mesh that drives it, or did last; not there if nobody else could. */
+  readonly coordinator?: string | undefined;
   /** Why it failed, if not for its tasks. */
   readonly failure?: RunFailure;
   /** What it waits for before its first task begins; not there if that is nothing. */

@@ -3,6 +3,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { ManifestLimits } from '../manifest/model.ts';
 import type { ManifestRow, NamedModule } from '../manifest/row.ts';
 import type { Outcome } from '../receipt/outcome.ts';
+import type { Agree } from '../workflow/agree.ts';
 import type { Source } from '../workflow/compile.ts';
 import type { EventView, ModuleRecords, Records } from './records.ts';
 import type { Rights } from './rights.ts';
@@ -117,6 +118,9 @@ export interface RunRequest {
   readonly failFast?: boolean;
   /** As of `DriveOptions`, in ms. */
   readonly awaitTime?: number;
+  /** As of `DriveOptions`. */
+  readonly agree?: Agree;
+  readonly weight?: number;
 }
 
 export interface RunResumption extends Pick<RunRequest, 'slots' | 'failFast' | 'awaitTime'> {
