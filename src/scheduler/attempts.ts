@@ -3,13 +3,11 @@ import { DocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
 import { failureMap } from '../receipt/out.ts';
 import type { Failure, Outcome, Usage } from '../receipt/outcome.ts';
-import type { SlotEnd } from '../runner/slot.ts';
-import type { Berth, Crew } from './crew.ts';
+import { type Boarded, Boarding } from './boarding.ts';
+import type { Crew, PlaceEnd } from './crew.ts';
 import { hostTrouble } from './host-trouble.ts';
-import { gather, type Supplies } from './jobs.ts';
-import { blobTrouble, missing, noModule } from './missing.ts';
+import { MemberEnds } from './member-ends.ts';
 import { Pace } from './pace.ts';
-import { ReadyQueue } from './ready-queue.ts';
 import { Rests } from './rests.ts';
 import type { RunContext, Steps } from './run-context.ts';
 import { SharedWork } from './shared-work.ts';
@@ -18,29 +16,25 @@ import * as State from './state.ts';
 /** What only the attempts need of the coordinator. */
 interface AttemptSteps extends Steps {
   /** A job is back from its slot: `ended` is to be called in the next turn. */
-  back(task: number, end: SlotEnd, started: number): void;
+  back(task: number, end: PlaceEnd, started: number): void;
   /** A task has rested: `rested` is to be called in the next turn. */
   wake(task: number): void;
   /** It is time to look what other commands do: `poll` is to be called in the next turn. */
   due(): void;
+  /** A task waited long enough for somebody who could run it: `overdue` is to be called in the next turn. */
+  overdue(): void;
+  /** There is more to place: `dispatch` is to be called in the next turn. */
+  again(): void;
   /** The run cannot go on. */
   fail(cause: unknown): void;
   /** Inputs of a task whose output is not all there. */
   makersOfMissing(task: number): readonly number[];
 }
 
-/** A task on its way to a slot. */
-interface Boarding {
-  readonly task: number;
-  readonly berth: Berth;
-  readonly module: CID;
-  readonly small: ReadonlyMap<string, Uint8Array>;
-}
-
 const NO_USAGE: Usage = { wall: 0, cpu: 0, memory: 0, output: 0 };
 
 /**
- * Runs tasks: gives them to free slots, the most urgent first, files a receipt for every attempt that ended, and tries again where that is worth it.
+ * Runs tasks: gives them to free places, the most urgent first, files a receipt for every attempt that ended, and tries again where that is worth it.
  *
  * Invariants
  * A1. An attempt is in the journal before its job is given away, and leaves a receipt when it ends.
@@ -53,7 +47,8 @@ export class Attempts {
   readonly #context: RunContext;
   readonly #steps: AttemptSteps;
   readonly #crew: Crew;
-  readonly #queue: ReadyQueue;
+  readonly #boarding: Boarding;
+  readonly #members: MemberEnds;
   readonly #pace: Pace;
   readonly #rests: Rests;
   readonly #shared: SharedWork;
@@ -68,8 +63,20 @@ export class Attempts {
     this.#context = context;
     this.#crew = crew;
     this.#steps = steps;
-    this.#queue = new ReadyQueue(context.priorities);
     this.#pace = new Pace(expected);
+    this.#boarding = new Boarding(context, crew, this.#pace, { ...steps, isAlone: (task) => this.#isAlone(task) });
+    this.#members = new MemberEnds(context, crew, {
+      finish: (task, result) => steps.finish(task, result),
+      check: (task) => steps.check(task),
+      enqueue: (task) => this.enqueue(task),
+      fileRow: (task, result, receipt) => this.fileRow(task, result, receipt),
+      kindOf: (task) => this.#boarding.kindOf(task),
+      isStopped: () => this.#isStopped,
+      conclude: (task, outcome, receipt) => this.#conclude(task, outcome, receipt),
+      file: (task, outcome, started) => this.#file(task, outcome, NO_USAGE, started),
+      rest: (task, message) => this.#rest(task, message),
+      learn: (task, wall) => this.#pace.learn(context.state.plan.tasks[task]!.group, wall),
+    });
     this.#rests = new Rests(clock, (task) => steps.wake(task));
     this.#shared = new SharedWork(context, steps);
   }
@@ -79,86 +86,74 @@ export class Attempts {
     return this.#jobs.size;
   }
 
+  mayRunHere(task: number): boolean {
+    return this.#boarding.mayRunHere(task);
+  }
+
   get queued(): number {
-    return this.#queue.size;
+    return this.#boarding.size;
+  }
+
+  /** As `Steps.backlog`. */
+  get backlog(): number {
+    return this.#boarding.backlog;
+  }
+
+  get isWaitingForCommits(): boolean {
+    return this.#boarding.isWaitingForCommits;
   }
 
   enqueue(task: number): void {
-    this.#queue.push(task);
+    this.#boarding.enqueue(task);
   }
 
   rested(task: number): void {
     const { state } = this.#context;
     if (state.status[task] !== State.RESTING) return;
     State.makeReady(state, task);
-    this.#queue.push(task);
+    this.enqueue(task);
   }
 
-  /** Gives queued tasks to free slots, and asks for more slots while there are tasks for them. */
+  /** Gives queued tasks to free places, and asks for more places while there are tasks for them. */
   dispatch(): void {
     if (this.#isStopped) return;
-    this.#crew.want(this.#queue.size + this.#jobs.size);
-    for (let boarding = this.#board(); boarding.length > 0; boarding = this.#board()) {
-      const may = this.#shared.claim(boarding.map(({ task }) => task));
-      const leaving: Boarding[] = [];
-      boarding.forEach((one, i) => {
+    this.#crew.want(this.queued + this.#jobs.size);
+    for (let boarded = this.#boarding.board(); boarded.length > 0; boarded = this.#boarding.board()) {
+      const may = this.#shared.claim(boarded.map(({ task }) => task));
+      const leaving: Boarded[] = [];
+      boarded.forEach((one, i) => {
         if (may[i] === true) leaving.push(one);
         else one.berth.cancel();
       });
       this.#launch(leaving);
     }
-    if (this.#queue.size === 0) this.#crew.rest();
+    if (this.queued === 0) this.#crew.rest();
   }
 
-  /** Queued tasks with a place each, and what their jobs need. */
-  #board(): Boarding[] {
-    const { state } = this.#context;
-    const boarding: Boarding[] = [];
-    for (let task = this.#queue.peek(); task !== undefined; task = this.#queue.peek()) {
-      const alone = (this.#lost.get(task) ?? 0) > 1;
-      const berth = this.#crew.berth({ depth: this.#pace.depth(task, state.plan.tasks[task]!.group), alone });
-      if (berth === undefined) break;
-      this.#queue.pop();
-      const supplies = state.status[task] === State.READY ? this.#supply(task) : undefined;
-      if (supplies === undefined) berth.cancel();
-      else {
-        State.start(state, task);
-        boarding.push({ task, berth, ...supplies });
-      }
-    }
-    return boarding;
+  #isAlone(task: number): boolean {
+    return (this.#lost.get(task) ?? 0) > 1 || this.#members.losses(task) > 1;
   }
 
-  /** Undefined if something is missing, for want of which the task was sent back. */
-  #supply(task: number): Pick<Boarding, 'module' | 'small'> | undefined {
-    const { state, policies, prepared } = this.#context;
-    const { module } = policies.of(task);
-    const { rsc } = state.plan.tasks[task]!.task.run;
-    const supplies = module === undefined ? { refusal: noModule(rsc) } : this.#gather(module, prepared.get(task)!.input);
-    if ('small' in supplies) return { module: module!, small: supplies.small };
-    this.#steps.remake(task, supplies.refusal);
-    return undefined;
-  }
-
-  #launch(leaving: readonly Boarding[]): void {
+  #launch(leaving: readonly Boarded[]): void {
     const { options, state } = this.#context;
     if (leaving.length === 0) return;
     options.flight.started(leaving.map(({ task }) => ({ index: task, attempt: ++state.attempts[task]! })));
     for (const one of leaving) this.#submit(one);
   }
 
-  #submit({ task, berth, module, small }: Boarding): void {
+  #submit({ task, berth, module, small }: Boarded): void {
     const { options, state, policies, prepared } = this.#context;
     const { input, key } = prepared.get(task)!;
     const { limits, grants } = policies.of(task);
     const { digest, task: planned } = state.plan.tasks[task]!;
     const { op } = planned.run;
-    options.onEvent({ kind: 'started', task, attempt: state.attempts[task]! });
+    const { member } = berth;
+    options.onEvent({ kind: 'started', task, attempt: state.attempts[task]!, ...(member === undefined ? {} : { member }) });
     const abort = new AbortController();
     this.#jobs.set(task, abort);
     const started = options.clock.now();
     const job = { id: this.#nextJob++, task: digest, op, module, input, limits, grants, seed: key.key, small };
-    berth.submit(job, abort.signal).then(
+    berth.submit({ task, attempt: state.attempts[task]!, job }, abort.signal).then(
       (end) => this.#steps.back(task, end, started),
       (cause: unknown) => {
         this.#jobs.delete(task);
@@ -167,35 +162,29 @@ export class Attempts {
     );
   }
 
-  #gather(module: CID, input: Parameters<typeof gather>[1]): Extract<Supplies, { small: unknown }> | { readonly refusal: Failure } {
-    try {
-      const supplies = gather(module, input, this.#context.options.blobs);
-      return 'small' in supplies ? supplies : { refusal: missing(supplies.missing === module ? 'module' : 'blob', supplies.missing) };
-    } catch (cause) {
-      if (!(cause instanceof DocketError)) throw cause;
-      return { refusal: blobTrouble(cause) ?? { code: 'invalid', message: cause.message } };
-    }
-  }
-
-  ended(task: number, end: SlotEnd, started: number): void {
+  ended(task: number, end: PlaceEnd, started: number): void {
     const { options, state, outbox } = this.#context;
     this.#jobs.delete(task);
+    if (end.kind !== 'away' || end.hasBegun) this.#boarding.begun(task);
     switch (end.kind) {
       case 'unstarted':
         options.flight.returned({ index: task, attempt: state.attempts[task]!-- });
         this.#shared.release(task);
         if (this.#isStopped) return this.#steps.finish(task, { status: State.CANCELLED });
         State.makeReady(state, task);
-        this.#queue.push(task);
-        return;
+        return this.enqueue(task);
       case 'lost':
         if (end.code === 'lost') this.#lost.set(task, (this.#lost.get(task) ?? 0) + 1);
-        return this.#conclude(task, { tag: 'error', failure: { code: end.code, message: end.message } }, end.usage, started);
+        return this.#concludeHere(task, { tag: 'error', failure: { code: end.code, message: end.message } }, end.usage, started);
+      case 'away':
+        return this.#members.away(task, end, started);
+      case 'receipted':
+        return this.#members.receipted(task, end);
       case 'ended': {
         const { outcome, usage, small, written } = end.end;
         outbox.addBlobs(small, written);
         this.#pace.learn(state.plan.tasks[task]!.group, usage.wall);
-        return this.#conclude(task, outcome, usage, started);
+        return this.#concludeHere(task, outcome, usage, started);
       }
     }
   }
@@ -207,8 +196,11 @@ export class Attempts {
     this.#steps.finish(task, { status: State.FAILED, value: failureMap(failure), receipt, via: 'ran' });
   }
 
-  #conclude(task: number, outcome: Outcome, usage: Usage, started: number): void {
-    const receipt = this.#file(task, outcome, usage, started);
+  #concludeHere(task: number, outcome: Outcome, usage: Usage, started: number): void {
+    this.#conclude(task, outcome, this.#file(task, outcome, usage, started));
+  }
+
+  #conclude(task: number, outcome: Outcome, receipt: CID): void {
     if (outcome.tag === 'ok') return this.#steps.finish(task, { status: State.OK, value: outcome.value, receipt, via: 'ran' });
     const { failure } = outcome;
     if (failure.code === 'cancelled') return this.#steps.finish(task, { status: State.CANCELLED });
@@ -222,7 +214,7 @@ export class Attempts {
     }
     if (!this.#isWorthRepeating(task, failure, trouble)) return this.#steps.finish(task, failed);
     this.fileRow(task, failed, receipt);
-    this.#rest(task, failure);
+    this.#rest(task, failure.message);
   }
 
   #isWorthRepeating(task: number, { code }: Failure, trouble: ReturnType<typeof hostTrouble>): boolean {
@@ -231,13 +223,13 @@ export class Attempts {
     return kind && this.#tried(task) < retry.attempts && !this.#isStopped;
   }
 
-  /** Attempts begun in this drive of the run. */
+  /** Tries in this drive of the run. */
   #tried(task: number): number {
     const { options, state } = this.#context;
-    return state.attempts[task]! - (options.begun?.(task) ?? 0);
+    return state.attempts[task]! - (options.begun?.(task) ?? 0) - this.#members.uncounted(task);
   }
 
-  #rest(task: number, { message }: Failure): void {
+  #rest(task: number, message: string): void {
     const { options, state, policies } = this.#context;
     const after = backoff(policies.of(task).retry.backoff, this.#tried(task));
     State.rest(state, task);
@@ -272,6 +264,13 @@ export class Attempts {
 
   committed(tasks: readonly number[]): void {
     this.#shared.committed(tasks);
+    this.#boarding.committed();
+  }
+
+  /** Gives up what waited long enough for somebody who could run it. */
+  overdue(): void {
+    if (this.#isStopped) return;
+    for (const { task, failure } of this.#boarding.overdue()) this.refuse(task, failure);
   }
 
   /** Looks what other commands have done of the work that is waited for. */
@@ -282,7 +281,7 @@ export class Attempts {
   /** Starts nothing more; what runs is killed. */
   stop(): void {
     this.#isStopped = true;
-    this.#queue.clear();
+    this.#boarding.clear();
     this.#rests.cancelAll();
     this.#shared.stop();
     for (const job of this.#jobs.values()) job.abort();

@@ -13,7 +13,25 @@ export interface BlobsAtRest {
   read(cid: CID): Uint8Array;
   /** The blob that a UnixFS CID stands for; undefined if it is not known. */
   alias(cid: CID): CID | undefined;
+  /** Bytes of a large blob that is here. Default: not known. */
+  size?(cid: CID): number | undefined;
 }
+
+export interface HeldBlob {
+  readonly cid: CID;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Who else holds large blobs, as far as it is known. */
+export interface Elsewhere {
+  add(did: string, blobs: Iterable<HeldBlob>): void;
+  of(cid: CID): { readonly size: number; readonly dids: readonly string[] } | undefined;
+  /** Nobody gave it when it was asked for. */
+  forget(cid: CID): void;
+}
+
+const NOWHERE: Elsewhere = { add() {}, of: () => undefined, forget() {} };
 
 /** Lower-case hex of the digest, the name under which small blobs are kept. */
 export function hexOf(cid: CID): string {
@@ -23,17 +41,21 @@ export function hexOf(cid: CID): string {
 /** Blobs as a run sees them: those at rest, and the small ones that came with results not yet committed. */
 export class BlobView {
   readonly #rest: BlobsAtRest;
+  /** Blobs that are not here may be there. */
+  readonly elsewhere: Elsewhere;
   readonly #fresh = new Map<string, Uint8Array>();
   /** Small modules, by CID: each task of a template asks for the same one. */
   readonly #modules = new Map<CID, Uint8Array>();
+  #unread: CID | undefined;
   /** Blobs by the UnixFS CIDs that were asked for. */
   readonly #aliases = new Map<string, CID>();
 
   /** The one read last: tasks that each take a part of one come one after another. */
   #large: { readonly name: string; readonly value: Ipld } | undefined;
 
-  constructor(rest: BlobsAtRest) {
+  constructor(rest: BlobsAtRest, elsewhere: Elsewhere = NOWHERE) {
     this.#rest = rest;
+    this.elsewhere = elsewhere;
   }
 
   /** What a CID stands for in the store: the blob of a UnixFS CID, if that is known; all others they themselves. */
@@ -73,8 +95,22 @@ export class BlobView {
     return this.#fresh.has(hexOf(cid)) || this.#rest.has(cid);
   }
 
+  /** Bytes of a large blob, if it is here. */
+  sizeHere(cid: CID): number | undefined {
+    return this.#rest.size?.(cid);
+  }
+
+  /** Throws `BLOB_MISSING`, `BLOB_DAMAGED`. Which blob that is, `unread` tells. */
   read(cid: CID): Uint8Array {
-    return this.#fresh.get(hexOf(cid)) ?? this.#rest.read(cid);
+    this.#unread = cid;
+    const bytes = this.#fresh.get(hexOf(cid)) ?? this.#rest.read(cid);
+    this.#unread = undefined;
+    return bytes;
+  }
+
+  /** What could not be read last, if that was so. */
+  get unread(): CID | undefined {
+    return this.#unread;
   }
 
   /** Throws `BLOB_MISSING`, `BLOB_DAMAGED`, and `IPLD_INVALID` if it is none. */
@@ -88,16 +124,19 @@ export class BlobView {
     return Tree.decode(this.read(cid));
   }
 
-  /** The first blob that `value` names and that is not here, trees looked into; undefined if all are. */
-  firstMissing(value: Ipld): CID | undefined {
+  /** The blobs that `value` names and that are not here, trees that are here looked into. */
+  *missing(value: Ipld): Generator<CID> {
     for (const cid of Cid.links(value)) {
       if (!Cid.isStored(cid)) continue;
-      if (!this.has(cid)) return cid;
-      if (!Cid.isTree(cid)) continue;
-      for (const entry of Object.values(this.tree(cid))) {
-        if ('cid' in entry && !this.has(entry.cid)) return entry.cid;
-      }
+      if (!this.has(cid)) yield cid;
+      else if (Cid.isTree(cid))
+        for (const entry of Object.values(this.tree(cid))) if ('cid' in entry && !this.has(entry.cid)) yield entry.cid;
     }
+  }
+
+  /** The first of them; undefined if all are here. */
+  firstMissing(value: Ipld): CID | undefined {
+    for (const cid of this.missing(value)) return cid;
     return undefined;
   }
 }

@@ -5,12 +5,19 @@ import type { Change } from '../ledger/change.ts';
 import type { Flight } from '../ledger/flight.ts';
 import type { CommitResult } from '../ledger/ledger.ts';
 import type { Failure } from '../receipt/outcome.ts';
+import type { Trust } from '../receipt/trust.ts';
 import type { Plan } from '../workflow/model.ts';
+import type { Offer } from '../workflow/needs.ts';
+import type { Agree } from '../workflow/agree.ts';
+import type { Dissent } from './voting.ts';
 import type { BlobView } from './blob-view.ts';
-import type { SlotSource } from './crew.ts';
+import type { Crew, CrewParts } from './crew.ts';
 import type { RunEvent, RunSummary } from './events.ts';
 import type { Filed } from './filed.ts';
+import type { Keep } from './lasting.ts';
+import type { SlotSource } from './local-crew.ts';
 import type { MemoSource } from './lookup.ts';
+import type { SharedResults } from './shared-results.ts';
 import type { WorkClaims } from './work-claims.ts';
 
 /** What a coordinator needs of the world. */
@@ -26,8 +33,30 @@ export interface CoordinatorOptions {
   readonly slots: SlotSource;
   /** What this run and other commands of the home tell each other of the work they do. */
   readonly claims: WorkClaims;
+  /** Whose receipts count for work that was given to them. Default: nobody's but those of `issuer`. */
+  readonly trust?: Trust;
+  /** Where results of other agents are found. Default: nowhere. */
+  readonly shared?: SharedResults | undefined;
+  /** How many agents must agree on the output of each pure task that says nothing of it itself. Default: whoever runs it is enough. */
+  readonly agree?: Agree | undefined;
+  /** Whether this result of another agent is to be checked by running it here. Default: none. */
+  readonly mayCheck?: ((task: number) => boolean) | undefined;
+  /** An output that others contradict. */
+  readonly onDissent?: ((dissent: Dissent) => void) | undefined;
+  /** The kind of processor here. */
+  readonly cpu?: string | undefined;
+  /** As in `Bringing`. Default: nobody is asked for blobs. */
+  readonly bring?: (cid: CID, holders: readonly string[], signal: AbortSignal) => Promise<void>;
+  /** Puts outputs that are to be durable where they outlive this agent. Default: they are as durable as all that is filed. */
+  readonly keep?: Keep;
   /** Slots this run may hold at a time. */
   readonly size: number;
+  /** Its share of slots beside that of other runs. Default 1. */
+  readonly weight?: number;
+  /** Makes the crew of the run out of that of this home. Default: that of this home. */
+  readonly crew?: (parts: CrewParts) => Crew;
+  /** What this home has of what tasks may need. Default: any op and any memory, and no tags. */
+  readonly here?: Offer;
   readonly semantics: (op: string, limits: Limits) => number;
   /** Why what a task needs is not here, where that is known better than by its absence. Default: nothing is known. */
   readonly lacks?: (task: number) => Failure | undefined;

@@ -2,12 +2,15 @@ import { Inbox } from '../base/inbox.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { CommitResult } from '../ledger/ledger.ts';
 import { failureOf } from '../receipt/out.ts';
-import type { SlotEnd } from '../runner/slot.ts';
+import { Agreements, agreeOf } from './agreements.ts';
 import { Attempts } from './attempts.ts';
+import { Bringing } from './bringing.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
-import { Crew } from './crew.ts';
+import type { Crew, PlaceEnd, TaskFacts } from './crew.ts';
 import { type RunSummary, stateName } from './events.ts';
 import { Filing } from './filing.ts';
+import { type Found, Keeping, durableTasks } from './keeping.ts';
+import { LocalCrew } from './local-crew.ts';
 import { Lookup } from './lookup.ts';
 import { Outbox } from './outbox.ts';
 import { Policies } from './policies.ts';
@@ -20,10 +23,12 @@ import { summarize } from './summary.ts';
 import { targetsOf } from './unneeded.ts';
 
 type Message =
-  | { readonly kind: 'ended'; readonly task: number; readonly end: SlotEnd; readonly started: number }
+  | { readonly kind: 'ended'; readonly task: number; readonly end: PlaceEnd; readonly started: number }
   | { readonly kind: 'committed'; readonly tasks: readonly number[]; readonly result: CommitResult }
   | { readonly kind: 'rested'; readonly task: number }
   | { readonly kind: 'due' }
+  | { readonly kind: 'overdue' }
+  | { readonly kind: 'later'; readonly go: () => void }
   | { readonly kind: 'outsideDue' }
   | { readonly kind: 'crew' }
   | { readonly kind: 'cancel' }
@@ -55,13 +60,16 @@ const ENOUGH = 256;
  *     everything is settled and no job is out: what comes after that changes nothing of it.
  * K5. While the outbox is full nothing new is looked up or begun, so that a ledger slower than the run does not fill the memory; each
  *     commit wakes the loop.
- * K6. Every wait has an end: jobs have time limits in their slot, rests and polls have timers, the crew fails aloud.
+ * K6. What is to outlive the agents here counts when it does (`Keeping`).
+ * K7. Every wait has an end: jobs have time limits in their slot, rests and polls have timers, the crew fails aloud.
  */
 export class Coordinator {
   readonly #context: RunContext;
   readonly #search: Search;
   readonly #attempts: Attempts;
   readonly #crew: Crew;
+  readonly #agreements: Agreements;
+  readonly #keeping: Keeping;
   readonly #inbox = new Inbox<Message>();
   #stopping: 'no' | 'cancelled' | 'failed' = 'no';
   #broken: { readonly cause: unknown } | undefined;
@@ -80,24 +88,67 @@ export class Coordinator {
       onDue: () => this.#inbox.nudge(),
       clock,
     });
-    this.#context = contextOf(options, outbox);
-    this.#crew = new Crew({ source: slots, size, clock, onChange: () => post({ kind: 'crew' }), onFailure: fail });
+    const bringing = new Bringing({
+      bring: options.bring,
+      blobs: options.blobs,
+      onBrought: (go) => post({ kind: 'later', go }),
+      onFailure: fail,
+    });
+    this.#context = contextOf(options, outbox, bringing, () => this.#agreements);
+    const local = new LocalCrew({
+      source: slots,
+      size,
+      clock,
+      here: options.here,
+      self: options.issuer,
+      weight: options.weight,
+      onChange: () => post({ kind: 'crew' }),
+      onFailure: fail,
+    });
+    this.#crew =
+      options.crew === undefined
+        ? local
+        : options.crew({ local, tasks: factsOf(this.#context), blobs: options.blobs, clock, onChange: () => this.#inbox.nudge() });
     const steps = {
       apply: (effects: State.Effects, receipt?: CID) => this.#apply(effects, receipt),
-      finish: (task: number, result: State.Result) => this.#finish(task, result),
+      adopt: (task: number, hit: Found) => {
+        if (!this.#keeping.take(task, hit)) this.#apply(State.adopt(this.#context.state, task, hit), hit.receipt);
+      },
+      finish: (task: number, result: State.Result) => {
+        if (!this.#agreements.returned(task, result)) this.#finish(task, result);
+      },
       refuse: (task: number, failure: Parameters<Attempts['refuse']>[1]) => this.#attempts.refuse(task, failure),
       enqueue: (task: number) => this.#attempts.enqueue(task),
-      queued: () => this.#attempts.queued,
+      backlog: () => this.#attempts.backlog,
       remake: (task: number, why: Parameters<Attempts['refuse']>[1]) => this.#search.remake(task, why),
       check: (task: number) => this.#search.check(task),
       recheck: (task: number) => this.#search.recheck(task),
     };
-    this.#search = new Search(this.#context, { ...steps, outsideDue: () => post({ kind: 'outsideDue' }) });
+    this.#agreements = new Agreements(this.#context, {
+      ...steps,
+      settle: (task, result) => this.#finish(task, result),
+      isStopped: () => this.#stopping !== 'no',
+    });
+    this.#keeping = new Keeping(this.#context, {
+      later: (go) => post({ kind: 'later', go }),
+      settle: (task, result) => this.#settle(task, result),
+      refuse: steps.refuse,
+      fail,
+    });
+    this.#search = new Search(this.#context, {
+      ...steps,
+      mayRunHere: (task) => this.#attempts.mayRunHere(task),
+      outsideDue: () => post({ kind: 'outsideDue' }),
+      later: (go) => post({ kind: 'later', go }),
+      fail,
+    });
     this.#attempts = new Attempts(this.#context, this.#crew, {
       ...steps,
       back: (task, end, started) => post({ kind: 'ended', task, end, started }),
       wake: (task) => post({ kind: 'rested', task }),
       due: () => post({ kind: 'due' }),
+      overdue: () => post({ kind: 'overdue' }),
+      again: () => this.#inbox.nudge(),
       fail,
       makersOfMissing: (task) => this.#search.makersOfMissing(task),
     });
@@ -148,11 +199,13 @@ export class Coordinator {
       this.#broken = { cause };
       this.#stop('failed');
     }
+    this.#keeping.step();
     // Long before its last commit is durable a run may need no slot any more.
-    if (this.#context.state.open === 0) this.#crew.dismiss();
+    if (this.#context.state.open === 0 && this.#search.asking === 0) this.#crew.dismiss();
     if (this.#isSettled) this.#conclude();
     // Whatever waits for a commit: the end of the run, or a task with grants.
-    this.#context.outbox.flush(this.#attempts.running === 0 || this.#search.isWaitingForCommits || this.#stopping !== 'no');
+    const isAwaited = [this.#search, this.#attempts, this.#keeping].some((part) => part.isWaitingForCommits);
+    this.#context.outbox.flush(this.#attempts.running === 0 || isAwaited || this.#stopping !== 'no');
   }
 
   #isOver(): boolean {
@@ -162,7 +215,10 @@ export class Coordinator {
   }
 
   get #isSettled(): boolean {
-    return this.#context.state.open === 0 && this.#attempts.running === 0 && !this.#search.isWorking;
+    const { state, bringing } = this.#context;
+    return (
+      state.open === 0 && this.#attempts.running === 0 && !this.#search.isWorking && this.#search.asking === 0 && bringing.waiting === 0
+    );
   }
 
   #conclude(): void {
@@ -190,6 +246,10 @@ export class Coordinator {
         return this.#attempts.rested(message.task);
       case 'due':
         return this.#attempts.poll();
+      case 'overdue':
+        return this.#attempts.overdue();
+      case 'later':
+        return message.go();
       case 'outsideDue':
         return this.#search.pollOutside();
       case 'crew':
@@ -216,6 +276,12 @@ export class Coordinator {
   }
 
   #finish(task: number, result: State.Result): void {
+    if (this.#stopping === 'no' && this.#keeping.take(task, result)) return;
+    // What was not kept is not told as done.
+    this.#settle(task, result.status === State.OK && this.#keeping.isFor(task) ? { status: State.CANCELLED } : result);
+  }
+
+  #settle(task: number, result: State.Result): void {
     const { state, prepared } = this.#context;
     const key = prepared.get(task)?.key.key;
     this.#apply(State.settle(state, task, result), 'receipt' in result ? result.receipt : undefined);
@@ -227,6 +293,8 @@ export class Coordinator {
   #stop(how: 'cancelled' | 'failed'): void {
     if (this.#stopping !== 'no') return;
     this.#stopping = how;
+    this.#context.bringing.stop();
+    this.#keeping.stop();
     const twins = this.#search.stop();
     this.#apply(State.cancelPending(this.#context.state));
     for (const twin of twins) this.#finish(twin, { status: State.CANCELLED });
@@ -247,25 +315,40 @@ export class Coordinator {
   }
 }
 
-function contextOf(options: CoordinatorOptions, outbox: Outbox): RunContext {
+function factsOf({ options, state, policies, prepared, priorities, agreements }: RunContext): TaskFacts {
+  return {
+    planned: (task) => state.plan.tasks[task]!,
+    input: (task) => prepared.get(task)!.input,
+    module: (task) => policies.of(task).module,
+    limits: (task) => policies.of(task).limits,
+    // A vote is what somebody finds out anew.
+    isForced: (task) => options.forced(task) || agreements().has(task),
+    priority: (task) => priorities()[task]!,
+  };
+}
+
+function contextOf(options: CoordinatorOptions, outbox: Outbox, bringing: Bringing, agreements: () => Agreements): RunContext {
   const { plan, begun } = options;
   const state = State.create(plan);
   if (begun !== undefined) state.attempts.set(plan.tasks.map((_, i) => begun(i)));
   const policies = new Policies(plan, options.semantics, (cid) => options.blobs.standsFor(cid));
-  const lookup = new Lookup(plan, policies, options.memo, options.forced);
+  const isVoted = (task: number): boolean => agreeOf({ options, state, policies }, task) !== undefined;
+  const lookup = new Lookup(plan, policies, options.memo, options.forced, isVoted);
   const promises = new Promises(state);
   let priorities: Float64Array | undefined;
   return {
     options,
+    agreements,
     state,
     policies,
     lookup,
     promises,
-    filing: new Filing(options.issuer, lookup, options.version),
+    filing: new Filing(options.issuer, lookup, options.version, options.cpu),
     outbox,
-    targets: targetsOf(state, promises),
+    targets: targetsOf(state, promises, options.keep === undefined ? [] : durableTasks(state)),
     priorities: () => (priorities ??= longestPath(plan.tasks, (task) => options.expected(task) ?? 1)),
     earlier: (task) => (state.attempts[task] === (begun?.(task) ?? 0) ? options.earlier?.(task) : undefined),
     prepared: new Map(),
+    bringing,
   };
 }

@@ -1,182 +1,137 @@
 import type { Clock } from '../base/clock.ts';
-import { DocketError } from '../errors.ts';
+import type { CID } from '../ipld/cid.ts';
+import type { Ipld } from '../ipld/value.ts';
 import type { Job } from '../runner/job.ts';
 import type { SlotEnd } from '../runner/slot.ts';
+import type { Limits } from '../workflow/limits.ts';
+import type { PlannedTask } from '../workflow/model.ts';
+import type { BlobView } from './blob-view.ts';
+import type { TaskKind } from './task-kind.ts';
 
 /**
- * The slots a run holds at the moment.
- *
- * Invariants
- * C1. A job is placed only on a slot whose lease is held, so slots are never oversubscribed, whoever shares the home.
- * C2. One job of a slot runs, the others are in its pipe so that the runner never waits for us. Only jobs expected to be short get a
- *     place behind another, which must be short too (or they would wait for a long one while other slots are free), the shorter the more of
- *     them, and never beside a job that must run alone.
- * C3. A slot that others wait for is given back at a task boundary once it was held for a while, and asked for again. One without a job goes to
- *     another run of this process at once: that costs nothing.
+ * The places where tasks of one run can be run: slots of this home (`LocalCrew`), and with a mesh those of its members too (`MeshCrew`).
+ * A place that is given is held until its job has ended or it is cancelled.
  */
-
-/** The right to use one slot of the home, with the slot. */
-export interface Lease {
-  readonly slot: { submit(job: Job, options: { readonly signal: AbortSignal }): Promise<SlotEnd> };
-  /** Whether it would be fair to give it to another run of this process. Cheap. */
-  isWantedHere(): boolean;
-  /** Whether it would be fair to give it to another process. May read a folder now and then. */
-  isWantedElsewhere(): boolean;
-  release(): Promise<void>;
+export interface Crew extends AsyncDisposable {
+  /** Slots of this home that are held now. */
+  readonly held: number;
+  /** A place is free, if not for every kind of task. */
+  readonly hasIdle: boolean;
+  /** Asks for places until there are so many for this run, those in use included. */
+  want(wanted: number): void;
+  /** A free place for such a task, or undefined if there is none at the moment. */
+  berth(wanted: Wanted): Berth | undefined;
+  /** For a task that `mayWait` and got no berth: the place it should wait for, though others may be free. Undefined if it is free to go anywhere. */
+  nearer?(wanted: Wanted): Nearer | undefined;
+  /** Why no place there is now could ever run tasks of this kind; undefined if one could. Changes are told by `onChange`. */
+  obstacle(kind: TaskKind): string | undefined;
+  /** That member is to get no more tasks of this kind for a while. */
+  distrust(did: string, kind: TaskKind, why: string): void;
+  /** There is no job for the idle places at the moment. */
+  rest(): void;
+  /** No job will come any more. */
+  dismiss(): void;
 }
 
-export interface SlotSource {
-  /** Waits until a slot is free; rejects when aborted. `holder` tells one run from another. */
-  acquire(signal: AbortSignal, holder: object): Promise<Lease>;
+/** A task that looks for a place. */
+export interface Wanted {
+  /** Its index in the plan. */
+  readonly task: number;
+  readonly kind: TaskKind;
+  /** How many such jobs a slot may have in line with this one: more than one only if they are expected to be short. */
+  readonly depth: number;
+  /** The same of a slot elsewhere, of which news comes later. */
+  readonly depthAway: number;
+  /** Nothing may share the slot with it. */
+  readonly alone: boolean;
+  /** What it rests on is durable, so it may be told to others. */
+  readonly mayLeave: boolean;
+  /** If the place that has its bytes is not free, no berth elsewhere is taken for it. Default: it is. */
+  readonly mayWait?: boolean;
 }
 
-interface Member {
-  readonly lease: Lease;
-  readonly since: number;
-  outstanding: number;
-  /** The least depth of the jobs in line. */
-  depth: number;
-  alone: boolean;
-  leaving: boolean;
+/** The place that has the bytes of a task. */
+export interface Nearer {
+  /** One name for each place. */
+  readonly place: string;
+  readonly slots: number;
+  /** How long it is worth waiting for it, in ms. */
+  readonly patience: number;
+  /** Whether it is worth asking for a berth again. Cheap. */
+  isOpen(): boolean;
+}
+
+/** The slots of this home. */
+export interface HomeCrew extends Crew {
+  /** Whether a task of this kind would have a place at once. */
+  isFreeFor(kind: TaskKind): boolean;
+}
+
+/** What a crew that places tasks elsewhere is made of, for one run. */
+export interface CrewParts {
+  readonly local: HomeCrew;
+  readonly tasks: TaskFacts;
+  readonly blobs: BlobView;
+  readonly clock: Clock;
+  /** There may be a place where there was none. */
+  readonly onChange: () => void;
+}
+
+/** What is known of tasks that are about to be run, by their index. */
+export interface TaskFacts {
+  planned(task: number): PlannedTask;
+  /** The instruction's input, promises replaced. */
+  input(task: number): Ipld;
+  module(task: number): CID | undefined;
+  limits(task: number): Limits;
+  /** Known results of it are not to be used. */
+  isForced(task: number): boolean;
+  /** The higher, the more urgent. */
+  priority(task: number): number;
 }
 
 /** A place for one job. */
 export interface Berth {
-  submit(job: Job, signal: AbortSignal): Promise<SlotEnd>;
+  /** DID of the member where it is; undefined: here. */
+  readonly member: string | undefined;
+  submit(work: Work, signal: AbortSignal): Promise<PlaceEnd>;
   /** Gives the place back unused. */
   cancel(): void;
 }
 
-/** How long a slot is kept while others wait for it, in ms. */
-const TURN = 500;
+/** A job on its way to a place. */
+export interface Work {
+  readonly task: number;
+  /** Counts from 1; another for each time the task is given away. */
+  readonly attempt: number;
+  readonly job: Job;
+}
 
-const OVER = new DocketError('CANCELLED', 'the run is over');
+/** How a job ended, or why nothing will come of it where it was. */
+export type PlaceEnd = SlotEnd | Receipted | Away;
 
-export class Crew {
-  readonly #source: SlotSource;
-  readonly #size: number;
-  readonly #clock: Clock;
-  readonly #onChange: () => void;
-  readonly #onFailure: (cause: unknown) => void;
-  readonly #members = new Set<Member>();
-  readonly #stop = new AbortController();
-  readonly #pending = new Set<Promise<void>>();
-  #acquiring = 0;
-  #unwatch: () => void = () => {};
+/** A member says by its receipt how it ended. Nothing of this was verified. */
+export interface Receipted {
+  readonly kind: 'receipted';
+  /** Who was asked, and answered. */
+  readonly member: string;
+  /** As that member says: a result it knew under the resolved key, perhaps of another invocation. */
+  readonly isHit: boolean;
+  /** As signed. */
+  readonly receipt: Uint8Array;
+  /** Small blobs the result names, by lower-case hex SHA2-256. */
+  readonly small: ReadonlyMap<string, Uint8Array>;
+  /** Larger ones, which the member holds, with their sizes in bytes. */
+  readonly held: readonly { readonly cid: CID; readonly size: number }[];
+}
 
-  constructor(options: { source: SlotSource; size: number; clock: Clock; onChange: () => void; onFailure: (cause: unknown) => void }) {
-    this.#source = options.source;
-    this.#size = options.size;
-    this.#clock = options.clock;
-    this.#onChange = options.onChange;
-    this.#onFailure = options.onFailure;
-    this.#watch();
-  }
-
-  /** Slots held now. */
-  get held(): number {
-    return this.#members.size;
-  }
-
-  /** Asks for slots until `wanted` are held or asked for, within the run's size. */
-  want(wanted: number): void {
-    while (this.#members.size + this.#acquiring < Math.min(wanted, this.#size)) {
-      this.#acquiring++;
-      this.#track(this.#acquire());
-    }
-  }
-
-  async #acquire(): Promise<void> {
-    try {
-      const lease = await this.#source.acquire(this.#stop.signal, this);
-      if (this.#stop.signal.aborted) return await lease.release();
-      this.#members.add({ lease, since: this.#clock.monotonic(), outstanding: 0, depth: 1, alone: false, leaving: false });
-    } catch (cause) {
-      if (!this.#stop.signal.aborted) this.#onFailure(cause);
-    } finally {
-      this.#acquiring--;
-      this.#onChange();
-    }
-  }
-
-  /** A free place, or undefined. `depth`: how many jobs the slot may have with this one; `alone`: nothing may share the slot with it. */
-  berth(job: { readonly depth: number; readonly alone: boolean }): Berth | undefined {
-    const wanted = job.alone ? 1 : job.depth;
-    let chosen: Member | undefined;
-    for (const member of this.#members) {
-      if (member.leaving || member.alone) continue;
-      if (member.outstanding > 0 && member.outstanding >= Math.min(wanted, member.depth)) continue;
-      if (chosen === undefined || member.outstanding < chosen.outstanding) chosen = member;
-    }
-    if (chosen === undefined) return undefined;
-    const member = chosen;
-    member.depth = member.outstanding === 0 ? wanted : Math.min(member.depth, wanted);
-    member.outstanding++;
-    member.alone = job.alone;
-    return { submit: (work, signal) => this.#submit(member, work, signal), cancel: () => this.#vacate(member) };
-  }
-
-  async #submit(member: Member, job: Job, signal: AbortSignal): Promise<SlotEnd> {
-    try {
-      return await member.lease.slot.submit(job, { signal });
-    } finally {
-      this.#vacate(member);
-    }
-  }
-
-  #vacate(member: Member): void {
-    member.outstanding--;
-    member.alone = false;
-    this.#considerLeaving(member);
-  }
-
-  #considerLeaving(member: Member): void {
-    member.leaving ||= this.#othersWait(member);
-    if (member.leaving && member.outstanding === 0) this.#leave(member);
-  }
-
-  #othersWait(member: Member): boolean {
-    if (this.#clock.monotonic() - member.since <= TURN) return false;
-    return member.lease.isWantedHere() || member.lease.isWantedElsewhere();
-  }
-
-  /** An idle slot ends no job, so whether others wait for it is asked from time to time. */
-  #watch(): void {
-    this.#unwatch = this.#clock.after(TURN, () => {
-      for (const member of this.#members) this.#considerLeaving(member);
-      this.#watch();
-    });
-  }
-
-  /** There is no job for the idle slots at the moment. */
-  rest(): void {
-    for (const member of this.#members) if (member.outstanding === 0 && member.lease.isWantedHere()) this.#leave(member);
-  }
-
-  /** No job will come any more. */
-  dismiss(): void {
-    for (const member of this.#members) {
-      member.leaving = true;
-      if (member.outstanding === 0) this.#leave(member);
-    }
-  }
-
-  #leave(member: Member): void {
-    if (!this.#members.delete(member)) return;
-    this.#track(member.lease.release().catch(this.#onFailure).finally(this.#onChange));
-  }
-
-  #track(work: Promise<void>): void {
-    this.#pending.add(work);
-    void work.finally(() => this.#pending.delete(work));
-  }
-
-  /** Gives everything back; jobs must have ended before. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#unwatch();
-    // With a reason of its own, since the default is made anew, stack and all, for each run.
-    this.#stop.abort(OVER);
-    for (const member of this.#members) this.#leave(member);
-    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
-  }
+/** To be placed elsewhere. */
+export interface Away {
+  readonly kind: 'away';
+  readonly member: string;
+  /** It may have been running there: what it costs who runs it must be bounded. */
+  readonly hasBegun: boolean;
+  /** It could not get what the task needs. */
+  readonly lacks: boolean;
+  readonly message: string;
 }

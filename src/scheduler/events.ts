@@ -7,7 +7,14 @@ import { CANCELLED, FAILED, OK, type Result, SKIPPED, type Via } from './state.t
 /** What a run tells while it goes on. Tasks are named by their index in the plan. */
 export type RunEvent =
   | { readonly kind: 'planned'; readonly total: number }
-  | { readonly kind: 'started'; readonly task: number; readonly attempt: number }
+  /** `member`: DID of who runs it, if that is another agent. */
+  | { readonly kind: 'started'; readonly task: number; readonly attempt: number; readonly member?: string }
+  /** Nothing comes of it at the member it was given to: it is given to another. */
+  | { readonly kind: 'moved'; readonly task: number; readonly member: string; readonly message: string }
+  /** What a member gave for it is not to be believed. */
+  | { readonly kind: 'refused'; readonly task: number; readonly member: string; readonly why: string }
+  /** Nobody who is there could run it. It waits for somebody who can, for at most so many ms. */
+  | { readonly kind: 'unplaceable'; readonly task: number; readonly why: string; readonly most: number }
   | { readonly kind: 'retrying'; readonly task: number; readonly after: number; readonly message: string }
   /** It waits for receipts of instructions that are not in the workflow, for at most so many ms. */
   | { readonly kind: 'awaiting'; readonly task: number; readonly instructions: readonly string[]; readonly most: number }
@@ -27,6 +34,15 @@ export type RunEvent =
   /** How these tasks ended is committed, with their receipts. Each was settled before, and may be told again. */
   | { readonly kind: 'filed'; readonly tasks: readonly number[] }
   | { readonly kind: 'conflict'; readonly kept: CID; readonly other: CID }
+  /** What it gave is not what others, who count more, agree on. `agreed`: their receipts; `isProof`: nothing but a fault or a lie explains it. */
+  | {
+      readonly kind: 'dissent';
+      readonly task: number;
+      readonly member: string;
+      readonly receipt: string;
+      readonly agreed: readonly string[];
+      readonly isProof: boolean;
+    }
   | { readonly kind: 'slots'; readonly held: number };
 
 export type TaskState = 'ok' | 'failed' | 'skipped' | 'cancelled';
@@ -36,6 +52,11 @@ const STATE_NAMES = { [OK]: 'ok', [FAILED]: 'failed', [SKIPPED]: 'skipped', [CAN
 /** The word for a settled status, in events, the ledger and the CLI. */
 export function stateName(status: Result['status']): TaskState {
   return STATE_NAMES[status];
+}
+
+/** Of a task that came to nothing because its run was stopped, or because of another. */
+export function isGivenUp(event: RunEvent): boolean {
+  return event.kind === 'settled' && (event.state === 'cancelled' || event.state === 'skipped');
 }
 
 export type RunOutcome = 'completed' | 'failed' | 'cancelled';

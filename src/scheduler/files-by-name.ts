@@ -16,7 +16,7 @@ export function filesByName(
   { op, input }: Pick<Instruction, 'op' | 'input'>,
   blobs: BlobView,
 ): { readonly value: Ipld } | { readonly failure: Failure } {
-  if (!hasFile(input)) return { value: input };
+  if (!namesFiles(input)) return { value: input };
   let unknown: Cid.CID | undefined;
   const replaced = (cid: Cid.CID): Cid.CID => {
     const blob = blobs.standsFor(cid);
@@ -28,11 +28,11 @@ export function filesByName(
   return { failure: missing('file', unknown) };
 }
 
-/** Asked of every task, and almost always no. */
-function hasFile(value: Ipld): boolean {
+/** Whether a UnixFS CID is in there. Asked of every task, and almost always no. */
+export function namesFiles(value: Ipld): boolean {
   if (isLink(value)) return Cid.isUnixFs(value);
-  if (isList(value)) return value.some(hasFile);
-  if (isMap(value)) for (const key in value) if (hasFile(value[key]!)) return true;
+  if (isList(value)) return value.some(namesFiles);
+  if (isMap(value)) for (const key in value) if (namesFiles(value[key]!)) return true;
   return false;
 }
 

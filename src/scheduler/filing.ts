@@ -1,13 +1,13 @@
 import type { CID } from '../ipld/cid.ts';
 import { float, type Ipld, isLink, isMap } from '../ipld/value.ts';
-import type { Change } from '../ledger/change.ts';
+import type { Change, DeclaredChange } from '../ledger/change.ts';
 import * as Receipt from '../receipt/issue.ts';
-import type { ReceiptMeta } from '../receipt/model.ts';
+import type { Receipt as SignedReceipt, ReceiptMeta } from '../receipt/model.ts';
 import { digestOf, outOf } from '../receipt/out.ts';
 import type { Key } from '../receipt/key.ts';
 import * as MemoKey from '../receipt/key.ts';
 import type { FailureCode, Outcome, Usage } from '../receipt/outcome.ts';
-import type { PlannedTask } from '../workflow/model.ts';
+import type { Instruction, PlannedTask } from '../workflow/model.ts';
 import { stateName } from './events.ts';
 import type { Filed } from './filed.ts';
 import type { Lookup } from './lookup.ts';
@@ -15,7 +15,7 @@ import type { Policy } from './policies.ts';
 import type { Settled } from './state.ts';
 
 /** Errors that the same work would give again, so that they may be memoized where the author asks. */
-const DETERMINISTIC: ReadonlySet<FailureCode> = new Set([
+export const DETERMINISTIC: ReadonlySet<FailureCode> = new Set([
   'exit',
   'trap',
   'invalid',
@@ -39,17 +39,31 @@ export interface Ended {
   readonly key: Key | undefined;
 }
 
+/** A receipt from elsewhere, and what it is filed under. */
+export interface Adopted extends Pick<Ended, 'index' | 'task' | 'policy' | 'outcome'> {
+  readonly key: Key;
+  readonly cid: CID;
+  readonly bytes: Uint8Array;
+  readonly receipt: SignedReceipt;
+  /** When it came, in ms since the epoch: the clock of who issued it may be another. */
+  readonly at: number;
+  /** DID of who had filed it where all find it. Absent if it was made for this run. */
+  readonly foundAt?: string;
+}
+
 /** Issues receipts, and says what is to be filed in the ledger for each. */
 export class Filing {
   readonly #issuer: string;
   readonly #lookup: Lookup;
   readonly #version: string;
+  readonly #cpu: string | undefined;
 
-  /** `issuer`: DID of the key that will sign. */
-  constructor(issuer: string, lookup: Lookup, version: string) {
+  /** `issuer`: DID of the key that will sign; `cpu`: as in a receipt. */
+  constructor(issuer: string, lookup: Lookup, version: string, cpu?: string) {
     this.#issuer = issuer;
     this.#lookup = lookup;
     this.#version = version;
+    this.#cpu = cpu;
   }
 
   /** The receipt of an attempt, and its rows: the receipt always, memo rows if the result may be a hit. */
@@ -63,11 +77,40 @@ export class Filing {
     return { receipt: cid, changes };
   }
 
+  /** What is filed of a receipt that a member issued and that was found good: its own bytes, and memo rows as for results of this home. */
+  adopt(adopted: Adopted): Filed[] {
+    const { cid, bytes, receipt, at, key, foundAt, ...ended } = adopted;
+    const { ran: invocation, meta } = receipt;
+    return [{ kind: 'receipt', cid, instruction: meta.instruction, invocation, bytes, at }, ...this.#memoRows(ended, key, cid, foundAt)];
+  }
+
+  /** The row of a result that was agreed on, which takes the place of any other. */
+  agreed(
+    { task, policy, outcome, key }: Pick<Ended, 'index' | 'task' | 'policy' | 'outcome'> & { readonly key: Key },
+    receipt: CID,
+  ): Filed[] {
+    if (policy.memo === 'never') return [];
+    const out = digestOf(outOf(outcome));
+    if (outcome.tag === 'ok') return [resolvedRow(key, task, receipt, out, true)];
+    if (policy.memo !== 'errors' || !DETERMINISTIC.has(outcome.failure.code)) return [];
+    return [resolvedRow({ ...key, key: MemoKey.forError(key.key) }, task, receipt, out, true)];
+  }
+
+  /** The same of a result that another agent says belongs to a declared key: which resolved key is between them was not seen here. */
+  hear({ index, cid, bytes, receipt, at, heardOf }: Omit<Adopted, 'key' | 'foundAt'> & { readonly heardOf: string }): Filed[] {
+    const key = this.#lookup.declaredKey(index)!;
+    const { ran: invocation, meta } = receipt;
+    return [
+      { kind: 'receipt', cid, instruction: meta.instruction, invocation, bytes, at },
+      declaredRow(key, cid, this.#lookup.wasDamaged(key), { heardOf }),
+    ];
+  }
+
   /** The row that lets a result found by its resolved key be found by its declared key as well. */
   declare(index: number, receipt: CID): Change[] {
     const key = this.#lookup.declaredKey(index);
     if (key === undefined) return [];
-    return [declaredRow(key, receipt, this.#lookup.wasDamaged(key))];
+    return [declaredRow(key, receipt, this.#lookup.wasDamaged(key), this.#wordOf(index))];
   }
 
   /** The row that says how a task of a run ended. */
@@ -92,7 +135,18 @@ export class Filing {
     };
   }
 
-  #memoRows({ index, task, policy, outcome }: Ended, key: Key, receipt: CID): Change[] {
+  /** Whose word it takes that a result belongs to the declared key. */
+  #wordOf(index: number, foundAt?: string): Word {
+    if (!this.#lookup.isPlain(index)) return {};
+    return foundAt === undefined ? { isPlain: true } : { heardOf: foundAt };
+  }
+
+  #memoRows(
+    { index, task, policy, outcome }: Pick<Ended, 'index' | 'task' | 'policy' | 'outcome'>,
+    key: Key,
+    receipt: CID,
+    foundAt?: string,
+  ): Change[] {
     if (!this.#lookup.isMemoized(index)) return [];
     const out = digestOf(outOf(outcome));
     const replace = this.#lookup.wasDamaged(key.key) || !policy.pure;
@@ -102,16 +156,16 @@ export class Filing {
     }
     const rows = [resolvedRow(key, task, receipt, out, replace)];
     const declared = this.#lookup.declaredKey(index);
-    if (declared !== undefined) rows.push(declaredRow(declared, receipt, replace || this.#lookup.wasDamaged(declared)));
+    if (declared !== undefined)
+      rows.push(declaredRow(declared, receipt, replace || this.#lookup.wasDamaged(declared), this.#wordOf(index, foundAt)));
     return rows;
   }
 
   #meta({ task, policy, outcome, usage, started, attempt, key }: Ended, instruction: CID): ReceiptMeta {
     const { run } = task.task;
-    const { func, extensions } = isMap(run.input) ? run.input : {};
+    const { extensions } = isMap(run.input) ? run.input : {};
     return {
-      // Homestar's receipts carry the function's name here; other ops have none, so theirs carry the op.
-      op: run.op === 'wasm/run' && typeof func === 'string' ? func : run.op,
+      op: opIn(run),
       instruction,
       ...(policy.module === undefined ? {} : { module: policy.module }),
       ...(run.op === 'wasi/run' && extensions !== undefined ? { extensions: linksOf(extensions) } : {}),
@@ -119,6 +173,7 @@ export class Filing {
       agent: this.#issuer,
       attempt,
       docket: this.#version,
+      ...(this.#cpu === undefined ? {} : { cpu: this.#cpu }),
       ...(outcome.tag === 'ok' && outcome.logs !== undefined ? { logs: outcome.logs } : {}),
       grants: [...policy.grants],
       limits: { ...policy.limits },
@@ -134,6 +189,12 @@ export class Filing {
   }
 }
 
+/** Homestar's receipts carry the function's name there; other ops have none, so theirs carry the op. */
+export function opIn({ op, input }: Instruction): string {
+  const func = isMap(input) ? input['func'] : undefined;
+  return op === 'wasm/run' && typeof func === 'string' ? func : op;
+}
+
 /** What is no link was refused, or makes the task fail. */
 function linksOf(extensions: Ipld): Record<string, CID> {
   if (!isMap(extensions)) return {};
@@ -144,6 +205,8 @@ function resolvedRow({ key, preimage }: Key, { label }: PlannedTask, receipt: CI
   return { kind: 'memo', table: 'resolved', key, preimage, label, receipt, out, replace };
 }
 
-function declaredRow(key: Uint8Array, receipt: CID, replace: boolean): Change {
-  return { kind: 'memo', table: 'declared', key, receipt, replace };
+type Word = Pick<DeclaredChange, 'heardOf' | 'isPlain'>;
+
+function declaredRow(key: Uint8Array, receipt: CID, replace: boolean, word: Word): Change {
+  return { kind: 'memo', table: 'declared', key, receipt, replace, ...word };
 }

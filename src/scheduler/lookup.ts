@@ -6,6 +6,7 @@ import * as Receipt from '../receipt/verify.ts';
 import { failureOf } from '../receipt/out.ts';
 import type { FailureCode } from '../receipt/outcome.ts';
 import type { Branch, Plan } from '../workflow/model.ts';
+import { namesFiles } from './files-by-name.ts';
 import { nameOfBytes } from './name-of-bytes.ts';
 import type { Policies, Policy } from './policies.ts';
 import { accepts, FAILED, OK, type Result, type Via } from './state.ts';
@@ -27,23 +28,35 @@ export type Hit = Extract<Result, { readonly receipt: CID }>;
  * not come again, and is in no key. Only a clean task may be found by its declared
  * key, since only then do the keys alone decide the result. The resolved key serves every task that may be memoized: one that is
  * pure, or whose author wants impure results kept (`memo: always`), and that is not forced.
+ *
+ * A clean task is *plain* if nothing has to be known to make its resolved key: it awaits nothing, and calls no file by a name that stands for another. Then its two keys say the
+ * same, and other agents are asked for the resolved one only: that needs nobody's word but the issuer's.
  */
 export class Lookup {
   readonly #plan: Plan;
   readonly #policies: Policies;
   readonly #memo: MemoSource;
   readonly #forced: (task: number) => boolean;
+  readonly #isVoted: (task: number) => boolean;
   readonly #clean: Uint8Array;
   /** Declared keys of the clean tasks, end to end: a million objects would take more memory than the plan. */
   #declared: Uint8Array | undefined;
   /** Keys of both kinds whose row or receipt turned out damaged; a new one takes its place. */
   readonly #damaged = new Set<string>();
 
-  constructor(plan: Plan, policies: Policies, memo: MemoSource, forced: (task: number) => boolean) {
+  /** `isVoted`: its output must be agreed on, so no single receipt is a hit, and no short cut leads past it. */
+  constructor(
+    plan: Plan,
+    policies: Policies,
+    memo: MemoSource,
+    forced: (task: number) => boolean,
+    isVoted: (task: number) => boolean = () => false,
+  ) {
     this.#plan = plan;
     this.#policies = policies;
     this.#memo = memo;
     this.#forced = forced;
+    this.#isVoted = isVoted;
     this.#clean = new Uint8Array(plan.tasks.length);
     plan.tasks.forEach((task, i) => {
       const own = task.external.length === 0 && this.#policies.of(i).pure && this.mayHit(i);
@@ -51,15 +64,26 @@ export class Lookup {
     });
   }
 
+  /** Whether its output must be agreed on. */
+  isVoted(task: number): boolean {
+    return this.#isVoted(task);
+  }
+
   /** Whether results of this task are filed under its keys. */
   isMemoized(task: number): boolean {
     const { pure, memo } = this.#policies.of(task);
-    return memo !== 'never' && (pure || memo === 'always');
+    return memo !== 'never' && (pure || memo === 'always') && !this.#isVoted(task);
   }
 
   /** Whether it may take a result that is known. */
   mayHit(task: number): boolean {
     return this.isMemoized(task) && !this.#forced(task);
+  }
+
+  /** Whether its resolved key can be made at once, wherever it is wanted. */
+  isPlain(task: number): boolean {
+    const { awaits, task: planned } = this.#plan.tasks[task]!;
+    return this.#clean[task] === 1 && awaits.length === 0 && !namesFiles(planned.run.input);
   }
 
   /** The declared key, 32 bytes, or undefined for a task that is not clean. All are made at the first call, upstream first. */
@@ -158,7 +182,7 @@ function readHit(cid: CID, bytes: Uint8Array, via: Exclude<Via, 'ran'>): Hit | u
 
 /** Receipts of an instruction that are looked at. */
 const MOST_RECEIPTS = 16;
-const SAYS_NOTHING: ReadonlySet<FailureCode> = new Set(['lost', 'cancelled', 'unfetched', 'unresolved']);
+const SAYS_NOTHING: ReadonlySet<FailureCode> = new Set(['lost', 'cancelled', 'unfetched', 'unresolved', 'unplaceable', 'unkept']);
 
 const KEY_LENGTH = 32;
 

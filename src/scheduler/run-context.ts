@@ -1,5 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
+import type { Bringing } from './bringing.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
 import type { Filing } from './filing.ts';
 import type { Lookup } from './lookup.ts';
@@ -8,6 +9,7 @@ import type { Policies } from './policies.ts';
 import type { Prepared } from './prepared.ts';
 import type { Promises } from './promises.ts';
 import type { Effects, Result, RunState } from './state.ts';
+import type { Voting } from './voting.ts';
 import type { TaskSet } from './task-set.ts';
 
 /** What the parts of one coordinator share. */
@@ -27,20 +29,26 @@ export interface RunContext {
   readonly earlier: (task: number) => 'ok' | 'failed' | undefined;
   /** What is known of a task between its look-up and its end. */
   readonly prepared: Map<number, Prepared>;
+  /** Tasks whose output must be agreed on; made after what shares this. */
+  readonly agreements: () => Voting;
+  /** Blobs that are elsewhere come here. */
+  readonly bringing: Bringing;
 }
 
 /** What the parts ask of the coordinator, which alone lets results into the state. */
 export interface Steps {
   /** Follows up on a transition. `receipt` is that of the task it settled by a result, if it did. */
   apply(effects: Effects, receipt?: CID): void;
+  /** A look-up found the result of an idle task: it is settled. */
+  adopt(task: number, hit: Result & { readonly receipt: CID }): void;
   /** The task is settled. */
   finish(task: number, result: Result): void;
   /** It cannot be run at all; that too is an end with a receipt. */
   refuse(task: number, failure: Failure): void;
   /** It is ready and has no result: to be run. */
   enqueue(task: number): void;
-  /** How many tasks wait for slots. */
-  queued(): number;
+  /** How many tasks wait for slots, as far as that is a reason to wait with more. */
+  backlog(): number;
   /** Blobs it needs are gone. `why`: how it ends if no task made them. */
   remake(task: number, why: Failure): void;
   /** It is ready once more, to be looked up like others. */

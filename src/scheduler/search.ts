@@ -1,14 +1,27 @@
+import { agreeOf } from './agreements.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Ipld } from '../ipld/value.ts';
+import type { MemoTable } from '../ledger/ledger.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { resolveInput } from './inputs.ts';
 import type { Hit } from './lookup.ts';
 import { blobTrouble } from './missing.ts';
 import { Outside } from './outside.ts';
+import { Presence } from './presence.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunContext, Steps } from './run-context.ts';
+import { SharedLookup } from './shared-lookup.ts';
+import type { FoundResult } from './shared-results.ts';
 import * as State from './state.ts';
 import { Twins } from './twins.ts';
+
+interface SearchSteps extends Steps {
+  readonly outsideDue: () => void;
+  readonly mayRunHere: (task: number) => boolean;
+  /** `go` is to be called in the next turn. */
+  readonly later: (go: () => void) => void;
+  readonly fail: (cause: unknown) => void;
+}
 
 /** Look-ups per step, so that ends and cancellations are heard in between. */
 const BATCH = 256;
@@ -30,34 +43,53 @@ const MOST_REMAKES = 3;
  */
 export class Search {
   readonly #context: RunContext;
-  readonly #steps: Steps;
+  readonly #steps: SearchSteps;
   readonly #toLook = new Fifo<number>();
   readonly #toCheck: ReadyQueue;
   readonly #outside: Outside;
   readonly #twins = new Twins();
+  readonly #presence: Presence;
   /** Tasks whose known result is of use only if its blobs are back. */
   readonly #mustRun = new Set<number>();
   readonly #remakes = new Map<number, number>();
   /** Tasks with grants whose inputs are not committed yet. */
   readonly #parked = new Set<number>();
+  /** Whether what others know of a task is checked, where that was decided. */
+  readonly #checked = new Map<number, boolean>();
+  /** Where there are other agents to be asked. */
+  readonly #shared: SharedLookup | undefined;
 
-  constructor(context: RunContext, steps: Steps & { readonly outsideDue: () => void }) {
+  constructor(context: RunContext, steps: SearchSteps) {
     this.#context = context;
     this.#steps = steps;
+    this.#presence = new Presence(context);
     this.#toCheck = new ReadyQueue(context.priorities);
     this.#outside = new Outside(context, {
       refuse: (task, failure) => steps.refuse(task, failure),
       check: (task) => this.check(task),
       due: () => steps.outsideDue(),
     });
+    const { shared } = context.options;
+    this.#shared =
+      shared &&
+      new SharedLookup(context, shared, {
+        later: (go) => steps.later(go),
+        fail: (cause) => steps.fail(cause),
+        answered: (table, task, found) => this.#answered(table, task, found),
+      });
   }
 
   get isWorking(): boolean {
-    return !this.#toLook.isEmpty || this.#mayCheck;
+    return (!this.#toLook.isEmpty && this.#shared?.isFull !== true) || this.#mayCheck;
+  }
+
+  /** Tasks whose results other agents are asked for. */
+  get asking(): number {
+    return this.#shared?.waiting ?? 0;
   }
 
   get #mayCheck(): boolean {
-    return this.#toCheck.size > 0 && this.#steps.queued() < AHEAD;
+    return this.#toCheck.size > 0 && this.#steps.backlog() < AHEAD && this.#shared?.isFull !== true;
   }
 
   get isWaitingForCommits(): boolean {
@@ -77,17 +109,79 @@ export class Search {
   /** Looks up what was wanted and what became ready, a batch of each. */
   step(): void {
     const { state, lookup } = this.#context;
-    const look = this.#toLook.take(BATCH).filter((task) => state.status[task] === State.IDLE);
+    const look = (this.#shared?.isFull === true ? [] : this.#toLook.take(BATCH)).filter((task) => state.status[task] === State.IDLE);
     if (look.length > 0) {
       const hits = lookup.byDeclared(look);
       look.forEach((task, i) => {
         const hit = hits[i];
-        if (hit !== undefined && this.#isUsable(task, hit.value)) this.#steps.apply(State.adopt(state, task, hit), hit.receipt);
-        else this.#demand(task);
+        if (hit !== undefined && this.#isUsable(task, hit.value)) this.#steps.adopt(task, hit);
+        else if (hit === undefined ? !this.#askDeclared(task) : !this.#presence.bring(hit.value, () => this.want(task))) this.#demand(task);
       });
     }
     const check = (this.#mayCheck ? this.#toCheck.take(BATCH) : []).filter((task) => state.status[task] === State.READY);
     if (check.length > 0) this.#checkAll(check);
+    this.#shared?.flush();
+  }
+
+  /** Whether the task is not to be demanded now: another agent may know its result, or does. */
+  #askDeclared(task: number): boolean {
+    const known = this.#shared?.ask('declared', task);
+    if (known === undefined) return false;
+    if (known !== 'wait') this.#heard(task, known);
+    return true;
+  }
+
+  #answered(table: MemoTable, task: number, found: readonly FoundResult[]): void {
+    const { state } = this.#context;
+    if (state.status[task] !== (table === 'declared' ? State.IDLE : State.RESTING)) return;
+    if (table === 'declared') return this.#heard(task, found[0]);
+    State.makeReady(state, task);
+    this.#found(task, found);
+  }
+
+  /** What others know of a task that is not demanded yet. A check needs its inputs, as running it does; what was found is found again then. */
+  #heard(task: number, found: FoundResult | undefined): void {
+    if (found === undefined || this.#isToBeChecked(task)) this.#demand(task);
+    else this.#adopt(task, this.#shared!.adopt('declared', task, found));
+  }
+
+  /** What others know of one that is ready. */
+  #found(task: number, found: readonly FoundResult[]): void {
+    const { lookup, agreements } = this.#context;
+    const [first] = found;
+    if (lookup.isVoted(task)) agreements().found(task, found);
+    else if (first === undefined) this.#steps.enqueue(task);
+    else if (this.#isToBeChecked(task)) agreements().check(task, first);
+    else this.#takeOrRun(task, this.#shared!.adopt('resolved', task, first));
+  }
+
+  /** Decided once for each task. What cannot be run here cannot be checked. */
+  #isToBeChecked(task: number): boolean {
+    const { mayCheck } = this.#context.options;
+    if (mayCheck === undefined) return false;
+    let known = this.#checked.get(task);
+    if (known === undefined) this.#checked.set(task, (known = mayCheck(task) && this.#steps.mayRunHere(task)));
+    return known;
+  }
+
+  /** A result that came by the declared key; its blobs may have to come too. */
+  #adopt(task: number, hit: Hit): void {
+    const { state } = this.#context;
+    if (state.status[task] !== State.IDLE) return;
+    if (this.#isUsable(task, hit.value)) this.#steps.adopt(task, hit);
+    else if (!this.#presence.bring(hit.value, () => this.#adopt(task, hit))) this.#demand(task);
+  }
+
+  /** The same by the resolved key, of a task that is ready. */
+  #takeOrRun(task: number, hit: Hit): void {
+    const { state } = this.#context;
+    if (this.#isUsable(task, hit.value)) return this.#take(task, hit);
+    const go = (): void => {
+      State.makeReady(state, task);
+      this.#takeOrRun(task, hit);
+    };
+    if (this.#presence.bring(hit.value, go)) State.rest(state, task);
+    else this.#steps.enqueue(task);
   }
 
   #demand(task: number): void {
@@ -101,17 +195,7 @@ export class Search {
   }
 
   #isUsable(task: number, value: Ipld): boolean {
-    return (!this.#mustRun.has(task) && !this.#context.targets.has(task)) || this.#isWhole(value);
-  }
-
-  /** A damaged tree is as good as a missing one: who made it runs again and puts it back. */
-  #isWhole(value: Ipld): boolean {
-    try {
-      return this.#context.options.blobs.firstMissing(value) === undefined;
-    } catch (cause) {
-      if (blobTrouble(cause) !== undefined) return false;
-      throw cause;
-    }
+    return (!this.#mustRun.has(task) && !this.#context.targets.has(task)) || this.#presence.isWhole(value);
   }
 
   /** Names ready tasks by their resolved keys, and takes what is filed there. */
@@ -125,11 +209,25 @@ export class Search {
     keyed.forEach(({ task, key }, i) => {
       const hit = hits[i];
       if (hit !== undefined && this.#isUsable(task, hit.value)) return this.#take(task, hit);
+      if (hit !== undefined && this.#presence.bring(hit.value, () => this.#again(task))) return State.rest(state, task);
       const place = policies.of(task).pure ? this.#join(task, key) : 'lead';
-      if (place === 'lead') this.#steps.enqueue(task);
+      if (place === 'lead') this.#lead(task);
       else if (place === 'follow') State.start(state, task);
       else this.#take(task, place);
     });
+  }
+
+  /** It is to run, unless another agent knows its result. */
+  #lead(task: number): void {
+    const { state, agreements } = this.#context;
+    const agree = agreeOf(this.#context, task);
+    const askAll = (): boolean => {
+      if (this.#shared?.ask('resolved', task) !== 'wait') return false;
+      State.rest(state, task);
+      return true;
+    };
+    if (agree !== undefined) agreements().begin(task, agree, askAll);
+    else if (!askAll()) this.#steps.enqueue(task);
   }
 
   #join(task: number, key: Uint8Array): ReturnType<Twins['join']> {
@@ -147,7 +245,7 @@ export class Search {
 
   /** Resolves the inputs of a ready task. False if it cannot go on now: it waits again, is parked, or was refused. */
   #prepare(task: number): boolean {
-    const { options, state, policies, outbox, promises, lookup, prepared } = this.#context;
+    const { options, state, policies, outbox, promises, lookup, prepared, bringing } = this.#context;
     const planned = state.plan.tasks[task]!;
     const reopened = planned.awaits.find((input) => !State.isSettled(state, input.task));
     if (reopened !== undefined) {
@@ -170,7 +268,9 @@ export class Search {
     } catch (cause) {
       const why = blobTrouble(cause);
       if (why === undefined) throw cause;
-      this.remake(task, why);
+      const { unread } = options.blobs;
+      if (unread !== undefined && bringing.begin([unread], () => this.#again(task))) State.rest(state, task);
+      else this.remake(task, why);
       return false;
     }
   }
@@ -207,7 +307,7 @@ export class Search {
     const { state } = this.#context;
     return state.plan.tasks[task]!.awaits.map((input) => input.task).filter((input) => {
       const result = state.results[input];
-      return !State.isSettled(state, input) || (result !== undefined && 'value' in result && !this.#isWhole(result.value));
+      return !State.isSettled(state, input) || (result !== undefined && 'value' in result && !this.#presence.isSomewhere(result.value));
     });
   }
 
@@ -223,7 +323,7 @@ export class Search {
     }
   }
 
-  /** A twin whose leader failed; its own run may fare better. */
+  /** A twin whose leader failed and whose own run may fare better, or a task for which blobs were brought. */
   #again(task: number): void {
     State.makeReady(this.#context.state, task);
     this.check(task);
@@ -248,6 +348,7 @@ export class Search {
     this.#toCheck.clear();
     this.#parked.clear();
     this.#outside.stop();
+    this.#shared?.stop();
     return this.#twins.releaseAll();
   }
 }

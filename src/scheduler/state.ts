@@ -8,7 +8,7 @@ import type { Branch, Plan } from '../workflow/model.ts';
  *
  * Invariants
  * S1. A task moves idle → waiting → ready → running → settled; ready ⇄ running, and running → resting → ready on retries and while another command
- *     does the same work; only `reopen` takes a settled task back to waiting.
+ *     does the same work; what is held rests, from wherever it was, until it is settled; only `reopen` takes a settled task back to waiting.
  * S2. `missing[i]` of a waiting task counts the awaited tasks that are not settled; at 0 it is ready or skipped at once.
  * S3. A task that nobody demanded stays idle, and its upstream too: work behind a hit is not even looked at.
  * S4. `open` counts demanded tasks that are not settled; the run is over when it is 0.
@@ -196,6 +196,12 @@ export function start(state: RunState, task: number): void {
 
 /** A running task rests before its next attempt, or while another command does the same work. */
 export function rest(state: RunState, task: number): void {
+  state.status[task] = RESTING;
+}
+
+/** The result of a task is known and does not count yet; it may be one that nobody demanded. */
+export function hold(state: RunState, task: number): void {
+  if (state.status[task] === IDLE) state.open++;
   state.status[task] = RESTING;
 }
 

@@ -3,11 +3,12 @@ import { Promises } from './promises.ts';
 import * as State from './state.ts';
 import { TaskSet } from './task-set.ts';
 
-/** Tasks whose output is wanted itself: those nobody awaits, and those the named outputs await. */
-export function targetsOf(state: State.RunState, promises = new Promises(state)): TaskSet {
+/** Tasks whose output is wanted itself: those nobody awaits, those the named outputs await, and `more`. */
+export function targetsOf(state: State.RunState, promises = new Promises(state), more: readonly number[] = []): TaskSet {
   const targets = new TaskSet(state.plan.tasks.length);
   for (const task of State.sinks(state)) targets.add(task);
   for (const task of promises.tasksOf(state.plan.outputs)) targets.add(task);
+  for (const task of more) targets.add(task);
   return targets;
 }
 

@@ -1,0 +1,277 @@
+import type { CID } from '../ipld/cid.ts';
+import type { Receipt } from '../receipt/model.ts';
+import { digestOf, failureMap, failureOf, outcomeOf, outOf } from '../receipt/out.ts';
+import type { Failure, Outcome } from '../receipt/outcome.ts';
+import * as Verify from '../receipt/verify.ts';
+import { type Agree, agreeFromMeta } from '../workflow/agree.ts';
+import * as Agreement from './agreement.ts';
+import { DETERMINISTIC } from './filing.ts';
+import type { RunContext, Steps } from './run-context.ts';
+import type { FoundResult } from './shared-results.ts';
+import * as State from './state.ts';
+import type { Voting } from './voting.ts';
+
+/** Votes on one task. */
+interface Ballot {
+  votes: Agreement.Votes;
+  /** It counts what another agent gave against a run here. */
+  readonly isCheck: boolean;
+  /** What was known before was counted. */
+  hasLooked: boolean;
+  /** Something was run for it in this drive. */
+  hasRun: boolean;
+  isOver: boolean;
+  /** By output. */
+  readonly outcomes: Map<string, Outcome>;
+  /** Of each who voted, the kind of processor its receipt names. */
+  readonly cpus: Map<string, string | undefined>;
+  /** The receipt that is on its way in, if it is another agent's. */
+  coming: { readonly cid: CID; readonly receipt: Receipt } | undefined;
+}
+
+interface AgreementSteps extends Pick<Steps, 'enqueue' | 'refuse'> {
+  /** The task is settled, past all votes. */
+  settle(task: number, result: State.Result): void;
+  isStopped(): boolean;
+}
+
+/** Receipts of an instruction that are looked at. */
+const MOST_RECEIPTS = 64;
+
+/**
+ * Tasks that count as done when so many different agents agree, and results of others that are checked by running them once more.
+ *
+ * Invariants
+ * G1. No result of such a task is a hit, and none is filed under its keys, before it is agreed on. What is agreed on takes the place of what stood there.
+ * G2. Receipts of earlier runs count as votes, here and in the mesh, unless the task is forced.
+ * G3. Each vote but those comes from a place that has given none; how many there are is bounded, so this ends.
+ */
+export class Agreements implements Voting {
+  readonly #context: RunContext;
+  readonly #steps: AgreementSteps;
+  readonly #ballots = new Map<number, Ballot>();
+
+  constructor(context: RunContext, steps: AgreementSteps) {
+    this.#context = context;
+    this.#steps = steps;
+  }
+
+  has(task: number): boolean {
+    return this.#ballots.get(task)?.isOver === false;
+  }
+
+  spoken(task: number): ReadonlySet<string> {
+    const ballot = this.#ballots.get(task);
+    return ballot === undefined || ballot.isOver ? new Set() : Agreement.spoken(ballot.votes);
+  }
+
+  isCheck(task: number): boolean {
+    const ballot = this.#ballots.get(task);
+    return ballot !== undefined && ballot.isCheck && !ballot.isOver;
+  }
+
+  begin(task: number, agree: Agree, askAll: () => boolean): void {
+    const ballot = this.#open(task, agree, false);
+    if (!ballot.hasLooked) {
+      ballot.hasLooked = true;
+      if (!this.#context.options.forced(task)) {
+        this.#castKnown(task, ballot);
+        if (Agreement.verdict(ballot.votes).tag === 'open' && askAll()) return;
+      }
+    }
+    this.#follow(task, ballot);
+  }
+
+  found(task: number, results: readonly FoundResult[]): void {
+    const ballot = this.#ballots.get(task)!;
+    for (const result of results) {
+      this.#keep(task, result);
+      this.#cast(ballot, result.receipt.iss, { receipt: result.cid, outcome: result.outcome, cpu: result.receipt.meta.cpu });
+    }
+    this.#follow(task, ballot);
+  }
+
+  check(task: number, result: FoundResult): void {
+    const ballot = this.#open(task, { need: 1, most: 1 }, true);
+    this.#keep(task, result);
+    this.#cast(ballot, result.receipt.iss, { receipt: result.cid, outcome: result.outcome, cpu: result.receipt.meta.cpu });
+    this.#steps.enqueue(task);
+  }
+
+  coming(task: number, cid: CID, receipt: Receipt): void {
+    const ballot = this.#ballots.get(task);
+    if (ballot !== undefined) ballot.coming = { cid, receipt };
+  }
+
+  /** A run of it ended. Whether it is not to be settled so. */
+  returned(task: number, result: State.Result): boolean {
+    const ballot = this.#ballots.get(task);
+    if (ballot === undefined || ballot.isOver || !('receipt' in result)) return false;
+    const { options } = this.#context;
+    // One that came may not have been what the task ended with: its member was in trouble, and it was run again elsewhere.
+    const foreign = ballot.coming?.cid.equals(result.receipt) === true ? ballot.coming.receipt : undefined;
+    const [issuer, cpu] = foreign === undefined ? [options.issuer, options.cpu] : [foreign.iss, foreign.meta.cpu];
+    ballot.coming = undefined;
+    const outcome: Outcome =
+      result.status === State.OK ? { tag: 'ok', value: result.value } : { tag: 'error', failure: failureOf(result.value) };
+    if (outcome.tag === 'error' && ENDS.has(outcome.failure.code)) return this.#end(ballot);
+    ballot.hasRun = true;
+    if (ballot.isCheck) return this.#compare(task, ballot, { receipt: result.receipt, outcome, cpu });
+    this.#cast(ballot, issuer, { receipt: result.receipt, outcome, cpu });
+    if (Agreement.verdict(ballot.votes).tag === 'split' && ballot.votes.cast.length === 0) return this.#end(ballot);
+    if (Agreement.verdict(ballot.votes).tag === 'open' && this.#steps.isStopped()) {
+      ballot.isOver = true;
+      this.#steps.settle(task, { status: State.CANCELLED });
+      return true;
+    }
+    State.makeReady(this.#context.state, task);
+    this.#follow(task, ballot);
+    return true;
+  }
+
+  #open(task: number, agree: Agree, isCheck: boolean): Ballot {
+    const known = this.#ballots.get(task);
+    if (known !== undefined && !known.isOver) return known;
+    const ballot: Ballot = {
+      votes: Agreement.none(agree),
+      isCheck,
+      hasLooked: false,
+      hasRun: false,
+      isOver: false,
+      outcomes: new Map(),
+      cpus: new Map(),
+      coming: undefined,
+    };
+    this.#ballots.set(task, ballot);
+    return ballot;
+  }
+
+  #end(ballot: Ballot): false {
+    ballot.isOver = true;
+    return false;
+  }
+
+  /** Receipts of the same instruction in the ledger of this home, whoever signed them. */
+  #castKnown(task: number, ballot: Ballot): void {
+    const { options, state, prepared } = this.#context;
+    const { key } = prepared.get(task)!.key;
+    for (const { cid, bytes } of options.memo.receiptsOfInstruction(state.plan.tasks[task]!.instruction, MOST_RECEIPTS)) {
+      if (Verify.verify(bytes, cid).length > 0) continue;
+      const { iss, meta, out } = Verify.decode(bytes).receipt;
+      const isOfIt = meta.key !== undefined && Buffer.compare(meta.key, key) === 0 && meta.grants.length === 0;
+      const isBelieved = iss === options.issuer || options.trust?.accepts(iss).kind === 'yes';
+      const outcome = outcomeOf(out);
+      if (isOfIt && isBelieved && isWord(outcome)) this.#cast(ballot, iss, { receipt: cid, outcome, cpu: meta.cpu });
+    }
+  }
+
+  /** The receipt and the small blobs of a vote, under no key. */
+  #keep(task: number, { cid, bytes, receipt, small, held, holder }: FoundResult): void {
+    const { options, outbox } = this.#context;
+    const { ran: invocation, meta } = receipt;
+    outbox.addBlobs(small, []);
+    options.blobs.elsewhere.add(holder, held);
+    outbox.file(task, [{ kind: 'receipt', cid, instruction: meta.instruction, invocation, bytes, at: options.clock.now() }]);
+  }
+
+  #cast(
+    ballot: Ballot,
+    issuer: string,
+    said: { readonly receipt: CID; readonly outcome: Outcome; readonly cpu: string | undefined },
+  ): void {
+    if (!isWord(said.outcome)) {
+      ballot.votes = Agreement.keepSilent(ballot.votes, { issuer, why: codeOf(said.outcome) });
+      return;
+    }
+    const output = outputOf(said.outcome);
+    if (!ballot.cpus.has(issuer)) ballot.cpus.set(issuer, said.cpu);
+    ballot.outcomes.set(output, ballot.outcomes.get(output) ?? said.outcome);
+    ballot.votes = Agreement.cast(ballot.votes, { issuer, receipt: said.receipt, output });
+  }
+
+  #follow(task: number, ballot: Ballot): void {
+    const verdict = Agreement.verdict(ballot.votes);
+    switch (verdict.tag) {
+      case 'open':
+        return this.#steps.enqueue(task);
+      case 'split': {
+        ballot.isOver = true;
+        const { need, most } = ballot.votes.agree;
+        const message = `no ${need} of at most ${most} agents agree: ${Agreement.told(ballot.votes)}`;
+        return this.#steps.refuse(task, { code: 'disagreement', message } satisfies Failure);
+      }
+      case 'agreed': {
+        ballot.isOver = true;
+        for (const vote of verdict.against) this.#tell(task, ballot, vote, verdict.by);
+        // Its own, if it is one, since that is what this home tells others.
+        const { receipt } = verdict.by.find(({ issuer }) => issuer === this.#context.options.issuer) ?? verdict.by[0]!;
+        return this.#settle(task, ballot, receipt, ballot.outcomes.get(verdict.output)!);
+      }
+    }
+  }
+
+  #settle(task: number, ballot: Ballot, receipt: CID, outcome: Outcome): void {
+    const { state, policies, prepared, filing, outbox } = this.#context;
+    const { key } = prepared.get(task)!;
+    outbox.file(task, filing.agreed({ index: task, task: state.plan.tasks[task]!, policy: policies.of(task), outcome, key }, receipt));
+    const via = ballot.hasRun ? 'ran' : 'resolved';
+    if (outcome.tag === 'ok') return this.#steps.settle(task, { status: State.OK, value: outcome.value, receipt, via });
+    this.#steps.settle(task, { status: State.FAILED, value: failureMap(outcome.failure), receipt, via });
+  }
+
+  /** What was run here counts: this agent believes itself. */
+  #compare(
+    task: number,
+    ballot: Ballot,
+    own: { readonly receipt: CID; readonly outcome: Outcome; readonly cpu: string | undefined },
+  ): false {
+    const { issuer } = this.#context.options;
+    if (!isWord(own.outcome)) return this.#end(ballot);
+    const output = outputOf(own.outcome);
+    ballot.cpus.set(issuer, own.cpu);
+    for (const vote of ballot.votes.cast)
+      if (vote.output !== output) this.#tell(task, ballot, vote, [{ issuer, receipt: own.receipt, output }]);
+    return this.#end(ballot);
+  }
+
+  #tell(task: number, { cpus }: Ballot, { issuer, receipt }: Agreement.Vote, by: readonly Agreement.Vote[]): void {
+    const { options } = this.#context;
+    const cpu = cpus.get(issuer);
+    // Floating point may leave other bits in what is not a number, on processors of another kind.
+    const isProof = cpu !== undefined && by.some((vote) => cpus.get(vote.issuer) === cpu);
+    const agreed = by.map((vote) => ({ issuer: vote.issuer, receipt: vote.receipt }));
+    options.onEvent({
+      kind: 'dissent',
+      task,
+      member: issuer,
+      receipt: receipt.toString(),
+      agreed: agreed.map((vote) => vote.receipt.toString()),
+      isProof,
+    });
+    options.onDissent?.({ task, issuer, receipt, agreed, isProof });
+  }
+}
+
+/** The task ends so, whatever others say. */
+const ENDS: ReadonlySet<string> = new Set(['cancelled', 'unresolved', 'unplaceable', 'unfetched', 'unkept', 'disagreement']);
+
+/** Whether it says what the work gives: a limit of the machine or a lost runner does not. */
+export function isWord(outcome: Outcome): boolean {
+  return outcome.tag === 'ok' || DETERMINISTIC.has(outcome.failure.code);
+}
+
+function codeOf(outcome: Outcome): string {
+  return outcome.tag === 'ok' ? 'ok' : outcome.failure.code;
+}
+
+/** Of an error its code and data; messages are for people, and may be worded otherwise by another version. */
+export function outputOf(outcome: Outcome): string {
+  const said: Outcome = outcome.tag === 'ok' ? outcome : { tag: 'error', failure: { ...outcome.failure, message: '' } };
+  return Buffer.from(digestOf(outOf(said))).toString('hex');
+}
+
+/** What the author of a task, or else of its run, asks for. */
+export function agreeOf({ options, state, policies }: Pick<RunContext, 'options' | 'state' | 'policies'>, task: number): Agree | undefined {
+  const asked = agreeFromMeta(state.plan.tasks[task]!.task.meta) ?? options.agree;
+  return asked === undefined || asked.most === 1 || !policies.of(task).pure ? undefined : asked;
+}
