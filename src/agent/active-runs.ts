@@ -1,6 +1,6 @@
 import type { RunResumption, RunSubmission, Submitted as What } from '../protocol/services.ts';
 import type { FinishedRun } from '../scheduler/driver.ts';
-import type { RunEvent } from '../scheduler/events.ts';
+import { isGivenUp, type RunEvent } from '../scheduler/events.ts';
 import { EventLog } from '../base/event-log.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { RunRow } from '../ledger/runs.ts';
@@ -11,6 +11,7 @@ import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { admit, admitResources } from './admission.ts';
 import type { Engine } from './engine.ts';
+import { isElsewhere, isTakenAway } from './elsewhere.ts';
 import { findRun } from './find.ts';
 import { KeptLogs } from './kept-logs.ts';
 import { isOfAgent } from './note-deaths.ts';
@@ -25,11 +26,13 @@ import { type Shortage, shortageOf, type Supplied, supply } from './resources/su
 import { resumption } from './resumption.ts';
 import { digestOf, sameOrThrow } from './submission-key.ts';
 import { toldEvent } from './told-event.ts';
+import type { Sharing } from './trust/sharing.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
 import { type TakenUp, takeUpAll } from './take-up.ts';
+import type { Tenure } from './tenure.ts';
 import type { Cause, Tries } from './tries.ts';
 import { clipped, toldErrors } from './told-errors.ts';
 
@@ -55,15 +58,24 @@ interface Terms {
   readonly watch: RunWatch;
   readonly peers: PeerService;
   readonly fetch: FetchSettings;
+  /** Where tasks of a run may be run. Default: here. */
+  readonly placing?: RunOptions['placing'];
+  /** Who else may drive a run. Default: nobody. */
+  readonly tenure?: Tenure | undefined;
+  /** In a mesh. */
+  readonly sharing?: Sharing | undefined;
 }
 
 interface Active {
+  readonly stop: AbortController;
   readonly plan: Plan;
   readonly places: TaskPlaces;
   readonly log: EventLog;
   /** Which tasks ended and are committed, batch by batch. */
   readonly filed: EventLog;
   readonly fetching: FetchEvents;
+  /** Why nobody could run a task that waits for a place, by its index. */
+  readonly lacks: Map<number, string>;
 }
 
 export class ActiveRuns implements AsyncDisposable {
@@ -89,10 +101,10 @@ export class ActiveRuns implements AsyncDisposable {
     this.#resources = new Resources(this.#shelf, fetch, this.#stopping.signal);
   }
 
-  /** Starts a run; gives its id. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
-  async submit(submission: RunSubmission): Promise<{ readonly run: string; readonly isNew: boolean }> {
+  /** Starts a run; gives its id. `id`: that of a new one; default one is made. Throws what `compile` and `readPlan` throw, `AGENT_FULL`, `OP_REFUSED`, `PERMISSION_DENIED`, `KEY_REUSED`. */
+  async submit(submission: RunSubmission, id?: string): Promise<{ readonly run: string; readonly isNew: boolean }> {
     const { key } = submission;
-    if (key === undefined) return { run: await this.#submit(submission, undefined), isNew: true };
+    if (key === undefined) return { run: await this.#submit(submission, undefined, id), isNew: true };
     const digest = digestOf(submission);
     for (;;) {
       const earlier = this.#engine.ledger.submission(key);
@@ -101,7 +113,7 @@ export class ActiveRuns implements AsyncDisposable {
       if (pending === undefined) break;
       await pending.catch(() => {});
     }
-    const submitted = this.#submit(submission, { key, digest });
+    const submitted = this.#submit(submission, { key, digest }, id);
     this.#submitting.set(key, submitted);
     try {
       return { run: await submitted, isNew: true };
@@ -114,7 +126,7 @@ export class ActiveRuns implements AsyncDisposable {
   async resumeAll(listener: TakenUp, cause: Cause): Promise<void> {
     const { ledger, clock } = this.#engine;
     const all = ledger.runs({ state: 'interrupted', limit: MOST_INTERRUPTED }).toReversed();
-    const found = all.filter(({ options }) => isOfAgent(options));
+    const found = all.filter((row) => isOfAgent(row.options) && !isElsewhere(row));
     const takeUp = (row: RunRow, tries: Tries): Promise<void> => this.#takeUp(row, { isTrusted: true }, this.#terms.places.seize(), tries);
     const { trials } = await takeUpAll(
       { ledger, clock, takeUp, gotOn: (run, stop) => this.#gotOn(run, stop), told: listener, signal: this.#stopping.signal },
@@ -136,15 +148,35 @@ export class ActiveRuns implements AsyncDisposable {
     return row.run;
   }
 
-  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, taken: Disposable, tries?: Tries): Promise<void> {
+  /** Drives on what others drove before, a row of which is here. As `resume`, but there is always a place for it. */
+  async goOn(run: string, isTrusted: boolean): Promise<void> {
+    await this.#takeUp(this.#engine.ledger.run(run)!, { isTrusted }, this.#terms.places.seize());
+  }
+
+  /** Stops driving a run, if it is driven here; resolves when nothing of it is under way any more. */
+  async stop(run: string, reason: DocketError): Promise<void> {
+    const stop = this.#active.get(run)?.stop;
+    stop?.abort(reason);
+    await (stop && this.#drives.get(stop));
+  }
+
+  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, room: Disposable, tries?: Tries): Promise<void> {
     using place = new DisposableStack();
-    place.use(taken);
+    place.use(room);
     const plan = await planOf(this.#engine, row.run);
     admit(plan, this.#terms, isTrusted);
     const options = { ...resumption(this.#engine, row, plan, asked), ...(tries === undefined ? {} : { tries }) };
-    const shortage = await shortageOf(this.#shelf, plan);
-    const begin = { plan, kind: 'run', shortage } as const;
-    await this.#drive(begin, place.move(), (hooks) => resumeRun(this.#engine, row.run, plan, { ...options, ...hooks }));
+    const taken = await this.#terms.tenure?.take(row, plan);
+    try {
+      const shortage = await shortageOf(this.#shelf, plan, taken?.kept);
+      const begin = { plan, kind: 'run', shortage, after: taken?.after ?? 0 } as const;
+      await this.#drive(begin, place.move(), (hooks) =>
+        resumeRun(this.#engine, row.run, plan, { ...options, sharing: this.#terms.sharing, ...hooks }),
+      );
+    } catch (error) {
+      taken?.letGo(error);
+      throw error;
+    }
   }
 
   /** How many go on. */
@@ -167,6 +199,11 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.fetching.views ?? [];
   }
 
+  /** Why nobody could run a task of a run that goes on, if it waits for a place. */
+  lackOf(run: string, task: number): string | undefined {
+    return this.#active.get(run)?.lacks.get(task);
+  }
+
   /** Whether a run that goes on has a task with this digest that has not ended in it. */
   expects(task: Uint8Array): boolean {
     return [...this.#active].some(([run, { places }]) => {
@@ -178,6 +215,7 @@ export class ActiveRuns implements AsyncDisposable {
   async #submit(
     { what, options, isTrusted, traceparent, share }: RunSubmission,
     submission: { key: string; digest: string } | undefined,
+    id: string | undefined,
   ): Promise<string> {
     using place = new DisposableStack();
     place.use(share);
@@ -186,7 +224,12 @@ export class ActiveRuns implements AsyncDisposable {
     admit(plan, this.#terms, isTrusted);
     const shortage = await shortageOf(this.#shelf, plan);
     admitResources(plan, shortage, this.#resources);
-    const more = { byAgent: true, ...(submission === undefined ? {} : { submission }) };
+    const more = {
+      byAgent: true,
+      sharing: this.#terms.sharing,
+      ...(submission === undefined ? {} : { submission }),
+      ...(id === undefined ? {} : { run: id }),
+    };
     const begin = { plan, kind: 'run', traceparent, shortage } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
@@ -203,7 +246,7 @@ export class ActiveRuns implements AsyncDisposable {
 
   /** Resolves when the run's row is durable. */
   #drive(
-    { shortage, ...begin }: RunStart & { readonly shortage: Shortage | undefined },
+    { shortage, after = 0, ...begin }: RunStart & { readonly shortage: Shortage | undefined; readonly after?: number },
     place: Disposable,
     start: (hooks: RunOptions) => Promise<FinishedRun>,
   ): Promise<string> {
@@ -214,20 +257,25 @@ export class ActiveRuns implements AsyncDisposable {
       return Promise.reject(signal.reason as Error);
     }
     const observer = this.#terms.watch(begin);
-    const [log, filed] = [new EventLog(), new EventLog()];
+    const [log, filed] = [new EventLog({ after }), new EventLog()];
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
     let id: string | undefined;
     const fetching = new FetchEvents(this.#engine.clock, (event) => onEvent(event));
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { plan, places: new TaskPlaces(plan), log, filed, fetching });
-      observer.begun(run);
+      this.#active.set(run, { stop, plan, places: new TaskPlaces(plan), log, filed, fetching, lacks });
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
+      observer.begun(run);
       known.resolve(run);
     };
+    const lacks = new Map<number, string>();
     const onEvent = (event: RunEvent): void => {
       observer.event(event);
+      if (event.kind === 'unplaceable') lacks.set(event.task, event.why);
+      else if (event.kind === 'started' || event.kind === 'settled') lacks.delete(event.task);
+      // Others go on with what is let go of: that is no end to be told of.
+      if (isTakenAway(stop.signal.reason) && isGivenUp(event)) return;
       if (event.kind === 'filed') filed.add('filed', event.tasks);
       else log.add(event.kind, toldEvent(event, plan));
     };
@@ -237,7 +285,15 @@ export class ActiveRuns implements AsyncDisposable {
     };
     const supplying =
       shortage === undefined ? {} : { supply: (cancelled: AbortSignal) => this.#supply(plan, shortage, fetching, cancelled) };
-    const done = start({ onRun, onEvent, onDriven: observer.driven, signal: stop.signal, ...supplying })
+    const { placing } = this.#terms;
+    const done = start({
+      onRun,
+      onEvent,
+      onDriven: observer.driven,
+      signal: stop.signal,
+      ...(placing === undefined ? {} : { placing }),
+      ...supplying,
+    })
       .then(
         ({ run, state, tasks, errors, seconds }) => {
           // One that turned out to be complete was never begun.

@@ -15,7 +15,7 @@ interface Terms {
 }
 
 /** Throws `OP_REFUSED`, and `PERMISSION_DENIED` unless the run is of somebody who may give everything. */
-export function admit({ tasks }: Plan, { policy, ops }: Terms, isTrusted: boolean): void {
+export function admit({ tasks }: Pick<Plan, 'tasks'>, { policy, ops }: Terms, isTrusted: boolean): void {
   for (const { task, label } of tasks) {
     requireOp(task.run.op, ops, `task ${label}`);
     const denied = isTrusted ? undefined : grantsOf(task).find((grant) => !policy.some(({ kind }) => kind === grant));

@@ -15,17 +15,24 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { ActiveRuns } from './active-runs.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
+import { Drained } from './drained.ts';
 import { Engine } from './engine.ts';
 import type { DoorOptions, HomestarDoor, HomestarOptions } from './homestar-door.ts';
 import { HttpServer } from './http-server.ts';
 import { isEverywhere, localHost, ownNames, publicHost, refuseOpenDoor } from './listening.ts';
 import { allOps } from './op-policy.ts';
+import { memoryHere } from './mesh/machine.ts';
+import { lonely, ownView } from './mesh/own-view.ts';
+import type { MeshOptions, MeshPart, openMesh, Tell } from './mesh/mesh-part.ts';
+import type { MeshRuns } from './mesh/runs/mesh-runs.ts';
+import type { openRuns as openMeshRuns } from './mesh/runs/open-runs.ts';
 import { peerServiceOf } from './peers/peer-service.ts';
 import { type PeerAddress, Peers } from './peers/peers.ts';
 import { Places } from './places.ts';
 import { ADDRESS_FILE, TOKEN_FILE } from './find-agent.ts';
 import { fetchPolicy } from './resources/fetch-policy.ts';
 import type { FetchSettings } from './resources/resources.ts';
+import { recordsOf } from './records.ts';
 import { runMetrics } from './run-metrics.ts';
 import { together } from './run-watch.ts';
 import { servicesOf } from './services.ts';
@@ -33,6 +40,7 @@ import { loadOrCreateToken } from './token-file.ts';
 import type { TakenUp } from './take-up.ts';
 import { rightsOf } from './tokens.ts';
 import { type Tracing, tracedTo } from './tracing.ts';
+import type { SharingOptions, SharingPart } from './trust/sharing-part.ts';
 import type { Cause } from './tries.ts';
 
 /**
@@ -44,7 +52,7 @@ import type { Cause } from './tries.ts';
  *     lock is held.
  * A3. Commands on the same home need not trust a certificate, or know a name in it: beside TLS there is a door on loopback in clear text, with the same
  *     rights, which is told to nobody but them.
- * A4. Stopping takes no new connections, and no new work over those there are; it waits for the requests under way, then closes their connections, which
+ * A4. Stopping takes no new connections, but of those who follow a run and then ask what came of it, and no new work over those there are; it waits for the requests under way, then closes their connections, which
  *     aborts what they asked for, and waits for that; the engine goes last. Homestar's clients hear how their runs ended before they are cut.
  */
 
@@ -73,6 +81,16 @@ export interface AgentOptions {
   readonly ops?: readonly string[];
   /** Requests a second it takes of one client. Default as many as come. */
   readonly rate?: number;
+  /** Bytes that tasks may need together, where they say what they need. Default: all of the machine's. */
+  readonly memory?: number;
+  /** The mesh it is in. Default none. */
+  readonly mesh?: MeshOptions;
+  /** What it does with results there. */
+  readonly sharing?: SharingOptions;
+  /** Told of what happens in the mesh. Default nobody. */
+  readonly tell?: Tell;
+  /** Ends waiting for the engine of the mesh. */
+  readonly signal?: AbortSignal;
   /** Runs that were submitted, and jobs, that go on at a time. */
   readonly maxRuns?: number;
   readonly maxJobs?: number;
@@ -100,6 +118,8 @@ export interface AgentAddress {
   readonly url: string;
   /** Where commands on the same home find it, if that is another. */
   readonly local?: string;
+  /** Name of the mesh it is in. */
+  readonly mesh?: string;
   readonly pid: number;
 }
 
@@ -110,7 +130,9 @@ interface Parts {
   readonly server: HttpServer;
   readonly local: HttpServer | undefined;
   readonly homestar: HomestarDoor | undefined;
+  readonly mesh: MeshPart | undefined;
   readonly active: ActiveRuns;
+  readonly runs: MeshRuns | undefined;
   readonly state: { isDraining: boolean };
   readonly tls: CertificateFiles | undefined;
   readonly certificate: Certificate | undefined;
@@ -140,7 +162,10 @@ export class Agent implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  /** Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`, `TLS_INVALID`. */
+  /**
+   * Waits for the engine of its mesh, if that cannot be reached. Throws as `Engine.open`, `AGENT_BUSY` if the home has an agent, `LISTEN_FAILED`, `TLS_INVALID`,
+   * what joining the mesh throws that no waiting mends, and the signal's reason.
+   */
   static async start(options: AgentOptions): Promise<Agent> {
     const { home, slots, clock = systemClock, host = DEFAULT_HOST, port, tls, rate, bodyIdle, tracing } = options;
     const { fetch = { policy: fetchPolicy([], []), gateways: [], clock } } = options;
@@ -160,23 +185,56 @@ export class Agent implements AsyncDisposable {
     stack.use(agentMetrics(metrics, engine));
     const watches = [runMetrics(metrics, clock)];
     if (tracing !== undefined) watches.push(await tracedTo(tracing, { engine, metrics, stack }));
-    const watch = together(watches);
-    const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
-    const peers = peerServiceOf(engine, known, options.roles ?? ALL_ROLES);
-    const active = stack.use(
-      new ActiveRuns(engine, { policy, ops, peers, watch, fetch, places: new Places('runs', options.maxRuns ?? MOST_RUNS) }),
-    );
     const state = { isDraining: false };
+    const { tell = () => {} } = options;
+    const drained = new Drained(engine.paths.home);
+    const roles = options.roles ?? ALL_ROLES;
+    const view = ownView(engine, { memory: options.memory ?? memoryHere(), ops, tags, roles });
+    const mesh =
+      options.mesh &&
+      stack.use(
+        await joinMesh({
+          options: options.mesh,
+          ...{ engine, view, drained, isStopping: () => state.isDraining, metrics, tell, signal: options.signal },
+        }),
+      );
+    const sharing = mesh && stack.use(await shareResults({ ...options.sharing, mesh: mesh.mesh, engine, metrics, tell }));
+    const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
+    const peers = peerServiceOf(engine, known, roles, mesh?.peers);
+    const members = mesh?.service ?? lonely(engine, view, drained);
+    const runs = mesh && (await openRuns({ part: mesh, engine, active: () => active, peers, tell }));
+    if (sharing !== undefined) await mesh?.work({ peers, policy, trust: sharing.trust, isRunner: roles.includes('runner') });
+    if (runs !== undefined) watches.push(runs.watch);
+    const watch = together(watches);
+    const active: ActiveRuns = stack.use(
+      new ActiveRuns(engine, {
+        ...{ policy, ops, peers, watch, fetch, sharing, places: new Places('runs', options.maxRuns ?? MOST_RUNS), tenure: runs?.tenure },
+        placing: (run, recorded, weight) => ({ here: view, ...(runs && mesh?.placing({ run, weight }, recorded, runs)) }),
+      }),
+    );
+    // Handed over before they are stopped.
+    if (runs !== undefined) stack.use(runs);
+    const own = recordsOf(engine, {
+      logOfRun: (run) => active.log(run),
+      fetchingOf: (run) => active.fetching(run),
+      lackOf: (run, task) => active.lackOf(run, task),
+    });
+    const records = mesh === undefined || runs === undefined ? own : mesh.records(runs, own);
     let bound = 0;
     const services = servicesOf(engine, {
       policy,
       ops,
       tags,
       active,
+      runs,
+      records,
       jobs: new Places('jobs', options.maxJobs ?? MOST_JOBS),
       watch,
       peers,
+      sharing,
       isDraining: () => state.isDraining,
+      drained,
+      mesh,
       metrics: () => metrics.text(),
       address: () => `${publicHost(host)}:${bound}`,
     });
@@ -187,9 +245,11 @@ export class Agent implements AsyncDisposable {
       hosts: ownNames(host, names),
       anyAddress: isEverywhere(host),
     });
-    const handle = createApp(routesOf({ ...services, peers }), access, {
+    const routes = routesOf({ ...services, peers, members });
+    const httpMetrics = new HttpMetrics(metrics);
+    const handle = createApp(routes, access, {
       peers,
-      metrics: new HttpMetrics(metrics),
+      metrics: httpMetrics,
       ...(bodyIdle === undefined ? {} : { bodyIdle }),
       rate: rate === undefined ? undefined : new RateLimit({ rate, clock }),
     });
@@ -202,9 +262,16 @@ export class Agent implements AsyncDisposable {
       stack.use(await openHomestar({ ...options.homestar, services: { ...services, peers }, access, rate, clock, maxRuns }));
     const url = `${tls === undefined ? 'http' : 'https'}://${localHost(host)}:${bound}`;
     const inside = local === undefined ? {} : { local: `http://${DEFAULT_HOST}:${local.port}` };
-    writeFileSync(file, `${JSON.stringify({ url, ...inside, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
+    await mesh?.begin({ routes, peers, httpMetrics, bodyIdle });
+    const joined = mesh === undefined ? {} : { mesh: mesh.mesh.name };
+    writeFileSync(file, `${JSON.stringify({ url, ...inside, ...joined, pid: process.pid } satisfies AgentAddress)}\n`, { mode: 0o600 });
     stack.defer(() => rmSync(file, { force: true }));
-    return new Agent({ url, token, engine, server, local, homestar, active, state, tls, certificate }, stack.move());
+    return new Agent({ url, token, engine, server, local, homestar, mesh, active, runs, state, tls, certificate }, stack.move());
+  }
+
+  /** Why it can never be in its mesh, and is to end. */
+  get meshFailure(): DocketError | undefined {
+    return this.#parts.mesh?.failure;
   }
 
   /** Takes up the runs that were cut off. Resolves when those go on of which nothing is to be feared. */
@@ -223,10 +290,12 @@ export class Agent implements AsyncDisposable {
 
   /** Takes no more connections and no more work; resolves when those under way and all runs have ended, or after `ms`. */
   async drain(ms: number): Promise<void> {
-    const { server, local, homestar, active, state } = this.#parts;
+    const { server, local, homestar, mesh, runs, active, state } = this.#parts;
     state.isDraining = true;
+    // Others go on with them, if there are any.
+    const handedOver = runs?.drain('the agent that drove it is being stopped');
     const isBusy = (): boolean => active.size > 0;
-    await Promise.all([server.drain(ms, isBusy), local?.drain(ms, isBusy), homestar?.drain(ms, isBusy)]);
+    await Promise.all([handedOver, ...[server, local, homestar, mesh].map((part) => part?.drain(ms, isBusy))]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -237,6 +306,19 @@ export class Agent implements AsyncDisposable {
     }
     await this.#stack.disposeAsync();
   }
+}
+
+async function shareResults(parts: ConstructorParameters<typeof SharingPart>[0]): Promise<SharingPart> {
+  return new (await import('./trust/sharing-part.ts')).SharingPart(parts);
+}
+
+/** The mesh's part is loaded by those who are in one. */
+async function joinMesh(options: Parameters<typeof openMesh>[0]): Promise<MeshPart> {
+  return await (await import('./mesh/mesh-part.ts')).openMesh(options);
+}
+
+async function openRuns(options: Parameters<typeof openMeshRuns>[0]): Promise<MeshRuns> {
+  return (await import('./mesh/runs/open-runs.ts')).openRuns(options);
 }
 
 /** What only this door needs is loaded with it. */

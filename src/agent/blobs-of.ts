@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { BlobView, hexOf } from '../scheduler/blob-view.ts';
+import { existsSync, statSync } from 'node:fs';
+import { type BlobsAtRest, BlobView, type Elsewhere, hexOf } from '../scheduler/blob-view.ts';
 import { contentPath } from '../store/paths.ts';
 import type { Engine } from './engine.ts';
 
@@ -14,13 +14,22 @@ export function blobsOf(engine: Engine): BlobView {
   });
 }
 
-/** The blobs of a home for a run, which has to know which of them are here. */
-export function blobsHere(engine: Engine): BlobView {
+/** The blobs of a home for a run, which has to know which of them are here. `elsewhere`: where others are. Default: nowhere. */
+export function blobsHere(engine: Engine, elsewhere?: Elsewhere): BlobView {
+  return new BlobView(blobsAtRest(engine), elsewhere);
+}
+
+/** The same for many views, which read them through one reader: it hashes each file once. */
+export function blobsAtRest(engine: Engine): BlobsAtRest {
   const reader = engine.reader();
-  return new BlobView({
+  return {
     small: (digest) => engine.ledger.small.get(digest),
     has: (cid) => engine.ledger.small.get(hexOf(cid)) !== undefined || existsSync(contentPath(engine.paths.store, hexOf(cid))),
     read: (cid) => reader.readAll(cid),
+    size: (cid) => {
+      const small = engine.ledger.small.get(hexOf(cid));
+      return small?.length ?? statSync(contentPath(engine.paths.store, hexOf(cid)), { throwIfNoEntry: false })?.size;
+    },
     alias: (cid) => engine.ledger.alias(cid),
-  });
+  };
 }

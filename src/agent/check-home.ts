@@ -99,7 +99,7 @@ async function receiptDamage(engine: Engine, row: ReceiptRow): Promise<{ readonl
     const problem = findings.map(({ check, message }) => `${check}: ${message}`).join('; ');
     return { damage: { name, problem, next: engine.isReadOnly ? NEXT.readOnly : await forgotten(engine, row) } };
   }
-  const [problem] = receiptRowProblems(row, Receipt.decode(row.bytes).receipt);
+  const [problem] = receiptRowProblems(row, Receipt.decode(row.bytes).receipt, engine.did);
   return problem === undefined ? {} : { damage: { name, problem, next: NEXT.row } };
 }
 

@@ -32,7 +32,7 @@ export async function* checkReceipt(engine: Engine, cid: CID): AsyncGenerator<Ch
       state: 'unchecked',
       message: `UCAN proofs the task brought: ${receipt.prf.length}. They are signed for with the rest, and were not evaluated`,
     };
-  yield* verdict('row: instruction, invocation and time', receiptRowProblems(row, receipt));
+  yield* verdict('row: instruction, invocation and time', receiptRowProblems(row, receipt, engine.did));
   yield* checkTasks(engine, cid, receipt);
   yield* checkKeys(engine, cid, receipt);
   yield* checkBlobs(engine, 'output', receipt.out[1]);

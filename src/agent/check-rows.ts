@@ -15,13 +15,13 @@ import type { Plan, PlannedTask } from '../workflow/model.ts';
 
 /** What rows of the ledger say of a receipt, held against the receipt itself: each gives what is wrong. */
 
-/** What a receipt is filed under, and when. */
-export function* receiptRowProblems(row: ReceiptRow, { ran, meta }: Receipt): Generator<string> {
+/** What a receipt is filed under, and when: one of another agent as of when it came, since clocks differ. `own`: DID of this home; undefined if it is not known. */
+export function* receiptRowProblems(row: ReceiptRow, { ran, meta, iss }: Receipt, own: string | undefined): Generator<string> {
   if (!isSameCid(row.instruction, meta.instruction)) yield `filed under instruction ${row.instruction}, but it is of ${meta.instruction}`;
   if (!isSameCid(row.invocation, ran)) yield `filed under invocation ${row.invocation}, but it is of ${ran}`;
   const { wall } = meta.usage;
   const ended = Math.round(meta.started + (wall instanceof Float ? wall.value : wall));
-  if (row.at !== ended) yield `filed as of ${row.at}, but it ended at ${ended} (milliseconds)`;
+  if (iss === own && row.at !== ended) yield `filed as of ${row.at}, but it ended at ${ended} (milliseconds)`;
 }
 
 /** A key and the receipt it leads to. */

@@ -123,6 +123,11 @@ export class Engine implements AsyncDisposable {
     return this.#key;
   }
 
+  /** Of who signs here; undefined if the home cannot be written. */
+  get did(): string | undefined {
+    return this.#key?.did;
+  }
+
   /** Synchronous reading of both halves of the store. */
   reader(): BlobReader {
     return new BlobReader(this.paths.store, this.ledger.small);

@@ -11,10 +11,11 @@ import { policiesOf } from './policies-of.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
 import { asPromise } from '../workflow/promise.ts';
-import type { Because, Earlier, Explanation } from '../protocol/explanation.ts';
+import type { Because, Dissenting, Earlier, Explanation } from '../protocol/explanation.ts';
 import { compareKeys } from './compare-keys.ts';
 import { blobsOf } from './blobs-of.ts';
 import type { Engine } from './engine.ts';
+import { dissentsOf } from './dissents.ts';
 import { givenBy } from './given.ts';
 import { failureText } from '../receipt/show.ts';
 import { readReceipt } from './read-receipt.ts';
@@ -28,13 +29,15 @@ export interface Question {
   readonly forced: boolean;
   /** Whether the run is over. */
   readonly isOver: boolean;
+  /** Why it has no place at the moment. */
+  readonly lacks?: string | undefined;
 }
 
 export function explain(engine: Engine, question: Question): Explanation {
-  const { run, plan, index, isOver } = question;
+  const { run, plan, index, isOver, lacks } = question;
   const row = engine.ledger.runTask(run, index);
   if (row === undefined || row.via === 'unneeded') {
-    if (!isOver) return { kind: 'pending' };
+    if (!isOver) return lacks === undefined ? { kind: 'pending' } : { kind: 'pending', lacks };
     const rows = new Map([...engine.ledger.runTasks(run)].map((other) => [other.index, other]));
     if (!wasUnneeded(plan, rows)(index)) return { kind: 'cancelled' };
     return {
@@ -46,9 +49,26 @@ export function explain(engine: Engine, question: Question): Explanation {
   const failure = own && failureText(own.outcome);
   if (row.state === 'skipped') return skipped(engine, question, row);
   if (row.state === 'cancelled') return { kind: 'cancelled' };
-  if (row.via !== 'ran' && row.via !== null && row.receipt !== null) return { kind: 'found', by: row.via, receipt: row.receipt, failure };
+  const code = own?.outcome.tag === 'error' ? own.outcome.failure.code : undefined;
+  if (row.state === 'failed' && row.receipt !== null && (code === 'unkept' || (row.attempts === 0 && row.via === 'ran')))
+    return { kind: 'refused', receipt: row.receipt, failure, hasRun: row.attempts > 0 };
+  const others = dissents(engine, question, row, code === 'disagreement');
+  if (row.via !== 'ran' && row.via !== null && row.receipt !== null)
+    return { kind: 'found', by: row.via, receipt: row.receipt, failure, ...others };
   const subject = { ...question, row, started: own?.receipt.meta.started ?? 0 };
-  return { kind: 'ran', receipt: row.receipt, failure, because: because(engine, subject), nearest: nearest(engine, subject) };
+  return { kind: 'ran', receipt: row.receipt, failure, because: because(engine, subject), nearest: nearest(engine, subject), ...others };
+}
+
+/** Of work that gives the same twice. */
+function dissents(
+  engine: Engine,
+  { plan, index }: Question,
+  { key, receipt }: RunTaskRow,
+  isDisagreement: boolean,
+): { readonly dissents?: readonly Dissenting[] } {
+  if (key === null || receipt === null || !policiesOf(engine, plan).of(index).pure) return {};
+  const found = dissentsOf(engine, { instruction: plan.tasks[index]!.instruction, key, own: receipt, isDisagreement });
+  return found.length === 0 ? {} : { dissents: found };
 }
 
 function skipped(engine: Engine, { run, plan }: Question, { cause }: RunTaskRow): Explanation {

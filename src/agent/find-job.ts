@@ -10,13 +10,14 @@ import type { Engine } from './engine.ts';
 import { keepPlan } from './keep-plan.ts';
 import { readReceipt } from './read-receipt.ts';
 import { newRunId } from './run-id.ts';
+import { trustedMemo } from './trust/trusted-memo.ts';
 
 /**
  * The result of a job that was run before, filed as a run of its own in one commit; undefined if it has to be run. What is found needs no coordinator: nothing
  * of it is ever in flight, so there is nothing to lock, to journal or to claim, which would be ten times the work.
  */
 export async function findJob(engine: Engine, plan: Plan): Promise<Omit<JobEnd, 'extensions'> | undefined> {
-  const [hit] = new Lookup(plan, policiesOf(engine, plan), engine.ledger, () => false).byDeclared([0]);
+  const [hit] = new Lookup(plan, policiesOf(engine, plan), trustedMemo(engine.ledger), () => false).byDeclared([0]);
   if (hit === undefined || hit.status !== OK || !isWhole(engine, hit.value)) return undefined;
   const read = readReceipt(engine, hit.receipt);
   if (read === undefined) return undefined;

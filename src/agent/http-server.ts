@@ -1,8 +1,10 @@
+import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TlsOptions } from 'node:tls';
 import { problemReply } from '../api/problem.ts';
 import { descriptorLimit } from '../base/descriptor-limit.ts';
 import type { Clock } from '../base/clock.ts';
@@ -16,7 +18,9 @@ import type { Certificate } from './certificate.ts';
  * H1. A request is under way until its handler has ended, also if its caller went away; closing waits for all of them.
  * H2. What cannot be read as a request is answered by name where no other reply would be broken into, and its connection ends.
  * H3. From the moment it drains, every reply whose headers are not sent yet ends its connection, and says so.
- * H4. A connection that asks for nothing is cut by a timer: in its handshake, in its headers, between two requests. (Bodies: `api/request-body.ts`.)
+ * H4. While it drains, whoever follows events over it may still ask for what came of them: as long as such a stream is open, and until nothing was asked for a moment, new
+ *     connections are taken. (What is no reading is refused by the API.)
+ * H5. A connection that asks for nothing is cut by a timer: in its handshake, in its headers, between two requests. (Bodies: `api/request-body.ts`.)
  */
 
 interface HttpServerOptions {
@@ -24,7 +28,7 @@ interface HttpServerOptions {
   /** Default 8100, or any that is free if that is taken. */
   readonly port: number | undefined;
   /** Undefined for clear text. */
-  readonly certificate: Certificate | undefined;
+  readonly certificate: Certificate | SharedKey | undefined;
   readonly clock: Clock;
   /** How long headers may take, in ms; default 10 s. */
   readonly headersTime?: number;
@@ -35,7 +39,24 @@ interface HttpServerOptions {
   readonly connections?: number;
 }
 
+/**
+ * TLS among those who know a key, without certificates: 1.3 alone, whose handshake adds a secret of its own (`psk_dhe_ke`), so that who learns the key later reads
+ * nothing of before. Others do not get past the handshake.
+ */
+export interface SharedKey {
+  /** How clients call it. */
+  readonly identity: string;
+  /** 32 bytes. */
+  readonly psk: Uint8Array;
+}
+
+/** Those whose hash is the one that a key of this kind is bound to, RFC 8446 (4.2.11); the faster on most machines first. */
+export const SHARED_KEY_TLS = { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256' } as const;
+
 export const DEFAULT_PORT = 8100;
+
+/** What is followed. */
+const EVENTS = 'text/event-stream';
 
 /** Bounds that keep one caller from taking the agent from the others. Times are in ms. */
 const HEADERS = { bytes: 16 * 1024, ms: 10_000 };
@@ -50,6 +71,8 @@ const CHECKS = 1_000;
 const LINGER = 2_000;
 /** Time between two looks whether the last requests have ended. */
 const LOOK = 20;
+/** How long who followed a stream of events to its end may take to the next question. */
+const AFTERWARDS = 1_000;
 
 const OPTIONS: ServerOptions = { maxHeaderSize: HEADERS.bytes, keepAliveTimeout: KEEP_ALIVE, requestTimeout: 0, requireHostHeader: false };
 
@@ -62,6 +85,8 @@ interface Replies {
 /** What a server is doing. */
 interface Doing {
   isDraining: boolean;
+  /** The connections below TLS, among them those that are in their handshake and no connections of HTTP yet. */
+  readonly below: Set<Duplex>;
   /** The replies that are not sent yet, and when their handlers have ended. */
   readonly underWay: Map<ServerResponse, Promise<void>>;
 }
@@ -82,7 +107,7 @@ export class HttpServer implements AsyncDisposable {
   /** Throws `LISTEN_FAILED`. */
   static async listen(options: HttpServerOptions): Promise<HttpServer> {
     const { host, port, certificate, clock, headersTime = HEADERS.ms, handle, upgrade, connections = CONNECTIONS } = options;
-    const doing: Doing = { isDraining: false, underWay: new Map() };
+    const doing: Doing = { isDraining: false, below: new Set(), underWay: new Map() };
     const replies = new WeakMap<Duplex, Replies>();
     const onRequest = (request: IncomingMessage, reply: ServerResponse): void => {
       const own = replies.get(request.socket);
@@ -101,6 +126,11 @@ export class HttpServer implements AsyncDisposable {
       onRequest,
     );
     server.maxConnections = Math.min(connections, Math.floor((descriptorLimit() ?? Number.POSITIVE_INFINITY) * (1 - KEPT)));
+    if (certificate !== undefined)
+      server.on('connection', (socket: Duplex) => {
+        doing.below.add(socket);
+        socket.once('close', () => doing.below.delete(socket));
+      });
     if (upgrade !== undefined) server.on('upgrade', upgrade);
     server.on('clientError', (error, socket) => refuse(error, socket, { clock, replies: replies.get(socket) }));
     await listen(server, host, port);
@@ -113,26 +143,38 @@ export class HttpServer implements AsyncDisposable {
     this.#server.setSecureContext({ cert, key });
   }
 
-  /** Takes no more connections; resolves when those there are have ended and nothing `isBusy`, or after `ms`. */
+  /** Takes no more connections, but of those who follow events; resolves when all there are have ended and nothing `isBusy`, or after `ms`. */
   async drain(ms: number, isBusy: () => boolean): Promise<void> {
     const deadline = this.#clock.monotonic() + ms;
     this.#doing.isDraining = true;
     for (const reply of this.#doing.underWay.keys()) reply.shouldKeepAlive = false;
-    const server = { isClosed: false };
-    this.#server.close(() => (server.isClosed = true));
-    for (
-      ;
-      (!server.isClosed || isBusy()) && this.#clock.monotonic() < deadline;
-      await new Promise<void>((resolve) => this.#clock.after(LOOK, resolve))
-    )
+    const server = { isClosing: false, isClosed: false };
+    let openUntil = Number.NEGATIVE_INFINITY;
+    for (;;) {
+      const now = this.#clock.monotonic();
+      if (this.#isFollowed(now < openUntil)) openUntil = now + AFTERWARDS;
+      if (now >= openUntil && !server.isClosing) {
+        server.isClosing = true;
+        this.#server.close(() => (server.isClosed = true));
+      }
       // A connection whose reply was sent would stay for the next request.
       this.#server.closeIdleConnections();
+      if ((server.isClosed && !isBusy()) || now >= deadline) return;
+      await new Promise<void>((resolve) => this.#clock.after(LOOK, resolve));
+    }
+  }
+
+  /** `before`: somebody did a moment ago, who may ask for the rest now. */
+  #isFollowed(before: boolean): boolean {
+    const replies = [...this.#doing.underWay.keys()];
+    return before ? replies.length > 0 : replies.some((reply) => reply.getHeader('content-type') === EVENTS);
   }
 
   /** Cuts every connection, which aborts what was asked for by it, and waits for that. */
   async [Symbol.asyncDispose](): Promise<void> {
     const isClosed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
+    for (const socket of this.#doing.below) socket.destroy();
     await isClosed;
     await Promise.allSettled(this.#doing.underWay.values());
   }
@@ -140,11 +182,21 @@ export class HttpServer implements AsyncDisposable {
 
 type OnRequest = (request: IncomingMessage, reply: ServerResponse) => void;
 
-async function serverOf(options: ServerOptions, certificate: Certificate | undefined, onRequest: OnRequest): Promise<Server | TlsServer> {
-  if (certificate === undefined) return createServer(options, onRequest);
-  const { cert, key } = certificate;
+async function serverOf(
+  options: ServerOptions,
+  secret: HttpServerOptions['certificate'],
+  onRequest: OnRequest,
+): Promise<Server | TlsServer> {
+  if (secret === undefined) return createServer(options, onRequest);
   const https = await import('node:https');
-  return https.createServer({ ...options, cert, key, handshakeTimeout: HANDSHAKE }, onRequest);
+  return https.createServer({ ...options, ...tlsOf(secret), handshakeTimeout: HANDSHAKE }, onRequest);
+}
+
+function tlsOf(secret: Certificate | SharedKey): TlsOptions {
+  if ('cert' in secret) return { cert: secret.cert, key: secret.key };
+  const { identity, psk } = secret;
+  // A session that went on without the key would outlive it.
+  return { ...SHARED_KEY_TLS, secureOptions: constants.SSL_OP_NO_TICKET, pskCallback: (_, name) => (name === identity ? psk : null) };
 }
 
 async function listen(server: Server, host: string, port: number | undefined): Promise<void> {

@@ -17,6 +17,7 @@ import * as Modules from './named-modules.ts';
 import { requireGranted } from './permissions.ts';
 import { readReceipt } from './read-receipt.ts';
 import { runPlan } from './run-plan.ts';
+import type { Sharing } from './trust/sharing.ts';
 import type { RunWatch } from './run-watch.ts';
 
 interface Job {
@@ -30,6 +31,8 @@ interface Job {
   readonly watch: RunWatch;
   /** Who may have extensions that are not here. */
   readonly peers: Pick<PeerService, 'bringModule'>;
+  /** In a mesh. */
+  readonly sharing: Sharing | undefined;
   /** The header of that name, for those who watch. */
   readonly traceparent?: string | undefined;
 }
@@ -79,13 +82,13 @@ function shelfOf(engine: Engine, { peers, signal }: Pick<Job, 'peers' | 'signal'
 }
 
 /** The job, found or run, with somebody watching. */
-async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent }: Job): Promise<Omit<JobEnd, 'extensions'>> {
+async function watched(engine: Engine, plan: Plan, { signal, watch, traceparent, sharing }: Job): Promise<Omit<JobEnd, 'extensions'>> {
   const observer = watch({ plan, kind: 'job', traceparent });
   try {
     const known = await findJob(engine, plan);
     if (known === undefined) {
       const { begun: onRun, event: onEvent, driven: onDriven } = observer;
-      const { run, state } = await runPlan(engine, plan, { isJob: true, signal, onRun, onEvent, onDriven });
+      const { run, state } = await runPlan(engine, plan, { isJob: true, sharing, signal, onRun, onEvent, onDriven });
       observer.ended(state);
       return endOf(engine, run);
     }

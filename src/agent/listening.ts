@@ -61,6 +61,13 @@ export function publicHost(host: string): string {
   return found === undefined ? localHost(host) : bracketed(found.address);
 }
 
+/** Where other machines may look for an agent that listens there, as plain addresses: listening everywhere, by every address that is not this machine's alone. */
+export function publicAddresses(host: string): readonly string[] {
+  if (!isEverywhere(host)) return [host];
+  const found = addresses().filter(({ internal, family, scopeid }) => !internal && (family === 'IPv4' || (host !== '0.0.0.0' && !scopeid)));
+  return found.length === 0 ? [host === '0.0.0.0' ? '127.0.0.1' : '::1'] : found.map(({ address }) => address);
+}
+
 /** None where that must not be asked: service managers can forbid it. */
 function addresses(): NetworkInterfaceInfo[] {
   try {

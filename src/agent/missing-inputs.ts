@@ -5,8 +5,19 @@ import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { ResourceShelf } from './resources/shelf.ts';
 
+type Shelf = Pick<ResourceShelf, 'store' | 'find'>;
+
 /** Modules and inputs of a plan that no task makes and that are not in the store; a damaged one is set aside by whoever reads it, and gone then. */
-export async function missingInputs({ store, find }: Pick<ResourceShelf, 'store' | 'find'>, plan: Plan): Promise<CID[]> {
+export async function missingInputs(shelf: Shelf, plan: Plan): Promise<CID[]> {
+  const { named, unknown } = await inputsOf(shelf, plan);
+  return [...(await shelf.store.missing(named)), ...unknown];
+}
+
+/** Blobs that a plan needs and no task of it makes, with those in its trees, as far as the trees are here. `unknown`: files by names of IPFS that stand for no blob here. */
+export async function inputsOf(
+  { store, find }: Shelf,
+  plan: Plan,
+): Promise<{ readonly named: readonly CID[]; readonly unknown: readonly CID[] }> {
   const named = new Map<string, CID>();
   const files = new Map<string, CID>();
   const add = (cid: CID): unknown =>
@@ -32,5 +43,5 @@ export async function missingInputs({ store, find }: Pick<ResourceShelf, 'store'
       if (!isDocketError(error)) throw error;
     }
   }
-  return [...(await store.missing([...named.values()])), ...unknown];
+  return { named: [...named.values()], unknown };
 }

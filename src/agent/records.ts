@@ -6,6 +6,7 @@ import { type DrivenRuns, runRecords } from './run-records.ts';
 /** What a home keeps that is opened here. Parts are loaded when they are asked for: most commands ask for one. */
 export function recordsOf(engine: Engine, driven: DrivenRuns = {}): Records {
   const tokens = once(() => import('./tokens.ts'));
+  const trust = once(() => import('./trust/trust-records.ts'));
   const aliases = once(async () => (await import('./resources/aliases.ts')).aliasRecords(engine));
   return {
     place: engine.paths.home,
@@ -17,6 +18,11 @@ export function recordsOf(engine: Engine, driven: DrivenRuns = {}): Records {
       create: async (rights, lifetime) => (await tokens()).create(engine, rights, lifetime),
       list: async () => (await tokens()).list(engine),
       revoke: async (id) => (await tokens()).revoke(engine, id),
+    },
+    trust: {
+      list: async () => (await trust()).list(engine),
+      add: async (did, name) => (await trust()).add(engine, did, name),
+      remove: async (did) => (await trust()).remove(engine, did),
     },
     aliases: {
       find: async (name) => (await aliases()).find(name),

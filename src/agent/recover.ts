@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Change } from '../ledger/change.ts';
 import { sweepClaims } from '../ledger/claim-files.ts';
 import { Flight, type Started } from '../ledger/flight.ts';
@@ -45,6 +46,13 @@ export async function recover(parts: Parts): Promise<void> {
   }
   if (owned.size > 0) await noteDeaths(parts, owned);
   for (const run of owned) await settleRun(parts, run);
+  if (existsSync(parts.paths.hosted)) await settleHosted(parts);
+}
+
+/** What it had with runners for others. Loaded only where an agent of a mesh left something. */
+async function settleHosted(parts: Parts): Promise<void> {
+  const hosted = await import('./mesh/host-recover.ts');
+  await hosted.settleHosted(parts);
 }
 
 /** Puts one run in order that is owned and that nobody drives. */

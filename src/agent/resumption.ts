@@ -1,5 +1,6 @@
+import { type Agree, parseAgree } from '../workflow/agree.ts';
 import type { RunRow } from '../ledger/runs.ts';
-import type { DriveOptions } from '../scheduler/driver.ts';
+import { type DriveOptions, isWeight } from '../scheduler/driver.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 
@@ -35,12 +36,26 @@ export function resumption(
 ): DriveOptions {
   const before = askedOf(row);
   const most = slots ?? before.slots;
+  const agree = agreeOf(row);
+  const weight = weightOf(row);
   return {
     force: stillForced(engine, row, plan),
     failFast: failFast === true || before.failFast,
     ...(most === null ? {} : { slots: most }),
+    ...(agree === undefined ? {} : { agree }),
+    ...(weight === undefined ? {} : { weight }),
     ...(awaitTime === undefined ? {} : { awaitTime }),
   };
+}
+
+function agreeOf({ options }: RunRow): Agree | undefined {
+  const { agree } = options as { readonly agree?: unknown };
+  return typeof agree === 'string' ? parseAgree(agree) : undefined;
+}
+
+function weightOf({ options }: RunRow): number | undefined {
+  const { weight } = options as { readonly weight?: unknown };
+  return isWeight(weight) ? weight : undefined;
 }
 
 function awaitTimeOf({ options }: RunRow): number | undefined {

@@ -3,16 +3,23 @@ import { Flight } from '../ledger/flight.ts';
 import type { Change, RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { semanticsOf } from '../runner/ops.ts';
+import type { Elsewhere } from '../scheduler/blob-view.ts';
+import type { CoordinatorOptions } from '../scheduler/coordinator-options.ts';
 import { Coordinator, type Load } from '../scheduler/coordinator.ts';
 import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
+import type { RunSummary } from '../scheduler/events.ts';
+import { agreeFromMeta, textOfAgree } from '../workflow/agree.ts';
 import type { Plan } from '../workflow/model.ts';
+import { isPure } from '../workflow/policy.ts';
 import { blobsHere } from './blobs-of.ts';
 import { checkCalls } from './check-calls.ts';
 import { CommitLine } from './commit-line.ts';
+import { isElsewhere, isTakenAway, withElsewhere } from './elsewhere.ts';
 import type { Engine } from './engine.ts';
 import { expectedDurations } from './expected-durations.ts';
 import { fetchedFor } from './fetched-for.ts';
+import { homeOffer } from './home-offer.ts';
 import { keepPlan } from './keep-plan.ts';
 import { ownRun } from './own-run.ts';
 import { MOST_FETCHED } from './resources/fetch-events.ts';
@@ -21,6 +28,8 @@ import { brokenOffCounts } from './run-counts.ts';
 import { newRunId } from './run-id.ts';
 import { settleRun } from './recover.ts';
 import { deathOf, type Tries, triesOf, withTries } from './tries.ts';
+import type { Sharing } from './trust/sharing.ts';
+import { trustedMemo } from './trust/trusted-memo.ts';
 import { VERSION } from './version.ts';
 
 export interface RunOptions extends DriveOptions, DriveHooks {
@@ -28,14 +37,26 @@ export interface RunOptions extends DriveOptions, DriveHooks {
   readonly byAgent?: boolean;
   /** It is a job of a named module, and listed as one. Default false. */
   readonly isJob?: boolean;
+  /** Its id. Default a new one. */
+  readonly run?: string;
   /** What it was submitted with. */
   readonly submission?: { readonly key: string; readonly digest: string };
   /** Of a run that is taken up after a crash. Default: it was asked for, and what happened before does not count. */
   readonly tries?: Tries;
+  /** Of an agent in a mesh. Default: there are no others. */
+  readonly sharing?: Sharing | undefined;
   /** Gets what the run needs and is elsewhere, when the run is recorded and before its first task begins. Throws the signal's reason when that is aborted. */
   readonly supply?: (signal: AbortSignal) => Promise<Supplied>;
+  /** Where its tasks may be run, by its id; `known` resolves when it is recorded and told. Default: on the slots of this home, which runs all ops and has no tags. */
+  readonly placing?: (run: string, known: Promise<unknown>, weight: number) => Placing;
   /** Is given what reads the load of the run while it goes on. */
   readonly onDriven?: (load: () => Load) => void;
+}
+
+/** Where tasks of a run may be run, and from where blobs come. */
+export interface Placing extends Pick<CoordinatorOptions, 'crew' | 'bring' | 'keep' | 'here'> {
+  /** Who else holds which blobs. */
+  readonly elsewhere?: Elsewhere;
 }
 
 /** How often a run asks whether somebody cancelled it, in ms. */
@@ -43,15 +64,18 @@ const CANCEL_POLL = 250;
 
 /** Runs a plan as a new run of this home. Throws `ARGUMENT_INVALID`, and what `checkModule` throws, before there is a run. */
 export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
+  checkAgree(plan, options);
   await checkCalls(engine, plan);
-  const run = newRunId(engine);
+  const run = options.run ?? newRunId(engine);
   const stored = await keepPlan(engine, plan);
-  const { slots, force, failFast, awaitTime, byAgent, isJob, submission } = options;
+  const { slots, force, failFast, awaitTime, agree, weight, byAgent, isJob, submission } = options;
   const kept = {
     slots: slots ?? null,
     force: force ?? null,
     failFast: failFast === true,
     ...(awaitTime === undefined ? {} : { awaitTime }),
+    ...(agree === undefined ? {} : { agree: textOfAgree(agree) }),
+    ...(weight === undefined ? {} : { weight }),
     ...(byAgent === true ? { agent: true } : {}),
     ...(isJob === true ? { job: true } : {}),
     ...(options.fetched === undefined || options.fetched.length === 0 ? {} : { fetched: options.fetched.slice(0, MOST_FETCHED) }),
@@ -74,6 +98,18 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
   return await drive(engine, { run, plan, options, earlier: new Map(), recorded });
 }
 
+/** Throws `WORKFLOW_INVALID` for agreement on what need not be the same twice, and `AGREE_ALONE` where there is nobody to agree with. */
+function checkAgree({ tasks }: Plan, { agree, sharing }: RunOptions): void {
+  if (agree !== undefined && sharing === undefined) throw new DocketError('AGREE_ALONE', 'the run is to be agreed on by several agents');
+  for (const { task, label } of tasks) {
+    if (task.meta['agree'] === undefined) continue;
+    agreeFromMeta(task.meta);
+    if (!isPure(task))
+      throw new DocketError('WORKFLOW_INVALID', `task "${label}" has grants or a module that may change, so there is nothing to agree on`);
+    if (sharing === undefined) throw new DocketError('AGREE_ALONE', `task "${label}" is to be agreed on by several agents`);
+  }
+}
+
 /** Takes a run up again that was cancelled, failed or cut off; what is finished is found, the rest is run. One that is complete stays as it is. */
 export async function resumeRun(engine: Engine, run: string, plan: Plan, options: RunOptions = {}): Promise<FinishedRun> {
   using _owned = await ownRun(engine, run);
@@ -84,7 +120,7 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
   const { tries } = options;
-  const isAsBefore = row === undefined || (tries ?? triesOf(row) ?? deathOf(row)) === undefined;
+  const isAsBefore = row === undefined || ((tries ?? triesOf(row) ?? deathOf(row)) === undefined && !isElsewhere(row));
   const kept = isAsBefore ? {} : { options: withTries(row, tries) };
   const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null, ...kept }]);
   return await drive(engine, { run, plan, options, earlier, recorded });
@@ -109,6 +145,7 @@ interface Drive {
 
 async function drive(engine: Engine, { run, plan: planned, options, earlier, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
+  const { sharing } = options;
   const began = clock.monotonic();
   using claims = engine.claims.forRun();
   const flight = new Flight(engine.paths.flight(run), engine.spareFlights);
@@ -129,15 +166,18 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
       options.supply === undefined
         ? nothingLacks(planned)
         : await supplied(engine, run, planned, { known, signal, supply: options.supply });
+    const { elsewhere, ...placing }: Placing = options.placing?.(run, known, options.weight ?? 1) ?? homePlacing(engine, plan);
     const coordinator = new Coordinator({
       run,
       plan,
-      memo: ledger,
+      memo: trustedMemo(ledger),
       commit: (changes, written) => line.commit(changes, written),
-      blobs: blobsHere(engine),
+      blobs: blobsHere(engine, elsewhere),
       issuer: engine.key.did,
-      slots: { acquire: (stop, holder) => known.then(() => engine.slots.acquire(stop, holder)) },
+      slots: { turns: engine.slots.turns, acquire: (stop, holder) => known.then(() => engine.slots.acquire(stop, holder)) },
       claims,
+      ...placing,
+      ...(options.weight === undefined ? {} : { weight: options.weight }),
       size: Math.min(options.slots ?? engine.slotCount, engine.slotCount),
       semantics: semanticsOf,
       lacks,
@@ -149,12 +189,24 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
       begun: (task) => earlier.get(task)?.attempts ?? 0,
       earlier: (task) => endIn(earlier.get(task)),
       flight,
-      end: ({ state, tasks, outputs }) =>
-        // Not if it was stopped for want of knowing whether it was to be: then it is interrupted.
-        poll.failure === undefined ? [{ kind: 'run-update', run, state, finished: clock.now(), counts: tasks, outputs }] : [],
+      end: (summary) => {
+        // It was stopped for want of knowing whether it was to be: then it is interrupted.
+        if (poll.failure !== undefined) return [];
+        return [summary.state === 'cancelled' && isTakenAway(signal.reason) ? leftTo(engine, run) : ended(engine, summary)];
+      },
       onEvent: options.onEvent ?? (() => {}),
       clock,
       version: VERSION,
+      cpu: process.arch,
+      ...(sharing === undefined
+        ? {}
+        : {
+            trust: sharing.trust,
+            shared: sharing.shared,
+            agree: options.agree ?? sharing.agree,
+            mayCheck: sharing.mayCheck,
+            onDissent: sharing.onDissent,
+          }),
       signal,
     });
     options.onDriven?.(() => coordinator.load);
@@ -176,6 +228,16 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
     if (landed) flight.remove();
     else flight.close();
   }
+}
+
+function ended({ clock }: Engine, { run, state, tasks, outputs }: Omit<RunSummary, 'conflicts'>): Change {
+  return { kind: 'run-update', run, state, finished: clock.now(), counts: tasks, outputs };
+}
+
+/** Somebody else goes on with it. */
+function leftTo({ ledger, clock }: Engine, run: string): Change {
+  const options = withElsewhere(ledger.run(run) ?? { options: {} });
+  return { kind: 'run-update', run, state: 'interrupted', from: ['running'], finished: clock.now(), options };
 }
 
 interface Supply {
@@ -203,6 +265,11 @@ async function supplied(engine: Engine, run: string, plan: Plan, { known, signal
     if (signal.aborted) return nothingLacks(plan);
     throw error;
   }
+}
+
+function homePlacing(engine: Engine, plan: Plan): Placing {
+  const here = homeOffer(engine, plan);
+  return here === undefined ? {} : { here };
 }
 
 function nothingLacks(plan: Plan): Supplied {

@@ -18,13 +18,18 @@ export interface DrivenRuns {
   readonly logOfRun?: (run: string) => EventLog | undefined;
   /** What they wait for. */
   readonly fetchingOf?: (run: string) => readonly FetchView[];
+  /** Why nobody could run a task that waits for a place. */
+  readonly lackOf?: (run: string, task: number) => string | undefined;
 }
 
 /**
  * The runs of a home, whoever drives them; `driven` knows those that this process does. What a question alone needs is loaded with it: looking at a list of
  * runs takes less than the loading of all this would.
  */
-export function runRecords(engine: Engine, { logOfRun = () => undefined, fetchingOf = () => [] }: DrivenRuns = {}): RunRecords {
+export function runRecords(
+  engine: Engine,
+  { logOfRun = () => undefined, fetchingOf = () => [], lackOf = () => undefined }: DrivenRuns = {},
+): RunRecords {
   const { ledger } = engine;
   const planOf = async (run: string): Promise<Plan> => (await import('./plan-of.ts')).planOf(engine, run);
   return {
@@ -47,7 +52,8 @@ export function runRecords(engine: Engine, { logOfRun = () => undefined, fetchin
       const index = findTask(plan, taskWord);
       const task = plan.tasks[index]!;
       const isOver = row.state !== 'running' && row.state !== 'interrupted';
-      return { label: task.label, why: explain(engine, { run: row.run, plan, index, forced: wasForced(row, task), isOver }) };
+      const question = { run: row.run, plan, index, forced: wasForced(row, task), isOver, lacks: lackOf(row.run, index) };
+      return { label: task.label, why: explain(engine, question) };
     },
     async *logs(word, task) {
       const { logOf, logsOf } = await import('./task-logs.ts');

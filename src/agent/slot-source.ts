@@ -2,7 +2,9 @@ import type { Clock } from '../base/clock.ts';
 import type { EventLog } from '../base/event-log.ts';
 import { type HeldSlot, type Holder, Slots } from '../ledger/slots.ts';
 import type { Slot } from '../runner/slot.ts';
-import type { Lease, SlotSource } from '../scheduler/crew.ts';
+import { GatherTurns } from '../scheduler/gather-turns.ts';
+import type { Lease, SlotSource } from '../scheduler/local-crew.ts';
+import { MemoryAccount } from '../scheduler/memory-account.ts';
 
 interface HomeSlotsOptions {
   /** Folder of the locks. */
@@ -28,6 +30,8 @@ const LOOK = 5;
 export class HomeSlots implements SlotSource, AsyncDisposable {
   readonly #options: HomeSlotsOptions;
   readonly #rights: Slots;
+  readonly turns = new GatherTurns();
+  readonly memory = new MemoryAccount();
   readonly #idle: Slot[] = [];
   readonly #all = new Set<Slot>();
   #courteousUntil = 0;

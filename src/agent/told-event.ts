@@ -5,12 +5,12 @@ import { clipped } from './told-errors.ts';
 /** An event as others are told it: tasks by their labels too. */
 export function toldEvent(event: RunEvent, plan: Plan): unknown {
   const { kind: _, ...all } = event;
-  const rest = clippedIn(clippedIn(all, 'message'), 'resource');
+  const rest = clippedIn(clippedIn(clippedIn(all, 'message'), 'resource'), 'why');
   if (event.kind === 'conflict') return { kept: event.kept.toString(), other: event.other.toString() };
   return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
 }
 
-function clippedIn<T extends object>(event: T, key: 'message' | 'resource'): T {
+function clippedIn<T extends object>(event: T, key: 'message' | 'resource' | 'why'): T {
   const text = (event as Readonly<Record<string, unknown>>)[key];
   return typeof text === 'string' ? { ...event, [key]: clipped(text) } : event;
 }

@@ -71,9 +71,9 @@ export function withDeath({ options }: Pick<RunRow, 'options'>, death: Death): o
   return { ...(options as object), death };
 }
 
-/** The options of a run that does not wait any more, with what is now to be kept of its tries. */
+/** The options of a run that does not wait any more and is driven here, with what is now to be kept of its tries. */
 export function withTries({ options }: Pick<RunRow, 'options'>, tries: Tries | undefined): object {
-  const { tries: _, death: __, ...rest } = options as { readonly tries?: unknown; readonly death?: unknown };
+  const { tries: _, death: __, elsewhere: ___, ...rest } = options as Readonly<Record<'tries' | 'death' | 'elsewhere', unknown>>;
   return tries === undefined ? rest : { ...rest, tries };
 }
 

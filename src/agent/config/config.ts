@@ -4,6 +4,8 @@ import { DocketError } from '../../errors.ts';
 import * as Home from '../../ledger/home.ts';
 import { type AgentOptions, ALL_ROLES } from '../agent.ts';
 import { fetchPolicy } from '../resources/fetch-policy.ts';
+import { natsMesh } from '../mesh/nats-join.ts';
+import { meshSettings } from './mesh-config.ts';
 import { peerAddress } from './peer-values.ts';
 import { type ConfigFile, readConfigFile } from './read-config-file.ts';
 import { SETTING_NAMES, type SettingName, settingOf, type Values, variableOf } from './settings.ts';
@@ -70,7 +72,8 @@ export function readConfig(sources: Sources): Config {
   return { home, values, told, origins, file: file?.path, warnings: unknownVariables(env) };
 }
 
-/** The options of an agent as it was configured. Throws `TLS_INVALID` for half a certificate, `CONFIG_INVALID` for a token file that cannot be used. */
+/** The options of an agent as it was configured. Throws `TLS_INVALID` for half a certificate, `CONFIG_INVALID` for a token file that cannot be used, and as
+ * `meshSettings`. */
 export function agentOptions({ home, values }: Config): AgentOptions {
   const { listen, host, slots, anonymous, allow, ops, tag, insecure, rate, peer } = values;
   const [cert, key, maxRuns, maxJobs] = [values['tls-cert'], values['tls-key'], values['max-runs'], values['max-jobs']];
@@ -83,6 +86,7 @@ export function agentOptions({ home, values }: Config): AgentOptions {
     throw new DocketError('CONFIG_INVALID', 'there are origins for Homestar’s port, and no port', {
       next: 'Name it too: --homestar-port 1337.',
     });
+  const mesh = meshSettings(values);
   const given = {
     ...listen,
     names: host,
@@ -103,9 +107,27 @@ export function agentOptions({ home, values }: Config): AgentOptions {
       gateways: values.gateway ?? [],
       ...(values['max-resource'] === undefined ? {} : { limit: values['max-resource'] }),
     },
+    memory: values.memory,
+    mesh: mesh === undefined ? undefined : natsMesh(mesh),
+    sharing: sharingOf(values),
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
   };
   return { home, ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<AgentOptions>) };
+}
+
+/** Throws `CONFIG_INVALID`: without a mesh there is nobody to believe, to agree with or to check. */
+function sharingOf(values: Values): AgentOptions['sharing'] {
+  const { trust: mode, agree, mesh } = values;
+  const spotCheck = values['spot-check'];
+  if (mesh === undefined && (mode !== undefined || agree !== undefined || spotCheck !== undefined))
+    throw new DocketError('CONFIG_INVALID', 'trust, agree and spot-check are for agents in a mesh', {
+      next: 'Name it too: --mesh nats://HOST.',
+    });
+  return {
+    ...(mode === undefined ? {} : { mode }),
+    ...(agree === undefined ? {} : { agree }),
+    ...(spotCheck === undefined ? {} : { spotCheck }),
+  };
 }
 
 /** Where a config file is looked for if none is named. */

@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path';
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { DocketError } from '../../errors.ts';
 import { isLoopback } from '../listening.ts';
 import type { PeerAddress } from '../peers/peers.ts';
+import { readSecret, type Unusable } from './secret-setting.ts';
 
 /** A peer as it is named in options and config files: `URL`, or `URL=FILE` where the file holds the token, so that no token stands there or shows in `ps`. */
 export interface PeerSetting {
@@ -11,8 +11,6 @@ export interface PeerSetting {
 }
 
 const TOKEN = /^[\x21-\x7e]{1,4096}$/;
-/** Others may not read it, and the group neither. */
-const OPEN = 0o077;
 
 export const PEER_RULE = 'addresses as http://HOST:PORT, or http://HOST:PORT=FILE with the absolute path of a file that holds the token';
 
@@ -42,27 +40,16 @@ export function peerAddress({ url, tokenFile }: PeerSetting, { insecure }: { rea
 }
 
 function readToken(path: string): string {
-  let file: number;
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw unusable(path, (cause as Error).message, cause);
-  }
-  try {
-    const stats = fstatSync(file);
-    if (!stats.isFile()) throw unusable(path, 'it is no file');
-    if ((stats.mode & OPEN) !== 0) throw unusable(path, 'others may read or write it');
-    const token = readFileSync(file, 'latin1').trim();
-    if (!TOKEN.test(token)) throw unusable(path, 'it does not hold a token');
-    return token;
-  } finally {
-    closeSync(file);
-  }
+  const unusable = unusableAt(path);
+  const token = readSecret(path, unusable).trim();
+  if (!TOKEN.test(token)) throw unusable('it does not hold a token');
+  return token;
 }
 
-function unusable(path: string, why: string, cause?: unknown): DocketError {
-  return new DocketError('CONFIG_INVALID', `the token file ${path} cannot be used: ${why}`, {
-    ...(cause === undefined ? {} : { cause }),
-    next: 'It holds one token and nothing else, with mode 0600.',
-  });
+function unusableAt(path: string): Unusable {
+  return (why, cause) =>
+    new DocketError('CONFIG_INVALID', `the token file ${path} cannot be used: ${why}`, {
+      ...(cause === undefined ? {} : { cause }),
+      next: 'It holds one token and nothing else, with mode 0600.',
+    });
 }

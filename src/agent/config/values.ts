@@ -4,15 +4,16 @@ import { didYouMean } from '../../base/suggest.ts';
 import { parseDuration, parseSize } from '../../base/units.ts';
 import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import { SCOPES } from '../../protocol/rights.ts';
+import { parseAgree } from '../../workflow/agree.ts';
+import { isTagName, isTagValue, LONGEST_TAG } from '../../workflow/needs.ts';
 import { allOps } from '../op-policy.ts';
 import { FETCH_RULE, parseFetch } from '../resources/fetch-policy.ts';
 import { GATEWAY_RULE, parseGateway } from '../resources/places.ts';
+import { MESH_NAME_RULE, parseAges, parseBytes, parseMeshName, parseServer, SERVER_RULE } from './mesh-values.ts';
+import { TRUST_MODES } from '../trust/trust.ts';
 import { parsePeer, PEER_RULE, withoutSecrets } from './peer-values.ts';
 
 /** What settings may be. A message goes on after the name of the setting: `slots takes …`. */
-
-const LONGEST_TAG = 256;
-const TAG_NAME = /^[a-z0-9][a-z0-9._/-]{0,62}$/;
 
 const told = (rule: string, value: unknown): string => `takes ${rule}, not ${JSON.stringify(value)}`;
 const wrong = (rule: string) => ({ error: ({ input }: { readonly input?: unknown }) => told(rule, input) });
@@ -86,8 +87,8 @@ export const Tags = z
   .record(z.string(), z.string(wrong('texts as values of tags')), wrong('tags: names and their values'))
   .superRefine((tags, context) => {
     for (const [name, value] of Object.entries(tags)) {
-      if (!TAG_NAME.test(name)) context.addIssue(told('names of small letters, digits and . _ / -', name));
-      if (value.length > LONGEST_TAG || /[\p{Cc},]/u.test(value))
+      if (!isTagName(name)) context.addIssue(told('names of small letters, digits and . _ / -', name));
+      if (!isTagValue(value))
         context.addIssue(told(`values of at most ${LONGEST_TAG} characters without commas and control characters`, value));
     }
   });
@@ -97,3 +98,33 @@ function isHostName(text: string): boolean {
 }
 
 export const Text = z.string(wrong('a text')).min(1, told('a text', ''));
+
+export const Servers = listOf(SERVER_RULE, parseServer, [], withoutSecrets);
+export const MeshName = textOf(MESH_NAME_RULE, parseMeshName);
+export const Replicas = z.int(wrong('1, 3 or 5')).refine((count) => [1, 3, 5].includes(count), wrong('1, 3 or 5'));
+/** A name or an address, without a port. */
+export const Hosts = listOf('names or addresses of this machine without a port', (text) =>
+  isHostName(text) || isIP(text) !== 0 ? text : undefined,
+);
+
+/** Amounts by what is kept. */
+function amountsOf(rule: string, parse: (pairs: Readonly<Record<string, string>>) => Readonly<Record<string, number>> | undefined) {
+  return z.record(z.string(), z.string(wrong(rule)), wrong(rule)).transform((pairs, context) => {
+    const amounts = parse(pairs);
+    if (amounts !== undefined) return amounts;
+    context.addIssue(told(rule, pairs));
+    return z.NEVER;
+  });
+}
+
+export const MeshSizes = amountsOf('sizes such as results=2GiB, of records, results, journals and objects', parseBytes);
+export const MeshAges = amountsOf('durations such as results=90d, of results, journals and objects', parseAges);
+
+export const Trusting = textOf(`one of ${TRUST_MODES.join(', ')}`, (text) => TRUST_MODES.find((mode) => mode === text));
+export const Agreeing = textOf('two numbers such as 2/3, the first more than half of the second', parseAgree);
+/** From 0 to 1. */
+export const Share = textOf('a share such as 1%', (text) => {
+  const found = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text);
+  const share = found === null ? Number.NaN : Number(found[1]) / 100;
+  return share <= 1 ? share : undefined;
+});

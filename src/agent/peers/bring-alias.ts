@@ -6,6 +6,7 @@ import { askJson, invalid } from '../../store/agent-call.ts';
 import type { Engine } from '../engine.ts';
 import { aliasRecords } from '../resources/aliases.ts';
 import { patienceAt } from './peer-holder.ts';
+import type { MeshPeers, Told } from './mesh-peers.ts';
 import type { Peer, Peers } from './peers.ts';
 
 /**
@@ -17,15 +18,26 @@ import type { Peer, Peers } from './peers.ts';
  */
 
 interface Bringing extends Asked {
-  /** Gets a blob here. */
-  readonly bring: (blob: Cid.CID) => Promise<void>;
+  /** Gets a blob here, from whom `hints` names if they have it. */
+  readonly bring: (blob: Cid.CID, hints?: readonly string[]) => Promise<void>;
+  /** Asked after the peers that were named. */
+  readonly members: MeshPeers | undefined;
 }
 
-type Answer = { readonly url: string } & ({ readonly blob: Cid.CID | undefined } | { readonly error: unknown });
+type Answer = { readonly url: string; readonly hints?: readonly string[] } & (
+  | { readonly blob: Cid.CID | undefined }
+  | { readonly error: unknown }
+);
 
 /** Undefined if no peer knows it, or what they say is not so. Throws `BLOB_UNREACHABLE` if one that does not answer may know. */
-export async function bringAlias(engine: Engine, peers: Peers, name: Cid.CID, { bring, ...asked }: Bringing): Promise<Cid.CID | undefined> {
-  const asking = (await peers.all()).map(async (peer): Promise<Answer> => {
+export async function bringAlias(
+  engine: Engine,
+  peers: Peers,
+  name: Cid.CID,
+  { bring, members, ...asked }: Bringing,
+): Promise<Cid.CID | undefined> {
+  const [all, told] = await Promise.all([peers.all(), members?.alias(name, asked.signal) ?? []]);
+  const asking = all.map(async (peer): Promise<Answer> => {
     try {
       return { url: peer.url, blob: await saidBy(peer, name, asked) };
     } catch (error) {
@@ -35,13 +47,14 @@ export async function bringAlias(engine: Engine, peers: Peers, name: Cid.CID, { 
   });
   const failures: string[] = [];
   const tried = new Set<string>();
-  for (const answer of await Promise.all(asking)) {
+  const said: readonly Answer[] = [...(await Promise.all(asking)), ...told.map(answerOf)];
+  for (const answer of said) {
     try {
       if ('error' in answer) throw answer.error;
       const { blob } = answer;
       if (blob === undefined || tried.has(blob.toString())) continue;
       tried.add(blob.toString());
-      await bring(blob);
+      await bring(blob, answer.hints);
       if ((await aliasRecords(engine).name(blob)).equals(name)) return blob;
     } catch (error) {
       asked.signal.throwIfAborted();
@@ -51,6 +64,10 @@ export async function bringAlias(engine: Engine, peers: Peers, name: Cid.CID, { 
   }
   if (failures.length === 0) return undefined;
   throw new DocketError('BLOB_UNREACHABLE', `${name} is not known here, and not every peer answered: ${failures.join('; ')}`);
+}
+
+function answerOf(told: Told<{ readonly blob: Cid.CID }>): Answer {
+  return 'error' in told ? { url: told.from, error: told.error } : { url: told.from, hints: [told.from], blob: told.blob };
 }
 
 const Said = z.object({ blob: z.string().max(100) });

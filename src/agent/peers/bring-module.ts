@@ -10,6 +10,7 @@ import { type AgentDoor, callAgent, finish, invalid, textOf } from '../../store/
 import type { Engine } from '../engine.ts';
 import * as Modules from '../named-modules.ts';
 import { patienceAt } from './peer-holder.ts';
+import type { MeshPeers, Told, ToldModule } from './mesh-peers.ts';
 import type { Peer, Peers } from './peers.ts';
 
 /**
@@ -17,7 +18,8 @@ import type { Peer, Peers } from './peers.ts';
  *
  * 1. What is here decides. Peers are asked only if nothing here is meant, so a name that is known here is never moved by a peer: `@latest` is the newest of
  *    the versions that are here.
- * 2. Peers are believed in the order they were named: the first of them that has what is meant decides, whatever later ones have.
+ * 2. Peers are believed in the order they were named: the first of them that has what is meant decides, whatever later ones have. Behind them come those members of
+ *    the mesh whose word counts here, the one with the newest version first.
  * 3. What is taken is a version like any other from then on: it never changes, and what was removed here does not come back by itself.
  * 4. What the module may do is said by this agent's own policy.
  */
@@ -25,18 +27,22 @@ import type { Peer, Peers } from './peers.ts';
 interface Offer {
   readonly manifest: Manifest;
   readonly module: Cid.CID;
+  readonly hints?: readonly string[];
 }
 
 interface Bringing extends Asked {
-  /** Gets a blob here. */
-  readonly bring: (cid: Cid.CID) => Promise<void>;
+  /** Gets a blob here, from whom `hints` names if they have it. */
+  readonly bring: (cid: Cid.CID, hints?: readonly string[]) => Promise<void>;
+  /** Asked after the peers that were named. */
+  readonly members: MeshPeers | undefined;
 }
 
 /** Leaves everything as it is if nobody has it. Throws `MANIFEST_UNREACHABLE`, `BLOB_UNREACHABLE`, `MANIFEST_EXISTS`, `MODULE_INVALID`. */
-export async function bringModule(engine: Engine, peers: Peers, text: string, { bring, ...asked }: Bringing): Promise<void> {
+export async function bringModule(engine: Engine, peers: Peers, text: string, { bring, members, ...asked }: Bringing): Promise<void> {
   const reference = parseReference(text);
   if (isHere(engine, reference)) return;
-  const asking = (await peers.all()).map(async (peer) => {
+  const [all, told] = await Promise.all([peers.all(), members?.module(text, asked.signal) ?? []]);
+  const named = all.map(async (peer) => {
     try {
       return await offerOf(peer, text, reference, asked);
     } catch (error) {
@@ -44,13 +50,14 @@ export async function bringModule(engine: Engine, peers: Peers, text: string, { 
       return { url: peer.url, error };
     }
   });
+  const found = told.map((member) => () => offerTold(engine, member, { text, reference, bring }));
   const failures: { readonly url: string; readonly error: unknown }[] = [];
-  for (const answer of asking) {
-    const offer = await answer;
+  for (const answer of [...named.map((offer) => () => offer), ...found]) {
+    const offer = await answer();
     if (offer === undefined) continue;
     if ('error' in offer) failures.push(offer);
     else if (!wasRemoved(engine, offer.manifest)) {
-      await bring(offer.module);
+      await bring(offer.module, offer.hints);
       await Modules.push(engine, offer.manifest, offer.module);
       return;
     }
@@ -96,6 +103,31 @@ async function offerOf(peer: Peer, text: string, reference: Reference, { hops, s
     throw error;
   }
 }
+
+/** What a member told, its manifest fetched. Undefined if nobody has that after all. */
+async function offerTold(
+  engine: Engine,
+  told: Told<ToldModule>,
+  { text, reference, bring }: Pick<Bringing, 'bring'> & { readonly text: string; readonly reference: Reference },
+): Promise<Offer | { readonly url: string; readonly error: unknown } | undefined> {
+  const { from } = told;
+  if ('error' in told) return { url: from, error: told.error };
+  const hints = [from];
+  try {
+    await bring(told.manifest, hints);
+    const toml = Buffer.from(await engine.store.read(told.manifest, { limit: MOST_MANIFEST })).toString();
+    const manifest = parse(toml, `the manifest from ${from}`);
+    const { namespace, name, version } = manifest;
+    if (!isMeant(reference, { shown: shownName(namespace, name), version, toml, module: told.module }))
+      throw invalid(from, `it offers something else as "${text}"`);
+    return { manifest, module: told.module, hints };
+  } catch (error) {
+    return isDocketError(error, 'BLOB_MISSING') ? undefined : { url: from, error };
+  }
+}
+
+/** Bytes. */
+const MOST_MANIFEST = 2 ** 20;
 
 function moduleOf(etag: string | undefined): Cid.CID | undefined {
   const [, text] = /^"(\w{1,100})"$/.exec(etag ?? '') ?? [];

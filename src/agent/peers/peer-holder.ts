@@ -1,6 +1,6 @@
 import { DocketError } from '../../errors.ts';
 import { HOPS, MOST_HOPS } from '../../protocol/peers.ts';
-import type { Holder } from '../../store/layered-store.ts';
+import type { Holder } from '../../store/holders.ts';
 import { RemoteStore } from '../../store/remote-store.ts';
 import type { Peer, Peers } from './peers.ts';
 import { keepVigil } from './vigil.ts';
@@ -29,10 +29,10 @@ export function holderAt(peers: Peers, peer: Peer, hops: number): Holder {
   };
   return {
     name: url,
-    async *fetch(cid, { signal }) {
+    async *fetch(cid, { signal, start = 0 }) {
       const vigil = keepVigil(peers, url);
       try {
-        for await (const chunk of fetching.fetch(cid, { signal: AbortSignal.any([signal, vigil.signal]) })) {
+        for await (const chunk of fetching.fetch(cid, { signal: AbortSignal.any([signal, vigil.signal]), start })) {
           vigil.end();
           yield chunk;
         }

@@ -36,9 +36,10 @@ export interface Shortage {
   readonly named: readonly Cid.CID[];
 }
 
-/** Undefined if everything is here. */
-export async function shortageOf(shelf: ResourceShelf, plan: Plan): Promise<Shortage | undefined> {
+/** Undefined if everything is here, or where tasks have it from when they need it: `kept`. */
+export async function shortageOf(shelf: ResourceShelf, plan: Plan, kept: readonly Cid.CID[] = []): Promise<Shortage | undefined> {
   const missing = new Map((await missingInputs(shelf, plan)).map((cid) => [cid.toString(), cid]));
+  for (const cid of kept) missing.delete(cid.toString());
   const modules = new Set<string>();
   const byUrl = new Set<string>();
   for (const { task, module } of plan.tasks) {

@@ -1,0 +1,129 @@
+import type { Clock } from '../../base/clock.ts';
+import { DocketError } from '../../errors.ts';
+import { type CID, ofBlob } from '../../ipld/cid.ts';
+import { decode, encode } from '../../ipld/dag-cbor.ts';
+import { isList } from '../../ipld/value.ts';
+import type { MeshRecord, Objects, Records } from '../../mesh/mesh.ts';
+import { count, link, own, readMessage, type Refused } from '../../protocol/mesh/message.ts';
+import { MESH_VERSION } from '../../protocol/mesh/member.ts';
+import { readSweep, SWEEP } from './sweep-record.ts';
+
+/**
+ * Which objects of the mesh a run needs: a record `kept.<run>` that names a list of their digests, itself an object. What is to be there for so long, whatever becomes
+ * of the run, stands under `kept.<run>.<ms>`, with the time of the mesh until when.
+ *
+ * Invariants
+ * K1. A run is given more to keep, never less: what it pinned stays until its pins go.
+ * K2. Pins are written before what they name is put, and a sweep that may have looked before is waited for. So nothing is taken to be there that a sweep is about
+ *     to delete: it reads the pins after it said that it deletes, and says so before.
+ */
+
+/** Objects of one run. */
+const MOST = 1_000_000;
+/** Bytes of a list of so many: two before each digest of 32, and the head of the list. */
+const MOST_BYTES = 34 * MOST + 9;
+/** How long a sweep that deletes is waited for, in ms: one that takes longer has died in the middle. */
+const SWEEPING = 30_000;
+const LOOK = 200;
+
+export const PINS = 'kept';
+
+/** `lasting`: of what is to be kept for so many ms, not as long as the run is known. */
+export function keyOfPins(run: string, lasting?: number): string {
+  return lasting === undefined ? `${PINS}.${run}` : `${PINS}.${run}.${lasting}`;
+}
+
+interface Pinning {
+  readonly records: Pick<Records, 'get' | 'put'>;
+  readonly objects: Pick<Objects, 'put' | 'get'>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** As of `keyOfPins`. */
+  readonly lasting?: number | undefined;
+}
+
+/** Resolves when these, beside what the run has pinned before, will not be swept; then they may be put. Throws `MESH_…`, `BLOB_TOO_LARGE`. */
+export async function pin(run: string, cids: readonly CID[], pinning: Pinning): Promise<void> {
+  const { records, objects, signal, lasting } = pinning;
+  const key = keyOfPins(run, lasting);
+  for (;;) {
+    signal.throwIfAborted();
+    const before = await records.get(key);
+    const old = before === undefined ? [] : await pinned(before, objects, signal);
+    const digests = [...new Set([...old, ...cids.map(digestOf)])].sort();
+    if (digests.length > MOST) throw new DocketError('BLOB_TOO_LARGE', `run ${run} would keep more than ${MOST} objects in the mesh`);
+    const bytes = encode(digests.map((digest) => Buffer.from(digest, 'base64url')));
+    const list = ofBlob(bytes);
+    const put = (): Promise<void> => objects.put(list, bytes.length, once(bytes), signal);
+    await put();
+    const until =
+      lasting === undefined
+        ? {}
+        : { until: Math.max(before === undefined ? 0 : (untilOf(before) ?? 0), (await seenBy(records)) + lasting) };
+    if ((await records.put(key, encode({ v: MESH_VERSION, list, ...until }), before?.revision ?? 0)) === undefined) continue;
+    await sweepOver(pinning);
+    // As what it names: an equal one may have been there, and gone.
+    return await put();
+  }
+}
+
+/** The object that a record of pins names. Throws `IPLD_INVALID`. */
+export function listOf({ key, value }: MeshRecord): CID {
+  const read: { readonly list: CID } | Refused = readMessage(value, (parts) => ({ list: link(parts, 'list') }));
+  if ('refused' in read) throw new DocketError('IPLD_INVALID', `the record ${key} of the mesh cannot be read: ${read.problem}`);
+  return read.list;
+}
+
+/** The time of the mesh until when it holds; undefined for pins that hold as long as their run is known. Throws `IPLD_INVALID`. */
+export function untilOf({ key, value }: MeshRecord): number | undefined {
+  const read: { readonly until: number | undefined } | Refused = readMessage(value, (parts) => ({
+    until: own(parts, 'until') === undefined ? undefined : count(parts, 'until'),
+  }));
+  if ('refused' in read) throw new DocketError('IPLD_INVALID', `the record ${key} of the mesh cannot be read: ${read.problem}`);
+  return read.until;
+}
+
+async function seenBy(records: Pick<Records, 'get'>): Promise<number> {
+  const record = await records.get(SWEEP);
+  return record === undefined ? 0 : readSweep(record).seen;
+}
+
+/** Digests. Throws `MESH_…`, and `BLOB_MISSING` or `IPLD_INVALID` if what is pinned is not known: then nothing may be swept that it may pin. */
+export async function pinned(record: MeshRecord, objects: Pick<Objects, 'get'>, signal: AbortSignal): Promise<string[]> {
+  const name = listOf(record);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of objects.get(name, signal)) {
+    size += chunk.length;
+    if (size > MOST_BYTES)
+      throw new DocketError(
+        'IPLD_INVALID',
+        `the list of the record ${record.key} of the mesh is larger than one of ${MOST} objects can be`,
+      );
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  const list = ofBlob(bytes).equals(name) ? decode(bytes) : undefined;
+  if (list === undefined || !isList(list))
+    throw new DocketError('IPLD_INVALID', `the list of the record ${record.key} of the mesh is damaged`);
+  return list.map((digest) => (digest instanceof Uint8Array ? Buffer.from(digest).toString('base64url') : ''));
+}
+
+export function digestOf(cid: CID): string {
+  return Buffer.from(cid.multihash.digest).toString('base64url');
+}
+
+async function sweepOver({ records, clock, signal }: Pinning): Promise<void> {
+  const began = clock.monotonic();
+  for (let first: number | undefined; ;) {
+    const record = await records.get(SWEEP);
+    if (record === undefined || !readSweep(record).isDeleting || (first ??= record.revision) !== record.revision) return;
+    if (clock.monotonic() - began >= SWEEPING) return;
+    await new Promise<void>((resolve) => clock.after(LOOK, resolve));
+    signal.throwIfAborted();
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

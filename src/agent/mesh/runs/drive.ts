@@ -1,0 +1,334 @@
+import { backoff } from '../../../base/backoff.ts';
+import type { EventLog } from '../../../base/event-log.ts';
+import { DocketError } from '../../../errors.ts';
+import type { CID } from '../../../ipld/cid.ts';
+import type { RunRow } from '../../../ledger/runs.ts';
+import type { Mesh } from '../../../mesh/mesh.ts';
+import type { Holder } from '../../../protocol/mesh/run-record.ts';
+import { isGivenUp, type RunEvent } from '../../../scheduler/events.ts';
+import type { Plan } from '../../../workflow/model.ts';
+import { NO_COUNTS, type RunCounts } from '../../../workflow/run-state.ts';
+import { takenAway } from '../../elsewhere.ts';
+import type { Engine } from '../../engine.ts';
+import { planIn } from '../../plan-of.ts';
+import { shelfOf } from '../../resources/shelf.ts';
+import { JournalWriter } from './journal-writer.ts';
+import { Lease, type Loss, type Said } from './lease.ts';
+import { passOver } from './pass-over.ts';
+import { pause, within } from './pause.ts';
+import { askedIn, endBy, inlineOrLink, saidBy } from './said.ts';
+import type { TakenRun } from './take.ts';
+import { secure, type Vault } from './vault.ts';
+
+/**
+ * A run that this member drives, as the mesh is told of it: its record, its journal, and what another would need to go on with it.
+ *
+ * Invariants
+ * D1. The drive waits for none of this: a mesh that is slow, full or away costs the run nothing.
+ * D2. When the lease is lost the run is stopped at once, and nothing more is told of it.
+ * D3. How it ended stands in the record before the journal tells it: whoever hears it and looks finds it so.
+ * D4. Its plan and inputs are in the mesh before its record says so; a run that has no record yet gets one after a moment even without.
+ */
+
+export interface DriveTerms {
+  readonly engine: Engine;
+  readonly mesh: Mesh;
+  readonly self: Holder;
+  readonly vault: Vault;
+  /** Has `ActiveRuns` let go of it. */
+  readonly stop: (run: string, reason: DocketError) => Promise<void>;
+  /** The mesh does not take what is said of a run: the drive goes on, and goes on trying. */
+  readonly onUntold: (run: string, error: DocketError) => void;
+}
+
+export interface DriveStart {
+  readonly run: string;
+  readonly plan: Plan;
+  readonly log: EventLog;
+  /** Of its idempotency key. */
+  readonly submission: string | null;
+  /** Of a run that was driven before. */
+  readonly taken: Pick<TakenRun, 'record' | 'revision' | 'after' | 'kept'> | undefined;
+}
+
+/** How long a record waits for the run's plan and inputs to be in the mesh, in ms. */
+const SECURE_PATIENCE = 1_000;
+const FIRST_WAIT = 1_000;
+/** Between two words of how far that is, in ms. */
+const PROGRESS = 1_000;
+/** What kills its coordinator does so at once, as a rule: whoever has driven it for so long, in ms, was not killed by it. */
+const SURVIVED = 600_000;
+
+export class Drive implements AsyncDisposable {
+  readonly run: string;
+  readonly log: EventLog;
+  /** Number of the last event before the log's. */
+  readonly after: number;
+  /** As `Taken.kept`. */
+  readonly kept: readonly CID[];
+  readonly lease: Lease;
+  readonly journal: JournalWriter;
+  readonly #terms: DriveTerms;
+  readonly #start: DriveStart;
+  readonly #stopping = new AbortController();
+  readonly #counts: { -readonly [K in keyof RunCounts]: RunCounts[K] };
+  readonly #outcome = Promise.withResolvers<Outcome>();
+  readonly #stopTrial: () => void;
+  #secured: CID | undefined;
+  /** The plan that whoever drove it before secured, as long as the mesh has what it had then. Not all of it need be here. */
+  #securedBefore: CID | undefined;
+  /** The plan it began with. */
+  #first: CID | undefined;
+  #securing: Promise<void> = Promise.resolve();
+  #deaths: number;
+  #tries: number;
+  #isLeaving = false;
+  #hasEnded = false;
+
+  constructor(terms: DriveTerms, start: DriveStart) {
+    const { mesh, engine, self } = terms;
+    const { run, log, taken } = start;
+    this.run = run;
+    this.log = log;
+    this.after = taken?.after ?? 0;
+    this.kept = taken?.kept ?? [];
+    this.#terms = terms;
+    this.#start = start;
+    this.#counts = { ...NO_COUNTS, total: start.plan.tasks.length };
+    [this.#deaths, this.#tries] = [taken?.record.deaths ?? 0, taken?.record.tries ?? 0];
+    this.#securedBefore = taken?.record.isSecured === true ? taken.record.plan : undefined;
+    this.#secure();
+    const lease = {
+      ready: within(engine.clock, SECURE_PATIENCE, this.#securing),
+      run,
+      self,
+      mesh,
+      clock: engine.clock,
+      say: () => this.#say(),
+      onLost: (because: Loss) => this.#lost(because),
+      onVanished: () => {
+        this.#secured = undefined;
+        this.#securedBefore = undefined;
+        this.#secure();
+      },
+      onTrouble: (error: DocketError) => terms.onUntold(run, error),
+    };
+    this.lease = new Lease(lease, taken?.revision);
+    const after = this.after;
+    const largest = mesh.messages.largest;
+    this.journal = new JournalWriter({ journals: mesh.journals, lease: this.lease, clock: engine.clock, run, log, after, largest });
+    this.#stopTrial = engine.clock.after(SURVIVED, () => this.#gotOn());
+  }
+
+  /** How it came to an end here. */
+  get outcome(): Promise<Outcome> {
+    return this.#outcome.promise;
+  }
+
+  /** What another may not do while this one may. */
+  get isHeld(): boolean {
+    const { tag } = this.lease.standing;
+    return tag === 'held' || tag === 'claiming';
+  }
+
+  /** Whether the mesh hears of it: if not, what happens in it is told here alone. */
+  get isHeard(): boolean {
+    return this.#terms.mesh.link.tag === 'up' && !this.lease.isTroubled;
+  }
+
+  event(event: RunEvent): void {
+    if (event.kind === 'settled') {
+      if (!this.#isLeaving || !isGivenUp(event)) this.#settled(event);
+    } else if (event.kind === 'filed' && this.#counts.ran > 0) this.#gotOn();
+    // Everything that was elsewhere is here now.
+    else if (event.kind === 'planned') this.#secure();
+  }
+
+  /** The drive has ended, and the log has told so. */
+  async end(): Promise<Outcome> {
+    if (this.#hasEnded) return await this.outcome;
+    this.#hasEnded = true;
+    this.#stopTrial();
+    const outcome = await this.#conclude().catch((error: unknown): Outcome => {
+      // Without its ledger it can say nothing: others will see that nobody drives the run.
+      passOver(error);
+      return 'lost';
+    });
+    this.#stopping.abort();
+    await this.#securing;
+    await this.journal[Symbol.asyncDispose]();
+    await this.lease[Symbol.asyncDispose]();
+    this.#outcome.resolve(outcome);
+    return outcome;
+  }
+
+  /** Lets others go on with it. Resolves when nothing of it is under way here. */
+  async leave(why: string): Promise<void> {
+    this.#isLeaving = true;
+    await this.#terms.stop(this.run, takenAway(this.run, why));
+  }
+
+  async #conclude(): Promise<Outcome> {
+    if (!this.isHeld) return 'lost';
+    const row = this.#terms.engine.ledger.run(this.run);
+    const end = row && endBy(row, { ...this.#counts });
+    if (end === undefined) {
+      // Stopped in order, or this member could not go on with it: another may.
+      await this.journal.close(false);
+      const tries = this.#isLeaving ? this.#tries : this.#tries + 1;
+      return (await this.lease.release({ ...this.#say(), tries })) ? 'left' : 'lost';
+    }
+    const { outputs, blob } = partOf(row!);
+    if (blob !== undefined) await this.#keep(outputs as CID, blob);
+    const said = { ...this.#say(), ...end, outputs };
+    if (!(await this.lease.finish(said))) return 'lost';
+    await this.journal.close(true);
+    return 'ended';
+  }
+
+  async #keep(cid: CID, blob: Uint8Array): Promise<void> {
+    const { engine, vault } = this.#terms;
+    await engine.store.put(blob);
+    const { signal } = this.#stopping;
+    // Without, only this member can give the outputs.
+    await vault
+      .pin(this.run, [cid], signal)
+      .then(() => vault.put(cid, signal))
+      .catch(passOver);
+  }
+
+  #settled({ state, via }: Extract<RunEvent, { kind: 'settled' }>): void {
+    this.#counts[state === 'ok' ? (via === 'ran' ? 'ran' : 'cached') : state]++;
+    this.lease.nudge('soon');
+  }
+
+  #gotOn(): void {
+    if (this.#deaths === 0 && this.#tries === 0) return;
+    [this.#deaths, this.#tries] = [0, 0];
+    this.lease.nudge('now');
+  }
+
+  #lost(because: Loss): void {
+    const reason =
+      because === 'taken'
+        ? takenAway(this.run, 'another member of the mesh has taken it over')
+        : new DocketError('CANCELLED', `run ${this.run} was ${because === 'deleted' ? 'deleted' : 'cancelled'} in the mesh`);
+    void this.#terms.stop(this.run, reason);
+  }
+
+  #rowPlan(): CID | undefined {
+    const plan = this.#terms.engine.ledger.run(this.run)?.plan ?? undefined;
+    return plan === undefined || plan.equals(this.#secured) ? undefined : plan;
+  }
+
+  #say(): Said {
+    const row = this.#terms.engine.ledger.run(this.run);
+    const before = this.#start.taken?.record;
+    const base = {
+      asked: before?.asked ?? askedIn(row ?? { options: {} }).asked,
+      isSecured: this.#secured !== undefined && row?.plan?.equals(this.#secured) === true,
+      deaths: this.#deaths,
+      tries: this.#tries,
+      submission: this.#start.submission,
+      counts: { ...this.#counts },
+      plan: before?.plan ?? this.#start.plan.workflow,
+    };
+    return saidBy(row ?? vanished(this.#start), base);
+  }
+
+  /** One after the other; what is there already costs a look. */
+  #secure(): void {
+    this.#securing = this.#securing.then(() => this.#secureOnce());
+  }
+
+  async #secureOnce(): Promise<void> {
+    const { engine, vault } = this.#terms;
+    const { signal } = this.#stopping;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        const cid = this.#rowPlan();
+        if (cid === undefined) return;
+        await this.#keepForced(signal);
+        if (this.#securedBefore?.equals(cid) === true) {
+          this.#secured = cid;
+          return this.lease.nudge('now');
+        }
+        const said = this.#progress();
+        const missing = await secure(
+          vault,
+          shelfOf(engine),
+          { run: this.run, cid, plan: await this.#planOf(cid) },
+          { signal, onProgress: said.told },
+        );
+        // The rest is on its way: there will be a call for that.
+        if (missing > 0) return;
+        this.#secured = cid;
+        if (said.wasTold) this.log.add('secured', { plan: cid.toString() });
+        return this.lease.nudge('now');
+      } catch (error) {
+        if (signal.aborted) return;
+        passOver(error);
+        await pause(engine.clock, backoff(FIRST_WAIT, attempt), signal);
+      }
+    }
+  }
+
+  /** Decoding takes long: the one it began with is at hand. What URLs gave stands in another. */
+  async #planOf(cid: CID): Promise<Plan> {
+    this.#first ??= cid;
+    return cid.equals(this.#first) ? this.#start.plan : await planIn(this.#terms.engine, { run: this.run, plan: cid });
+  }
+
+  async #keepForced(signal: AbortSignal): Promise<void> {
+    const { engine, vault } = this.#terms;
+    const row = engine.ledger.run(this.run);
+    const { asked, blob } = askedIn(row ?? { options: {} });
+    if (blob === undefined) return;
+    await engine.store.put(blob);
+    await vault.pin(this.run, [asked.force as CID], signal);
+    await vault.put(asked.force as CID, signal);
+  }
+
+  #progress(): { readonly told: (done: number, all: number) => void; readonly wasTold: boolean } {
+    const { clock } = this.#terms.engine;
+    let next = clock.monotonic() + PROGRESS;
+    const progress = {
+      wasTold: false,
+      told: (done: number, all: number): void => {
+        if (clock.monotonic() < next || this.#hasEnded) return;
+        next = clock.monotonic() + PROGRESS;
+        progress.wasTold = true;
+        this.log.add('securing', { done, all });
+      },
+    };
+    return progress;
+  }
+
+  /** Resolves when the run stands in the mesh, or after so long (ms). */
+  async known(patience: number): Promise<void> {
+    await within(this.#terms.engine.clock, patience, this.lease.certain(this.#stopping.signal));
+  }
+
+  /** Leaves everything as it is. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopTrial();
+    this.#stopping.abort();
+    await this.#securing;
+    await this.journal[Symbol.asyncDispose]();
+    await this.lease[Symbol.asyncDispose]();
+    this.#outcome.resolve('lost');
+  }
+}
+
+/** `left`: anybody may go on with it. `lost`: it is not this member's affair any more. */
+export type Outcome = 'ended' | 'left' | 'lost';
+
+function partOf({ outputs }: RunRow): { readonly outputs: Said['outputs']; readonly blob: Uint8Array | undefined } {
+  const { value, blob } = inlineOrLink(outputs ?? {});
+  return { outputs: value, blob };
+}
+
+function vanished({ plan, run }: DriveStart): RunRow {
+  const { name, workflow } = plan;
+  return { run, name, workflow, plan: null, options: {}, state: 'cancelled', created: 0, finished: null, counts: null, outputs: null };
+}

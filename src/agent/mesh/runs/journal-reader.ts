@@ -1,0 +1,95 @@
+import type { Journals } from '../../../mesh/mesh.ts';
+import { decodeEntry, encodeEntry, type JournaledEvent, journalOf, type RunEntry } from '../../../protocol/mesh/run-entry.ts';
+import type { EventView } from '../../../protocol/records.ts';
+
+/**
+ * What the journal of a run tells, whoever wrote it.
+ *
+ * Invariants
+ * J1. The epochs of what is taken never fall: what a drive wrote after another had begun is passed over by everybody.
+ * J2. The numbers of what is given grow. What came twice is given once; what is missing is given as `gap`.
+ * J3. No epoch is believed that the run's record has not reached: else one entry would silence all that follow.
+ */
+export interface JournalReaderOptions {
+  readonly journals: Pick<Journals, 'read'>;
+  readonly run: string;
+  /** Number of the last event its reader had. */
+  readonly after: number;
+  /** The revision the run's record has by now, which no epoch is above; undefined if it has none. Given the reader's signal. */
+  readonly revision: (signal: AbortSignal) => Promise<number | undefined>;
+  readonly onRefused: (problem: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Events as they come, until aborted. */
+export async function* readJournal(options: JournalReaderOptions): AsyncGenerator<EventView> {
+  let last = options.after;
+  for await (const { first, events } of entriesOf(options)) {
+    for (const [i, { kind, data }] of events.entries()) {
+      const seq = first + i;
+      if (seq <= last) continue;
+      if (seq > last + 1) yield { seq: seq - 1, kind: 'gap', data: JSON.stringify({ missed: seq - 1 - last }) };
+      last = seq;
+      yield { seq, kind, data };
+    }
+  }
+}
+
+/** What earlier drives told. */
+export interface Before {
+  /** Number of the last event. */
+  readonly after: number;
+  /** Tasks that ended well by being run. It was told some time after their receipts were to be committed. */
+  readonly ran: ReadonlySet<number>;
+}
+
+/** Begins the part of a drive in the journal: nothing that earlier ones write from now on counts. Throws what `Journals` throws, and the signal's reason. */
+export async function beginPart(
+  journals: Journals,
+  options: Omit<JournalReaderOptions, 'after' | 'journals' | 'revision'>,
+  epoch: number,
+): Promise<Before> {
+  await journals.append(journalOf(options.run), [encodeEntry({ epoch, first: 1, events: [] })]);
+  let after = 0;
+  const ran = new Set<number>();
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
+  try {
+    for await (const entry of entriesOf({ ...options, journals, signal, after: 0, revision: async () => epoch })) {
+      if (entry.epoch === epoch && entry.events.length === 0) return { after, ran };
+      after = Math.max(after, entry.first + entry.events.length - 1);
+      for (const event of entry.events) noteRan(event, ran);
+    }
+  } finally {
+    over.abort();
+  }
+  options.signal.throwIfAborted();
+  return { after, ran };
+}
+
+function noteRan({ kind, data }: JournaledEvent, ran: Set<number>): void {
+  if (kind !== 'settled') return;
+  const { task, state, via } = JSON.parse(data) as Readonly<Record<string, unknown>>;
+  if (typeof task === 'number' && state === 'ok' && via === 'ran') ran.add(task);
+}
+
+async function* entriesOf({ journals, run, revision, onRefused, signal }: JournalReaderOptions): AsyncGenerator<RunEntry> {
+  let epoch = 0;
+  let reached = 0;
+  for await (const { entry: bytes } of journals.read(journalOf(run), 0, signal)) {
+    const entry = decodeEntry(bytes);
+    if ('refused' in entry) {
+      onRefused(`an entry of the journal of run ${run} is ${entry.refused}: ${entry.problem}`);
+      continue;
+    }
+    if (entry.epoch < epoch) continue;
+    if (entry.epoch > reached) reached = (await revision(signal)) ?? reached;
+    if (signal.aborted) return;
+    if (entry.epoch > reached) {
+      onRefused(`an entry of the journal of run ${run} is of epoch ${entry.epoch}, which nobody has reached`);
+      continue;
+    }
+    epoch = entry.epoch;
+    yield entry;
+  }
+}

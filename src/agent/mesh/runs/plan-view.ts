@@ -1,0 +1,46 @@
+import type { EventView, RunGraph, TaskPage, TaskView } from '../../../protocol/records.ts';
+import type { RunRecord } from '../../../protocol/mesh/run-record.ts';
+import type { Plan } from '../../../workflow/model.ts';
+
+/** What can be told of the tasks of a run without its coordinator: by its plan, and by what its journal tells of them. */
+
+export function graphOf({ tasks }: Plan): RunGraph {
+  return { tasks: tasks.map(({ label, group, awaits }) => ({ label, group, awaits: [...new Set(awaits.map(({ task }) => task))] })) };
+}
+
+type Seen = Pick<TaskView, 'state' | 'via' | 'attempts' | 'error'>;
+
+/** How the tasks are doing, as far as these events tell; the newest counts. */
+export function seenIn(events: Iterable<EventView>): Map<number, Seen> {
+  const seen = new Map<number, Seen>();
+  for (const { kind, data } of events) {
+    const { task, state, via, attempt, message } = JSON.parse(data) as Readonly<Record<string, unknown>>;
+    if (typeof task !== 'number') continue;
+    const before = seen.get(task);
+    if (kind === 'started')
+      seen.set(task, { state: 'running', via: null, attempts: typeof attempt === 'number' ? attempt : 1, error: null });
+    else if (kind === 'settled')
+      seen.set(task, {
+        state: String(state),
+        via: typeof via === 'string' ? via : null,
+        attempts: before?.attempts ?? 0,
+        error: typeof message === 'string' ? message : null,
+      });
+  }
+  return seen;
+}
+
+export function pageOf(
+  plan: Plan,
+  { state: runState }: Pick<RunRecord, 'state'>,
+  seen: ReadonlyMap<number, Seen>,
+  { from, limit }: { readonly from: number; readonly limit: number },
+): TaskPage {
+  const unseen = runState === 'running' ? 'pending' : runState === 'completed' ? 'cached' : 'cancelled';
+  const tasks = plan.tasks.slice(from, from + limit).map(({ label, instruction }, i): TaskView => {
+    const of = seen.get(from + i) ?? { state: unseen, via: null, attempts: 0, error: null };
+    const state = of.state === 'running' && runState !== 'running' ? unseen : of.state;
+    return { index: from + i, label, instruction: instruction.toString(), receipt: null, ...of, state };
+  });
+  return { tasks, total: plan.tasks.length };
+}

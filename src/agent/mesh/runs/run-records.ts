@@ -1,0 +1,266 @@
+import { DocketError, isDocketError } from '../../../errors.ts';
+import type { RunRecord } from '../../../protocol/mesh/run-record.ts';
+import type { EventView, RunFilter, RunRecords, RunView, TaskPage } from '../../../protocol/records.ts';
+import type { Plan } from '../../../workflow/model.ts';
+import type { Engine } from '../../engine.ts';
+import { planIn } from '../../plan-of.ts';
+import { cancelAnywhere, type CancelTerms } from './cancel.ts';
+import { endRun } from './end-run.ts';
+import { followRun, type FollowTerms } from './follow-run.ts';
+import { readJournal } from './journal-reader.ts';
+import { limited, within } from './pause.ts';
+import { graphOf, pageOf, seenIn } from './plan-view.ts';
+import { viewOfRecord } from './record-view.ts';
+import type { KnownRun, RunTable } from './run-table.ts';
+import { outputsOf } from './said.ts';
+import type { Vault } from './vault.ts';
+
+/**
+ * Runs of the mesh beside those of this home: any member answers for any run.
+ *
+ * - A run that is driven here, or that the mesh does not know, is answered for by this home.
+ * - Of the others the record says how they are, and the journal what happens in them.
+ * - What only a coordinator knows is asked of it: who that is is read anew each time, so that two members never ask each other in turn.
+ * - If it cannot be reached, what plan and journal tell is told, and else `RUN_UNREACHABLE` thrown.
+ */
+export interface MeshRecordsOptions extends FollowTerms, CancelTerms {
+  readonly engine: Engine;
+  readonly table: RunTable;
+  readonly vault: Vault;
+  /** Of this home alone. */
+  readonly local: RunRecords;
+  /** What another member's home keeps. Throws `AGENT_UNREACHABLE`, or what else keeps it from being asked. */
+  readonly recordsAt: (did: string) => Promise<RunRecords>;
+  /** What stands in the mesh at this moment. */
+  readonly read: (run: string) => Promise<KnownRun | undefined>;
+  readonly signal: AbortSignal;
+}
+
+/** Where what keeps a coordinator from answering is no answer. */
+const AWAY: ReadonlySet<string> = new Set([
+  'AGENT_UNREACHABLE',
+  'AGENT_TIMEOUT',
+  'AGENT_UNTRUSTED',
+  'MESH_NO_ANSWER',
+  'MESH_UNREACHABLE',
+  'RUN_UNKNOWN',
+]);
+/** How long a journal is read that has no end, and a record that does not come, in ms; and events of the journal. */
+const PATIENCE = 2_000;
+const MOST_EVENTS = 1_000_000;
+
+export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
+  const { engine, table, local, self, vault } = options;
+  const isHere = (run: string): boolean => options.drive(run)?.isHeld === true;
+  /** Undefined: this home answers. */
+  const elsewhere = (run: string): KnownRun | undefined => {
+    const known = table.get(run);
+    return known === undefined || known.record.state === 'deleted' || isHere(run) ? undefined : known;
+  };
+  const idOf = (word: string): Promise<string> => resolveWord(options, word);
+  const bring = (cid: Parameters<Vault['bring']>[0]): Promise<void> => vault.bring(cid, options.signal);
+  const planOfRecord = async ({ run, plan }: RunRecord): Promise<Plan> => {
+    await bring(plan);
+    return await planIn(engine, { run, plan });
+  };
+
+  /** Of whoever has the rows; if that cannot be asked what `otherwise` gives. */
+  async function ask<T>(
+    word: string,
+    here: (run: string) => Promise<T>,
+    there: (records: RunRecords, run: string) => Promise<T>,
+    otherwise?: (record: RunRecord) => Promise<T>,
+  ): Promise<T> {
+    const run = await idOf(word);
+    if (elsewhere(run) === undefined) return await here(run);
+    const { record } = (await readNow(options, run)) ?? elsewhere(run)!;
+    if (record.coordinator?.did === self.did && engine.ledger.run(run) !== undefined) return await here(run);
+    try {
+      if (record.coordinator === null || record.coordinator.did === self.did) throw unreachable(run, 'nobody drives it at the moment');
+      return await there(await options.recordsAt(record.coordinator.did), run);
+    } catch (error) {
+      if (!isDocketError(error) || !(AWAY.has(error.code) || error.code === 'RUN_UNREACHABLE')) throw error;
+      if (otherwise !== undefined)
+        return await otherwise(record).catch((cause: unknown) => Promise.reject(unreachable(run, messageOf(error), cause)));
+      throw error.code === 'RUN_UNREACHABLE' ? error : unreachable(run, messageOf(error), error);
+    }
+  }
+
+  return {
+    list: (filter) => listAll(local, table, isHere, filter),
+    async find(word) {
+      const run = await idOf(word);
+      const known = elsewhere(run);
+      if (known === undefined) return { ...(await local.find(run)), ...(isHere(run) ? { coordinator: self.did } : {}) };
+      const { record } = (await readNow(options, run)) ?? known;
+      // What cannot be read of it does not keep the rest from being told.
+      const outputs = await outputsOf(record, engine.store, bring).catch(() => ({}));
+      return { ...viewOfRecord(record), outputs };
+    },
+    tasks: (word, page) =>
+      ask(
+        word,
+        (run) => local.tasks(run, page),
+        (records, run) => records.tasks(run, page),
+        (record) => tasksOf(options, record, planOfRecord, page),
+      ),
+    graph: (word) =>
+      ask(
+        word,
+        (run) => local.graph(run),
+        (records, run) => records.graph(run),
+        async (record) => graphOf(await planOfRecord(record)),
+      ),
+    why: (word, task) =>
+      ask(
+        word,
+        (run) => local.why(run, task),
+        (records, run) => records.why(run, task),
+      ),
+    async *logs(word, task) {
+      yield* await ask(
+        word,
+        async (run) => local.logs(run, task),
+        async (records, run) => {
+          // Before anything is given: whoever cannot be reached says so now.
+          await records.find(run);
+          return records.logs(run, task);
+        },
+      );
+    },
+    async cancel(word, signal) {
+      const run = await idOf(word);
+      return elsewhere(run) === undefined ? await local.cancel(run, signal) : await cancelAnywhere(options, run, signal);
+    },
+    delete: async (word) => await deleteAnywhere(options, await idOf(word), isHere),
+    async *events(word, after, signal) {
+      const run = await idOf(word);
+      if (table.get(run) === undefined && options.drive(run) === undefined) yield* local.events(run, after, signal);
+      else yield* followRun(options, run, after, signal);
+    },
+  };
+}
+
+const RUN_ID = /^[0-9A-Z]{26}$/;
+
+/** The id that a word stands for, here or in the mesh. Throws `RUN_UNKNOWN`. */
+async function resolveWord(options: MeshRecordsOptions, word: string): Promise<string> {
+  const { table, local } = options;
+  const known = [...table.all()].filter(({ record }) => record.state !== 'deleted').map(({ record }) => record.run);
+  if (word === 'last') {
+    const [newest] = await local.list({ limit: 1 });
+    const last = [...known, ...(newest === undefined ? [] : [newest.run])].toSorted().at(-1);
+    return last ?? (await local.find(word)).run;
+  }
+  const start = word.toUpperCase();
+  const exact = known.find((run) => run === start);
+  if (exact !== undefined) return exact;
+  if (RUN_ID.test(start) && options.engine.ledger.run(start) !== undefined) return start;
+  // It may be so new that nothing of it was told here.
+  if (RUN_ID.test(start) && (await options.read(start).catch(notHeard))?.record.state === 'running') return start;
+  const like = start === '' ? [] : known.filter((run) => run.startsWith(start));
+  const here = await local.find(word).catch((error: unknown) => {
+    if (!isDocketError(error, 'RUN_UNKNOWN')) throw error;
+    if (like.length === 0)
+      throw new DocketError('RUN_UNKNOWN', `the mesh ${options.mesh.name} knows no run "${word}", and ${error.message}`);
+    return undefined;
+  });
+  const all = new Set([...like, ...(here === undefined ? [] : [here.run])]);
+  if (all.size > 1) throw new DocketError('RUN_UNKNOWN', `"${word}" is the beginning of several runs: give more of it`);
+  return [...all][0]!;
+}
+
+async function listAll(
+  local: RunRecords,
+  table: RunTable,
+  isHere: (run: string) => boolean,
+  filter: RunFilter,
+): Promise<readonly RunView[]> {
+  const { limit, state, before = '~' } = filter;
+  const isWanted = (view: RunView): boolean => state === undefined || view.state === state;
+  const isOurs = (run: string): boolean => table.get(run) === undefined || isHere(run);
+  const views: RunView[] = [];
+  for (const { record } of table.all())
+    if (record.run < before && record.state !== 'deleted' && !isHere(record.run)) {
+      const view = viewOfRecord(record);
+      if (isWanted(view)) views.push(view);
+    }
+  // What the mesh says of a run counts more than its row here, so a page of rows may give less than it has.
+  for (let from: string | undefined = filter.before, found = 0; found < limit;) {
+    const page = await local.list({ ...filter, ...(from === undefined ? {} : { before: from }) });
+    const ours = page.filter(({ run }) => isOurs(run));
+    views.push(...ours);
+    found += ours.length;
+    if (page.length < limit) break;
+    from = page.at(-1)!.run;
+  }
+  return views.toSorted((a, b) => (a.run < b.run ? 1 : -1)).slice(0, limit);
+}
+
+async function tasksOf(
+  options: MeshRecordsOptions,
+  record: RunRecord,
+  planOfRecord: (record: RunRecord) => Promise<Plan>,
+  page: { readonly from: number; readonly limit: number },
+): Promise<TaskPage> {
+  const plan = await planOfRecord(record);
+  return pageOf(plan, record, seenIn(await journaled(options, record.run)), page);
+}
+
+/** After an end, how long the journal may take to tell more, in ms: the run may have been resumed. */
+const MORE = 250;
+
+/** What the journal tells by now. */
+async function journaled({ mesh, engine, revision, onRefused, signal }: MeshRecordsOptions, run: string): Promise<EventView[]> {
+  using limit = limited(engine.clock, PATIENCE, signal);
+  const enough = new AbortController();
+  const until = AbortSignal.any([limit.signal, enough.signal]);
+  const events: EventView[] = [];
+  const reader = readJournal({ journals: mesh.journals, run, after: 0, revision: (stop) => revision(run, stop), onRefused, signal: until });
+  let next = reader.next();
+  try {
+    while (events.length < MOST_EVENTS) {
+      const result = events.at(-1)?.kind === 'ended' ? await within(engine.clock, MORE, next) : await next;
+      if (result === undefined || result.done === true) break;
+      events.push(result.value);
+      next = reader.next();
+    }
+  } catch (error) {
+    if (!limit.signal.aborted) throw error;
+  } finally {
+    enough.abort();
+    await next.catch(() => {});
+  }
+  return events;
+}
+
+async function deleteAnywhere(options: MeshRecordsOptions, run: string, isHere: (run: string) => boolean): Promise<void> {
+  const { mesh, engine, local, signal } = options;
+  const found = isHere(run) ? undefined : await options.read(run);
+  if (found === undefined) return await local.delete(run);
+  if (found.record.state === 'running') throw new DocketError('RUN_BUSY', `run ${run} is not over`, { next: 'Cancel it first.' });
+  const how = { state: 'deleted', finished: engine.clock.now(), outputs: {} } as const;
+  if ((await endRun({ mesh, record: found.record, revision: found.revision, signal }, how)) === undefined)
+    throw new DocketError('RUN_BUSY', `run ${run} was taken up at this moment`);
+  // Others do the same when they hear of it.
+  if (engine.ledger.run(run) !== undefined) await local.delete(run);
+}
+
+function unreachable(run: string, why: string, cause?: unknown): DocketError {
+  return new DocketError('RUN_UNREACHABLE', `the coordinator of run ${run} cannot be asked: ${why}`, { cause });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What stands in the mesh, if it is heard: who looks at a run does not wait for an engine that is away. Undefined: what was heard last has to do. */
+async function readNow({ mesh, engine, read }: MeshRecordsOptions, run: string): Promise<KnownRun | undefined> {
+  return mesh.link.tag === 'down' ? undefined : await within(engine.clock, PATIENCE, read(run).catch(notHeard));
+}
+
+/** What was heard last has to do. */
+function notHeard(error: unknown): undefined {
+  if (isDocketError(error, 'MESH_UNREACHABLE')) return undefined;
+  throw error;
+}

@@ -1,0 +1,180 @@
+import { DocketError, isDocketError } from '../../../errors.ts';
+import type { CID } from '../../../ipld/cid.ts';
+import type { Change } from '../../../ledger/change.ts';
+import type { Mesh } from '../../../mesh/mesh.ts';
+import { encodeRunRecord, type Holder, keyOfRun, type RunRecord } from '../../../protocol/mesh/run-record.ts';
+import type { Plan, PlannedTask } from '../../../workflow/model.ts';
+import type { Engine } from '../../engine.ts';
+import { readPlan } from '../../read-plan.ts';
+import { shelfOf } from '../../resources/shelf.ts';
+import { withTries } from '../../tries.ts';
+import { endRun } from './end-run.ts';
+import { beginPart, type Before } from './journal-reader.ts';
+import { limited } from './pause.ts';
+import { forceOf, inlineOrLink, optionsOf } from './said.ts';
+import { bringInputs, type Vault } from './vault.ts';
+
+/**
+ * Taking a run over, in steps each of which can be the last.
+ *
+ * Invariants
+ * T1. The record comes first: nothing is fetched or driven for a run that is another's.
+ * T2. Who took a run and cannot go on with it lets it go, so that others try; after so many who could not, it has failed by the name of what kept the last one.
+ *     Trouble of the engine of the mesh is nobody's inability and no death, however long it lasts: it has an end, and the run is to be there then.
+ * T3. What stands in the record is the word of whoever wrote it: the plan is checked as any that is sent.
+ */
+
+export interface TakeTerms {
+  readonly engine: Engine;
+  readonly mesh: Mesh;
+  readonly self: Holder;
+  readonly vault: Vault;
+  readonly onRefused: (problem: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A record that names this member now. */
+export interface TakenRun {
+  readonly record: RunRecord;
+  readonly revision: number;
+  /** Number of the last event in its journal. */
+  readonly after: number;
+  readonly isTrusted: boolean;
+  /** As `Taken.kept`. */
+  readonly kept: readonly CID[];
+}
+
+/**
+ * Coordinators that are lost one after the other with nothing finished in between, after which a run is given up. It is taken over within seconds, so a few machines that
+ * fail for reasons of their own can be among them before it got on at all.
+ */
+const MOST_DEATHS = 5;
+/** Members that may be unable to go on with it, one after the other. */
+const MOST_TRIES = 8;
+/** How long the journal may take to say how far it is, in ms. */
+const PATIENCE = 10_000;
+
+/** Trouble that every member has with everything as long as it lasts. */
+const OF_THE_ENGINE = ['MESH_UNREACHABLE', 'MESH_NO_ANSWER', 'MESH_NO_JETSTREAM', 'MESH_FULL', 'MESH_FAILED'] as const;
+
+/** Why a run is taken. `died`: whoever drove it is gone. */
+export type Why = 'died' | 'released' | 'asked';
+
+/** Compares and sets the record. Undefined if another was quicker, or the run has ended by this. Throws `MESH_…`. */
+export async function takeRecord(
+  { engine, mesh, self, signal }: TakeTerms,
+  { record, revision }: { readonly record: RunRecord; readonly revision: number },
+  why: Why,
+): Promise<{ readonly record: RunRecord; readonly revision: number } | undefined> {
+  // Who is to say so lives: it could not tell that it let go of the run.
+  const hasDied = why === 'died' && !isSame(record.coordinator, self);
+  const deaths = hasDied ? record.deaths + 1 : why === 'asked' ? 0 : record.deaths;
+  if (deaths >= MOST_DEATHS) {
+    const failure = { code: 'RUN_GIVEN_UP', message: givenUpBecause(record.run, deaths) };
+    await endRun({ mesh, record: { ...record, deaths }, revision, signal }, { state: 'failed', finished: engine.clock.now(), failure });
+    return undefined;
+  }
+  const tries = why === 'asked' ? 0 : record.tries;
+  const taken: RunRecord = {
+    ...record,
+    state: 'running',
+    coordinator: self,
+    epoch: undefined,
+    deaths,
+    tries,
+    finished: null,
+    failure: null,
+  };
+  const now = await mesh.records.put(keyOfRun(record.run), encodeRunRecord(taken), revision);
+  return now === undefined ? undefined : { record: taken, revision: now };
+}
+
+export function isSame(a: Holder | null, b: Holder | null): boolean {
+  return a?.did === b?.did && a?.incarnation === b?.incarnation;
+}
+
+function givenUpBecause(run: string, deaths: number): string {
+  return `${deaths} coordinators were lost while they drove run ${run}, and none of its tasks ended well in between`;
+}
+
+/** Everything that driving it takes, for a record that names this member: events are numbered on, plan and inputs are here or kept, and a row. Throws what kept it from that. */
+export async function prepare(terms: TakeTerms, taken: { readonly record: RunRecord; readonly revision: number }): Promise<TakenRun> {
+  const { engine, vault } = terms;
+  const { record, revision } = taken;
+  const { run, plan: cid, isSecured } = record;
+  const { after, ran } = await lastTold(terms, run, revision);
+  const row = engine.ledger.run(run);
+  // A record names whatever plan its writer liked: this home vouches for the one in its own row, and no other.
+  const isTrusted = row?.plan?.equals(cid) === true;
+  const bring = (blob: CID): Promise<void> => vault.bring(blob, terms.signal);
+  await bring(cid);
+  const plan = await readPlan(engine, cid, { isTrusted });
+  const kept = await bringInputs(vault, shelfOf(engine), { plan, isSecured }, terms.signal);
+  if (row === undefined) {
+    const options = optionsOf(record.asked, stillForced(await forceOf(record.asked, engine.store, bring), plan, ran));
+    const { name, workflow, created } = record;
+    await engine.ledger.commit([{ kind: 'run', run, name, workflow, plan: cid, options, tasks: plan.tasks.length, created }]);
+  } else if (row.state !== 'completed') {
+    const back: Change = {
+      kind: 'run-update',
+      run,
+      state: 'interrupted',
+      options: { ...withTries(row, undefined), agent: true },
+      plan: cid,
+    };
+    await engine.ledger.commit([back]);
+  }
+  return { record, revision, after, isTrusted, kept };
+}
+
+/** Tasks that are to be run whatever is known, and were not yet. */
+function stillForced(force: 'all' | readonly string[] | null, { tasks }: Plan, ran: ReadonlySet<number>): 'all' | readonly string[] | null {
+  if (force === null || ran.size === 0) return force;
+  const names = new Set(force === 'all' ? [] : force);
+  const isForced = ({ label, group }: PlannedTask): boolean => force === 'all' || names.has(label) || names.has(group);
+  return tasks.filter((task, i) => isForced(task) && !ran.has(i)).map(({ label }) => label);
+}
+
+/** What earlier drives told; nothing that they write from now on counts. Throws `MESH_…`. */
+export async function lastTold({ engine, mesh, onRefused, signal }: TakeTerms, run: string, epoch: number): Promise<Before> {
+  using limit = limited(engine.clock, PATIENCE, signal);
+  return await beginPart(mesh.journals, { run, onRefused, signal: limit.signal }, epoch);
+}
+
+/** This member cannot go on with it; may not any more (`CANCELLED`), or not now, for the engine is in trouble: these say nothing of the run. Throws `MESH_…`. */
+export async function letGo(
+  { engine, mesh, signal }: TakeTerms,
+  { record, revision }: Pick<TakenRun, 'record' | 'revision'>,
+  because: unknown,
+): Promise<void> {
+  const isUnable = !isDocketError(because, 'CANCELLED') && !OF_THE_ENGINE.some((code) => isDocketError(because, code));
+  const tries = isUnable ? record.tries + 1 : record.tries;
+  const { code, message } = toldError(because);
+  const failure = { code, message };
+  if (tries >= MOST_TRIES) {
+    await endRun({ mesh, record: { ...record, tries }, revision, signal }, { state: 'failed', finished: engine.clock.now(), failure });
+    return;
+  }
+  const free: RunRecord = { ...record, coordinator: null, epoch: undefined, tries, failure };
+  await mesh.records.put(keyOfRun(record.run), encodeRunRecord(free), revision);
+}
+
+function toldError(error: unknown): Pick<DocketError, 'code' | 'message'> {
+  return isDocketError(error) ? error : new DocketError('INTERNAL', String(error));
+}
+
+/** It was driven to its end here while it was another's: the record says so now. */
+export async function endAsHere(
+  { engine, mesh, vault, signal }: TakeTerms,
+  { record, revision }: Pick<TakenRun, 'record' | 'revision'>,
+): Promise<void> {
+  const row = engine.ledger.run(record.run)!;
+  const { value: outputs, blob } = inlineOrLink(row.outputs ?? {});
+  if (blob !== undefined) {
+    await engine.store.put(blob);
+    await vault.pin(record.run, [outputs as CID], signal);
+    await vault.put(outputs as CID, signal);
+  }
+  const finished = row.finished ?? engine.clock.now();
+  await endRun({ mesh, record, revision, signal }, { state: 'completed', finished, counts: row.counts ?? record.counts, outputs });
+}

@@ -1,0 +1,185 @@
+import type { Clock } from '../../base/clock.ts';
+import type { CID } from '../../ipld/cid.ts';
+import { type DocketError, isDocketError } from '../../errors.ts';
+import type { Mesh, MeshRecord } from '../../mesh/mesh.ts';
+import { digestOf, keyOfPins, listOf, pinned, PINS, untilOf } from './pins.ts';
+import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
+
+/**
+ * Deletes objects of the mesh that no run needs any more. One member does it for all, whoever has the lease.
+ *
+ * Invariants
+ * G1. An object goes only if no run has pinned it and this member has seen that for `age` ms, by its own monotonic clock; who begins to sweep begins to count. Pins go
+ *     like that when their run is not known, those that hold until a time of the mesh when that is over.
+ * G2. Whoever sweeps has the lease, a record whose holder is present. It is taken by compare-and-set, and its revision is looked at again before each batch of deletions:
+ *     who lost it deletes no more.
+ * G3. What is pinned is read after the lease says that its holder deletes, and each batch is compared with that (see `pins.ts`, K2).
+ * G4. The time of the mesh goes on by what a sweeper saw pass between two of its sweeps with nobody else's between, and by `MOST_STEP` turns at most: who pins reads it
+ *     as of the last sweep, and what that is behind is less than `age`.
+ * G5. While what one run has pinned cannot be read, no object is deleted, since it may be any; pins that are over go as ever, those of that run with it when it is not
+ *     known any more. It is told at each turn.
+ */
+
+/** Deleted between two looks at the lease. */
+const BATCH = 64;
+/** Of `every`. */
+const MOST_STEP = 2;
+const DEFAULTS = { every: 600_000, age: 86_400_000 };
+
+export interface SweepOptions {
+  readonly mesh: Pick<Mesh, 'self' | 'objects' | 'records'>;
+  readonly clock: Clock;
+  /** Whether a member is present. */
+  readonly isPresent: (did: string) => boolean;
+  /** Time between two sweeps, and how long what nobody has pinned is kept, in ms; default ten minutes, a day. */
+  readonly every?: number;
+  readonly age?: number;
+  readonly onSwept?: (swept: Swept) => void;
+  /** Told in each turn of each record of pins for which no object is deleted. */
+  readonly onUnreadable?: (key: string, error: DocketError) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The revision under which it has its turn, and the time of the mesh. */
+interface Turn {
+  readonly revision: number;
+  readonly seen: number;
+}
+
+export interface Swept {
+  readonly objects: number;
+  readonly bytes: number;
+  readonly pins: number;
+  /** Records of pins that cannot be read. */
+  readonly unreadable: number;
+}
+
+export class Sweeper implements AsyncDisposable {
+  readonly #options: SweepOptions;
+  readonly #stopping = new AbortController();
+  /** Since when nobody needs them, in monotonic ms: objects by their CIDs, pins by their keys. */
+  #unneeded = new Map<string, number>();
+  /** What it said when it had swept, and when. */
+  #last: { readonly revision: number; readonly at: number } | undefined;
+  #cancel: () => void;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: SweepOptions) {
+    this.#options = options;
+    this.#cancel = this.#later();
+  }
+
+  /** Now, if the lease can be had; undefined if not. One at a time. Throws `MESH_…`, and `IPLD_INVALID` if the record of the lease cannot be read. */
+  async sweep(): Promise<Swept | undefined> {
+    const at = this.#options.clock.monotonic();
+    const turn = await this.#take(at);
+    if (turn === undefined) {
+      this.#unneeded.clear();
+      return undefined;
+    }
+    try {
+      return await this.#delete(turn);
+    } finally {
+      // Also if it failed: who pins would wait.
+      const revision = await this.#say(turn, false);
+      this.#last = revision === undefined ? undefined : { revision, at };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#cancel();
+    this.#stopping.abort(new Error('the agent leaves the mesh'));
+    await this.#turn;
+  }
+
+  #later(): () => void {
+    const { clock, every = DEFAULTS.every, onSwept, onFailure } = this.#options;
+    return clock.after(every, () => {
+      this.#turn = this.sweep()
+        .then((swept) => {
+          if (swept !== undefined) onSwept?.(swept);
+        })
+        .catch((error: unknown) => {
+          if (!this.#stopping.signal.aborted) onFailure(error);
+        })
+        .finally(() => {
+          if (!this.#stopping.signal.aborted) this.#cancel = this.#later();
+        });
+    });
+  }
+
+  /** The revision under which this member deletes. */
+  async #take(now: number): Promise<Turn | undefined> {
+    const { mesh, isPresent, every = DEFAULTS.every } = this.#options;
+    const record = await mesh.records.get(SWEEP);
+    const { holder, seen } = record === undefined ? { holder: undefined, seen: 0 } : readSweep(record);
+    if (holder !== undefined && holder !== mesh.self && isPresent(holder)) return undefined;
+    const isNext = record !== undefined && record.revision === this.#last?.revision;
+    const passed = isNext ? Math.min(Math.round(now - this.#last!.at), MOST_STEP * every) : 0;
+    const turn = { revision: record?.revision ?? 0, seen: seen + passed };
+    const revision = await this.#say(turn, true);
+    return revision === undefined ? undefined : { ...turn, revision };
+  }
+
+  #say({ revision, seen }: Turn, isDeleting: boolean): Promise<number | undefined> {
+    const { mesh } = this.#options;
+    return mesh.records.put(SWEEP, encodeSweep({ holder: mesh.self, isDeleting, seen }), revision);
+  }
+
+  async #delete({ revision, seen }: Turn): Promise<Swept> {
+    const { mesh, clock, age = DEFAULTS.age, onUnreadable } = this.#options;
+    const { signal } = this.#stopping;
+    const now = clock.monotonic();
+    const still = new Map<string, number>();
+    /** Whether it was seen so for long enough. */
+    const isOver = (name: string): boolean => {
+      const since = this.#unneeded.get(name) ?? now;
+      still.set(name, since);
+      return now - since >= age;
+    };
+    const needed = new Set<string>();
+    let unreadable = 0;
+    const pins: { readonly key: string; readonly revision: number }[] = [];
+    const runs = new Set((await mesh.records.list('run')).map(({ key }) => keyOfPins(key.slice('run.'.length))));
+    for (const record of await mesh.records.list(PINS)) {
+      signal.throwIfAborted();
+      const read = await this.#read(record, (until) => !(until === undefined ? runs.has(record.key) : seen < until) && isOver(record.key));
+      if (read === 'over') pins.push(record);
+      else if ('code' in read) {
+        unreadable++;
+        onUnreadable?.(record.key, read);
+      } else for (const digest of read) needed.add(digest);
+    }
+    const objects: { readonly cid: CID; readonly size: number }[] = [];
+    for await (const object of mesh.objects.list()) {
+      signal.throwIfAborted();
+      if (!needed.has(digestOf(object.cid)) && isOver(object.cid.toString())) objects.push(object);
+    }
+    this.#unneeded = still;
+    let swept: Swept = { objects: 0, bytes: 0, pins: 0, unreadable };
+    for (const { key, revision: expected } of pins)
+      if (await mesh.records.delete(key, expected)) swept = { ...swept, pins: swept.pins + 1 };
+    if (unreadable > 0) return swept;
+    for (let at = 0; at < objects.length; at += BATCH) {
+      signal.throwIfAborted();
+      if ((await mesh.records.get(SWEEP))?.revision !== revision) return swept;
+      for (const { cid, size } of objects.slice(at, at + BATCH)) {
+        await mesh.objects.delete(cid);
+        still.delete(cid.toString());
+        swept = { ...swept, objects: swept.objects + 1, bytes: swept.bytes + size };
+      }
+    }
+    return swept;
+  }
+
+  /** The digests it keeps, its own list's too. Throws `MESH_…`, the signal's reason. */
+  async #read(record: MeshRecord, isOver: (until: number | undefined) => boolean): Promise<readonly string[] | 'over' | DocketError> {
+    try {
+      if (isOver(untilOf(record))) return 'over';
+      return [digestOf(listOf(record)), ...(await pinned(record, this.#options.mesh.objects, this.#stopping.signal))];
+    } catch (error) {
+      if (isDocketError(error, 'BLOB_MISSING') || isDocketError(error, 'IPLD_INVALID')) return error;
+      throw error;
+    }
+  }
+}
