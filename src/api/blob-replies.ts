@@ -1,6 +1,6 @@
 import { DocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
-import type { Store } from '../store/store.ts';
+import type { BlobStat, Store } from '../store/store.ts';
 import { parseRange } from './range.ts';
 import type { ApiRequest, Reply } from './route.ts';
 
@@ -14,12 +14,7 @@ const FOR_EVER = 'private, max-age=31536000, immutable';
 export async function blobReply(store: Store, cid: Cid.CID, request: ApiRequest): Promise<Reply> {
   const { header } = request;
   // The request itself: its signal is made only if somebody has to be waited for.
-  const found = await store.stat(cid, request);
-  if (found === undefined) {
-    // Says why: it may be there, and known to be damaged.
-    await store.get(cid)[Symbol.asyncIterator]().next();
-    throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
-  }
+  const found = (await store.stat(cid, request)) ?? (await look(store, cid, request));
   const etag = `"${cid}"`;
   const headers = {
     'content-type': 'application/octet-stream',
@@ -42,6 +37,18 @@ export async function blobReply(store: Store, cid: Cid.CID, request: ApiRequest)
     },
     body: open,
   };
+}
+
+/** Says why it is not there: it may be known to be damaged. Where it came meanwhile, or others have it who had not answered, it is found. */
+async function look(store: Store, cid: Cid.CID, request: ApiRequest): Promise<BlobStat> {
+  // Left in order after its first bytes: an open file that is only forgotten ends the process.
+  for await (const chunk of store.get(cid, { signal: request.signal })) {
+    void chunk;
+    break;
+  }
+  const found = await store.stat(cid, request);
+  if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+  return found;
 }
 
 function matches(header: string | undefined, etag: string): boolean {

@@ -5,8 +5,8 @@ import type { EventView } from '../protocol/records.ts';
 const HEARTBEAT = 15_000;
 
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html. */
-export function eventStream(events: AsyncIterable<EventView>): Reply {
-  const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
+export function eventStream(events: AsyncIterable<EventView>, more: Readonly<Record<string, string>> = {}): Reply {
+  const headers = { ...more, 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
   return { status: 200, headers, body: () => encoded(events) };
 }
 

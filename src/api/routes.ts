@@ -14,11 +14,13 @@ import { runRoutes } from './routes/runs.ts';
 import { storageRoutes } from './routes/storage.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { trustRoutes } from './routes/trust.ts';
 import { workRoutes } from './routes/work.ts';
+import type { MemberService } from '../protocol/members.ts';
 import type { Offered } from '../protocol/peers.ts';
 
 /** Everything one agent answers to. */
-export function routesOf(services: Offered): Route[] {
+export function routesOf(services: Offered & { readonly members: MemberService }): Route[] {
   const routes = [
     ...monitorRoutes(services),
     ...blobRoutes(services),
@@ -35,6 +37,7 @@ export function routesOf(services: Offered): Route[] {
     ...docsRoutes(),
     ...checkRoutes(services),
     ...tokenRoutes(services),
+    ...trustRoutes(services),
   ];
   const description = JSON.stringify(describe(routes, services.status().version));
   return [

@@ -72,7 +72,9 @@ async function stream(request: IncomingMessage, response: ServerResponse, { stat
     return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
   };
   if (response.destroyed) return void (await whole.return!());
-  response.writeHead(status, { ...ALWAYS, ...headers });
+  // Set one by one they can be read again: the server below tells by its type what is followed.
+  for (const [name, value] of Object.entries({ ...ALWAYS, ...headers })) response.setHeader(name, value);
+  response.writeHead(status);
   // The caller went away, or the bytes did: there is nobody to tell.
   await pipeline(whole, response).catch(() => response.destroy());
 }

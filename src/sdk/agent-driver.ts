@@ -1,3 +1,4 @@
+import { textOfAgree } from '../workflow/agree.ts';
 import { ulid } from 'ulid';
 import { systemClock } from '../base/clock.ts';
 import { isDocketError } from '../errors.ts';
@@ -9,6 +10,7 @@ import type { Plan } from '../workflow/model.ts';
 import { encodePlan } from '../workflow/stored-plan.ts';
 import { ask, jsonBody } from './ask.ts';
 import { follow } from './follow.ts';
+import { isAway } from './lost-run.ts';
 import * as View from './views.ts';
 
 /** An agent, what it keeps, and the store that sends to it: its own over the network, or that of the home it shares with us. */
@@ -52,10 +54,21 @@ function inOrder(plan: Plan, finished: FinishedRun): FinishedRun {
 const TRIES = 3;
 
 /** Starts a run of a plan; gives its id once it is recorded. It is sent again should the answer be lost, which starts nothing more. */
-async function submit({ door, store }: AgentAt, plan: Plan, { slots, force, failFast, awaitTime }: DriveOptions): Promise<string> {
+async function submit(
+  { door, store }: AgentAt,
+  plan: Plan,
+  { slots, force, failFast, awaitTime, agree, weight }: DriveOptions,
+): Promise<string> {
   const stored = await store.put(encodePlan(plan));
   const forced = Array.isArray(force) && force.length === 0 ? undefined : force;
-  const { headers, ...body } = jsonBody({ slots, force: forced, failFast, awaitTime });
+  const { headers, ...body } = jsonBody({
+    slots,
+    force: forced,
+    failFast,
+    awaitTime,
+    agree: agree && textOfAgree(agree),
+    weight,
+  });
   const call = {
     method: 'POST',
     path: `/v1/plans/${stored.cid}/runs`,
@@ -100,8 +113,4 @@ async function cancelUntilHeard({ records, door: { clock = systemClock } }: Agen
       await new Promise<void>((resolve) => clock.after(wait, resolve));
     }
   }
-}
-
-function isAway(error: unknown): boolean {
-  return isDocketError(error, 'AGENT_UNREACHABLE') || isDocketError(error, 'AGENT_TIMEOUT');
 }

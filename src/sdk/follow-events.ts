@@ -1,16 +1,19 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DocketError, isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
+import { MESH_HEADER } from '../protocol/members.ts';
 import type { EventView } from '../protocol/records.ts';
-import { type AgentDoor, callAgent } from '../store/agent-call.ts';
+import { type AgentDoor, type Answer, callAgent } from '../store/agent-call.ts';
 import { textLines } from '../store/text-lines.ts';
 import { LONGEST_LINE } from './ask.ts';
+import { isAway, lostRun } from './lost-run.ts';
 
 /**
  * The events of a run as an agent tells them, until the run is over. Where the connection is cut, or the agent is started again, they go on where they were:
- * nothing is told twice, unless the agent that comes back knows less than we do.
+ * nothing is told twice, unless the agent that comes back knows less than we do. `cut` and `back` stand among them, which no agent tells: when it could not be reached
+ * once more, with `{url, mesh}`, and when it answers again. (A connection alone may be cut by any proxy.)
  *
- * Throws what `callAgent` throws, once the agent could not be reached for half a minute.
+ * Throws what `callAgent` throws; once the agent could not be reached for half a minute, by `lostRun`.
  */
 export async function* followEvents(
   door: AgentDoor,
@@ -20,13 +23,21 @@ export async function* followEvents(
   const { clock = systemClock } = door;
   let last = after;
   let reached = clock.monotonic();
+  let mesh: string | undefined;
+  let [failures, told]: [number, 'nothing' | 'cut' | 'back'] = [0, 'nothing'];
   for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, MOST_WAIT)) {
+    let answered: number | undefined;
     try {
       const headers = { accept: 'text/event-stream', ...(last > 0 ? { 'last-event-id': String(last) } : {}) };
       const answer = await callAgent(door, { method: 'GET', path: `/v1/runs/${encodeURIComponent(run)}/events`, headers, signal });
+      mesh = meshOf(answer) ?? mesh;
+      failures = 0;
+      answered = clock.monotonic();
+      if (told === 'cut') yield { seq: last, kind: (told = 'back'), data: JSON.stringify({ url: door.url }) };
       for await (const event of parseEvents(textLines(door.url, answer.body, LONGEST_LINE))) {
         reached = clock.monotonic();
         wait = FIRST_WAIT;
+        told = 'nothing';
         last = event.seq;
         yield event;
         if (isLast(event)) return;
@@ -34,8 +45,13 @@ export async function* followEvents(
       throw new DocketError('AGENT_UNREACHABLE', `the agent at ${door.url} stopped telling of run ${run} before its end`);
     } catch (error) {
       signal.throwIfAborted();
-      const isCut = isDocketError(error, 'AGENT_UNREACHABLE') || isDocketError(error, 'AGENT_TIMEOUT');
-      if (!isCut || clock.monotonic() - reached > PATIENCE) throw error;
+      if (!isDocketError(error) || !isAway(error)) throw error;
+      const now = clock.monotonic();
+      // In a run that has nothing to tell for hours it was reached all the time; one that hangs up again and again was not.
+      if (answered !== undefined && now - answered > PATIENCE) reached = now;
+      if (now - reached > PATIENCE) throw lostRun(error, { run, url: door.url, mesh });
+      if (++failures > 1 && told === 'nothing')
+        yield { seq: last, kind: (told = 'cut'), data: JSON.stringify({ url: door.url, mesh: mesh ?? null }) };
     }
     await paused(clock, wait, signal);
   }
@@ -44,6 +60,15 @@ export async function* followEvents(
 const FIRST_WAIT = 100;
 const MOST_WAIT = 2_000;
 const PATIENCE = 30_000;
+
+function meshOf({ header }: Answer): string | undefined {
+  const name = header(MESH_HEADER);
+  try {
+    return name === undefined ? undefined : decodeURIComponent(name);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The last thing that is told of a run. */
 function isLast({ kind }: EventView): boolean {

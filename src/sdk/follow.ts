@@ -1,10 +1,11 @@
-import { DocketError, ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { DocketError, ERROR_CODES, type ErrorCode, isDocketError } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as DagJson from '../ipld/dag-json.ts';
 import type { EventView, Records } from '../protocol/records.ts';
-import type { DriveHooks, FinishedRun } from '../scheduler/driver.ts';
+import type { Contact, DriveHooks, FinishedRun } from '../scheduler/driver.ts';
 import type { RunEvent } from '../scheduler/events.ts';
 import { NO_COUNTS } from '../workflow/run-state.ts';
+import { endLost, isAway } from './lost-run.ts';
 import * as View from './views.ts';
 
 /**
@@ -12,28 +13,43 @@ import * as View from './views.ts';
  * gone, and what kept the agent from driving it.
  */
 export async function follow(
-  { runs }: Pick<Records, 'runs'>,
+  { runs, place }: Pick<Records, 'runs' | 'place'>,
   run: string,
-  { onEvent = () => {}, onRun = () => {}, signal = new AbortController().signal }: DriveHooks,
+  { onEvent = () => {}, onRun = () => {}, onContact = () => {}, signal = new AbortController().signal }: DriveHooks,
 ): Promise<FinishedRun> {
   onRun(run);
   let conflicts = 0;
   for await (const event of runs.events(run, 0, signal)) {
     if (event.kind === 'broken') throw brokenBy(event);
     if (event.kind === 'conflict') conflicts++;
-    if (event.kind === 'ended') return { ...(await endOf(runs, run, event)), conflicts };
+    if (event.kind === 'cut' || event.kind === 'back') {
+      onContact(contactOf(event));
+      continue;
+    }
+    if (event.kind === 'ended') return { ...(await endOf({ runs, place }, run, event)), conflicts };
     const told = toRunEvent(event);
     if (told !== undefined) onEvent(told);
   }
   throw new DocketError('RUN_UNKNOWN', `it is not told how run ${run} ended`);
 }
 
-async function endOf(runs: Records['runs'], run: string, { data }: EventView): Promise<Omit<FinishedRun, 'conflicts'>> {
-  const { errors, moreErrors, seconds } = View.Ended.parse(DagJson.decode(data));
-  const { workflow, tasks, outputs, state } = await runs.find(run);
+async function endOf(
+  { runs, place }: Pick<Records, 'runs' | 'place'>,
+  run: string,
+  { data }: EventView,
+): Promise<Omit<FinishedRun, 'conflicts'>> {
+  const { errors, moreErrors, seconds, state: told } = View.Ended.parse(DagJson.decode(data));
+  const { workflow, tasks, outputs, state } = await runs.find(run).catch((error: unknown) => {
+    throw isDocketError(error) && isAway(error) ? endLost(error, { run, url: place, state: told }) : error;
+  });
   if (state === 'running' || state === 'interrupted')
     throw new DocketError('RUN_BUSY', `run ${run} was cut off: whoever drove it is gone`, { next: `docket resume ${run} goes on.` });
   return { run, workflow, state, tasks: tasks ?? NO_COUNTS, outputs, errors, moreErrors, seconds };
+}
+
+function contactOf({ kind, data }: EventView): Contact {
+  const { url, mesh } = JSON.parse(data) as { readonly url: string; readonly mesh?: string | null };
+  return kind === 'cut' ? { tag: 'cut', url, mesh: mesh ?? undefined } : { tag: 'back', url };
 }
 
 /** An event as the scheduler tells it; undefined for those that only a distant reader gets. */
@@ -43,11 +59,15 @@ function toRunEvent({ kind, data }: EventView): RunEvent | undefined {
     case 'planned':
     case 'started':
     case 'retrying':
+    case 'moved':
+    case 'refused':
+    case 'unplaceable':
     case 'awaiting':
     case 'fetching':
     case 'fetched':
     case 'unfetched':
     case 'settled':
+    case 'dissent':
     case 'slots':
       return { kind, ...fields } as RunEvent;
     case 'conflict':

@@ -1,6 +1,7 @@
 import { isDocketError } from '../errors.ts';
 import type { AliasRecords, ModuleRecords, ReceiptRecords, Records, RunRecords, TokenRecords } from '../protocol/records.ts';
 import { type AgentDoor, callAgent, finish } from '../store/agent-call.ts';
+import type { TrustRecords } from '../protocol/trust.ts';
 import type { Store } from '../store/store.ts';
 import { ask, askLines, jsonBody, wholeBody } from './ask.ts';
 import { followEvents } from './follow-events.ts';
@@ -15,6 +16,7 @@ export function remoteRecords(door: AgentDoor, store: Store): Records {
     runs: runRecords(door),
     receipts: receiptRecords(door),
     tokens: tokenRecords(door),
+    trust: trustRecords(door),
     aliases: aliasRecords(door),
     check: (cids, signal) =>
       askLines(door, { method: 'POST', path: '/v1/check', ...jsonBody({ cids: cids.map(String) }), signal }, View.Looked),
@@ -85,6 +87,16 @@ function tokenRecords(door: AgentDoor): TokenRecords {
       ),
     list: async () => (await ask(door, { method: 'GET', path: '/v1/tokens' }, View.Tokens)).tokens,
     revoke: async (id) => await finish(await callAgent(door, { method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(id)}` })),
+  };
+}
+
+function trustRecords(door: AgentDoor): TrustRecords {
+  const at = (did: string): string => `/v1/trust/${encodeURIComponent(did)}`;
+  return {
+    list: () => ask(door, { method: 'GET', path: '/v1/trust' }, View.Trust),
+    add: async (did, name) =>
+      await finish(await callAgent(door, { method: 'PUT', path: at(did), ...jsonBody(name === undefined ? {} : { name }) })),
+    remove: async (did) => await finish(await callAgent(door, { method: 'DELETE', path: at(did) })),
   };
 }
 

@@ -29,6 +29,7 @@ export const Run = z.object({
   outputs: z.record(z.string(), ipld),
   slots: count.nullable(),
   failFast: z.boolean(),
+  coordinator: optional(z.string()),
   failure: z.object({ code: z.string(), message: z.string(), next: z.string() }).exactOptional(),
   fetching: optional(z.array(z.object({ resource: z.string(), from: z.string().nullable(), bytes: count, size: count.nullable() }))),
   fetched: optional(
@@ -79,9 +80,18 @@ const Because = z.discriminatedUnion('kind', [
   z.object({ kind: z.enum(['forced', 'impure', 'memo: never']) }),
   z.object({ kind: z.enum(['blobs gone', 'at the same time', 'failed before']), earlier: Earlier }),
 ]);
+const dissents = optional(z.array(z.object({ receipt: link, issuer: z.string(), failure: optional(z.string()) })));
 const Explanation = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('found'), by: z.enum(['declared', 'resolved']), receipt: link, failure: optional(z.string()) }),
-  z.object({ kind: z.enum(['pending', 'cancelled']) }),
+  z.object({
+    kind: z.literal('found'),
+    by: z.enum(['declared', 'resolved']),
+    receipt: link,
+    failure: optional(z.string()),
+    dissents,
+  }),
+  z.object({ kind: z.literal('refused'), receipt: link, failure: optional(z.string()), hasRun: z.boolean() }),
+  z.object({ kind: z.literal('pending'), lacks: optional(z.string()) }),
+  z.object({ kind: z.literal('cancelled') }),
   z.object({ kind: z.literal('unneeded'), wantedBy: z.array(z.string()) }),
   z.object({
     kind: z.literal('skipped'),
@@ -94,6 +104,7 @@ const Explanation = z.discriminatedUnion('kind', [
     receipt: link.nullable(),
     failure: optional(z.string()),
     because: optional(Because),
+    dissents,
     nearest: optional(z.object({ receipt: link, at: count, label: z.string(), differences: z.array(Difference) })),
   }),
 ]);
@@ -141,6 +152,20 @@ const Rights = z.object({
 const Token = z.object({ id: z.string(), rights: Rights, created: count, expires: count.nullable() });
 export const NewToken = Token.extend({ token: z.string() });
 export const Tokens = z.object({ tokens: z.array(Token) });
+
+export const Trust = z.object({
+  agents: z.array(
+    z.object({
+      did: z.string(),
+      verdict: z.enum(['trusted', 'distrusted']),
+      name: z.string().nullable(),
+      why: z.string(),
+      at: count,
+      evidence: z.array(z.string()),
+    }),
+  ),
+  refusals: z.array(z.object({ issuer: z.string().nullable(), reason: z.string(), count, message: z.string(), at: count })),
+});
 
 const Failure = z.object({ task: z.string(), code: z.string(), message: z.string(), skipped: count });
 /** The data of the event that ends a run. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type MemberService, MESH_HEADER } from '../../protocol/members.ts';
 import type { RunView } from '../../protocol/records.ts';
 import type { Services } from '../../protocol/services.ts';
 import { encode } from '../../protocol/wire.ts';
@@ -16,7 +17,7 @@ const count = (most: number, usual: number) => z.coerce.number().int().min(1).ma
 
 const relay = { role: 'runner' } as const;
 
-export function runRoutes({ runs }: Services): Route[] {
+export function runRoutes({ runs, members }: Pick<Services, 'runs'> & { readonly members: Pick<MemberService, 'mesh'> }): Route[] {
   return [
     route({
       method: 'GET',
@@ -71,11 +72,11 @@ export function runRoutes({ runs }: Services): Route[] {
         return json({ run, state: await runs.cancel(run, signal) });
       },
     }),
-    ...partRoutes(runs),
+    ...partRoutes(runs, members),
   ];
 }
 
-function partRoutes(runs: Services['runs']): Route[] {
+function partRoutes(runs: Services['runs'], members: Pick<MemberService, 'mesh'>): Route[] {
   return [
     route({
       method: 'GET',
@@ -108,12 +109,15 @@ function partRoutes(runs: Services['runs']): Route[] {
       scope: 'read',
       relay,
       params: RunId,
-      replies: { 200: { description: 'A stream of events.' } },
+      replies: { 200: { description: 'A stream of events. `docket-mesh` names the mesh that the agent is in, if it is in one.' } },
       handle: async ({ params, header, signal }): Promise<Reply> => {
         // Before the reply begins: a run that is not there is 404.
         await runs.find(params.run);
         const last = Number(header('last-event-id') ?? 0);
-        return eventStream(runs.events(params.run, Number.isSafeInteger(last) && last > 0 ? last : 0, signal));
+        const mesh = members.mesh();
+        // Told beforehand: who loses us learns where the run goes on.
+        const more = mesh === null ? {} : { [MESH_HEADER]: encodeURIComponent(mesh.name) };
+        return eventStream(runs.events(params.run, Number.isSafeInteger(last) && last > 0 ? last : 0, signal), more);
       },
     }),
     route({

@@ -1,8 +1,9 @@
+import { AGREE_FORM, parseAgree } from '../../workflow/agree.ts';
 import { z } from 'zod';
 import { DocketError } from '../../errors.ts';
 import type { Rights } from '../../protocol/rights.ts';
 import type { RunRequest, Services, Submitted } from '../../protocol/services.ts';
-import { MOST_AWAIT_TIME } from '../../scheduler/driver.ts';
+import { MOST_AWAIT_TIME, WEIGHT } from '../../scheduler/driver.ts';
 import { refuseLimited, refuseUntrusted } from '../relay.ts';
 import { asText } from '../request-body.ts';
 import { json, type Reply, route, type Route } from '../route.ts';
@@ -23,14 +24,30 @@ const MOST_PLAN_OPTIONS = 16 * 2 ** 20;
 /** How long promises on instructions outside of the workflow wait for a receipt, in ms. */
 const AwaitTime = z.number().int().min(0).max(MOST_AWAIT_TIME);
 
+/** How many agents must agree, such as `2/3`. */
+const AgreeText = z
+  .string()
+  .regex(/^\d{1,2}\/\d{1,2}$/, `it ${AGREE_FORM}`)
+  .refine((text) => parseAgree(text) !== undefined, `it ${AGREE_FORM}`);
+
+/** Share of slots beside that of other runs, each of which has 1. */
+const Weight = z.number().min(WEIGHT.least).max(WEIGHT.most);
+
 const Options = z.object({
   slots: z.coerce.number().int().min(1).max(100_000).optional(),
   'fail-fast': z.enum(['true', 'false']).optional(),
   force: z.enum(['true', 'false']).optional(),
   'await-time': z.coerce.number().pipe(AwaitTime).optional(),
+  agree: AgreeText.optional(),
+  weight: z.coerce.number().pipe(Weight).optional(),
   file: z.string().max(200).default('workflow.yaml'),
   input: z.string().max(10_000_000).optional(),
 });
+
+function agreed(text: string | undefined): Pick<RunRequest, 'agree'> {
+  const agree = text === undefined ? undefined : parseAgree(text);
+  return agree === undefined ? {} : { agree };
+}
 
 const relay = { role: 'runner', check: (_: unknown, rights: Rights) => refuseLimited(rights) } as const;
 
@@ -40,6 +57,8 @@ const Plan = z.strictObject({
   slots: z.number().int().min(1).max(100_000).optional(),
   failFast: z.boolean().default(false),
   awaitTime: AwaitTime.optional(),
+  agree: AgreeText.optional(),
+  weight: Weight.optional(),
   force: z.union([z.literal('all'), z.array(z.string().max(10_000)).max(100_000)]).optional(),
 });
 
@@ -74,12 +93,14 @@ export function workRoutes({ work }: Services): Route[] {
       bytes: { mediaType: ['application/yaml', ...CBOR_TYPES], limit: MOST_WORKFLOW },
       replies,
       handle: async ({ query, whole, ...sender }) => {
-        const { slots, 'fail-fast': failFast, 'await-time': awaitTime, force, file, input } = query;
+        const { slots, 'fail-fast': failFast, 'await-time': awaitTime, agree, weight, force, file, input } = query;
         const options = {
           failFast: failFast === 'true',
           ...(force === 'true' ? { force: 'all' as const } : {}),
           ...(slots === undefined ? {} : { slots }),
           ...(awaitTime === undefined ? {} : { awaitTime }),
+          ...agreed(agree),
+          ...(weight === undefined ? {} : { weight }),
         };
         const bytes = await whole();
         const source = CBOR_TYPES.includes(typeOf(sender.header('content-type'))) ? bytes : asText(bytes);
@@ -97,12 +118,14 @@ export function workRoutes({ work }: Services): Route[] {
       json: Plan,
       jsonLimit: MOST_PLAN_OPTIONS,
       replies,
-      handle: async ({ params, json: { slots, failFast, awaitTime, force }, ...sender }) => {
+      handle: async ({ params, json: { slots, failFast, awaitTime, agree, weight, force }, ...sender }) => {
         const options = {
           failFast,
           ...(force === undefined ? {} : { force }),
           ...(slots === undefined ? {} : { slots }),
           ...(awaitTime === undefined ? {} : { awaitTime }),
+          ...agreed(agree),
+          ...(weight === undefined ? {} : { weight }),
         };
         return await started({ kind: 'plan', plan: params.cid }, options, sender);
       },
