@@ -14,6 +14,7 @@ import { remoteRecords } from '../sdk/remote-records.ts';
 import { runJob } from '../sdk/run-job.ts';
 import { UploadStore } from '../sdk/upload-store.ts';
 import { inputFailure } from '../store/input-file.ts';
+import type { AgentDoor } from '../store/agent-call.ts';
 import { RemoteStore } from '../store/remote-store.ts';
 import type { Call } from './command.ts';
 import type { Desk } from './desk.ts';
@@ -21,15 +22,15 @@ import { homeOf } from './open-engine.ts';
 
 /** Works at an agent, over its HTTP API; nothing is kept here. Throws `USAGE`. */
 export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
-  const token = await tokenFor(call, url);
-  if (token !== undefined && isOpen(url))
-    call.streams.stderr.write(`docket: the token crosses the network in clear text: ${url} is neither https nor this machine\n`);
-  const door = { url, ...(token === undefined ? {} : { token }) };
+  return agentDesk(await doorOf(call, url));
+}
+
+export function agentDesk(door: AgentDoor): Desk {
   const store = new UploadStore(new RemoteStore(door));
   const records = remoteRecords(door, store);
   const at = { door, store, records };
   return {
-    place: url,
+    place: door.url,
     store,
     driver: agentDriver(at),
     importer: {
@@ -51,6 +52,14 @@ export async function openAgentDesk(call: Call, url: string): Promise<Desk> {
     },
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+/** The agent at an address, with the token for it, if there is one. Throws `USAGE`. */
+export async function doorOf(call: Call, url: string): Promise<AgentDoor> {
+  const token = await tokenFor(call, url);
+  if (token !== undefined && isOpen(url))
+    call.streams.stderr.write(`docket: the token crosses the network in clear text: ${url} is neither https nor this machine\n`);
+  return { url, ...(token === undefined ? {} : { token }) };
 }
 
 /** The agent computes the name over the bytes it was sent, and believes nothing else. */

@@ -46,6 +46,8 @@ export interface Command {
   readonly words?: readonly [number, number];
   /** Whether it has to do with a home of this machine and never with an agent elsewhere. */
   readonly isOfHome?: boolean;
+  /** Options of all commands that this one refuses itself, with the reason; its help does not offer them. */
+  readonly refuses?: readonly string[];
   /** Whether words after `--` are kept apart, for somebody else. Otherwise they are words like others that may begin with a dash. */
   readonly rest?: boolean;
   /** What to do about a word too many. */
@@ -77,8 +79,9 @@ export function optionsOf({ options, isOfHome = false }: Command): OptionSpecs {
 
 /** The help of one command. */
 export function helpText(name: string, command: Command): string {
-  const specs = optionsOf(command);
-  const rows = Object.entries(specs).map(([option, spec]): [string, string] => [
+  const { refuses = [] } = command;
+  const specs = Object.entries(optionsOf(command)).filter(([option]) => !refuses.includes(option));
+  const rows = specs.map(([option, spec]): [string, string] => [
     `  ${spec.short === undefined ? '' : `-${spec.short}, `}--${option}${spec.type === 'value' ? ` ${spec.value ?? 'VALUE'}` : ''}`,
     `${spec.help}${spec.many === true ? ' (may be repeated)' : ''}`,
   ]);

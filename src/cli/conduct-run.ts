@@ -1,6 +1,7 @@
 import type { FailureCode } from '../receipt/outcome.ts';
-import type { DriveHooks, FinishedRun } from '../scheduler/driver.ts';
+import type { Contact, DriveHooks, FinishedRun } from '../scheduler/driver.ts';
 import type { RunOutcome } from '../scheduler/events.ts';
+import { whereItIs } from '../sdk/lost-run.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Call, OptionSpecs } from './command.ts';
 import type { Desk } from './desk.ts';
@@ -44,7 +45,7 @@ export async function conductRun(call: Call, desk: Desk, conduct: Conduct): Prom
   // Before the work, which may take hours.
   if (out !== undefined) await prepareOut(out);
   const { plan, slots, start } = conduct;
-  const first = await watched(call, plan, start);
+  const first = await watched(call, desk, plan, start);
   const finished = (await mended(call, desk, conduct, first)) ?? first;
   return await deliver(call, desk, { plan: async () => plan, slots, finished });
 }
@@ -66,7 +67,7 @@ async function mended(call: Call, desk: Desk, conduct: Conduct, { state, run, er
   call.streams.stderr.write(
     `docket: ${counted(missing.length, 'input')} had been damaged and ${missing.length === 1 ? 'was' : 'were'} read again: the run goes on\n`,
   );
-  return await watched(call, plan, (hooks) => desk.driver.resume(run, plan, { ...(slots === undefined ? {} : { slots }), ...hooks }));
+  return await watched(call, desk, plan, (hooks) => desk.driver.resume(run, plan, { ...(slots === undefined ? {} : { slots }), ...hooks }));
 }
 
 interface Delivery extends Pick<Conduct, 'slots'> {
@@ -82,7 +83,9 @@ export async function deliver(call: Call, desk: Desk, { plan, slots, finished }:
     async ({ message }) => {
       call.streams.stderr.write(`docket: ${printable(message)}; it is made again\n`);
       const whole = await plan();
-      current = await watched(call, whole, (hooks) => desk.driver.run(whole, { ...(slots === undefined ? {} : { slots }), ...hooks }));
+      current = await watched(call, desk, whole, (hooks) =>
+        desk.driver.run(whole, { ...(slots === undefined ? {} : { slots }), ...hooks }),
+      );
     },
   );
 }
@@ -105,14 +108,25 @@ async function deliverOnce(call: Call, desk: Desk, finished: FinishedRun): Promi
 }
 
 /** Shows progress while a run goes on. `stops`: whether what stops the command stops the run as well. */
-export async function watched(call: Call, plan: Plan, start: Start, { stops = true } = {}): Promise<FinishedRun> {
-  const progress = progressFor(plan, call, () => performance.now());
+export async function watched(
+  call: Call,
+  { detached }: Pick<Desk, 'detached'>,
+  plan: Plan,
+  start: Start,
+  { stops = true } = {},
+): Promise<FinishedRun> {
+  const progress = progressFor(plan, call, () => performance.now(), { atAgent: detached !== undefined });
   const stopping = (): void => void (stops && progress.stopping());
   call.signal.addEventListener('abort', stopping);
+  let id = '';
   try {
     const finished = await start({
       onEvent: (event) => progress.event(event),
-      onRun: (run) => progress.tell(`run ${run}: ${printable(plan.name)}, ${counted(plan.tasks.length, 'task')}`),
+      onRun: (run) => {
+        id = run;
+        progress.tell(`run ${run}: ${printable(plan.name)}, ${counted(plan.tasks.length, 'task')}`);
+      },
+      onContact: (contact) => progress.tell(contactText(contact, id)),
       signal: call.signal,
     });
     // What the user waited for: a large workflow may take longer to read and compile than to run from the cache.
@@ -123,14 +137,25 @@ export async function watched(call: Call, plan: Plan, start: Start, { stops = tr
   }
 }
 
+function contactText(contact: Contact, run: string): string {
+  if (contact.tag === 'back') return printable(`${contact.url} answers again`);
+  return printable(`the connection to ${contact.url} is cut, it is tried again; ${whereItIs(run, contact.mesh)}`);
+}
+
 function summaryText({ run, state, tasks, errors, moreErrors, seconds }: FinishedRun): string {
   const remark = tasks.ran + tasks.failed === 0 && tasks.cached > 0 && state === 'completed' ? ' — everything was cached' : '';
   const next = {
     completed: '',
-    failed: `  docket show ${run} says more; docket logs ${run} TASK has what a task wrote\n`,
+    failed: `  docket show ${run} says more; ${failedAdvice(run, errors)}\n`,
     cancelled: `  docket resume ${run} goes on\n`,
   };
   return `${state} in ${secondsText(seconds)}. ${countsLine(tasks)}${remark}\n${errorLines(errors, moreErrors)
     .map((line) => `${line}\n`)
     .join('')}${next[state]}`;
+}
+
+/** What nobody could run has written nothing. */
+function failedAdvice(run: string, errors: FinishedRun['errors']): string {
+  if (errors.length === 0 || errors.some(({ code }) => code !== 'unplaceable')) return `docket logs ${run} TASK has what a task wrote`;
+  return `start an agent that has what is lacking, or change \`needs\`; then docket resume ${run} goes on`;
 }

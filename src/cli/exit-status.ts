@@ -19,6 +19,8 @@ export function failureStatus(code: FailureCode): number {
     case 'invalid':
     case 'unfetched':
     case 'unresolved':
+    case 'unplaceable':
+    case 'unkept':
       return DOCKET_FAILED;
     case 'cancelled':
       return 130;

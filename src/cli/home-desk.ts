@@ -1,21 +1,20 @@
 import type { Engine } from '../agent/engine.ts';
-import { findAgent, type RunningAgent } from '../agent/find-agent.ts';
+import type { RunningAgent } from '../agent/find-agent.ts';
 import { localDriver } from '../agent/local-driver.ts';
 import { importerOf } from '../agent/importer.ts';
 import { type DocketError, isDocketError } from '../errors.ts';
 import type { Desk } from './desk.ts';
 
 interface HomeDeskOptions {
-  /** Whether an agent that runs on the home does the work. */
-  readonly drives: boolean;
+  /** The agent of the home that does the work. Default: it is done here. */
+  readonly agent: RunningAgent | undefined;
   /** Told if that does not answer; the work is done here then. */
   readonly onSilence: (error: DocketError) => void;
 }
 
 /** Works on a home that is opened here. The engine is the desk's from now on. */
-export async function homeDesk(engine: Engine, { drives, onSilence }: HomeDeskOptions): Promise<Desk> {
+export async function homeDesk(engine: Engine, { agent, onSilence }: HomeDeskOptions): Promise<Desk> {
   const records: Desk['records'] = async () => (await import('../agent/records.ts')).recordsOf(engine);
-  const agent = drives ? findAgent(engine.paths.home) : undefined;
   const work = agent && (await workOf(agent, engine, onSilence));
   return {
     place: engine.paths.home,
@@ -41,24 +40,21 @@ function workHere(engine: Engine, records: Desk['records']): Work {
   return { driver: localDriver(engine), detached: undefined, followTask: undefined, live: records };
 }
 
-/** How long the agent of the home may take to say that it lives, in ms: it may stand still, and we need not. */
-const PATIENCE = 3_000;
-
 /** The agent drives; what it needs is put into the store it shares with us. Undefined if it does not answer. */
 async function workOf(
   { local, token }: RunningAgent,
   { store }: Engine,
   onSilence: HomeDeskOptions['onSilence'],
 ): Promise<Work | undefined> {
-  const [{ callAgent }, { agentDriver, detachedAt }, { remoteRecords }, { followTask }] = await Promise.all([
-    import('../store/agent-call.ts'),
+  const [{ greet }, { agentDriver, detachedAt }, { remoteRecords }, { followTask }] = await Promise.all([
+    import('../sdk/greet.ts'),
     import('../sdk/agent-driver.ts'),
     import('../sdk/remote-records.ts'),
     import('../sdk/follow-events.ts'),
   ]);
   const door = { url: local, token };
   try {
-    (await callAgent({ ...door, idle: PATIENCE, patience: PATIENCE }, { method: 'GET', path: '/healthz' })).discard();
+    await greet(door);
   } catch (error) {
     if (!isDocketError(error)) throw error;
     onSilence(error);

@@ -21,8 +21,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   store: () => import('./commands/store.ts'),
   manifest: () => import('./commands/manifest.ts'),
   token: () => import('./commands/token.ts'),
+  trust: () => import('./commands/trust.ts'),
   identity: () => import('./commands/identity.ts'),
   agent: () => import('./commands/agent.ts'),
+  agents: () => import('./commands/agents.ts'),
+  dev: () => import('./commands/dev.ts'),
 };
 
 const streams: Streams = process;

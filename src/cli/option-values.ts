@@ -1,5 +1,6 @@
+import { type Agree, AGREE_FORM, parseAgree } from '../workflow/agree.ts';
 import { formatDuration, parseDuration } from '../base/units.ts';
-import { MOST_AWAIT_TIME } from '../scheduler/driver.ts';
+import { isWeight, MOST_AWAIT_TIME, WEIGHT } from '../scheduler/driver.ts';
 import type { Call } from './command.ts';
 
 /** Values of options that are more than text. All throw `USAGE`. */
@@ -32,6 +33,24 @@ export function awaitTime(call: Call): { readonly awaitTime?: number } {
   if (time !== undefined && time > MOST_AWAIT_TIME)
     throw call.usage(`--await-time takes at most ${formatDuration(MOST_AWAIT_TIME)}, not "${call.value('await-time')}"`);
   return time === undefined ? {} : { awaitTime: time };
+}
+
+/** `--agree`, as the options of a drive have it. */
+export function agreement(call: Call): { readonly agree?: Agree } {
+  const text = call.value('agree');
+  if (text === undefined) return {};
+  const agree = parseAgree(text);
+  if (agree === undefined) throw call.usage(`--agree ${AGREE_FORM}, not "${text}"`);
+  return { agree };
+}
+
+/** `--weight`, as the options of a drive have it. */
+export function weighing(call: Call): { readonly weight?: number } {
+  const text = call.value('weight');
+  if (text === undefined) return {};
+  const weight = /^\d{1,3}(\.\d{1,2})?$/.test(text) ? Number(text) : undefined;
+  if (!isWeight(weight)) throw call.usage(`--weight takes a number from ${WEIGHT.least} to ${WEIGHT.most}, not "${text}"`);
+  return { weight };
 }
 
 /** `NAME=VALUE` pairs of an option that may be repeated. */

@@ -93,6 +93,8 @@ function nearest(name: string, specs: OptionSpecs): string {
 
 function checkCount(words: readonly string[], command: Command, usage: Call['usage']): void {
   const [fewest, most] = command.words ?? [0, 0];
+  // As a script gives it whose variable is not set. No name, path or id is empty.
+  if (words.includes('')) throw usage(`takes no empty word; it takes ${command.usage}`);
   if (words.length < fewest) throw usage(`needs ${command.usage}`);
   if (words.length > most) throw usage(`takes no "${words[most]}"`, command.tooMany);
 }

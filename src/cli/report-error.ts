@@ -25,7 +25,11 @@ function problemsOf({ details }: DocketError): readonly Problem[] {
   return Array.isArray(problems) ? (problems as readonly Problem[]) : [];
 }
 
-type Reported = Omit<Problem, 'place'> & { readonly place?: Place | undefined; readonly cause?: unknown };
+type Reported = Omit<Problem, 'place'> & {
+  readonly place?: Place | undefined;
+  readonly cause?: unknown;
+  readonly details?: Readonly<Record<string, unknown>>;
+};
 
 function problemText({ code, message, place, next = ERROR_CODES[code].next, cause }: Reported): string {
   const where = placeText(place);
@@ -42,9 +46,9 @@ function placeText({ file, pointer, line, column }: Place = {}): string {
   return pointer === undefined ? where : `${where} (#${pointer})`;
 }
 
-/** An error as it stands in JSON documents. */
-export function documentOf({ code, message, place, next = ERROR_CODES[code].next }: Reported): Record<string, unknown> {
-  return { code, message, place: place ?? null, next };
+/** An error as it stands in JSON documents. `run`: the one it is about, where that is known. */
+export function documentOf({ code, message, place, next = ERROR_CODES[code].next, details = {} }: Reported): Record<string, unknown> {
+  return { code, message, place: place ?? null, next, ...(typeof details['run'] === 'string' ? { run: details['run'] } : {}) };
 }
 
 /** A message may have several lines, but no other control characters. */

@@ -14,8 +14,9 @@ const DRAIN = 30_000;
 type Log = (event: string, more?: Readonly<Record<string, unknown>>) => void;
 
 export const command: Command = {
-  summary: 'Offer a home over HTTP: named modules, blobs and jobs.',
-  usage: '[--config FILE] [--listen HOST:PORT] [--tls-cert FILE --tls-key FILE] [--slots N] [--anonymous SCOPES] [--allow PERMISSIONS] …',
+  summary: 'Offer a home over HTTP, alone or in a mesh: workflows, named modules, blobs and jobs.',
+  usage:
+    '[--config FILE] [--listen HOST:PORT] [--tls-cert FILE --tls-key FILE] [--slots N] [--mesh nats://HOST:4222] [--trust MODE] [--allow PERMISSIONS] …',
   isOfHome: true,
   options: {
     config: { type: 'value', value: 'FILE', help: 'read settings from this TOML file (default: agent.toml in the home, if it is there)' },
@@ -30,6 +31,10 @@ Requests bring the token that stands in the file \`token\` of the home: \`Author
 SIGTERM and Ctrl-C stop the agent in order: no new requests, those under way get their time. SIGHUP has it read its certificate again; without TLS it
 stops as well. What happens is told on stderr, one JSON object a line.
 
+With --mesh it shares work, results and bytes with all agents that name the same nats-server and --mesh-name; \`docket agents\` shows them, and
+\`docket dev\` starts some on this machine. What shows the server who this is stands in a file: --mesh-login, --nkey or --creds. Whose results are
+believed --trust says, and \`docket trust\`; --agree and --spot-check have several agents compute the same and compare. docs/mesh.md says more.
+
 Examples:
   docket agent --listen 127.0.0.1:8100 &
   curl -H "Authorization: Bearer $(cat ~/.local/share/docket/token)" --data-binary @input.txt \\
@@ -37,7 +42,9 @@ Examples:
 
   docket agent --listen 127.0.0.1:8200 --home /srv/second --peer http://127.0.0.1:8100=/srv/first/token
 
-  docket agent --listen 0.0.0.0:8100 --tls-cert server.pem --tls-key server.key --host docket.example`,
+  docket agent --listen 0.0.0.0:8100 --tls-cert server.pem --tls-key server.key --host docket.example
+
+  docket agent --mesh tls://nats.example:4222 --mesh-login /etc/docket/mesh-login --trust listed`,
   async run(call) {
     const config = configOf(call);
     if (call.flag('print-config')) {
@@ -48,7 +55,7 @@ Examples:
     }
     const { stderr } = call.streams;
     const log: Log = (event, more = {}) => void stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...more })}\n`);
-    const options = { ...agentOptions(config), tracing: tracingOf(call, config.values.otlp) };
+    const options = { ...agentOptions(config), tracing: tracingOf(call, config.values.otlp), tell: log, signal: call.signal };
     let cause: Cause = 'killed';
     for (let opened = await Agent.start(options); ; opened = await reopened({ ...options, port: opened.port }, call, log)) {
       const failure = await serve(opened, { call, config, log, cause });
@@ -83,7 +90,10 @@ async function serve(opened: Agent, { call, config, log, cause }: Service): Prom
     },
     cause,
   );
-  while (!call.signal.aborted && agent.engine.ledger.failure === undefined) await pause(LOOK, call.signal);
+  while (!call.signal.aborted && agent.engine.ledger.failure === undefined && agent.meshFailure === undefined)
+    await pause(LOOK, call.signal);
+  // Two agents with one name would drive each other's runs.
+  if (agent.meshFailure !== undefined) throw agent.meshFailure;
   if (!call.signal.aborted) return agent.engine.ledger.failure;
   const drain = config.values.drain ?? DRAIN;
   log('stopping', { drain });

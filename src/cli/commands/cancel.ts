@@ -11,7 +11,7 @@ export const command: Command = {
 RUN is the id of a run, the beginning of one, or \`last\`. Tasks that run are killed and get a receipt that says so; what is finished stays.
 \`docket resume RUN\` goes on. A run that is over stays as it is.`,
   async run(call) {
-    await using desk = await openDesk(call);
+    await using desk = await openDesk(call, { ofRuns: true });
     const { runs } = await desk.records();
     const { run, state: before } = await runs.find(call.words[0]!);
     const state = await runs.cancel(run, call.signal);

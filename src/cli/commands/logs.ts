@@ -23,7 +23,7 @@ With --json a stream is a text; one that is no text or longer than 1 MiB stands 
     const task = call.words[1];
     const isFollowing = call.flag('follow');
     if (isFollowing && (task === undefined || call.flag('json'))) throw call.usage('--follow goes with a TASK, and without --json');
-    await using desk = await openDesk(call, { lookOnly: true, drives: isFollowing });
+    await using desk = await openDesk(call, { lookOnly: true, drives: isFollowing, ofRuns: true });
     const { runs } = await desk.records();
     const view = await runs.find(call.words[0]!);
     const { run } = view;

@@ -26,7 +26,7 @@ verify CID  check its form, CID and signature, the key it is filed under, and ev
     const [verb, word] = call.words;
     if (!VERBS.some((known) => known === verb)) throw call.usage(`takes ${VERBS.join(' or ')}, not "${verb}"${didYouMean(verb!, VERBS)}`);
     const cid = Cid.parse(word!);
-    await using desk = await openDesk(call, { lookOnly: true });
+    await using desk = await openDesk(call, { lookOnly: true, ofRuns: true });
     return verb === 'show' ? await show(call, desk, cid) : await verify(call, desk, cid);
   },
 };

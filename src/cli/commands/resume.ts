@@ -18,7 +18,7 @@ RUN is the id of a run, the beginning of one, or \`last\`. The workflow file is 
 for tasks that did not finish yet included. Of a run that is complete the outputs are given once more. Exit status as of \`docket run\`.`,
   async run(call) {
     const asked = count(call, 'slots');
-    await using desk = await openDesk(call, { slots: asked, drives: true });
+    await using desk = await openDesk(call, { slots: asked, drives: true, ofRuns: true });
     const detached = detachTo(call, desk);
     const view = await (await desk.records()).runs.find(call.words[0]!);
     const { run, state } = view;

@@ -8,18 +8,25 @@ import { DETACH_OPTION, detachTo, leaveRun } from '../detach.ts';
 import { FETCH_OPTIONS, fetchingFor } from '../fetching.ts';
 import { openDesk } from '../open-desk.ts';
 import { jsonLine } from '../present.ts';
-import { awaitTime, count } from '../option-values.ts';
+import { agreement, awaitTime, count, weighing } from '../option-values.ts';
 import { INPUT_OPTION, readWorkflow } from '../read-workflow.ts';
 
 export const command: Command = {
   summary: 'Run a workflow; what was computed before is taken from its receipts.',
-  usage: 'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--await-time TIME] [--fail-fast] [--detach] [--json]',
+  usage:
+    'FILE [--input k=v]… [--out DIR] [--slots N] [--force] [--agree K/N] [--weight N] [--await-time TIME] [--fail-fast] [--detach] [--json]',
   words: [1, 1],
   options: {
     ...INPUT_OPTION,
     ...RUN_OPTIONS,
     ...FETCH_OPTIONS,
     force: { type: 'flag', help: 'run every task, also those with a result' },
+    agree: {
+      type: 'value',
+      value: 'K/N',
+      help: 'in a mesh: a pure task is done when K different agents agree on its output, of N at most (2/3)',
+    },
+    weight: { type: 'value', value: 'N', help: 'share of slots beside that of other runs, each of which has 1 (0.01 to 100)' },
     ...DETACH_OPTION,
     'force-task': { type: 'value', value: 'NAME', many: true, help: 'run this task, or all of this group, also if there is a result' },
   },
@@ -30,6 +37,9 @@ Results go to stdout, everything else to stderr. Without --out a single text out
 What the workflow names by CID or URL and is not here is fetched before anything runs, from the host a URL names and from --gateway; what has a CID is
 verified. With --detach the agent fetches it, from where it may, unless --gateway or --fetch say from where. docs/resources.md says more.
 
+While several runs of one agent, or of the agents of a mesh, want more slots than there are, each gets slots by its --weight: one of 3 three times as many
+as one of 1, by turns where there are more runs than slots. Nobody gets none.
+
 With --json one document stands on stdout: {run, workflow, state, tasks: {total, ran, cached, failed, skipped, cancelled}, outputs, errors, seconds}, or
 {error: {code, message, next, place, …}} if there was no run. docs/errors.md explains the codes.
 
@@ -39,6 +49,7 @@ Ctrl-C (143 by SIGTERM, 129 by a hang-up).
 Examples:
   docket run workflow.yaml
   docket run workflow.yaml --input texts='docs/**/*.md' --out result/
+  docket run workflow.yaml --detach --weight 3 --agree 2/3
   docket run workflow.json --json | jq .outputs`,
   async run(call) {
     const slots = count(call, 'slots');
@@ -51,6 +62,8 @@ Examples:
       force: call.flag('force') ? ('all' as const) : forcedTasks(call, plan),
       failFast: call.flag('fail-fast'),
       ...awaitTime(call),
+      ...agreement(call),
+      ...weighing(call),
       ...(slots === undefined ? {} : { slots }),
     });
     if (detached !== undefined) {

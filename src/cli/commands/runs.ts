@@ -11,7 +11,7 @@ export const command: Command = {
   options: { limit: { type: 'value', value: 'N', help: 'how many at most (default 20)' } },
   async run(call) {
     const limit = count(call, 'limit') ?? 20;
-    await using desk = await openDesk(call, { lookOnly: true });
+    await using desk = await openDesk(call, { lookOnly: true, ofRuns: true });
     const runs = await listRuns(await desk.records(), limit);
     if (call.flag('json')) {
       const rows = runs.map(({ run, name, workflow, state, created, finished, tasks }) => ({
@@ -30,7 +30,8 @@ export const command: Command = {
         run,
         state,
         new Date(created).toISOString().replace('T', ' ').slice(0, 19),
-        finished === null ? '' : secondsText((finished - created) / 1000),
+        // Who began it and who ended it may have clocks that disagree.
+        finished === null ? '' : secondsText(Math.max(0, finished - created) / 1000),
         tasks === null ? '' : countsLine(tasks),
         fit(name, 40),
       ]);

@@ -21,7 +21,7 @@ export const command: Command = {
   help: `
 RUN is the id of a run, the beginning of one, or \`last\`. A CID may be one of a receipt, an instruction, a blob or a tree.`,
   async run(call) {
-    await using desk = await openDesk(call, { lookOnly: true });
+    await using desk = await openDesk(call, { lookOnly: true, ofRuns: true });
     const word = call.words[0]!;
     if (word.length > LONGEST_RUN) return await showCid(call, desk, Cid.parse(word));
     return await showRun(call, desk, await (await desk.records()).runs.find(word));
@@ -66,6 +66,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
         created: new Date(run.created).toISOString(),
         finished: run.finished === null ? null : new Date(run.finished).toISOString(),
         counts,
+        ...(run.coordinator === undefined ? {} : { coordinator: run.coordinator }),
         ...(failure === undefined ? {} : { failure }),
         tasks,
         ...(fetching === undefined ? {} : { fetching }),
@@ -87,6 +88,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
     const trust = isVerified ? 'verified' : 'not verified: it has no hash';
     stdout.write(`fetched   ${printable(`${resource}: ${formatSize(bytes)}${where} in ${seconds.toFixed(1)} s, ${trust}`)}\n`);
   }
+  if (run.coordinator !== undefined) stdout.write(`driven by ${printable(run.coordinator)}\n`);
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
   if (failure !== undefined) stdout.write(`failed    ${printable(`${failure.message} [${failure.code}]`)}\n          ${failure.next}\n`);
@@ -106,6 +108,8 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
 }
 
 function howText({ via, attempts, state }: TaskView): string {
+  // It has a receipt all the same, which says why.
+  if (state === 'failed' && attempts === 0) return 'not run';
   if (via === 'ran') return attempts > 1 ? `ran, ${attempts} attempts` : 'ran';
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
   if (state === 'running' && attempts > 1) return `attempt ${attempts}`;

@@ -17,14 +17,14 @@ tasks have ended. Ctrl-C ends the watching and not the run. Exit status as of \`
   async run(call) {
     const out = call.value('out');
     if (out !== undefined) await prepareOut(out);
-    await using desk = await openDesk(call, { drives: true });
+    await using desk = await openDesk(call, { drives: true, ofRuns: true });
     const records = await desk.live();
     const view = await records.runs.find(call.words[0]!);
     const plan = await planIn(desk, view);
     const slots = view.slots ?? undefined;
     if (view.state === 'completed') return await deliver(call, desk, { plan: async () => plan, slots, finished: completedRun(view) });
     try {
-      const finished = await watched(call, plan, (hooks) => follow(records, view.run, hooks), { stops: false });
+      const finished = await watched(call, desk, plan, (hooks) => follow(records, view.run, hooks), { stops: false });
       return await deliver(call, desk, { plan: async () => plan, slots, finished });
     } catch (error) {
       if (!call.signal.aborted) throw error;

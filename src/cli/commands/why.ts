@@ -1,4 +1,4 @@
-import type { Because, Explanation } from '../../protocol/explanation.ts';
+import type { Because, Dissenting, Explanation } from '../../protocol/explanation.ts';
 import type { Command } from '../command.ts';
 import { openDesk } from '../open-desk.ts';
 import { counted, jsonable, jsonLine, printable } from '../present.ts';
@@ -11,11 +11,12 @@ export const command: Command = {
   options: {},
   help: `
 RUN is the id of a run, the beginning of one, or \`last\`. TASK is a label such as \`top\` or \`count[docs/a.md]\` (\`docket show RUN\` lists them).
-A task is run if no earlier result has its key: the hash of module, arguments, inputs, limits and grants. What changed is named field by field.`,
+A task is run if no earlier result has its key: the hash of module, arguments, inputs, limits and grants. What changed is named field by field,
+and so are receipts of the same work, by other agents, that say that something else came out.`,
   async run(call) {
-    await using desk = await openDesk(call, { lookOnly: true });
+    await using desk = await openDesk(call, { lookOnly: true, drives: true, ofRuns: true });
     const [runWord, taskWord] = call.words;
-    const { runs } = await desk.records();
+    const { runs } = await desk.live();
     const { run } = await runs.find(runWord!);
     const { label, why } = await runs.why(run, taskWord!);
     if (call.flag('json')) call.streams.stdout.write(jsonLine({ run, task: label, ...document(why) }));
@@ -32,10 +33,18 @@ function sentences(label: string, why: Explanation): string[] {
         resolved: 'It has the same resolved key: module, arguments, inputs, limits and grants are all the same.',
       };
       const failed = why.failure === undefined ? [] : [`  It says that the task fails: ${printable(why.failure)}`];
-      return [`${label} was not run: receipt ${why.receipt} was used.`, `  ${how[why.by]}`, ...failed];
+      return [`${label} was not run: receipt ${why.receipt} was used.`, `  ${how[why.by]}`, ...failed, ...dissentLines(why.dissents)];
     }
+    case 'refused':
+      return [
+        `${label} was ${why.hasRun ? 'run' : 'not run'}, and has failed: ${printable(why.failure ?? 'its receipt is gone')}`,
+        `  Receipt ${why.receipt} says so.`,
+      ];
     case 'pending':
-      return [`${label} has not ended in this run, and the run has not either.`];
+      return [
+        `${label} has not ended in this run, and the run has not either.`,
+        ...(why.lacks === undefined ? [] : [`  It waits for an agent that could run it: ${printable(why.lacks)}`]),
+      ];
     case 'unneeded':
       return [`${label} was not looked at: everything that wants it (${shortList(why.wantedBy)}) was found by its own key.`];
     case 'skipped':
@@ -43,7 +52,7 @@ function sentences(label: string, why: Explanation): string[] {
     case 'cancelled':
       return [`${label} was cancelled with its run, before it could end.`];
     case 'ran':
-      return ranSentences(label, why);
+      return [...ranSentences(label, why), ...dissentLines(why.dissents)];
   }
 }
 
@@ -64,6 +73,21 @@ function ranSentences(label: string, { receipt, failure, because, nearest }: Ext
     `  No earlier result has its key. The nearest is ${nearest.receipt} of ${timeText(at)}; ${counted(differences.length, 'field')} differ${differences.length === 1 ? 's' : ''}:`,
   );
   return [...lines, ...differenceLines(differences)];
+}
+
+/** The first of them. */
+function dissentLines(dissents: readonly Dissenting[] = []): string[] {
+  if (dissents.length === 0) return [];
+  const shown = dissents.slice(0, 5).map(({ receipt, issuer, failure }) => {
+    const what = failure === undefined ? 'another output' : `that it fails: ${printable(failure)}`;
+    return `    ${receipt} by ${printable(issuer)} says ${what}`;
+  });
+  const more = dissents.length > shown.length ? [`    … ${dissents.length - shown.length} more`] : [];
+  return [`  ${counted(dissents.length, 'receipt')} of the same work disagree${dissents.length === 1 ? 's' : ''}:`, ...shown, ...more];
+}
+
+function dissentDocuments(dissents: readonly Dissenting[] = []): object[] {
+  return dissents.map(({ receipt, issuer, failure }) => ({ receipt: receipt.toString(), issuer, failure: failure ?? null }));
 }
 
 function reasonText(because: Because): string {
@@ -94,6 +118,11 @@ function shortList(labels: readonly string[]): string {
 function document(why: Explanation): Record<string, unknown> {
   switch (why.kind) {
     case 'found':
+      return {
+        ...{ kind: why.kind, by: why.by, receipt: why.receipt.toString(), failure: why.failure ?? null },
+        dissents: dissentDocuments(why.dissents),
+      };
+    case 'refused':
       return { ...why, receipt: why.receipt.toString(), failure: why.failure ?? null };
     case 'skipped':
       return { kind: why.kind, cause: why.cause ?? null, causeState: why.causeState ?? null, failure: why.failure ?? null };
@@ -104,6 +133,7 @@ function document(why: Explanation): Record<string, unknown> {
         failure: why.failure ?? null,
         because: becauseDocument(why.because),
         nearest: nearestDocument(why.nearest),
+        dissents: dissentDocuments(why.dissents),
       };
     default:
       return { ...why };

@@ -24,17 +24,27 @@ const LINE_MS = 2_000;
 const IDLE_MS = 3_000;
 /** Failures told as they come; the end of the run lists them. */
 const FAILURES_TOLD = 20;
+const REFUSALS_TOLD = 10;
 
-export function progressFor(plan: Plan, { streams: { stderr }, env }: Pick<Call, 'streams' | 'env'>, now: () => number): Progress {
+/** `atAgent`: an agent drives the run, so that this home says nothing of what it waits for. */
+export function progressFor(
+  plan: Plan,
+  { streams: { stderr }, env }: Pick<Call, 'streams' | 'env'>,
+  now: () => number,
+  { atAgent = false } = {},
+): Progress {
   const tally = new Tally(plan);
+  const idle = idleTeller(tally, now, atAgent ? IDLE_AT_AGENT : IDLE_HERE);
   // A dumb terminal cannot move its cursor.
-  return stderr.isTTY && env['TERM'] !== 'dumb' ? livePicture(plan, tally, stderr, now) : plainLines(plan, tally, stderr, now);
+  return stderr.isTTY && env['TERM'] !== 'dumb'
+    ? livePicture(plan, { tally, idle }, stderr, now)
+    : plainLines(plan, { tally, idle }, stderr, now);
 }
 
 /**
  * Redraws in place, line over line. Clearing the screen first would flicker, and some terminals keep what was cleared as if it had scrolled away.
  */
-function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () => number): Progress {
+function livePicture(plan: Plan, { tally, idle }: Watched, out: NodeJS.WriteStream, now: () => number): Progress {
   const rate = new Rate();
   const tell = teller(plan);
   let shown: readonly string[] = [];
@@ -53,7 +63,6 @@ function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () 
   /** Not before there is a picture: a run that is found whole never shows one. */
   const say = (line: string): void => void (shown.length > 0 ? draw(line) : out.write(`${line}\n`));
   rate.note(now(), 0);
-  const idle = idleTeller(tally, now);
   const timer = setInterval(() => draw(...idle()), REDRAW_MS);
   timer.unref();
   return {
@@ -73,17 +82,16 @@ function livePicture(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () 
 }
 
 /** One line now and then, so that a log of a long run shows that it lives. */
-function plainLines(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () => number): Progress {
+function plainLines(plan: Plan, { tally, idle }: Watched, out: NodeJS.WriteStream, now: () => number): Progress {
   const began = now();
   const tell = teller(plan);
   let told = -1;
-  const idle = idleTeller(tally, now);
   const timer = setInterval(() => {
     for (const line of idle()) out.write(`${line}\n`);
     if (tally.settled === told) return;
     told = tally.settled;
     const elapsed = formatDuration(Math.round((now() - began) / 1000) * 1000);
-    out.write(`${elapsed}: ${tally.settled}/${tally.total} tasks, ${tally.running} running\n`);
+    out.write(`${elapsed}: ${tally.settled}/${tally.total} tasks, ${tally.running} running${awayText(tally)}\n`);
   }, LINE_MS);
   timer.unref();
   return {
@@ -98,13 +106,22 @@ function plainLines(plan: Plan, tally: Tally, out: NodeJS.WriteStream, now: () =
   };
 }
 
-/** Says so, once at a time, when nothing has run for a while: then others have the slots, or are at the same work. */
-function idleTeller(tally: Tally, now: () => number): () => readonly string[] {
+interface Watched {
+  readonly tally: Tally;
+  readonly idle: () => readonly string[];
+}
+
+const IDLE_HERE = 'waiting: other commands of this home have the slots, or are at the same work';
+const IDLE_AT_AGENT =
+  'waiting: nothing of the run is under way, as far as its agent tells: slots may be taken, or what drives it may be changing';
+
+/** Says so, once at a time, when nothing has run for a while: here others have the slots then, or are at the same work. */
+function idleTeller(tally: Tally, now: () => number, text: string): () => readonly string[] {
   let since: number | undefined;
   let told = false;
   return () => {
-    // What waits for a receipt has said so, and for how long.
-    const isIdle = tally.running === 0 && tally.settled < tally.total && tally.awaiting === 0;
+    // What waits for a receipt, or an agent, has said so, and for how long.
+    const isIdle = tally.running === 0 && tally.away.tasks === 0 && tally.settled < tally.total && tally.awaiting === 0;
     if (!isIdle) {
       since = undefined;
       told = false;
@@ -118,8 +135,12 @@ function idleTeller(tally: Tally, now: () => number): () => readonly string[] {
       return [fetchingText(tally.fetching)];
     }
     told = true;
-    return ['waiting: other commands of this home have the slots, or are at the same work'];
+    return [text];
   };
+}
+
+function awayText({ away: { tasks, agents } }: Tally): string {
+  return tasks === 0 ? '' : `, ${tasks} at ${agents === 1 ? 'another agent' : `${agents} other agents`}`;
 }
 
 function fetchingText({ resource, from, bytes, size }: NonNullable<Tally['fetching']>): string {
@@ -135,6 +156,7 @@ function stoppingText({ running }: Tally): string {
 /** What is worth a line of its own. */
 function teller(plan: Plan): (event: RunEvent) => string | undefined {
   let failures = 0;
+  let refusals = 0;
   const labelOf = (task: number): string => printable(plan.tasks[task]!.label);
   return (event) => {
     if (event.kind === 'conflict')
@@ -144,9 +166,17 @@ function teller(plan: Plan): (event: RunEvent) => string | undefined {
       const what = `${first}${more.length === 0 ? '' : ` and ${more.length} more`}`;
       return `${labelOf(event.task)} waits for a receipt of ${what}, which the workflow does not hold: ${formatDuration(event.most)} at most`;
     }
+    if (event.kind === 'dissent') {
+      const proof = event.isProof ? ', which is distrusted from now on' : '';
+      return `${labelOf(event.task)}: ${event.agreed.join(' and ')} contradict ${event.receipt} of ${printable(event.member)}${proof}`;
+    }
+    if (event.kind === 'refused' && ++refusals <= REFUSALS_TOLD)
+      return `${labelOf(event.task)}: not believed${event.member === '' ? '' : ` of ${printable(event.member)}`}: ${printable(event.why)}`;
     if (event.kind === 'fetched') return `fetched ${printable(event.resource)}: ${formatSize(event.bytes)} from ${printable(event.from)}`;
     if (event.kind === 'unfetched') return `not fetched: ${printable(event.message)}`;
     if (event.kind === 'retrying') return `retrying ${labelOf(event.task)} in ${formatDuration(event.after)}: ${printable(event.message)}`;
+    if (event.kind === 'unplaceable')
+      return `${labelOf(event.task)} waits for an agent that can run it, for ${formatDuration(event.most)} at most: ${printable(event.why)}`;
     if (event.kind !== 'settled' || event.state !== 'failed' || ++failures > FAILURES_TOLD) return undefined;
     return `failed ${labelOf(event.task)}${event.message === undefined ? '' : `: ${printable(event.message)}`}`;
   };

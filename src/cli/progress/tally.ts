@@ -22,15 +22,17 @@ export class Tally {
   readonly groups: readonly GroupTally[];
   readonly #plan: Plan;
   readonly #groupOf: readonly GroupTally[];
-  /** Tasks with a slot, in the order they got it. */
+  /** Tasks with a slot here, in the order they got it. */
   readonly #started = new Set<number>();
+  /** Tasks given to other agents, and to whom: each runs or is in its line there, which only that agent knows. */
+  readonly #away = new Map<number, string>();
   /** How each task ended so far; a task whose blobs are gone may be run once more and end again. */
   readonly #ends: (End | undefined)[];
   /** How many tasks and outputs that have not ended want each task's result. */
   readonly #wanted: Uint32Array;
   /** Tasks that no longer want anything. */
   readonly #satisfied: Uint8Array;
-  /** Tasks that wait for receipts of other workflows. */
+  /** Tasks that have said what they wait for, a receipt of another workflow or an agent that can run them, and for how long. */
   readonly #awaiting = new Set<number>();
   settled = 0;
   held = 0;
@@ -52,9 +54,14 @@ export class Tally {
     return this.#groupOf.length;
   }
 
-  /** Tasks that run: a slot runs one at a time, and others may be in its line. */
+  /** Tasks that run here: a slot runs one at a time, and others may be in its line. */
   get running(): number {
     return Math.min(this.#started.size, this.held);
+  }
+
+  /** Tasks at other agents, and how many agents these are. */
+  get away(): { readonly tasks: number; readonly agents: number } {
+    return { tasks: this.#away.size, agents: new Set(this.#away.values()).size };
   }
 
   get awaiting(): number {
@@ -63,8 +70,16 @@ export class Tally {
 
   /** The same for each group that has any. Those that got their slot first are taken to be the ones that run. */
   runningByGroup(): ReadonlyMap<GroupTally, number> {
+    return this.#byGroup(this.#started.keys().take(this.running));
+  }
+
+  awayByGroup(): ReadonlyMap<GroupTally, number> {
+    return this.#byGroup(this.#away.keys());
+  }
+
+  #byGroup(tasks: Iterable<number>): ReadonlyMap<GroupTally, number> {
     const counts = new Map<GroupTally, number>();
-    for (const task of this.#started.keys().take(this.running)) {
+    for (const task of tasks) {
       const group = this.#groupOf[task]!;
       counts.set(group, (counts.get(group) ?? 0) + 1);
     }
@@ -75,12 +90,16 @@ export class Tally {
     switch (event.kind) {
       case 'started':
         this.#end(event.task, undefined);
-        this.#awaiting.delete(event.task);
-        this.#started.add(event.task);
+        this.#leave(event.task);
+        if (event.member === undefined) this.#started.add(event.task);
+        else this.#away.set(event.task, event.member);
         return;
       case 'retrying':
-        this.#started.delete(event.task);
+      case 'moved':
+      case 'refused':
+        this.#leave(event.task);
         return;
+      case 'unplaceable':
       case 'awaiting':
         this.#awaiting.add(event.task);
         return;
@@ -88,6 +107,9 @@ export class Tally {
         this.fetching = event;
         return;
       case 'planned':
+        // Also of a coordinator that took over: what the one before it had under way is known no longer.
+        for (const underWay of [this.#started, this.#away, this.#awaiting]) underWay.clear();
+        this.held = 0;
         this.fetching = undefined;
         return;
       case 'slots':
@@ -95,12 +117,18 @@ export class Tally {
         return;
       case 'settled': {
         const { task, state, via } = event;
-        this.#started.delete(task);
-        this.#awaiting.delete(task);
+        this.#leave(task);
         this.#end(task, state === 'ok' ? (via === 'ran' ? 'ran' : 'cached') : state === 'failed' ? 'failed' : 'skipped');
         this.#satisfy(task);
       }
     }
+  }
+
+  /** It is where it was no longer. */
+  #leave(task: number): void {
+    this.#awaiting.delete(task);
+    this.#started.delete(task);
+    this.#away.delete(task);
   }
 
   #end(task: number, end: End | undefined): void {
@@ -119,7 +147,13 @@ export class Tally {
       if (this.#satisfied[next] === 1) continue;
       this.#satisfied[next] = 1;
       for (const input of this.#plan.tasks[next]!.awaits) {
-        if (--this.#wanted[input.task]! > 0 || this.#ends[input.task] !== undefined || this.#started.has(input.task)) continue;
+        if (
+          --this.#wanted[input.task]! > 0 ||
+          this.#ends[input.task] !== undefined ||
+          this.#started.has(input.task) ||
+          this.#away.has(input.task)
+        )
+          continue;
         this.#end(input.task, 'cached');
         pending.push(input.task);
       }

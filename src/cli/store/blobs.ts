@@ -112,7 +112,10 @@ async function* listed(desk: Desk): AsyncGenerator<unknown, Record<string, never
 export async function stat(call: Call, desk: Desk, [word]: readonly string[]): Promise<number> {
   const cid = await storedCid(desk, word!);
   const found = await desk.store.stat(cid);
-  if (found === undefined) throw new DocketError('BLOB_MISSING', `${cid} is not in the store`);
+  if (found === undefined)
+    throw new DocketError('BLOB_MISSING', `${cid} is not in the store`, {
+      next: 'Store the file it is the name of (`docket store put FILE`), or ask an agent that may have it: --agent URL.',
+    });
   const sri = Cid.toSri(cid);
   const files = Cid.isTree(cid) ? Object.values(await Tree.read(desk.store, cid)).filter((entry) => 'cid' in entry) : undefined;
   const total = files?.reduce((sum, file) => sum + file.size, 0);
