@@ -1,9 +1,9 @@
 /** Installs what compiles the guests of the tests, where that needs nobody's leave: on Debian, as root. Elsewhere tests that need a compiler skip. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { install, mayInstall } from './apt-get.ts';
 
 interface Compiler {
   readonly language: string;
@@ -34,21 +34,15 @@ function works({ trial: [program, ...args], input }: Compiler): boolean {
   return spawnSync(program, args, { input }).status === 0;
 }
 
-function aptGet(...args: string[]): boolean {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'inherit', 'inherit'], env }).status === 0;
-}
-
 export function ensureGuestCompilers(): void {
   const absent = COMPILERS.filter((compiler) => !works(compiler));
   if (absent.length === 0) return;
   const languages = absent.map(({ language }) => language).join(' and ');
   const packages = absent.flatMap((compiler) => compiler.packages);
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+  if (!mayInstall()) {
     console.log(`No ${languages} compiler for WebAssembly: tests that need one skip. On Debian: apt-get install ${packages.join(' ')}`);
     return;
   }
-  console.log(`Installing ${packages.join(' ')}`);
-  const installed = aptGet('update') && aptGet('install', '-y', '--no-install-recommends', ...packages) && absent.every(works);
-  if (!installed) console.log(`That did not work: tests that need a ${languages} compiler for WebAssembly skip.`);
+  if (!install(packages) || !absent.every(works))
+    console.log(`That did not work: tests that need a ${languages} compiler for WebAssembly skip.`);
 }

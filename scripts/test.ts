@@ -12,6 +12,7 @@ import { spec } from 'node:test/reporters';
 import { pathToFileURL } from 'node:url';
 import { buildGuests } from './build-guests.ts';
 import { ensureGuestCompilers } from './guest-compilers.ts';
+import { ensureNatsServer } from './nats-server.ts';
 import { ROOT, runNode } from './run-command.ts';
 
 const CHECKS: readonly (readonly [name: string, program: string, ...args: string[]])[] = [
@@ -67,6 +68,7 @@ const home = mkdtempSync(join(tmpdir(), 'docket-test-'));
 process.env['DOCKET_HOME'] = join(home, 'home');
 try {
   ensureGuestCompilers();
+  ensureNatsServer();
   await buildGuests();
   const checks = named.length > 0 ? 0 : CHECKS.length;
   const failedChecks = checks > 0 ? runChecks() : [];

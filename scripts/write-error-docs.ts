@@ -69,6 +69,21 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     'Run the awaited instruction, or allow more time: `--await-time`.',
     false,
   ],
+  unkept: [
+    'Its output was to be durable, and could not be put where it outlives the agents that have it: the message says why, its data the code of the reason. The result itself is filed.',
+    'Do what docs/errors.md says of that code; then `docket resume RUN` puts it there, without running the task again.',
+    false,
+  ],
+  disagreement: [
+    'The author asked for so many agents to agree on what comes out, and no so many did. The message names who gave what, with their receipts.',
+    'Compare the receipts with `docket receipt show`; whoever is at fault is taken off with `docket trust rm DID`. Then `docket resume RUN`.',
+    false,
+  ],
+  unplaceable: [
+    'No agent that could run it was there within the time it may wait: none has its op, the tags, the memory or the slots it needs, or all refuse it.',
+    'The message says what is lacking. Start an agent that has it, or change `needs`; then `docket resume RUN`.',
+    false,
+  ],
   cancelled: ['The run was cancelled while it ran.', '`docket resume RUN` goes on.', false],
 };
 

@@ -47,6 +47,7 @@ test('there is a test for each example', () => {
     '05-serval-api',
     '06-homestar-port',
     '07-components',
+    '08-mesh',
     'README.md',
   ]);
 });
@@ -66,6 +67,29 @@ test('01-word-count gives the true counts, and a second run computes nothing', (
 
   const other = docket('run', 'examples/01-word-count/workflow.yaml', '--input', 'top=3');
   assert.equal(other.stdout, Words.topLines(counts, 3), 'one text output is printed as it is');
+});
+
+test('08-mesh counts what one process counts', () => {
+  // A workflow reads what lies below the folder docket is started in.
+  const texts = join(ROOT, 'build', 'mesh-text-test');
+  const script = (name: string, ...args: string[]): string => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'examples/08-mesh', name), ...args], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  try {
+    script('make-text.mjs', texts, '--bytes', '2000000', '--pieces', '8');
+    assert.equal(
+      globSync('*.txt', { cwd: texts }).reduce((sum, name) => sum + readFileSync(join(texts, name)).length, 0),
+      2_000_000,
+    );
+    const out = join(folder, 'mesh');
+    const { tasks } = runExample('08-mesh/workflow.yaml', '--input', 'texts=../../build/mesh-text-test/*.txt', '--out', out);
+    assert.deepEqual([tasks.total, tasks.ran], [15, 15]);
+    assert.equal(readFileSync(join(out, 'counts'), 'utf8'), script('count.mjs', texts));
+  } finally {
+    rmSync(texts, { recursive: true, force: true });
+  }
 });
 
 test('02-numbers adds up', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -34,4 +34,12 @@ test('unit and Containerfile name variables that there are', () => {
 test('the docs tell every setting, and no other', () => {
   const rows = [...read('agent.md').matchAll(/^\| `--([a-z-]+)/gm)].map(([, name]) => name!);
   assert.deepEqual(rows.toSorted(), ['config', 'print-config', ...SETTING_NAMES].toSorted());
+});
+
+test('the docs tell every metric, and no other', () => {
+  const sources = globSync('**/*.ts', { cwd: join(ROOT, 'src') }).map((file) => readFileSync(join(ROOT, 'src', file), 'utf8'));
+  const counted = sources.flatMap((text) => [...text.matchAll(/name: '(docket_[a-z_]+)'/g)].map(([, name]) => name!));
+  const table = read('agent.md').split('\n| metric |')[1]!.split('\n\n')[0]!;
+  const told = [...table.matchAll(/`(docket_[a-z_]+)`/g)].map(([, name]) => name!);
+  assert.deepEqual(told.toSorted(), counted.toSorted());
 });

@@ -74,6 +74,23 @@ test('every setting can be told in each way, and comes to the same', () => {
     gateway: ['https://a.example,http://b:8080/base', '["https://a.example", "http://b:8080/base"]'],
     fetch: ['public,files.lan:8080', '["public", "files.lan:8080"]'],
     'max-resource': ['64MiB', '"64MiB"'],
+    memory: ['8GiB', '"8GiB"'],
+    mesh: ['nats://a:4222,tls://b', '["nats://a:4222", "tls://b"]'],
+    'mesh-name': ['lab', '"lab"'],
+    creds: ['/n.creds', '"/n.creds"'],
+    nkey: ['/n.nk', '"/n.nk"'],
+    'mesh-login': ['/n.login', '"/n.login"'],
+    'mesh-tls-ca': ['/ca.pem', '"/ca.pem"'],
+    'mesh-tls-cert': ['/m.pem', '"/m.pem"'],
+    'mesh-tls-key': ['/m.key', '"/m.key"'],
+    'mesh-listen': ['10.0.0.5:8101', '"10.0.0.5:8101"'],
+    'mesh-advertise': ['a.example,203.0.113.7', '["a.example", "203.0.113.7"]'],
+    'mesh-replicas': ['3', '3'],
+    'mesh-size': ['results=2GiB,objects=1GB', '{ results = "2GiB", objects = "1GB" }'],
+    'mesh-keep': ['results=90d', '{ results = "90d" }'],
+    trust: ['listed', '"listed"'],
+    agree: ['2/3', '"2/3"'],
+    'spot-check': ['1.5%', '"1.5%"'],
     'no-run': ['true', 'true'],
     'no-store': ['true', 'true'],
     'homestar-port': ['1337', '1337'],
@@ -227,4 +244,17 @@ test('roles are what was not declined', () => {
   assert.deepEqual(roles('no-run = true'), ['storage']);
   assert.deepEqual(roles('no-store = true'), ['runner']);
   assert.deepEqual(roles('no-store = true\nno-run = true'), []);
+});
+
+test('how results of others are treated is for agents in a mesh, and means what it says', () => {
+  const options = { trust: ['listed'], agree: ['2/3'], 'spot-check': ['1.5%'] };
+  assert.throws(
+    () => agentOptions(read({ options })),
+    (error: DocketError) => error.code === 'CONFIG_INVALID' && /--mesh/.test(error.next),
+  );
+  const { sharing } = agentOptions(read({ options: { ...options, mesh: ['nats://127.0.0.1:4222'] } }));
+  assert.deepEqual(sharing, { mode: 'listed', agree: { need: 2, most: 3 }, spotCheck: 0.015 });
+  refused({ options: { trust: ['everybody'] } }, /--trust takes one of members, listed/);
+  for (const wrong of ['1/3', '3/2', '2', '']) refused({ options: { agree: [wrong] } }, /--agree takes two numbers/);
+  for (const wrong of ['101%', '1', '-1%', 'x%']) refused({ options: { 'spot-check': [wrong] } }, /--spot-check takes a share/);
 });

@@ -17,7 +17,7 @@ test('an address counts only while an agent lives, and only if that one left it'
     leave(process.pid);
     assert.equal(findAgent(home), undefined, 'nobody holds the lock');
     using _ = Lock.tryAcquire(join(home, 'locks', 'agent'))!;
-    assert.deepEqual(findAgent(home), { url, local: url, token: 'secret' });
+    assert.deepEqual(findAgent(home), { url, local: url, mesh: undefined, token: 'secret' });
     leave(spawnSync(process.execPath, ['--version']).pid);
     assert.equal(findAgent(home), undefined, 'who wrote it is gone: the next agent has not removed it yet');
     leave(undefined);

@@ -62,6 +62,7 @@ test('what is wrong is named, with the nearest that is right', () => {
   assert.match(refusal(['a', '--out', 'x', '--out', 'y']), /--out is given twice/);
   assert.match(refusal([]), /needs FILE \[MORE\]/);
   assert.match(refusal(['a', 'b', 'c']), /takes no "c"/);
+  assert.match(refusal(['a', '']), /takes no empty word/);
 });
 
 test('help is given whatever else is missing, but not whatever else is wrong', () => {
@@ -85,6 +86,12 @@ test('whatever the arguments are: words, options or USAGE', () => {
       }
     }),
   );
+});
+
+test('help leaves out what the command refuses by itself', () => {
+  const text = helpText('do', { ...COMMAND, refuses: ['home'] });
+  assert.ok(!text.includes('--home') && text.includes('--json'));
+  assert.equal(parse('do', { ...COMMAND, refuses: ['home'] }, ['a', '--home', 'x']).value('home'), 'x', 'for the command to say why');
 });
 
 test('help lists each option once, with its placeholder', () => {

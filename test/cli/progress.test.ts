@@ -44,6 +44,33 @@ test('a group counts what runs and how its tasks ended', () => {
   assert.deepEqual([tally.settled, tally.total, tally.held], [3, 4, 2]);
 });
 
+test('tasks at other agents are told apart from those that run here, and wait for nobody’s slots', () => {
+  const tally = new Tally(planOf(Array.from({ length: 5 }, () => ({ group: 'a' }))));
+  tally.add({ kind: 'slots', held: 1 });
+  for (const [task, member] of [
+    [0, undefined],
+    [1, 'did:b'],
+    [2, 'did:b'],
+    [3, 'did:c'],
+  ] as const)
+    tally.add({ kind: 'started', task, attempt: 1, ...(member === undefined ? {} : { member }) });
+  assert.deepEqual([tally.running, tally.away], [1, { tasks: 3, agents: 2 }]);
+  assert.equal(pictureRows(tally, 0, { width: 100, height: 24 })[0]!.replaceAll(/[█░]/g, ''), 'a  0/5  1 running, 3 at other agents');
+  tally.add({ kind: 'moved', task: 1, member: 'did:b', message: 'it is gone' });
+  tally.add({ kind: 'started', task: 1, attempt: 1 });
+  tally.add({ kind: 'refused', task: 2, member: 'did:b', why: 'its signature is not its own' });
+  tally.add(settled(0));
+  assert.deepEqual([tally.running, tally.away], [1, { tasks: 1, agents: 1 }]);
+  tally.add({ kind: 'unplaceable', task: 4, why: 'none has a gpu', most: 1_000 });
+  assert.equal(tally.awaiting, 1);
+  tally.add({ kind: 'planned', total: 5 });
+  assert.deepEqual(
+    [tally.running, tally.away, tally.awaiting, tally.settled],
+    [0, { tasks: 0, agents: 0 }, 0, 1],
+    'a new coordinator begins anew',
+  );
+});
+
 test('tasks nobody looks at any more count as cached, unless an output wants them', () => {
   const chain = [{ group: 'a' }, { group: 'b', awaits: [0] }, { group: 'c', awaits: [1] }];
   const tally = new Tally(planOf(chain));
@@ -256,6 +283,22 @@ test('a run that gets no slot for a while says so once', (t) => {
   for (let i = 0; i < 5; i++) pass();
   assert.equal(waits(), 2);
   progress.stop();
+});
+
+test('of a run at an agent it is not said that commands of this home have the slots', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  for (const [atAgent, told] of [
+    [true, /^waiting: nothing of the run is under way, as far as its agent tells/m],
+    [false, /^waiting: other commands of this home have the slots/m],
+  ] as const) {
+    let [now, text] = [0, ''];
+    const stderr = { write: (piece: string) => ((text += piece), true) };
+    const progress = progressFor(planOf([{ group: 'a' }]), { streams: { stderr } as never, env: {} }, () => now, { atAgent });
+    for (; now < 8_000; now += 2_000) t.mock.timers.tick(2_000);
+    progress.stop();
+    assert.match(text, told);
+    assert.equal(text.match(/^waiting/gm)?.length, 1);
+  }
 });
 
 test('a run that waits for what is fetched says how far that is, and not that others have the slots', (t) => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { base58btc } from 'multiformats/bases/base58';
 import { didOf, publicKeyOf } from '../../src/ipld/did-key.ts';
-import { generateSeed, keyOf, verify } from '../../src/ipld/identity.ts';
-import { signer, verifies } from '../../src/ipld/signature.ts';
+import { generateSeed, keyOf, rememberingVerifiers, verify } from '../../src/ipld/identity.ts';
+import { signer, verifierOf } from '../../src/ipld/signature.ts';
 import { hex } from './helpers.ts';
 
 const DID = 'did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp';
@@ -30,7 +30,7 @@ suite('identity', () => {
       const { publicKey: made, sign } = signer(hex(seed));
       assert.equal(made.toHex(), publicKey);
       assert.equal((await sign(hex(message))).toHex(), signature);
-      assert(verifies(made, hex(message), hex(signature)));
+      assert(verifierOf(made)(hex(message), hex(signature)));
     }
   });
 
@@ -76,7 +76,19 @@ suite('identity', () => {
       assert.equal(publicKeyOf(did), undefined, did.slice(0, 80));
       assert.equal(verify(did, new Uint8Array(3), signature), false);
     }
-    assert.equal(verifies(new Uint8Array(32).fill(0xff), new Uint8Array(3), signature), false);
+    assert.equal(verifierOf(new Uint8Array(32).fill(0xff))(new Uint8Array(3), signature), false);
+  });
+
+  test('who remembers keys tells signatures as who does not, also when they are too many', async () => {
+    const verifiers = rememberingVerifiers(2);
+    const keys = [keyOf(generateSeed()), keyOf(generateSeed()), keyOf(generateSeed())];
+    const bytes = Uint8Array.of(1, 2, 3);
+    const signatures = await Promise.all(keys.map((key) => key.sign(bytes)));
+    for (let round = 0; round < 3; round++) {
+      for (const [i, { did }] of keys.entries())
+        for (const [j, signature] of signatures.entries()) assert.equal(verifiers(did)!(bytes, signature), i === j);
+      assert.equal(verifiers(DID.slice(0, -1)), undefined);
+    }
   });
 
   test('a seed has 32 bytes', () => {

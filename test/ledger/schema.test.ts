@@ -88,6 +88,9 @@ test('a ledger of format 1 is brought to this one with all it holds, and goes on
     );
     assert.deepEqual(found('resolved', 'third'), [[true, receipt('third').cid]]);
     assert.deepEqual(await ledger.check(), []);
+    // What later formats brought is empty, and may be used.
+    assert.deepEqual([ledger.trust(), ledger.refusals(1), ledger.mark('x')], [[], [], undefined]);
+    assert.deepEqual(new Set(ledger.filedAfter('declared', 0, 10).map(({ heardOf }) => heardOf)), new Set([null]));
   }
   assert.deepEqual(formats(path), [FORMAT, Array.from({ length: FORMAT }, (_, i) => i + 1)]);
   await using again = await Ledger.open(path);

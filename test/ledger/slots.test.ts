@@ -229,3 +229,29 @@ test('processes that share slots never have one together, and all get their turn
   assert.deepEqual(marks(folder), []);
   for (const index of [0, 1]) assert.equal(Lock.isHeld(folder.at(`slot-${index}`)), false);
 });
+
+test('a holder with more weight is to have more slots, and one that gathers them is served first and gives none away', async () => {
+  using folder = new Folder();
+  const clock = new HandClock();
+  const slots = new Slots(folder.path, 4, clock);
+  const heavy = { weight: 3, isGathering: false };
+  const light = { weight: 1, isGathering: false };
+  const held = await Promise.all([light, light, light, light].map((holder) => slots.acquire(never, holder)));
+  const wanted = [slots.acquire(never, heavy), slots.acquire(never, heavy), slots.acquire(never, heavy)];
+  const shares: boolean[] = [];
+  for (const each of held) {
+    shares.push(each.isWantedHere());
+    if (shares.at(-1) === true) each.release();
+    await clock.tick();
+  }
+  assert.deepEqual(shares, [true, true, true, false], 'three of four');
+  const three = await Promise.all(wanted);
+  const other = slots.acquire(never, light);
+  await clock.tick();
+  assert.equal(three[0]!.isWantedHere(), false, 'both have what they are to have');
+  light.isGathering = true;
+  assert.equal(three[0]!.isWantedHere(), true, 'until one of them needs several at a time');
+  three[0]!.release();
+  (await other).release();
+  for (const each of [...three, ...held]) each.release();
+});

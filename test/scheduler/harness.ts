@@ -13,7 +13,7 @@ import type { SlotEnd } from '../../src/runner/slot.ts';
 import { BlobView } from '../../src/scheduler/blob-view.ts';
 import { Coordinator } from '../../src/scheduler/coordinator.ts';
 import type { CoordinatorOptions } from '../../src/scheduler/coordinator-options.ts';
-import type { Lease, SlotSource } from '../../src/scheduler/crew.ts';
+import type { Lease, SlotSource } from '../../src/scheduler/local-crew.ts';
 import type { RunEvent, RunSummary } from '../../src/scheduler/events.ts';
 import { type Filed, signAll } from '../../src/scheduler/filed.ts';
 import type { Plan } from '../../src/workflow/model.ts';
@@ -91,7 +91,7 @@ export class Bench implements AsyncDisposable {
   /** Where runs of this bench, which may go on at the same time, claim their work. */
   readonly locks: string;
   readonly #dir: string;
-  readonly #key = keyOf(generateSeed());
+  readonly key = keyOf(generateSeed());
 
   private constructor(dir: string, ledger: Ledger) {
     this.#dir = dir;
@@ -108,9 +108,9 @@ export class Bench implements AsyncDisposable {
   async run(
     plan: Plan,
     behave: Behavior,
-    options: Partial<CoordinatorOptions> & { readonly slots?: never; readonly count?: number } = {},
+    options: Partial<CoordinatorOptions> & { readonly slots?: never; readonly count?: number; readonly source?: SlotSource } = {},
   ): Promise<RunResult> {
-    const { count = 2, ...rest } = options;
+    const { count = 2, source, ...rest } = options;
     const slots = new ScriptedSlots(count, behave);
     const events: RunEvent[] = [];
     const { ledger } = this;
@@ -131,8 +131,8 @@ export class Bench implements AsyncDisposable {
         },
         read: (cid) => ledger.small.get(Buffer.from(cid.multihash.digest).toString('hex'))!,
       }),
-      issuer: this.#key.did,
-      slots,
+      issuer: this.key.did,
+      slots: source ?? slots,
       claims,
       size: count,
       semantics: () => 1,
@@ -154,7 +154,7 @@ export class Bench implements AsyncDisposable {
 
   /** The rows of tasks are left out, since there is no run to file them under. */
   async commit(changes: readonly Filed[]): Promise<CommitResult> {
-    return await this.ledger.commit((await signAll(changes, this.#key)).filter((change) => change.kind !== 'run-task'));
+    return await this.ledger.commit((await signAll(changes, this.key)).filter((change) => change.kind !== 'run-task'));
   }
 
   /** Changes the ledger behind its back. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import * as Cid from '../../src/ipld/cid.ts';
 import { DocketError, isDocketError } from '../../src/errors.ts';
-import { type Holder, holderOf, LayeredStore } from '../../src/store/layered-store.ts';
+import { fetchHeldTo } from '../../src/store/held-to.ts';
+import { askEach, type Finder, type Holder, holderOf } from '../../src/store/holders.ts';
+import { LayeredStore } from '../../src/store/layered-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
+import { HandClock } from '../hand-clock.ts';
 import { collect, rejects } from '../contract/store.ts';
 
 const BYTES = randomBytes(200_000);
@@ -75,6 +79,46 @@ test('the next holder is asked on a miss, an error, a mismatch and a body that b
     await assert.rejects(alone.read(CID), (error) => isDocketError(error, 'BLOB_UNREACHABLE') || isDocketError(error, 'BLOB_MISSING'));
     assert.deepEqual(await Array.fromAsync(alone.list()), [], 'nothing wrong is kept');
   }
+});
+
+/** One that gives and gives, until nobody reads on; `took` is how much. */
+function endlessly(chunk: number, onChunk: () => void = () => {}): Holder & { took: number } {
+  const holder = {
+    ...having(),
+    name: 'endless',
+    took: 0,
+    async *fetch() {
+      for (; holder.took < 500 * chunk; holder.took += chunk) {
+        onChunk();
+        yield new Uint8Array(chunk);
+      }
+    },
+  };
+  return holder;
+}
+
+test('who gives more than the bytes it said it has is left, and the next is asked', async () => {
+  const endless = endlessly(BYTES.length);
+  const alone = new LayeredStore(new MemoryStore(), () => [empty(), endless]);
+  await assert.rejects(alone.bring(CID), (error) => isDocketError(error, 'BLOB_UNREACHABLE') && /endless: .*more of/.test(error.message));
+  assert.ok(endless.took <= 2 * BYTES.length, `${endless.took} bytes were taken`);
+  assert.ok(BYTES.equals(await new LayeredStore(new MemoryStore(), () => [endlessly(BYTES.length), having()]).read(CID)));
+});
+
+test('who gives hardly anything is left, and the next is asked; not one whose reader is slow', async () => {
+  const clock = new HandClock();
+  const slow = endlessly(1, () => clock.advance(4_000));
+  const alone = new LayeredStore(new MemoryStore(), () => [slow], clock);
+  await assert.rejects(alone.bring(CID), (error) => isDocketError(error, 'BLOB_UNREACHABLE') && /endless gave 8 bytes/.test(error.message));
+  const others = new LayeredStore(new MemoryStore(), () => [endlessly(1, () => clock.advance(4_000)), having()], clock);
+  assert.ok(BYTES.equals(await others.read(CID)));
+  const good = having();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of fetchHeldTo(good, CID, { signal: AbortSignal.timeout(60_000), clock })) {
+    clock.advance(100_000);
+    chunks.push(chunk);
+  }
+  assert.ok(BYTES.equals(Buffer.concat(chunks)));
 });
 
 test('a time-out is not a miss', async () => {
@@ -191,4 +235,83 @@ test('where nothing can be kept nobody else is asked', async () => {
   const second = having();
   await rejects(new LayeredStore(new Full(), () => [having(), second]).read(CID), 'STORE_FULL');
   assert.equal(second.fetched, 0);
+});
+
+/** A holder that gives what it is asked for, and breaks off after so many bytes; says which bytes those were. */
+function ranged(name: string, bytes: Uint8Array, most = Number.POSITIVE_INFINITY): Holder & { readonly gave: [number, number][] } {
+  const gave: [number, number][] = [];
+  return {
+    ...having(bytes),
+    name,
+    gave,
+    async *fetch(_cid, { start = 0 }) {
+      const end = Math.min(bytes.length, start + most);
+      gave.push([start, end]);
+      yield bytes.subarray(start, end);
+      if (end < bytes.length) throw new DocketError('AGENT_UNREACHABLE', 'cut');
+    },
+  };
+}
+
+/** In this order, whoever answers first. */
+function finding(...holders: readonly Holder[]): Finder {
+  return { ...askEach(() => holders), find: () => Readable.from(holders) };
+}
+
+test('where one breaks off it is asked once more, then the next, from there on', async () => {
+  const [first, second, third] = [ranged('first', BYTES, 60_000), ranged('second', BYTES, 50_000), ranged('third', BYTES)];
+  const store = new LayeredStore(new MemoryStore(), finding(first, second, third));
+  assert.ok(BYTES.equals(await store.read(CID)));
+  assert.deepEqual(
+    [first.gave, second.gave, third.gave],
+    [
+      [
+        [0, 60_000],
+        [60_000, 120_000],
+      ],
+      [
+        [120_000, 170_000],
+        [170_000, 200_000],
+      ],
+      [],
+    ],
+  );
+});
+
+test('if one of several gave a wrong byte each is asked for all of it, and whoever is left', async () => {
+  const wrong = Buffer.from(BYTES);
+  wrong[10]! ^= 1;
+  wrong[199_999]! ^= 1;
+  const orders = [
+    [ranged('wrong', wrong, 60_000), ranged('good', BYTES)],
+    [ranged('good', BYTES, 120_000), ranged('wrong', wrong)],
+    [ranged('cut', BYTES, 1_000), ranged('wrong', wrong), ranged('good', BYTES)],
+  ];
+  for (const holders of orders) assert.ok(BYTES.equals(await new LayeredStore(new MemoryStore(), finding(...holders)).read(CID)));
+  const alone = new LayeredStore(new MemoryStore(), finding(ranged('cut', BYTES, 1_000), ranged('wrong', wrong)));
+  await assert.rejects(alone.read(CID), (error) => isDocketError(error, 'BLOB_UNREACHABLE') && /wrong/.test(error.message));
+});
+
+test('while one has not begun the next is asked too, and who begins first is read', async () => {
+  const clock = new HandClock();
+  const asked = Promise.withResolvers<AbortSignal>();
+  const slow: Holder = {
+    ...having(),
+    name: 'slow',
+    async *fetch(_cid, { signal }) {
+      asked.resolve(signal);
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+      yield BYTES;
+    },
+  };
+  const store = new LayeredStore(new MemoryStore(), finding(slow, ranged('good', BYTES)), clock);
+  const reading = store.read(CID);
+  const signal = await asked.promise;
+  clock.advance(4_999);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(signal.aborted, false);
+  clock.advance(1);
+  assert.ok(BYTES.equals(await reading));
+  assert.equal(signal.aborted, true, 'it is not read any more');
+  assert.equal(clock.timers.size, 0);
 });

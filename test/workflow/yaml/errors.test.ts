@@ -46,6 +46,22 @@ const IN_TASK: readonly (readonly [line: string, expected: string, next: RegExp]
   ['limits: { fuel: 1.5 }', '4:21 "fuel" must be a whole number from 0 to 18446744073709551614, not 1.5', /units/],
   ['limits: { memroy: 1 }', '4:15 "limits" has no key "memroy" (did you mean "memory"?)', /./],
   ['retry: { attempts: 0 }', '4:24 "retry.attempts" must be a whole number from 1 to 100, not 0', /./],
+  [
+    'agree: 1/3',
+    '4:12 "agree" of task "t" must be two numbers such as 2/3: how many must agree, more than half, of how many at most, up to 16',
+    /./,
+  ],
+  [
+    'agree: 2',
+    '4:12 "agree" of task "t" must be two numbers such as 2/3: how many must agree, more than half, of how many at most, up to 16',
+    /./,
+  ],
+  [
+    'agree: [2, 3]',
+    '4:12 "agree" of task "t" must be two numbers such as 2/3: how many must agree, more than half, of how many at most, up to 16',
+    /./,
+  ],
+  ['durable: 0', '4:14 "durable" of task "t" must be true, false, or a duration from 1 min to 3650 d such as 30d', /./],
   ['memo: sometimes', '4:11 "memo" of task "t" must be one of always, never, errors, not "sometimes"', /./],
   ['reduce: a', '4:13 "a" has no `each`, so "t" cannot go over its items', /Tasks with `each`: e/],
   ['each: { task: a }', '4:19 "a" has no `each`, so "t" cannot go over its items', /Tasks with `each`: t, e/],

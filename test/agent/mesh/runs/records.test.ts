@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { buildGuests } from '../../../../scripts/build-guests.ts';
+import { encode } from '../../../../src/ipld/dag-cbor.ts';
+import { encodeEntry, journalOf } from '../../../../src/protocol/mesh/run-entry.ts';
+import { encodeRunRecord, keyOfRun, type RunRecord } from '../../../../src/protocol/mesh/run-record.ts';
+import { chain, FAN, Lab, LOOP } from './member.ts';
+
+/** Any member answers for any run; keys of submissions hold for all; what others write is not believed. */
+
+before(() => buildGuests());
+
+const never = new AbortController().signal;
+
+test('a run is looked at, followed and cancelled from a member that has nothing to do with it', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const run = await a.submit(FAN(2));
+  const reader = b.follow(run);
+  await lab.until(() => reader.events.filter(({ kind }) => kind === 'settled').length === 2);
+  assert.equal((await lab.after(b.runs.find('last'))).run, run);
+  const found = await lab.after(b.runs.find(run));
+  assert.deepEqual([found.state, found.coordinator], ['running', 'did:key:a']);
+  const { tasks } = await lab.after(b.runs.tasks(run, { from: 0, limit: 10 }));
+  assert.deepEqual(
+    tasks.map(({ label, state }) => [label, state]),
+    [
+      ['q0', 'ok'],
+      ['q1', 'ok'],
+      ['slow', 'running'],
+    ],
+  );
+  assert.equal((await lab.after(b.runs.graph(run))).tasks.length, 3);
+  assert.equal((await lab.after(b.runs.why(run, 'q0'))).label, 'q0');
+  const logs = await lab.after(Array.fromAsync(b.runs.logs(run)));
+  assert.deepEqual(logs.map(({ label }) => label).toSorted(), ['q0', 'q1']);
+  assert.equal(await lab.after(b.runs.cancel(run, never)), 'cancelled');
+  await lab.after(reader.done);
+  assert.equal(a.engine.ledger.run(run)!.state, 'cancelled');
+  await lab.until(async () => (await b.record(run))!.state === 'cancelled');
+  await lab.after(b.runs.delete(run));
+  await lab.until(() => a.engine.ledger.run(run) === undefined, 'it is forgotten everywhere');
+  await assert.rejects(lab.after(a.runs.find(run)), { code: 'RUN_UNKNOWN' });
+  await assert.rejects(lab.after(b.runs.find(run)), { code: 'RUN_UNKNOWN', message: /^the mesh \S+ knows no run .*in this home/ });
+});
+
+test('that a run is to be cancelled is not told as its end', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const run = await a.submit(FAN(2));
+  await lab.until(() => (a.engine.ledger.runTally(run)[0]?.count ?? 0) === 2);
+  // As `docket cancel` on its home does; the drive hears of it a moment later.
+  await a.engine.ledger.commit([{ kind: 'run-update', run, state: 'cancelled', from: ['running'] }]);
+  a.meshRuns.drive(run)!.lease.nudge('now');
+  await lab.until(async () => (await a.record(run))!.state !== 'running');
+  await lab.until(() => a.active.size === 0);
+  assert.equal((await a.record(run))!.counts.ran, 2);
+  assert.deepEqual(a.told, []);
+});
+
+test('of a run whose coordinator is away its plan, record and journal tell', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  b.isDraining = true;
+  const run = await a.submit(FAN(2));
+  await lab.until(async () => (await b.record(run))!.isSecured && (await b.record(run))!.counts.ran === 2);
+  await a.kill();
+  const { tasks, total } = await lab.after(b.runs.tasks(run, { from: 1, limit: 1 }));
+  assert.deepEqual([tasks.map(({ label, state, via }) => [label, state, via]), total], [[['q1', 'ok', 'ran']], 3]);
+  assert.equal((await lab.after(b.runs.graph(run))).tasks.length, 3);
+  await assert.rejects(lab.after(b.runs.why(run, 'q0')), { code: 'RUN_UNREACHABLE' });
+  await assert.rejects(lab.after(Array.fromAsync(b.runs.logs(run))), { code: 'RUN_UNREACHABLE' });
+  assert.equal(await lab.after(b.runs.cancel(run, never)), 'cancelled');
+  const late = b.follow(run);
+  await lab.after(late.done);
+  assert.equal(late.events.at(-1)!.kind, 'ended');
+});
+
+test('a run that was cancelled and is resumed elsewhere is followed to its new end, by every member', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const run = await a.submit(FAN(2));
+  await lab.until(async () => (await b.record(run))!.isSecured && (await b.record(run))!.counts.ran === 2);
+  const cancelled = b.follow(run);
+  assert.equal(await lab.after(b.runs.cancel(run, never)), 'cancelled');
+  await lab.after(cancelled.done);
+  await lab.until(() => a.active.size === 0);
+  await lab.after(b.meshRuns.resume(run, { isTrusted: true }));
+  const readers = [a.follow(run), b.follow(run), a.follow(run, cancelled.events.length)];
+  await lab.until(() => readers.every(({ events }) => events.length > 0));
+  assert.equal((await lab.after(a.runs.find(run))).state, 'running');
+  const { tasks } = await lab.after(a.runs.tasks(run, { from: 0, limit: 10 }));
+  assert.equal(tasks.find(({ label }) => label === 'slow')!.state, 'running');
+  assert.ok(readers.every(({ events }) => events.every(({ kind }) => kind !== 'ended')));
+  assert.equal(await lab.after(a.runs.cancel(run, never)), 'cancelled');
+  for (const { done, events } of readers) {
+    await lab.after(done);
+    assert.equal(events.filter(({ kind }) => kind === 'ended').length, 1);
+    assert.equal(events.at(-1)!.kind, 'ended');
+  }
+});
+
+test('outputs that are large stand behind a link, and are given all the same', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const names = Array.from({ length: 60 }, (_, i) => `n${i}-${'x'.repeat(60)}`);
+  const text = `tasks:\n${names.map((name) => `  ${name}: { module: org.example.count-words, stdin: ${name} }\n`).join('')}outputs:\n${names.map((name) => `  ${name}: { from: ${name}, at: /stdout }\n`).join('')}`;
+  const run = await a.submit(text);
+  await lab.until(async () => (await b.record(run))!.state === 'completed');
+  const { value } = (await b.mesh.records.get(keyOfRun(run)))!;
+  assert.ok(value.length < 4_096, `${value.length} bytes`);
+  await a.kill();
+  assert.deepEqual(Object.keys((await lab.after(b.runs.find(run))).outputs).toSorted(), names.toSorted());
+});
+
+test('the same key at two members is one run, also at once, and another workflow under it is refused', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const [first, second] = await Promise.all([a.submit(chain(3), { key: 'k' }), b.submit(chain(3), { key: 'k' })]);
+  assert.equal(first, second);
+  assert.equal(a.engine.ledger.runs({ limit: 10 }).length + b.engine.ledger.runs({ limit: 10 }).length, 1);
+  await assert.rejects(a.submit(LOOP, { key: 'k' }), { code: 'KEY_REUSED' });
+  await assert.rejects(b.submit('tasks: { x: { module: org.example.unknown } }', { key: 'other' }), { code: 'MANIFEST_UNKNOWN' });
+  await a.submit(chain(3), { key: 'other' });
+});
+
+test('who is cut off takes submissions by the keys of its home', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  lab.delivery.cut('did:key:a');
+  const run = await a.submit(chain(3), { key: 'k' });
+  assert.equal(await a.submit(chain(3), { key: 'k' }), run);
+  lab.delivery.mend('did:key:a');
+  await lab.until(async () => (await b.record(run))?.state === 'completed', 'the mesh hears of it');
+});
+
+test('a coordinator that starts again takes up its own run at once, and leaves one that is another’s', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  b.isDraining = true;
+  const [kept, lost] = [await a.submit(LOOP), await a.submit(FAN(1))];
+  await lab.until(async () => (await a.record(kept))!.isSecured && (await a.record(lost))!.isSecured);
+  await a.kill();
+  await lab.after(a.active[Symbol.asyncDispose]());
+  for (const run of [kept, lost]) {
+    const { options } = a.engine.ledger.run(run)!;
+    await lab.after(a.engine.ledger.commit([{ kind: 'run-update', run, state: 'interrupted', options: options as object }]));
+  }
+  await lab.after(a[Symbol.asyncDispose]());
+  const found = (await b.mesh.records.get(keyOfRun(lost)))!;
+  const other: RunRecord = { ...(await b.record(lost))!, coordinator: { did: 'did:key:b', incarnation: 'I1' } };
+  await b.mesh.records.put(keyOfRun(lost), encodeRunRecord(other), found.revision);
+  const again = await lab.member('a', { incarnation: 'I2' });
+  const told: string[] = [];
+  await lab.after(
+    again.active.resumeAll(
+      { resumed: (run) => told.push(run), failed: (_, error) => told.push((error as { code: string }).code) },
+      'killed',
+    ),
+  );
+  assert.deepEqual(told, [kept, 'RUN_TAKEN']);
+  assert.deepEqual([...[kept, lost].map((run) => again.meshRuns.drive(run)?.isHeld)], [true, undefined]);
+  const record = (await b.record(kept))!;
+  assert.deepEqual([record.coordinator, record.deaths], [{ did: 'did:key:a', incarnation: 'I2' }, 1]);
+  assert.equal((again.engine.ledger.run(lost)!.options as { readonly elsewhere?: boolean }).elsewhere, true);
+});
+
+test('a run whose plan nobody has is let go, tried by others, and fails by name', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a', { vault: (vault) => ({ ...vault, put: async () => false }) });
+  const b = await lab.member('b');
+  const c = await lab.member('c');
+  const run = await a.submit(LOOP);
+  assert.equal((await b.record(run))!.isSecured, false);
+  await a.kill();
+  await lab.until(async () => (await b.record(run))!.state === 'failed', 'it has failed', 200);
+  assert.equal((await b.record(run))!.failure!.code, 'BLOB_MISSING');
+  for (const member of [b, c])
+    assert.ok(
+      member.told.some((told) => told.kind === 'untaken' && told.code === 'BLOB_MISSING'),
+      member.name,
+    );
+});
+
+test('records and journals that are garbage, of a newer version, huge or of another run are told, and change nothing', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const run = await a.submit(FAN(1));
+  await lab.until(async () => (await a.record(run))!.isSecured);
+  const good = encodeRunRecord((await a.record(run))!);
+  const { mesh } = b;
+  const hostile: readonly (readonly [string, Uint8Array])[] = [
+    ['run.garbage', new Uint8Array([1, 2, 3])],
+    ['run.newer', encode({ v: 99 })],
+    ['run.another', good],
+    ['run.huge', new Uint8Array(100_000)],
+    ['run.shape', encode({ v: 1, run: 'shape', name: 7 })],
+  ];
+  for (const [key, value] of hostile) await mesh.records.put(key, value, 0);
+  await lab.until(() => b.told.filter(({ kind }) => kind === 'refused').length >= hostile.length, 'they are told');
+  await mesh.journals.append(journalOf(run), [
+    new Uint8Array([9]),
+    encode({ v: 99 }),
+    encode({ v: 1, epoch: 1, first: 1, events: [['x', 'no json']] }),
+    encodeEntry({ epoch: 2 ** 50, first: 1, events: [{ kind: 'ended', data: '{"state":"completed"}' }] }),
+  ]);
+  const reader = b.follow(run);
+  await lab.until(() => reader.events.some(({ kind }) => kind === 'settled'));
+  assert.ok(!reader.events.some(({ kind }) => kind === 'ended'));
+  assert.deepEqual(
+    (await lab.after(b.runs.list({ limit: 10 }))).map((one) => one.run),
+    [run],
+  );
+  // Whoever garbles the record of a run has not taken it.
+  const stood = (await mesh.records.get(keyOfRun(run)))!;
+  await mesh.records.put(keyOfRun(run), new Uint8Array([0]), stood.revision);
+  await lab.until(async () => (await b.record(run))?.state === 'running', 'its coordinator puts it right');
+  assert.equal(a.active.size, 1);
+  assert.equal(await lab.after(b.runs.cancel(run, never)), 'cancelled');
+  await lab.after(reader.done);
+  assert.equal(reader.events.filter(({ kind }) => kind === 'ended').length, 1);
+});

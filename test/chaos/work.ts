@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { ROOT } from '../../scripts/run-command.ts';
+import * as Words from '../guests/words.ts';
+
+/** A workflow with an answer that is known beforehand. */
+export interface Work {
+  readonly name: string;
+  /** YAML. */
+  readonly workflow: string;
+  readonly tasks: number;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+const GUESTS = join(ROOT, 'build', 'guests');
+const VOCABULARY = 400;
+
+/** A generator of numbers below `most`, the same for the same seed (Mulberry32). */
+export function randomOf(seed: number): (most: number) => number {
+  let state = seed >>> 0;
+  return (most) => {
+    state = (state + 0x6d_2b_79_f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % most;
+  };
+}
+
+/**
+ * Numbers of unlike length and a tree of sums; texts counted and merged in a tree, with outputs above 4 KiB; a chain; a task that fails, and one that goes on from
+ * that. All of it differs from work of another name, so that nothing is found that was not done for it.
+ */
+export function makeWork(name: string, random: (most: number) => number): Work {
+  // A sum has two parts each: a number without a partner would be given alone.
+  const numbers = Array.from({ length: 2 ** (3 + random(3)) }, () => 20 + random(19));
+  const texts = Array.from({ length: 4 + random(8) }, () =>
+    Array.from({ length: 600 + random(1_200) }, () => `w${random(VOCABULARY)}${name.toLowerCase()}`).join(' '),
+  );
+  const steps = 3 + random(10);
+  const counts = new Map<string, number>();
+  for (const text of texts) Words.add(counts, Words.countWords(text));
+  const numeric = join(GUESTS, 'numeric.wasm');
+  const chain = Object.fromEntries(
+    Array.from({ length: steps }, (_, i) => [
+      `step${i}`,
+      { module: numeric, func: 'add-long', args: [i === 0 ? 1 : { from: `step${i - 1}` }, 1], nonce: `${name}-${i}` },
+    ]),
+  );
+  const workflow = {
+    docket: 1,
+    name,
+    defaults: { limits: { memory: '64MiB', time: '60s' }, retry: { attempts: 20, backoff: '50ms' } },
+    tasks: {
+      fib: { each: numbers, module: numeric, func: 'fib', args: ['${item}'], nonce: `${name}-\${index}` },
+      sum: { reduce: { task: 'fib', arity: 2 }, module: numeric, func: 'add-long', args: [{ parts: '' }], nonce: name },
+      count: { each: texts, module: join(GUESTS, 'count-words.wasm'), stdin: { text: '${item}' }, env: { NAME: name } },
+      merge: {
+        reduce: { task: 'count', arity: 2 },
+        module: join(GUESTS, 'merge-counts.wasm'),
+        files: { 'parts/': { parts: '/stdout' } },
+        env: { NAME: name },
+      },
+      ...chain,
+    },
+    outputs: { sum: { from: 'sum' }, words: { from: 'merge', at: '/stdout' }, last: { from: `step${steps - 1}` } },
+  };
+  return {
+    name,
+    workflow: JSON.stringify(workflow),
+    tasks: 2 * numbers.length - 1 + 2 * texts.length - 1 + steps,
+    outputs: { sum: numbers.reduce((sum, n) => sum + fib(n), 0), words: Words.sortedLines(counts), last: 1 + steps },
+  };
+}
+
+function fib(n: number): number {
+  let [a, b] = [0, 1];
+  for (let i = 0; i < n; i++) [a, b] = [b, a + b];
+  return a;
+}
