@@ -17,6 +17,7 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildGuests } from '../../scripts/build-guests.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { askAgain } from './ask-again.ts';
 import { workDoneTwice } from './done-twice.ts';
@@ -64,6 +65,7 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
   };
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve));
 
+  await buildGuests();
   await using stack = new AsyncDisposableStack();
   mkdirSync(join(folder, 'work'));
   tell({ event: 'begin', folder, minutes, ...counts, hurt, seed });
@@ -184,6 +186,7 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
   tell({ event: 'all healed', faults: injected });
   await Promise.all(active);
   standstills.end();
+  if (accepted === 0) violated('no run was accepted: nothing was tried');
 
   const asked = await askAgain({ docket, agents, random, again, lastLoss, violated }, right);
   await Promise.all(agents.map((agent) => agent.kill()));
