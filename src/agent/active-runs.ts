@@ -35,6 +35,7 @@ import { type TakenUp, takeUpAll } from './take-up.ts';
 import type { Tenure } from './tenure.ts';
 import type { Cause, Tries } from './tries.ts';
 import { clipped, toldErrors } from './told-errors.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 /**
  * The runs that an agent drives.
@@ -75,7 +76,7 @@ interface Active {
   readonly filed: EventLog;
   readonly fetching: FetchEvents;
   /** Why nobody could run a task that waits for a place, by its index. */
-  readonly lacks: Map<number, string>;
+  readonly whereabouts: Whereabouts;
 }
 
 export class ActiveRuns implements AsyncDisposable {
@@ -199,9 +200,9 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.fetching.views ?? [];
   }
 
-  /** Why nobody could run a task of a run that goes on, if it waits for a place. */
-  lackOf(run: string, task: number): string | undefined {
-    return this.#active.get(run)?.lacks.get(task);
+  /** Where the tasks of a run that goes on are. */
+  whereabouts(run: string): Whereabouts | undefined {
+    return this.#active.get(run)?.whereabouts;
   }
 
   /** Whether a run that goes on has a task with this digest that has not ended in it. */
@@ -264,16 +265,15 @@ export class ActiveRuns implements AsyncDisposable {
     const fetching = new FetchEvents(this.#engine.clock, (event) => onEvent(event));
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { stop, plan, places: new TaskPlaces(plan), log, filed, fetching, lacks });
+      this.#active.set(run, { stop, plan, places: new TaskPlaces(plan), log, filed, fetching, whereabouts });
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       observer.begun(run);
       known.resolve(run);
     };
-    const lacks = new Map<number, string>();
+    const whereabouts = new Whereabouts();
     const onEvent = (event: RunEvent): void => {
       observer.event(event);
-      if (event.kind === 'unplaceable') lacks.set(event.task, event.why);
-      else if (event.kind === 'started' || event.kind === 'settled') lacks.delete(event.task);
+      whereabouts.hear(event);
       // Others go on with what is let go of: that is no end to be told of.
       if (isTakenAway(stop.signal.reason) && isGivenUp(event)) return;
       if (event.kind === 'filed') filed.add('filed', event.tasks);

@@ -217,7 +217,7 @@ export class Agent implements AsyncDisposable {
     const own = recordsOf(engine, {
       logOfRun: (run) => active.log(run),
       fetchingOf: (run) => active.fetching(run),
-      lackOf: (run, task) => active.lackOf(run, task),
+      whereaboutsOf: (run) => active.whereabouts(run),
     });
     const records = mesh === undefined || runs === undefined ? own : mesh.records(runs, own);
     let bound = 0;

@@ -37,7 +37,7 @@ export function keyProblem({ key, receipt, isIntact, made }: FiledKey): string |
     : `the digest kept of what came out is not that of ${receipt.cid}`;
 }
 
-/** How a task of a run ended, against its receipt and the task in the plan, as far as they are here. */
+/** How a task of a run stands, against its receipt and the task in the plan, as far as they are here. */
 export function taskProblem(
   { instruction, label, state, via, receipt: cid, key }: RunTaskRow,
   { receipt, planned }: { readonly receipt: Receipt | undefined; readonly planned: PlannedTask | undefined },
@@ -71,7 +71,7 @@ export function runProblem({ name, workflow, state, counts }: RunRow, plan: Plan
 }
 
 const RUN_STATES: ReadonlySet<string> = new Set<RunRow['state']>(['running', 'completed', 'failed', 'cancelled', 'interrupted']);
-const TASK_ENDS: ReadonlySet<string> = new Set<RunTaskRow['state']>(['ok', 'failed', 'skipped', 'cancelled']);
+const TASK_ENDS: ReadonlySet<string> = new Set<RunTaskRow['state']>(['ok', 'failed', 'skipped', 'cancelled', 'retrying']);
 const TASK_WAYS: ReadonlySet<string> = new Set<NonNullable<RunTaskRow['via']>>(['ran', 'declared', 'resolved', 'unneeded']);
 
 /** What a key was made of, against what the receipt says of the run: the module, the limits a guest can notice, and the grants. */

@@ -6,13 +6,11 @@ import type { Started } from '../ledger/flight.ts';
 import type { Paths } from '../ledger/home.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RunLocks } from '../ledger/run-locks.ts';
-import { failureMap } from '../receipt/out.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import { signAll } from '../scheduler/filed.ts';
 import { Filing } from '../scheduler/filing.ts';
 import { Lookup } from '../scheduler/lookup.ts';
 import { policiesOf } from './policies-of.ts';
-import { FAILED } from '../scheduler/state.ts';
 import type { Store } from '../store/store.ts';
 import { planOf } from './plan-of.ts';
 import { VERSION } from './version.ts';
@@ -56,8 +54,7 @@ export async function crashReceipts(parts: Parts, run: string, begun: readonly S
       attempt,
       key: undefined,
     });
-    const result = { status: FAILED, value: failureMap(CRASH.failure), via: 'ran' } as const;
-    return [...changes, filing.row(run, index, task, result, { receipt, key: null, attempts: attempt })];
+    return [...changes, filing.retryRow(run, index, task, { receipt, key: null, attempts: attempt })];
   });
   return signAll(filed, parts.key);
 }

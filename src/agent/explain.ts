@@ -10,16 +10,17 @@ import { resolveInput } from '../scheduler/inputs.ts';
 import { policiesOf } from './policies-of.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
+import { endOfStand } from '../workflow/run-state.ts';
 import { asPromise } from '../workflow/promise.ts';
-import type { Because, Dissenting, Earlier, Explanation } from '../protocol/explanation.ts';
+import type { Because, Earlier, Explanation } from '../protocol/explanation.ts';
 import { compareKeys } from './compare-keys.ts';
 import { blobsOf } from './blobs-of.ts';
 import type { Engine } from './engine.ts';
-import { dissentsOf } from './dissents.ts';
 import { givenBy } from './given.ts';
 import { failureText } from '../receipt/show.ts';
 import { readReceipt } from './read-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
+import { wordsOfOthers } from './words-of-others.ts';
 
 /** A task of a run, and what is asked about it. */
 export interface Question {
@@ -29,15 +30,16 @@ export interface Question {
   readonly forced: boolean;
   /** Whether the run is over. */
   readonly isOver: boolean;
-  /** Why it has no place at the moment. */
+  /** Why it has no place at the moment, or DID of the other agent where it is. */
   readonly lacks?: string | undefined;
+  readonly member?: string | undefined;
 }
 
 export function explain(engine: Engine, question: Question): Explanation {
-  const { run, plan, index, isOver, lacks } = question;
+  const { run, plan, index, isOver } = question;
   const row = engine.ledger.runTask(run, index);
   if (row === undefined || row.via === 'unneeded') {
-    if (!isOver) return lacks === undefined ? { kind: 'pending' } : { kind: 'pending', lacks };
+    if (!isOver) return pending(question);
     const rows = new Map([...engine.ledger.runTasks(run)].map((other) => [other.index, other]));
     if (!wasUnneeded(plan, rows)(index)) return { kind: 'cancelled' };
     return {
@@ -47,28 +49,36 @@ export function explain(engine: Engine, question: Question): Explanation {
   }
   const own = row.receipt === null ? undefined : readReceipt(engine, row.receipt);
   const failure = own && failureText(own.outcome);
+  if (row.state === 'retrying' && !isOver && row.receipt !== null)
+    return { ...pending(question), tried: { receipt: row.receipt, failure } };
   if (row.state === 'skipped') return skipped(engine, question, row);
   if (row.state === 'cancelled') return { kind: 'cancelled' };
   const code = own?.outcome.tag === 'error' ? own.outcome.failure.code : undefined;
-  if (row.state === 'failed' && row.receipt !== null && (code === 'unkept' || (row.attempts === 0 && row.via === 'ran')))
+  const hasFailed = row.state === 'failed' || row.state === 'retrying';
+  if (hasFailed && row.receipt !== null && (code === 'unkept' || (row.attempts === 0 && row.via === 'ran')))
     return { kind: 'refused', receipt: row.receipt, failure, hasRun: row.attempts > 0 };
-  const others = dissents(engine, question, row, code === 'disagreement');
+  const issuer = own?.receipt.iss;
+  const others = { ...(issuer === engine.key.did ? {} : { issuer }), ...othersOn(engine, question, row, { issuer, isDisagreement: code === 'disagreement' }) };
   if (row.via !== 'ran' && row.via !== null && row.receipt !== null)
     return { kind: 'found', by: row.via, receipt: row.receipt, failure, ...others };
   const subject = { ...question, row, started: own?.receipt.meta.started ?? 0 };
   return { kind: 'ran', receipt: row.receipt, failure, because: because(engine, subject), nearest: nearest(engine, subject), ...others };
 }
 
+function pending({ lacks, member }: Question): Extract<Explanation, { kind: 'pending' }> {
+  return { kind: 'pending', ...(lacks === undefined ? {} : { lacks }), ...(member === undefined ? {} : { member }) };
+}
+
 /** Of work that gives the same twice. */
-function dissents(
+function othersOn(
   engine: Engine,
   { plan, index }: Question,
   { key, receipt }: RunTaskRow,
-  isDisagreement: boolean,
-): { readonly dissents?: readonly Dissenting[] } {
+  by: { readonly issuer: string | undefined; readonly isDisagreement: boolean },
+): Pick<Extract<Explanation, { kind: 'ran' }>, 'assents' | 'dissents'> {
   if (key === null || receipt === null || !policiesOf(engine, plan).of(index).pure) return {};
-  const found = dissentsOf(engine, { instruction: plan.tasks[index]!.instruction, key, own: receipt, isDisagreement });
-  return found.length === 0 ? {} : { dissents: found };
+  const { assents, dissents } = wordsOfOthers(engine, { instruction: plan.tasks[index]!.instruction, key, own: receipt, ...by });
+  return { ...(assents.length === 0 ? {} : { assents }), ...(dissents.length === 0 ? {} : { dissents }) };
 }
 
 function skipped(engine: Engine, { run, plan }: Question, { cause }: RunTaskRow): Explanation {
@@ -77,7 +87,7 @@ function skipped(engine: Engine, { run, plan }: Question, { cause }: RunTaskRow)
   return {
     kind: 'skipped',
     cause: cause === null ? undefined : plan.tasks[cause]?.label,
-    causeState: row?.state,
+    causeState: row && endOfStand(row.state, 'failed'),
     failure: read && failureText(read.outcome),
   };
 }

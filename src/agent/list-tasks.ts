@@ -1,8 +1,8 @@
 import type { TaskPage, TaskView } from '../protocol/records.ts';
 import { isDocketError } from '../errors.ts';
-import type { CID } from '../ipld/cid.ts';
 import type { RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
+import { endOfStand, type RunState } from '../workflow/run-state.ts';
 import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 import { inFlight } from './in-flight.ts';
@@ -10,17 +10,19 @@ import { planOf } from './plan-of.ts';
 import { failureText } from '../receipt/show.ts';
 import { readReceipt } from './read-receipt.ts';
 import { wasUnneeded } from './was-unneeded.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 /** Some of the tasks of a run in the order of its plan; if that is gone, of those that ended. */
 export async function listTasks(
   engine: Engine,
   run: RunRow,
   { from, limit }: { readonly from: number; readonly limit: number },
+  whereabouts?: Whereabouts,
 ): Promise<TaskPage> {
   const plan = await planIfThere(engine, run.run);
   const rows = new Map([...engine.ledger.runTasks(run.run)].map((row) => [row.index, row]));
   if (plan === undefined)
-    return { tasks: [...rows.values()].slice(from, from + limit).map((row) => listed(engine, row)), total: rows.size };
+    return { tasks: [...rows.values()].slice(from, from + limit).map((row) => listed(engine, row, run.state)), total: rows.size };
   const begun = run.state === 'running' ? inFlight(engine.paths, run.run, (index) => rows.get(index)?.attempts ?? 0) : [];
   const running = new Map(begun.map(({ index, attempt }) => [index, attempt]));
   const isOver = run.state !== 'running' && run.state !== 'interrupted';
@@ -29,7 +31,7 @@ export async function listTasks(
     const index = from + i;
     const row = rows.get(index);
     const attempt = running.get(index);
-    if (row !== undefined && attempt === undefined) return listed(engine, row);
+    if (row !== undefined && attempt === undefined) return listed(engine, row, run.state);
     const state = attempt !== undefined ? 'running' : isUnneeded(index) ? 'cached' : isOver ? 'cancelled' : 'pending';
     return {
       index,
@@ -39,20 +41,19 @@ export async function listTasks(
       via: state === 'cached' ? 'unneeded' : null,
       attempts: attempt ?? 0,
       receipt: null,
+      agent: attempt === undefined ? null : (whereabouts?.memberOf(index) ?? engine.key.did),
       error: null,
     };
   });
   return { tasks, total: plan.tasks.length };
 }
 
-function listed(engine: Engine, { index, label, instruction, state, via, receipt, attempts }: RunTaskRow): TaskView {
-  const error = state === 'failed' && receipt !== null ? errorOf(engine, receipt) : null;
-  return { index, label, instruction: instruction.toString(), state, via, attempts, receipt: receipt?.toString() ?? null, error };
-}
-
-function errorOf(engine: Engine, cid: CID): string | null {
-  const read = readReceipt(engine, cid);
-  return (read && failureText(read.outcome)) ?? null;
+function listed(engine: Engine, { index, label, instruction, state: stand, via, receipt, attempts }: RunTaskRow, run: RunState): TaskView {
+  const read = receipt === null ? undefined : readReceipt(engine, receipt);
+  const state = endOfStand(stand, run) ?? stand;
+  const error = (state === 'failed' || state === 'retrying') && read !== undefined ? (failureText(read.outcome) ?? null) : null;
+  const named = { instruction: instruction.toString(), receipt: receipt?.toString() ?? null, agent: read?.receipt.iss ?? null };
+  return { index, label, state, via, attempts, ...named, error };
 }
 
 /** The plan may have been collected; the rows in the ledger then have to do. */

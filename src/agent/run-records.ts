@@ -11,6 +11,7 @@ import { ownRun } from './own-run.ts';
 import { askedOf, wasForced } from './resumption.ts';
 import { runCounts } from './run-counts.ts';
 import { givenUp } from './tries.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 /** What is known of runs that this process drives. */
 export interface DrivenRuns {
@@ -18,8 +19,8 @@ export interface DrivenRuns {
   readonly logOfRun?: (run: string) => EventLog | undefined;
   /** What they wait for. */
   readonly fetchingOf?: (run: string) => readonly FetchView[];
-  /** Why nobody could run a task that waits for a place. */
-  readonly lackOf?: (run: string, task: number) => string | undefined;
+  /** Where their tasks are. */
+  readonly whereaboutsOf?: (run: string) => Whereabouts | undefined;
 }
 
 /**
@@ -28,7 +29,7 @@ export interface DrivenRuns {
  */
 export function runRecords(
   engine: Engine,
-  { logOfRun = () => undefined, fetchingOf = () => [], lackOf = () => undefined }: DrivenRuns = {},
+  { logOfRun = () => undefined, fetchingOf = () => [], whereaboutsOf = () => undefined }: DrivenRuns = {},
 ): RunRecords {
   const { ledger } = engine;
   const planOf = async (run: string): Promise<Plan> => (await import('./plan-of.ts')).planOf(engine, run);
@@ -40,7 +41,11 @@ export function runRecords(
       const told = { ...(fetching.length === 0 ? {} : { fetching }), ...(fetched.length === 0 ? {} : { fetched }) };
       return { ...viewOf(engine, row), ...told };
     },
-    tasks: async (word, page) => await (await import('./list-tasks.ts')).listTasks(engine, findRun(engine, word), page),
+    async tasks(word, page) {
+      const { listTasks } = await import('./list-tasks.ts');
+      const row = findRun(engine, word);
+      return await listTasks(engine, row, page, whereaboutsOf(row.run));
+    },
     async graph(word) {
       const { tasks } = await planOf(findRun(engine, word).run);
       return { tasks: tasks.map(({ label, group, awaits }) => ({ label, group, awaits: [...new Set(awaits.map(({ task }) => task))] })) };
@@ -52,7 +57,9 @@ export function runRecords(
       const index = findTask(plan, taskWord);
       const task = plan.tasks[index]!;
       const isOver = row.state !== 'running' && row.state !== 'interrupted';
-      const question = { run: row.run, plan, index, forced: wasForced(row, task), isOver, lacks: lackOf(row.run, index) };
+      const whereabouts = whereaboutsOf(row.run);
+      const where = { lacks: whereabouts?.lackOf(index), member: whereabouts?.memberOf(index) };
+      const question = { run: row.run, plan, index, forced: wasForced(row, task), isOver, ...where };
       return { label: task.label, why: explain(engine, question) };
     },
     async *logs(word, task) {

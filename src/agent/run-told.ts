@@ -34,7 +34,7 @@ export async function* runTold(
   const plan = live?.plan ?? (await planOf(engine, run));
   const teller = new Teller(engine, run, plan, turn);
   for await (const { kind, data } of live?.filed.read(0, signal) ?? []) {
-    if (kind === 'gap') yield* teller.all();
+    if (kind === 'gap') yield* teller.ended();
     else for (const task of JSON.parse(data) as number[]) yield* teller.ofTask(task);
   }
   signal.throwIfAborted();
@@ -85,14 +85,19 @@ class Teller {
   }
 
   /** Every task that ended and was not told. */
-  async *all(): AsyncGenerator<RunTold> {
-    for (const row of this.#engine.ledger.runTasks(this.#run)) yield* this.#ofRow(row);
+  async *ended(): AsyncGenerator<RunTold> {
+    for (const row of this.#engine.ledger.runTasks(this.#run)) if (row.state !== 'retrying') yield* this.#ofRow(row);
   }
 
   async *ofTask(task: number): AsyncGenerator<RunTold> {
     if (this.#told[task] === YES) return;
     const row = this.#engine.ledger.runTask(this.#run, task);
-    if (row !== undefined) yield* this.#ofRow(row);
+    if (row !== undefined && row.state !== 'retrying') yield* this.#ofRow(row);
+  }
+
+  /** Of a run that is over: those too that would have been tried again, with how their last attempt ended. */
+  async *all(): AsyncGenerator<RunTold> {
+    for (const row of this.#engine.ledger.runTasks(this.#run)) yield* this.#ofRow(row);
   }
 
   /** Of a run that is over: tasks that nobody needed, since what awaits them was found. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lock } from '../ledger/locks.ts';
 import type { RunRow } from '../ledger/runs.ts';
-import type { RunState } from '../workflow/run-state.ts';
+import { endOfStand, type RunState } from '../workflow/run-state.ts';
 import type { EventView } from '../protocol/records.ts';
 import type { RunEnded } from '../protocol/run-told.ts';
 import type { TaskError } from '../scheduler/events.ts';
@@ -47,8 +47,9 @@ export async function* watchRows(engine: Engine, run: string, { after, signal }:
     const row = engine.ledger.run(run);
     if (row === undefined) return yield event('ended', { state: 'deleted', tasks: null, errors: [], seconds: 0 });
     const began = engine.clock.monotonic();
-    for (const { index, label, state, via } of engine.ledger.runTasks(run)) {
-      if (seen.get(index) === state) continue;
+    for (const { index, label, state: stand, via } of engine.ledger.runTasks(run)) {
+      const state = endOfStand(stand, row.state);
+      if (state === undefined || seen.get(index) === state) continue;
       seen.set(index, state);
       yield event('settled', { label, task: index, state, via });
     }
@@ -75,7 +76,7 @@ function errorsOf(engine: Engine, run: string): TaskError[] {
   const failed: { readonly index: number; readonly error: Omit<TaskError, 'skipped'> }[] = [];
   for (const { index, label, state, receipt, cause } of engine.ledger.runTasks(run)) {
     if (state === 'skipped' && cause !== null) behind.set(cause, (behind.get(cause) ?? 0) + 1);
-    if (state !== 'failed') continue;
+    if (state !== 'failed' && state !== 'retrying') continue;
     const outcome = receipt === null ? undefined : readReceipt(engine, receipt)?.outcome;
     const failure = outcome?.tag === 'error' ? outcome.failure : { code: 'lost', message: 'its receipt is gone' };
     failed.push({ index, error: { task: label, code: failure.code, message: failure.message } });

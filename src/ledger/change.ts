@@ -4,7 +4,7 @@ import type { Ipld } from '../ipld/value.ts';
 import type { StatRow } from '../store/stat-index.ts';
 import type { Row } from './pack.ts';
 import { ROW } from './row.ts';
-import { NO_COUNTS, type RunCounts, type RunState, type TaskEnd } from '../workflow/run-state.ts';
+import { NO_COUNTS, type RunCounts, type RunState, type TaskStand } from '../workflow/run-state.ts';
 
 /** What can be written to the ledger. All changes given to one `commit` become durable together or not at all. */
 
@@ -151,13 +151,13 @@ export interface TokenDeleteChange {
 
 export type TaskVia = 'ran' | 'declared' | 'resolved' | 'unneeded';
 
-/** How a task of a run ended. */
+/** How a task of a run ended, or its last attempt did. */
 export interface RunTaskRow {
   /** Position in the plan. */
   readonly index: number;
   readonly label: string;
   readonly instruction: CID;
-  readonly state: TaskEnd;
+  readonly state: TaskStand;
   readonly via: TaskVia | null;
   readonly receipt: CID | null;
   /** The resolved key, where it was computed. */

@@ -3,7 +3,7 @@ import type { CID } from '../ipld/cid.ts';
 import { decode } from '../ipld/dag-cbor.ts';
 import type { Ipld } from '../ipld/value.ts';
 import type { RunTaskRow, TaskVia } from './change.ts';
-import type { RunCounts, RunState, TaskEnd } from '../workflow/run-state.ts';
+import type { RunCounts, RunState, TaskStand } from '../workflow/run-state.ts';
 import { damaged, readCid } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 
@@ -26,7 +26,7 @@ export interface RunRow {
 
 /** How many tasks ended in the same way. */
 export interface RunTally {
-  readonly state: TaskEnd;
+  readonly state: TaskStand;
   readonly via: TaskVia | null;
   readonly count: number;
 }
@@ -47,7 +47,7 @@ type TaskColumns = [
   index: number,
   label: string,
   instruction: Uint8Array,
-  state: TaskEnd,
+  state: TaskStand,
   via: TaskVia | null,
   receipt: Uint8Array | null,
   key: Uint8Array | null,
@@ -142,7 +142,7 @@ export function runTask(reading: Reading, id: string, index: number): RunTaskRow
 export function runTally(reading: Reading, id: string): RunTally[] {
   return (
     reading.all('SELECT state, via, count(*) FROM run_tasks WHERE run = (SELECT id FROM runs WHERE run = ?) GROUP BY state, via', id) as [
-      TaskEnd,
+      TaskStand,
       TaskVia | null,
       number,
     ][]

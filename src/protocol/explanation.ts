@@ -35,6 +35,13 @@ export type Because =
   /** The same work was tried before and gave no result. */
   | { readonly kind: 'failed before'; readonly earlier: Earlier };
 
+/** A receipt of the same work, by another agent, that says the same came out. */
+export interface Assenting {
+  readonly receipt: CID;
+  /** DID. */
+  readonly issuer: string;
+}
+
 /** A receipt of the same work that says something else came out. */
 export interface Dissenting {
   readonly receipt: CID;
@@ -43,19 +50,34 @@ export interface Dissenting {
   readonly failure: string | undefined;
 }
 
-/** Why a task of a run was run, or was not. `dissents`: what others say of the same work. */
+/** Who stands for a result, and what others say of the same work. */
+interface Word {
+  /** DID of whose receipt it is, if that is another agent than the one that is asked. */
+  readonly issuer?: string | undefined;
+  readonly assents?: readonly Assenting[] | undefined;
+  readonly dissents?: readonly Dissenting[] | undefined;
+}
+
+/** Why a task of a run was run, or was not. */
 export type Explanation =
-  | {
+  | ({
       readonly kind: 'found';
       readonly by: 'declared' | 'resolved';
       readonly receipt: CID;
       readonly failure: string | undefined;
-      readonly dissents?: readonly Dissenting[] | undefined;
-    }
+    } & Word)
   /** It failed as its receipt says, whatever it would have given or gave: nobody could run it, or its output could not be kept. */
   | { readonly kind: 'refused'; readonly receipt: CID; readonly failure: string | undefined; readonly hasRun: boolean }
-  /** It has not ended in this run, and the run has not either. `lacks`: why nobody who is there could run it, if it waits for somebody who can. */
-  | { readonly kind: 'pending'; readonly lacks?: string | undefined }
+  /**
+   * It has not ended in this run, and the run has not either. `lacks`: why nobody who is there could run it, if it waits for somebody who can; `member`: DID of the
+   * other agent that runs it; `tried`: its last attempt, if that came to nothing.
+   */
+  | {
+      readonly kind: 'pending';
+      readonly lacks?: string | undefined;
+      readonly member?: string | undefined;
+      readonly tried?: { readonly receipt: CID; readonly failure: string | undefined } | undefined;
+    }
   | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
   | {
       readonly kind: 'skipped';
@@ -64,14 +86,13 @@ export type Explanation =
       readonly failure: string | undefined;
     }
   | { readonly kind: 'cancelled' }
-  | {
+  | ({
       readonly kind: 'ran';
       readonly receipt: CID | null;
       readonly failure: string | undefined;
       readonly because: Because | undefined;
-      readonly dissents?: readonly Dissenting[] | undefined;
       /** The nearest earlier result under another key; undefined if there is none. */
       readonly nearest:
         | { readonly receipt: CID; readonly at: number; readonly label: string; readonly differences: readonly TracedDifference[] }
         | undefined;
-    };
+    } & Word);

@@ -132,12 +132,14 @@ export interface TaskView {
   readonly index: number;
   readonly label: string;
   readonly instruction: string;
-  /** How it ended; `running` or `pending` if it has not, and `cached` also where it was not needed. */
+  /** How it ended; `running`, `retrying` or `pending` if it has not, and `cached` also where it was not needed. */
   readonly state: string;
   readonly via: string | null;
   readonly attempts: number;
   readonly receipt: string | null;
-  /** `message [code]` of a task that failed. */
+  /** DID of who runs it, or whose receipt that is; null if nobody does, or it is not known. */
+  readonly agent: string | null;
+  /** `message [code]` of a task that failed, or of its last attempt. */
   readonly error: string | null;
 }
 

@@ -70,6 +70,7 @@ export class Attempts {
       check: (task) => steps.check(task),
       enqueue: (task) => this.enqueue(task),
       fileRow: (task, result, receipt) => this.fileRow(task, result, receipt),
+      fileRetry: (task, receipt) => this.#fileRetry(task, receipt),
       kindOf: (task) => this.#boarding.kindOf(task),
       isStopped: () => this.#isStopped,
       conclude: (task, outcome, receipt) => this.#conclude(task, outcome, receipt),
@@ -208,12 +209,12 @@ export class Attempts {
     const trouble = hostTrouble(failure);
     if (trouble instanceof DocketError) this.#steps.fail(trouble);
     if (trouble === 'blob' && !this.#isStopped && this.#steps.makersOfMissing(task).length > 0) {
-      this.fileRow(task, failed, receipt);
+      this.#fileRetry(task, receipt);
       this.#shared.release(task);
       return this.#steps.remake(task, failure);
     }
     if (!this.#isWorthRepeating(task, failure, trouble)) return this.#steps.finish(task, failed);
-    this.fileRow(task, failed, receipt);
+    this.#fileRetry(task, receipt);
     this.#rest(task, failure.message);
   }
 
@@ -260,6 +261,13 @@ export class Attempts {
     const key = prepared.get(index)?.key.key ?? null;
     const more = { receipt: receipt ?? null, key, attempts: state.attempts[index]! };
     outbox.file(index, [filing.row(options.run, index, state.plan.tasks[index]!, result, more)]);
+  }
+
+  /** The same of an attempt that is not the last. */
+  #fileRetry(index: number, receipt: CID): void {
+    const { options, state, prepared, filing, outbox } = this.#context;
+    const more = { receipt, key: prepared.get(index)?.key.key ?? null, attempts: state.attempts[index]! };
+    outbox.file(index, [filing.retryRow(options.run, index, state.plan.tasks[index]!, more)]);
   }
 
   committed(tasks: readonly number[]): void {

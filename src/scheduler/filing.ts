@@ -113,6 +113,16 @@ export class Filing {
     return [declaredRow(key, receipt, this.#lookup.wasDamaged(key), this.#wordOf(index))];
   }
 
+  /** The row of a task that is tried again, after an attempt that came to nothing. */
+  retryRow(
+    run: string,
+    index: number,
+    { label, instruction }: Pick<PlannedTask, 'label' | 'instruction'>,
+    more: { readonly receipt: CID; readonly key: Uint8Array | null; readonly attempts: number },
+  ): Change {
+    return { kind: 'run-task', run, index, label, instruction, state: 'retrying', via: 'ran', cause: null, ...more };
+  }
+
   /** The row that says how a task of a run ended. */
   row(
     run: string,

@@ -19,6 +19,8 @@ type Good = Extract<Judged, { readonly tag: 'good' }>;
 
 interface MemberSteps extends Pick<Steps, 'finish' | 'check' | 'enqueue'> {
   fileRow(task: number, result: State.Settled, receipt?: CID): void;
+  /** The task's row, after an attempt that is not the last. */
+  fileRetry(task: number, receipt: CID): void;
   kindOf(task: number): TaskKind;
   isStopped(): boolean;
   /** It ended as a task does that was run here, its receipt is filed. */
@@ -78,7 +80,7 @@ export class MemberEnds {
     const failed: State.Settled = { status: State.FAILED, value: failureMap(outcome.failure), via: 'ran' };
     const receipt = this.#steps.file(task, outcome, started);
     if (!this.#moves.lost(task)) return this.#steps.finish(task, { ...failed, receipt });
-    this.#steps.fileRow(task, failed, receipt);
+    this.#steps.fileRetry(task, receipt);
     this.#place(task);
   }
 
@@ -132,8 +134,7 @@ export class MemberEnds {
     const trouble = hostTrouble(failure);
     if (trouble === undefined && failure.code !== 'unfetched') return this.#steps.conclude(task, outcome, cid);
     // The trouble of that member, not of the task: nor of this home.
-    const failed: State.Settled = { status: State.FAILED, value: failureMap(failure), via: 'ran' };
-    this.#steps.fileRow(task, failed, cid);
+    this.#steps.fileRetry(task, cid);
     this.#lacks(task, member, failure.message, cid);
   }
 

@@ -52,6 +52,8 @@ export const Tasks = z.object({
       via: z.string().nullable(),
       attempts: count,
       receipt: z.string().nullable(),
+      // Agents that are older than it do not say.
+      agent: z.string().nullable().default(null),
       error: z.string().nullable(),
     }),
   ),
@@ -80,17 +82,26 @@ const Because = z.discriminatedUnion('kind', [
   z.object({ kind: z.enum(['forced', 'impure', 'memo: never']) }),
   z.object({ kind: z.enum(['blobs gone', 'at the same time', 'failed before']), earlier: Earlier }),
 ]);
-const dissents = optional(z.array(z.object({ receipt: link, issuer: z.string(), failure: optional(z.string()) })));
+const others = {
+  issuer: optional(z.string()),
+  assents: optional(z.array(z.object({ receipt: link, issuer: z.string() }))),
+  dissents: optional(z.array(z.object({ receipt: link, issuer: z.string(), failure: optional(z.string()) }))),
+};
 const Explanation = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('found'),
     by: z.enum(['declared', 'resolved']),
     receipt: link,
     failure: optional(z.string()),
-    dissents,
+    ...others,
   }),
   z.object({ kind: z.literal('refused'), receipt: link, failure: optional(z.string()), hasRun: z.boolean() }),
-  z.object({ kind: z.literal('pending'), lacks: optional(z.string()) }),
+  z.object({
+    kind: z.literal('pending'),
+    lacks: optional(z.string()),
+    member: optional(z.string()),
+    tried: optional(z.object({ receipt: link, failure: optional(z.string()) })),
+  }),
   z.object({ kind: z.literal('cancelled') }),
   z.object({ kind: z.literal('unneeded'), wantedBy: z.array(z.string()) }),
   z.object({
@@ -104,7 +115,7 @@ const Explanation = z.discriminatedUnion('kind', [
     receipt: link.nullable(),
     failure: optional(z.string()),
     because: optional(Because),
-    dissents,
+    ...others,
     nearest: optional(z.object({ receipt: link, at: count, label: z.string(), differences: z.array(Difference) })),
   }),
 ]);

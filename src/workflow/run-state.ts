@@ -16,4 +16,13 @@ export interface RunCounts {
 /** How a task ended. */
 export type TaskEnd = 'ok' | 'failed' | 'skipped' | 'cancelled';
 
+/** How a task stands that left something: `retrying` if that was an attempt that came to nothing and is not the last. If the run goes on no more, it failed with that. */
+export type TaskStand = TaskEnd | 'retrying';
+
+/** How a task ended, or undefined if it may still end in another way. */
+export function endOfStand(stand: TaskStand, run: RunState): TaskEnd | undefined {
+  if (stand !== 'retrying') return stand;
+  return run === 'running' ? undefined : 'failed';
+}
+
 export const NO_COUNTS: RunCounts = { total: 0, ran: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0 };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite, test } from 'node:test';
+import { shortDid } from '../../src/cli/whole-did.ts';
 import { Lock } from '../../src/ledger/locks.ts';
 import { noNatsServer } from '../mesh/nats-server.ts';
 import { guest, Place } from './helpers.ts';
@@ -100,8 +101,20 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
     assert.match(errors[0]!.message, /it has no tag gpu/);
     const elsewhere = (...args: string[]) => place.docket([...args, '--home', two.home]);
     assert.match((await elsewhere('runs')).stdout, / failed .* 2 tasks: 1 ran, 0 cached, 1 failed/, 'of another home, and of its mesh');
-    assert.match((await elsewhere('show', 'last')).stdout, new RegExp(`driven by ${one.did}`));
+    const shown = (await elsewhere('show', 'last')).stdout;
+    assert.match(shown, new RegExp(`driven by ${one.did}`));
+    assert.match(shown, new RegExp(`there +ok +ran +${shortDid(two.did)} +bafy`), 'who did it');
+    assert.match(shown, new RegExp(`nowhere +failed +not run +${shortDid(one.did)} +bafy`));
+    assert.match((await at('why', 'last', 'there')).stdout, new RegExp(`there was run: receipt bafy\\S+ of ${two.did}\\.`));
     assert.match((await elsewhere('runs', '--local')).stderr, /no runs yet/);
+
+    const looping = place.write('loops.yaml', `tasks: { there: { module: '${guest('loop')}', needs: { tags: { name: agent-2 } } } }`);
+    const loops = (await at('run', looping, '--detach')).stdout.trim();
+    const taskOf = async (run: string) =>
+      (JSON.parse((await at('show', run, '--json')).stdout) as { tasks: { agent: string | null }[] }).tasks[0];
+    await until(async () => (await taskOf(loops))?.agent === two.did);
+    assert.match((await at('why', loops, 'there')).stdout, new RegExp(`It is at ${two.did}`));
+    assert.equal((await at('cancel', loops)).status, 0);
 
     const waiting = place.write('waits.yaml', `tasks: { here: { module: '${guest('noop')}', nonce: w, needs: { tags: { gpu: h100 } } } }`);
     const waits = (await at('run', waiting, '--detach')).stdout.trim();

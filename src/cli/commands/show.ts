@@ -11,6 +11,7 @@ import { homeOf } from '../open-engine.ts';
 import { countsLine, jsonable, jsonLine, printable, table } from '../present.ts';
 import { outputLines } from '../print-outputs.ts';
 import { folderOfIpfs, stat as statBlob } from '../store/blobs.ts';
+import { shortDid } from '../whole-did.ts';
 import { show as showReceipt } from './receipt.ts';
 
 export const command: Command = {
@@ -93,12 +94,23 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
   if (failure !== undefined) stdout.write(`failed    ${printable(`${failure.message} [${failure.code}]`)}\n          ${failure.next}\n`);
   const failed = tasks.filter((task) => task.state === 'failed');
-  const running = tasks.filter((task) => task.state === 'running');
-  const inOrder = [...failed, ...running, ...tasks.filter(({ state }) => state !== 'failed' && state !== 'running')];
+  const underWay = tasks.filter(({ state }) => UNDER_WAY.has(state));
+  const inOrder = [...failed, ...underWay, ...tasks.filter(({ state }) => state !== 'failed' && !UNDER_WAY.has(state))];
   const shown = call.flag('all') ? inOrder : inOrder.slice(0, SHOWN);
+  // Of what one agent did alone it need not be said for each task.
+  const isShared = new Set(tasks.flatMap(({ agent }) => agent ?? [])).size > 1;
   if (shown.length > 0)
     stdout.write(
-      `\n${table([['TASK', 'STATE', 'HOW', 'RECEIPT'], ...shown.map((task) => [task.label, task.state, howText(task), task.receipt ?? ''])])}`,
+      `\n${table([
+        ['TASK', 'STATE', 'HOW', ...(isShared ? ['AGENT'] : []), 'RECEIPT'],
+        ...shown.map((task) => [
+          task.label,
+          task.state,
+          howText(task),
+          ...(isShared ? [shortDid(task.agent ?? '')] : []),
+          task.receipt ?? '',
+        ]),
+      ])}`,
     );
   if (shown.length < tasks.length) stdout.write(`… and ${tasks.length - shown.length} more (--all lists them)\n`);
   for (const task of failed.slice(0, SHOWN)) stdout.write(`\n${printable(`${task.label} failed: ${task.error}`)}\n`);
@@ -107,9 +119,12 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   return 0;
 }
 
+const UNDER_WAY: ReadonlySet<string> = new Set(['running', 'retrying']);
+
 function howText({ via, attempts, state }: TaskView): string {
   // It has a receipt all the same, which says why.
   if (state === 'failed' && attempts === 0) return 'not run';
+  if (state === 'retrying') return `attempt ${attempts} came to nothing`;
   if (via === 'ran') return attempts > 1 ? `ran, ${attempts} attempts` : 'ran';
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
   if (state === 'running' && attempts > 1) return `attempt ${attempts}`;

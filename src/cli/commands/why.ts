@@ -1,4 +1,4 @@
-import type { Because, Dissenting, Explanation } from '../../protocol/explanation.ts';
+import type { Assenting, Because, Dissenting, Explanation } from '../../protocol/explanation.ts';
 import type { Command } from '../command.ts';
 import { openDesk } from '../open-desk.ts';
 import { counted, jsonable, jsonLine, printable } from '../present.ts';
@@ -11,8 +11,8 @@ export const command: Command = {
   options: {},
   help: `
 RUN is the id of a run, the beginning of one, or \`last\`. TASK is a label such as \`top\` or \`count[docs/a.md]\` (\`docket show RUN\` lists them).
-A task is run if no earlier result has its key: the hash of module, arguments, inputs, limits and grants. What changed is named field by field,
-and so are receipts of the same work, by other agents, that say that something else came out.`,
+A task is run if no earlier result has its key: the hash of module, arguments, inputs, limits and grants. What changed is named field by field;
+of a mesh, who did the work, which agents agree and which say that something else came out.`,
   async run(call) {
     await using desk = await openDesk(call, { lookOnly: true, drives: true, ofRuns: true });
     const [runWord, taskWord] = call.words;
@@ -33,7 +33,12 @@ function sentences(label: string, why: Explanation): string[] {
         resolved: 'It has the same resolved key: module, arguments, inputs, limits and grants are all the same.',
       };
       const failed = why.failure === undefined ? [] : [`  It says that the task fails: ${printable(why.failure)}`];
-      return [`${label} was not run: receipt ${why.receipt} was used.`, `  ${how[why.by]}`, ...failed, ...dissentLines(why.dissents)];
+      return [
+        `${label} was not run: receipt ${why.receipt}${byText(why.issuer)} was used.`,
+        `  ${how[why.by]}`,
+        ...failed,
+        ...othersLines(why),
+      ];
     }
     case 'refused':
       return [
@@ -43,6 +48,13 @@ function sentences(label: string, why: Explanation): string[] {
     case 'pending':
       return [
         `${label} has not ended in this run, and the run has not either.`,
+        ...(why.member === undefined ? [] : [`  It is at ${printable(why.member)}.`]),
+        ...(why.tried === undefined
+          ? []
+          : [
+              `  Its last attempt came to nothing: ${printable(why.tried.failure ?? 'its receipt is gone')}`,
+              `  Receipt ${why.tried.receipt} says so.`,
+            ]),
         ...(why.lacks === undefined ? [] : [`  It waits for an agent that could run it: ${printable(why.lacks)}`]),
       ];
     case 'unneeded':
@@ -52,7 +64,7 @@ function sentences(label: string, why: Explanation): string[] {
     case 'cancelled':
       return [`${label} was cancelled with its run, before it could end.`];
     case 'ran':
-      return [...ranSentences(label, why), ...dissentLines(why.dissents)];
+      return [...ranSentences(label, why), ...othersLines(why)];
   }
 }
 
@@ -63,8 +75,12 @@ function skipReason({ cause = 'another task', causeState, failure }: Extract<Exp
   return `${name} did not give what it waits for.`;
 }
 
-function ranSentences(label: string, { receipt, failure, because, nearest }: Extract<Explanation, { kind: 'ran' }>): string[] {
-  const lines = [`${label} was run${receipt === null ? '' : `: receipt ${receipt}`}.`];
+function byText(issuer: string | undefined): string {
+  return issuer === undefined ? '' : ` of ${printable(issuer)}`;
+}
+
+function ranSentences(label: string, { receipt, issuer, failure, because, nearest }: Extract<Explanation, { kind: 'ran' }>): string[] {
+  const lines = [`${label} was run${receipt === null ? '' : `: receipt ${receipt}${byText(issuer)}`}.`];
   if (failure !== undefined) lines.push(`  It failed: ${printable(failure)}`);
   if (because !== undefined) return [...lines, `  ${reasonText(because)}`];
   if (nearest === undefined) return [...lines, '  There is no earlier result of it to compare with.'];
@@ -75,15 +91,32 @@ function ranSentences(label: string, { receipt, failure, because, nearest }: Ext
   return [...lines, ...differenceLines(differences)];
 }
 
-/** The first of them. */
+function othersLines({ assents, dissents }: Pick<Extract<Explanation, { kind: 'ran' }>, 'assents' | 'dissents'>): string[] {
+  return [...assentLines(assents), ...dissentLines(dissents)];
+}
+
+/** The first of them, each time. */
+function assentLines(assents: readonly Assenting[] = []): string[] {
+  if (assents.length === 0) return [];
+  const shown = assents.slice(0, MOST_SHOWN).map(({ receipt, issuer }) => `    ${printable(issuer)}, receipt ${receipt}`);
+  const more = assents.length > shown.length ? [`    … ${assents.length - shown.length} more`] : [];
+  return [`  ${counted(assents.length, 'other agent')} say${assents.length === 1 ? 's' : ''} that the same came out:`, ...shown, ...more];
+}
+
+const MOST_SHOWN = 5;
+
 function dissentLines(dissents: readonly Dissenting[] = []): string[] {
   if (dissents.length === 0) return [];
-  const shown = dissents.slice(0, 5).map(({ receipt, issuer, failure }) => {
+  const shown = dissents.slice(0, MOST_SHOWN).map(({ receipt, issuer, failure }) => {
     const what = failure === undefined ? 'another output' : `that it fails: ${printable(failure)}`;
     return `    ${receipt} by ${printable(issuer)} says ${what}`;
   });
   const more = dissents.length > shown.length ? [`    … ${dissents.length - shown.length} more`] : [];
   return [`  ${counted(dissents.length, 'receipt')} of the same work disagree${dissents.length === 1 ? 's' : ''}:`, ...shown, ...more];
+}
+
+function assentDocuments(assents: readonly Assenting[] = []): object[] {
+  return assents.map(({ receipt, issuer }) => ({ receipt: receipt.toString(), issuer }));
 }
 
 function dissentDocuments(dissents: readonly Dissenting[] = []): object[] {
@@ -119,8 +152,8 @@ function document(why: Explanation): Record<string, unknown> {
   switch (why.kind) {
     case 'found':
       return {
-        ...{ kind: why.kind, by: why.by, receipt: why.receipt.toString(), failure: why.failure ?? null },
-        dissents: dissentDocuments(why.dissents),
+        ...{ kind: why.kind, by: why.by, receipt: why.receipt.toString(), issuer: why.issuer ?? null, failure: why.failure ?? null },
+        ...{ assents: assentDocuments(why.assents), dissents: dissentDocuments(why.dissents) },
       };
     case 'refused':
       return { ...why, receipt: why.receipt.toString(), failure: why.failure ?? null };
@@ -130,10 +163,17 @@ function document(why: Explanation): Record<string, unknown> {
       return {
         kind: why.kind,
         receipt: why.receipt?.toString() ?? null,
+        issuer: why.issuer ?? null,
         failure: why.failure ?? null,
         because: becauseDocument(why.because),
         nearest: nearestDocument(why.nearest),
+        assents: assentDocuments(why.assents),
         dissents: dissentDocuments(why.dissents),
+      };
+    case 'pending':
+      return {
+        ...why,
+        ...(why.tried === undefined ? {} : { tried: { receipt: why.tried.receipt.toString(), failure: why.tried.failure ?? null } }),
       };
     default:
       return { ...why };

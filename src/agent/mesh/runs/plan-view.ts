@@ -8,24 +8,33 @@ export function graphOf({ tasks }: Plan): RunGraph {
   return { tasks: tasks.map(({ label, group, awaits }) => ({ label, group, awaits: [...new Set(awaits.map(({ task }) => task))] })) };
 }
 
-type Seen = Pick<TaskView, 'state' | 'via' | 'attempts' | 'error'>;
+type Seen = Pick<TaskView, 'state' | 'via' | 'attempts' | 'agent' | 'error'>;
 
 /** How the tasks are doing, as far as these events tell; the newest counts. */
 export function seenIn(events: Iterable<EventView>): Map<number, Seen> {
   const seen = new Map<number, Seen>();
   for (const { kind, data } of events) {
-    const { task, state, via, attempt, message } = JSON.parse(data) as Readonly<Record<string, unknown>>;
+    const { task, state, via, attempt, member, message } = JSON.parse(data) as Readonly<Record<string, unknown>>;
     if (typeof task !== 'number') continue;
     const before = seen.get(task);
     if (kind === 'started')
-      seen.set(task, { state: 'running', via: null, attempts: typeof attempt === 'number' ? attempt : 1, error: null });
+      seen.set(task, {
+        state: 'running',
+        via: null,
+        attempts: typeof attempt === 'number' ? attempt : 1,
+        agent: typeof member === 'string' ? member : null,
+        error: null,
+      });
     else if (kind === 'settled')
       seen.set(task, {
         state: String(state),
         via: typeof via === 'string' ? via : null,
         attempts: before?.attempts ?? 0,
+        agent: before?.agent ?? null,
         error: typeof message === 'string' ? message : null,
       });
+    else if (kind === 'retrying' && before !== undefined)
+      seen.set(task, { ...before, state: 'retrying', via: 'ran', error: typeof message === 'string' ? message : null });
   }
   return seen;
 }
@@ -38,8 +47,9 @@ export function pageOf(
 ): TaskPage {
   const unseen = runState === 'running' ? 'pending' : runState === 'completed' ? 'cached' : 'cancelled';
   const tasks = plan.tasks.slice(from, from + limit).map(({ label, instruction }, i): TaskView => {
-    const of = seen.get(from + i) ?? { state: unseen, via: null, attempts: 0, error: null };
-    const state = of.state === 'running' && runState !== 'running' ? unseen : of.state;
+    const of = seen.get(from + i) ?? { state: unseen, via: null, attempts: 0, agent: null, error: null };
+    const isUnderWay = of.state === 'running' || of.state === 'retrying';
+    const state = isUnderWay && runState !== 'running' ? unseen : of.state;
     return { index: from + i, label, instruction: instruction.toString(), receipt: null, ...of, state };
   });
   return { tasks, total: plan.tasks.length };
