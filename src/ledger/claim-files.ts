@@ -1,4 +1,4 @@
-import { fstatSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
+import { fstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RECORD_BYTES } from './claim-record.ts';
 import { Lock } from './locks.ts';
@@ -27,10 +27,6 @@ export function isActive(lock: string): boolean {
 
 export function open(path: string): number {
   return openSync(path, 'a+', 0o600);
-}
-
-export function append(descriptor: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }
 
 /** The whole records from `offset` to the end. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, readSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAll } from '../base/write-all.ts';
 import * as Files from './claim-files.ts';
 import { type ClaimRecord, decodeRecords, encodeRecords, nameOf, RECORD_BYTES, TAG_BYTES } from './claim-record.ts';
 import { ClaimTable } from './claim-table.ts';
@@ -139,7 +140,7 @@ export class Claims implements Disposable {
 
   #append(membership: Membership, kind: ClaimRecord['kind'], names: readonly string[]): void {
     if (names.length === 0) return;
-    Files.append(membership.descriptor, encodeRecords(this.#records(kind, names)));
+    writeAll(membership.descriptor, encodeRecords(this.#records(kind, names)));
     membership.appended += names.length * RECORD_BYTES;
   }
 
@@ -228,10 +229,10 @@ export class Claims implements Disposable {
       const descriptor = Files.open(made);
       try {
         const held = [...this.#held].filter((name) => !this.#lost.has(name));
-        Files.append(descriptor, encodeRecords([...this.#records('claim', held), ...this.#others.list(this.#census())]));
+        writeAll(descriptor, encodeRecords([...this.#records('claim', held), ...this.#others.list(this.#census())]));
         renameSync(made, this.#file);
         // What is appended to the old one from now on is noticed by who does it; what came just before the renaming is not.
-        Files.append(descriptor, Files.readFrom(old, membership.offset));
+        writeAll(descriptor, Files.readFrom(old, membership.offset));
       } finally {
         closeSync(descriptor);
       }

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { writeAll } from '../base/write-all.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import type { SpareFlights } from './spare-flights.ts';
 import { writeFailure } from './write-failure.ts';
@@ -23,6 +24,8 @@ export class Flight {
   readonly #path: string;
   readonly #spares: SpareFlights | undefined;
   #descriptor: number | undefined;
+  /** Whether a killed writer, or a full disk, may have left a line unfinished: it must not run into the next. */
+  #isTorn = false;
   #isClosed = false;
 
   /** The journal at `path`, or a new one; out of the spares if there are some. */
@@ -48,8 +51,9 @@ export class Flight {
     if (this.#isClosed) throw new DocketError('INTERNAL', `${this.#path} is closed`);
     try {
       if (this.#descriptor === undefined) this.#begin(text);
-      else writeSync(this.#descriptor, text);
+      else this.#write(text);
     } catch (cause) {
+      this.#isTorn = true;
       throw writeFailure(this.#path, cause);
     }
   }
@@ -57,8 +61,13 @@ export class Flight {
   #begin(text: string): void {
     const spare = existsSync(this.#path) ? undefined : this.#spares?.take(this.#path);
     this.#descriptor = spare ?? openSync(this.#path, 'a', 0o600);
-    // Ends a line that a killed writer left unfinished; it must not run into ours.
-    writeSync(this.#descriptor, spare === undefined ? `\n${text}` : text);
+    this.#isTorn = spare === undefined;
+    this.#write(text);
+  }
+
+  #write(text: string): void {
+    writeAll(this.#descriptor!, Buffer.from(this.#isTorn ? `\n${text}` : text, 'latin1'));
+    this.#isTorn = false;
   }
 
   /** Keeps the file. A second time does nothing. */

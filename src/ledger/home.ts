@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, existsSync, fsyncSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { writeAll } from '../base/write-all.ts';
 import { makeFolders } from '../base/make-folders.ts';
 import { DocketError, systemCode } from '../errors.ts';
 import { type FileSystemProbe, networkFileSystem } from './network-file-system.ts';
@@ -186,7 +187,7 @@ function readIfPresent(path: string): string {
 function writeDurably(path: string, text: string): void {
   const descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
-    writeSync(descriptor, text);
+    writeAll(descriptor, Buffer.from(text));
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

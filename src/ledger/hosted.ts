@@ -1,4 +1,5 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { writeAll } from '../base/write-all.ts';
 import { systemCode } from '../errors.ts';
 import * as Cid from '../ipld/cid.ts';
 import { decode, encode } from '../ipld/dag-cbor.ts';
@@ -12,8 +13,8 @@ import { writeFailure } from './write-failure.ts';
  * Invariants
  * J1. An attempt stands here before its job is given away, and the name of its receipt before that is committed. So those had no end when the process was killed that
  *     stand here without the name of a receipt which the ledger has: however often it is asked, none is lost and none invented.
- * J2. Written at once, never in part: a record is the length of its DAG-CBOR in four bytes, then that. The kernel keeps what a killed process wrote; after a power cut
- *     records may be missing, and what follows a broken one does not count.
+ * J2. A record is the length of its DAG-CBOR in four bytes, then that. The kernel keeps what a killed process wrote; after a power cut records may be missing. What
+ *     follows a broken one does not count, so what a full disk took in part is cut off again.
  * J3. While nothing is in flight the file is empty. One that grew large all the same is replaced by one that holds what is in flight.
  */
 
@@ -100,12 +101,25 @@ export class HostedJournal implements Disposable {
     if (entries.length === 0) return;
     const bytes = Buffer.concat(entries.map(record));
     try {
-      this.#descriptor ??= openSync(this.#path, 'a', 0o600);
-      writeSync(this.#descriptor, bytes);
+      if (this.#descriptor === undefined) {
+        this.#descriptor = openSync(this.#path, 'a', 0o600);
+        this.#size = fstatSync(this.#descriptor).size;
+      }
+      writeAll(this.#descriptor, bytes);
     } catch (cause) {
+      this.#cutBack();
       throw writeFailure(this.#path, cause);
     }
     this.#size += bytes.length;
+  }
+
+  /** To the last whole record. */
+  #cutBack(): void {
+    try {
+      if (this.#descriptor !== undefined) ftruncateSync(this.#descriptor, this.#size);
+    } catch {
+      // The write that failed is what is told of.
+    }
   }
 
   #renew(): void {
@@ -118,7 +132,7 @@ export class HostedJournal implements Disposable {
       rmSync(fresh, { force: true });
       // To append, or what is written after it was emptied would leave a hole.
       const descriptor = openSync(fresh, 'a', 0o600);
-      writeSync(descriptor, bytes);
+      writeAll(descriptor, bytes);
       renameSync(fresh, this.#path);
       if (this.#descriptor !== undefined) closeSync(this.#descriptor);
       this.#descriptor = descriptor;

@@ -1,5 +1,6 @@
-import { readSync, writeSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { writeAll } from '../base/write-all.ts';
 import { FrameDecoder } from './frames.ts';
 import { Garbage } from './garbage.ts';
 import { LiveWriter } from './live-writer.ts';
@@ -20,10 +21,6 @@ import { JobRunner } from './run-job.ts';
 const CHUNK = 256 << 10;
 const JOBS_PER_TURN = 64;
 
-function writeAll(bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(RESULTS_FD, bytes, done);
-}
-
 async function serve(storeRoot: string): Promise<void> {
   const garbage = new Garbage();
   const runner = new JobRunner(storeRoot, new LiveWriter(OUTPUT_FD), garbage);
@@ -31,11 +28,11 @@ async function serve(storeRoot: string): Promise<void> {
   const encoder = new Encoder();
   const chunk = new Uint8Array(CHUNK);
   let sinceTurn = 0;
-  writeAll(encoder.ready());
+  writeAll(RESULTS_FD, encoder.ready());
   for (let count = readSync(JOBS_FD, chunk); count > 0; count = readSync(JOBS_FD, chunk)) {
     for (const message of decoder.push(chunk.subarray(0, count))) {
       const end = runner.run(decodeJob(message));
-      writeAll(encoder.end(end));
+      writeAll(RESULTS_FD, encoder.end(end));
       garbage.ended(end.usage);
       if (++sinceTurn < JOBS_PER_TURN) continue;
       sinceTurn = 0;

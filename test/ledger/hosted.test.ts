@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import * as Cid from '../../src/ipld/cid.ts';
 import { type HostedAttempt, HostedJournal } from '../../src/ledger/hosted.ts';
 import { Folder } from './helpers.ts';
+import { isDocketError } from '../../src/errors.ts';
 
 const module = Cid.ofBlob(Buffer.from('module'));
 const about = (attempt: number): Omit<HostedAttempt, 'id'> => ({ work: Buffer.from('work'), module, label: 'l', attempt, started: 5 });
@@ -83,5 +85,34 @@ suite('the journal of what is run for others', () => {
       HostedJournal.read(path, () => true);
     }
     journal[Symbol.dispose]();
+  });
+
+  test('what a full disk took in part does not hide what is written after it', (t) => {
+    using folder = new Folder();
+    const disk = folder.at('disk');
+    mkdirSync(disk);
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'docket-test', disk]).status !== 0) return t.skip('only root may mount');
+    try {
+      using journal = new HostedJournal(`${disk}/hosted`);
+      const [first] = journal.begun([about(1)]);
+      // Not a multiple of a page: the disk takes a part of the next.
+      writeFileSync(`${disk}/filler`, Buffer.alloc(48 * 1024));
+      const large = { ...about(2), work: Buffer.alloc(40_000) };
+      assert.throws(
+        () => journal.begun([large]),
+        (error) => isDocketError(error, 'STORE_FULL'),
+      );
+      writeFileSync(`${disk}/filler`, '');
+      const [third] = journal.begun([about(3)]);
+      assert.deepEqual(
+        HostedJournal.read(`${disk}/hosted`, () => false).map(({ id, attempt }) => [id, attempt]),
+        [
+          [first, 1],
+          [third, 3],
+        ],
+      );
+    } finally {
+      spawnSync('umount', ['-l', disk]);
+    }
   });
 });
