@@ -28,6 +28,7 @@ import { digestOf, sameOrThrow } from './submission-key.ts';
 import { toldEvent } from './told-event.ts';
 import type { Sharing } from './trust/sharing.ts';
 import { resumeRun, runPlan, type RunOptions } from './run-plan.ts';
+import { isForeign } from './foreign.ts';
 import type { RunStart, RunWatch } from './run-watch.ts';
 import { TaskPlaces } from './task-places.ts';
 import { storedSources } from './stored-sources.ts';
@@ -161,16 +162,17 @@ export class ActiveRuns implements AsyncDisposable {
     await (stop && this.#drives.get(stop));
   }
 
-  async #takeUp(row: RunRow, { isTrusted, ...asked }: RunResumption, room: Disposable, tries?: Tries): Promise<void> {
+  async #takeUp(row: RunRow, { isTrusted: mayAll, ...asked }: RunResumption, room: Disposable, tries?: Tries): Promise<void> {
     using place = new DisposableStack();
     place.use(room);
     const plan = await planOf(this.#engine, row.run);
+    const isTrusted = mayAll && !isForeign(row);
     admit(plan, this.#terms, isTrusted);
     const options = { ...resumption(this.#engine, row, plan, asked), ...(tries === undefined ? {} : { tries }) };
     const taken = await this.#terms.tenure?.take(row, plan);
     try {
       const shortage = await shortageOf(this.#shelf, plan, taken?.kept);
-      const begin = { plan, kind: 'run', shortage, after: taken?.after ?? 0 } as const;
+      const begin = { plan, kind: 'run', isTrusted, shortage, after: taken?.after ?? 0 } as const;
       await this.#drive(begin, place.move(), (hooks) =>
         resumeRun(this.#engine, row.run, plan, { ...options, sharing: this.#terms.sharing, ...hooks }),
       );
@@ -231,7 +233,7 @@ export class ActiveRuns implements AsyncDisposable {
       ...(submission === undefined ? {} : { submission }),
       ...(id === undefined ? {} : { run: id }),
     };
-    const begin = { plan, kind: 'run', traceparent, shortage } as const;
+    const begin = { plan, kind: 'run', isTrusted, traceparent, shortage } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
   }
 

@@ -58,7 +58,10 @@ export function explain(engine: Engine, question: Question): Explanation {
   if (hasFailed && row.receipt !== null && (code === 'unkept' || (row.attempts === 0 && row.via === 'ran')))
     return { kind: 'refused', receipt: row.receipt, failure, hasRun: row.attempts > 0 };
   const issuer = own?.receipt.iss;
-  const others = { ...(issuer === engine.key.did ? {} : { issuer }), ...othersOn(engine, question, row, { issuer, isDisagreement: code === 'disagreement' }) };
+  const others = {
+    ...(issuer === engine.key.did ? {} : { issuer }),
+    ...othersOn(engine, question, row, { issuer, isDisagreement: code === 'disagreement' }),
+  };
   if (row.via !== 'ran' && row.via !== null && row.receipt !== null)
     return { kind: 'found', by: row.via, receipt: row.receipt, failure, ...others };
   const subject = { ...question, row, started: own?.receipt.meta.started ?? 0 };

@@ -7,6 +7,8 @@ export interface RunStart {
   readonly plan: Plan;
   /** A workflow, or a job of a named module. */
   readonly kind: 'run' | 'job';
+  /** Whether whoever asked for it may give its tasks whatever they ask for. Default no. */
+  readonly isTrusted?: boolean;
   /** The header `traceparent` of whoever asked for it, as it came. */
   readonly traceparent?: string | undefined;
 }

@@ -3,7 +3,8 @@ import { encode } from '../../ipld/dag-cbor.ts';
 import { float, type Ipld, type IpldMap, isLink, isMap } from '../../ipld/value.ts';
 import type { RunCounts } from '../../workflow/run-state.ts';
 import { MESH_VERSION } from './member.ts';
-import { amount, count, flag, link, misfit, own, readMessage, type Refused, text, texts } from './message.ts';
+import { amount, count, data, flag, link, misfit, own, readMessage, type Refused, text, texts } from './message.ts';
+import type { Voucher } from './voucher.ts';
 
 /**
  * What the mesh keeps of a run, under the key `run.<id>`. Whoever writes it has compared and set its revision: of two who want to, one does.
@@ -38,6 +39,8 @@ export interface RunRecord {
   readonly failure: { readonly code: string; readonly message: string } | null;
   /** Of the idempotency key it was submitted with: lower-case hex SHA2-256. */
   readonly submission: string | null;
+  /** Absent if nobody says so, or not of this plan yet. */
+  readonly voucher?: Voucher | undefined;
 }
 
 /** As the row of the run has it. */
@@ -74,6 +77,8 @@ const NAME = 1_024;
 const DID = 256;
 const INCARNATION = 64;
 const CODE = 64;
+/** Bytes. */
+const SIGNATURE = 64;
 const AGREE = 8;
 const MESSAGE = 2_048;
 const MOST_FORCED = 4_096;
@@ -87,7 +92,7 @@ export function keyOfRun(run: string): string {
 
 /** Names that are too long are cut. */
 export function encodeRunRecord(record: RunRecord): Uint8Array {
-  const { asked, coordinator, epoch, failure, counts, isSecured, ...rest } = record;
+  const { asked, coordinator, epoch, failure, counts, isSecured, voucher, ...rest } = record;
   const parts: Record<string, Ipld> = {
     ...rest,
     name: cut(record.name, NAME),
@@ -99,6 +104,7 @@ export function encodeRunRecord(record: RunRecord): Uint8Array {
     failure: failure && { code: failure.code, message: cut(failure.message, MESSAGE) },
   };
   if (epoch !== undefined) parts['epoch'] = epoch;
+  if (voucher !== undefined) parts['voucher'] = { ...voucher };
   return encode(parts);
 }
 
@@ -128,6 +134,7 @@ export function decodeRunRecord(key: string, bytes: Uint8Array): RunRecord | Ref
       outputs: readOutputs(own(map, 'outputs')),
       failure: own(map, 'failure') === null ? null : readFailure(inner(map, 'failure')),
       submission: own(map, 'submission') === null ? null : digest(map, 'submission'),
+      ...(own(map, 'voucher') === undefined ? {} : { voucher: readVoucher(inner(map, 'voucher')) }),
     };
   });
 }
@@ -177,6 +184,10 @@ function readForce(map: IpldMap): Asked['force'] {
 
 function readHolder(map: IpldMap): Holder {
   return { did: text(map, 'did', DID), incarnation: text(map, 'incarnation', INCARNATION) };
+}
+
+function readVoucher(map: IpldMap): Voucher {
+  return { by: text(map, 'by', DID), signature: data(map, 'signature', SIGNATURE) };
 }
 
 function readCounts(map: IpldMap): RunCounts {

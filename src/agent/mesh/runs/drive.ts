@@ -5,6 +5,7 @@ import type { CID } from '../../../ipld/cid.ts';
 import type { RunRow } from '../../../ledger/runs.ts';
 import type { Mesh } from '../../../mesh/mesh.ts';
 import type { Holder } from '../../../protocol/mesh/run-record.ts';
+import { vouch, type Voucher } from '../../../protocol/mesh/voucher.ts';
 import { isGivenUp, type RunEvent } from '../../../scheduler/events.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import { NO_COUNTS, type RunCounts } from '../../../workflow/run-state.ts';
@@ -27,7 +28,8 @@ import { secure, type Vault } from './vault.ts';
  * D1. The drive waits for none of this: a mesh that is slow, full or away costs the run nothing.
  * D2. When the lease is lost the run is stopped at once, and nothing more is told of it.
  * D3. How it ended stands in the record before the journal tells it: whoever hears it and looks finds it so.
- * D4. Its plan and inputs are in the mesh before its record says so; a run that has no record yet gets one after a moment even without.
+ * D4. Its plan and inputs are in the mesh before its record says so, and what vouches for the plan stands beside that; a run that has no record yet gets one after a
+ *     moment even without.
  */
 
 export interface DriveTerms {
@@ -44,6 +46,8 @@ export interface DriveTerms {
 export interface DriveStart {
   readonly run: string;
   readonly plan: Plan;
+  /** As of `RunStart`. */
+  readonly isTrusted: boolean;
   readonly log: EventLog;
   /** Of its idempotency key. */
   readonly submission: string | null;
@@ -79,6 +83,7 @@ export class Drive implements AsyncDisposable {
   #securedBefore: CID | undefined;
   /** The plan it began with. */
   #first: CID | undefined;
+  #voucher: { readonly plan: CID; readonly voucher: Voucher } | undefined;
   #securing: Promise<void> = Promise.resolve();
   #deaths: number;
   #tries: number;
@@ -233,7 +238,16 @@ export class Drive implements AsyncDisposable {
       counts: { ...this.#counts },
       plan: before?.plan ?? this.#start.plan.workflow,
     };
-    return saidBy(row ?? vanished(this.#start), base);
+    const said = saidBy(row ?? vanished(this.#start), base);
+    const voucher = this.#voucherOf(said.plan);
+    return voucher === undefined ? said : { ...said, voucher };
+  }
+
+  /** This member's, or that of whoever drove it before. Another plan takes another. */
+  #voucherOf(plan: CID): Voucher | undefined {
+    if (this.#voucher?.plan.equals(plan) === true) return this.#voucher.voucher;
+    const before = this.#start.taken?.record;
+    return before?.plan.equals(plan) === true ? before.voucher : undefined;
   }
 
   /** One after the other; what is there already costs a look. */
@@ -248,6 +262,7 @@ export class Drive implements AsyncDisposable {
       try {
         const cid = this.#rowPlan();
         if (cid === undefined) return;
+        await this.#vouch(cid);
         await this.#keepForced(signal);
         if (this.#securedBefore?.equals(cid) === true) {
           this.#secured = cid;
@@ -271,6 +286,12 @@ export class Drive implements AsyncDisposable {
         await pause(engine.clock, backoff(FIRST_WAIT, attempt), signal);
       }
     }
+  }
+
+  async #vouch(plan: CID): Promise<void> {
+    const { run, isTrusted } = this.#start;
+    if (!isTrusted || this.#voucherOf(plan) !== undefined) return;
+    this.#voucher = { plan, voucher: await vouch({ run, plan }, this.#terms.engine.key) };
   }
 
   /** Decoding takes long: the one it began with is at hand. What URLs gave stands in another. */

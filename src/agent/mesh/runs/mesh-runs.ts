@@ -46,6 +46,8 @@ export interface MeshRunsOptions {
   readonly self: Holder;
   readonly company: Company;
   readonly vault: Vault;
+  /** Whose word counts, by DID. */
+  readonly believes: (did: string) => boolean;
   /** Who drives runs here; there when the first one begins. */
   readonly active: () => ActiveRuns;
   /** Which runs that ended are kept in the mesh. */
@@ -77,12 +79,12 @@ export class MeshRuns implements AsyncDisposable {
   #isLeaving = false;
 
   constructor(options: MeshRunsOptions) {
-    const { engine, mesh, self, company, vault, active } = options;
+    const { engine, mesh, self, company, vault, believes, active } = options;
     const { clock } = engine;
     this.#options = options;
     const { signal } = this.#stopping;
     const onRefused = (message: string): void => this.#tell({ kind: 'refused', message });
-    this.#terms = { engine, mesh, self, vault, onRefused, signal };
+    this.#terms = { engine, mesh, self, vault, believes, onRefused, signal };
     this.#driveTerms = {
       engine,
       mesh,
@@ -116,11 +118,11 @@ export class MeshRuns implements AsyncDisposable {
   }
 
   /** Of `ActiveRuns`: tells the mesh of every run that is driven here. */
-  readonly watch: RunWatch = ({ plan, kind }) => {
+  readonly watch: RunWatch = ({ plan, kind, isTrusted = false }) => {
     let drive: Drive | undefined;
     return {
       begun: (run) => {
-        if (kind === 'run') drive = this.#begun(run, plan);
+        if (kind === 'run') drive = this.#begun(run, plan, isTrusted);
       },
       event: (event) => drive?.event(event),
       driven: () => {},
@@ -224,11 +226,11 @@ export class MeshRuns implements AsyncDisposable {
     if (isUp && this.#options.company.others().some(({ isDraining }) => !isDraining)) await this.handOver(why);
   }
 
-  #begun(run: string, plan: Plan): Drive {
+  #begun(run: string, plan: Plan, isTrusted: boolean): Drive {
     const taken = this.#taking.begun(run);
     const log = this.#options.active().log(run)!;
     const submission = taken?.record.submission ?? this.#submitted.get(run) ?? null;
-    const drive = new Drive(this.#driveTerms, { run, plan, log, submission, taken });
+    const drive = new Drive(this.#driveTerms, { run, plan, isTrusted, log, submission, taken });
     this.#drives.set(run, drive);
     return drive;
   }

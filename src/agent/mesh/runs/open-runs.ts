@@ -1,4 +1,5 @@
 import type { PeerService } from '../../../protocol/peers.ts';
+import type { Trust } from '../../../receipt/trust.ts';
 import type { ActiveRuns } from '../../active-runs.ts';
 import type { Engine } from '../../engine.ts';
 import type { MeshPart, Tell } from '../mesh-part.ts';
@@ -11,11 +12,12 @@ interface RunsOptions {
   readonly engine: Engine;
   readonly active: () => ActiveRuns;
   readonly peers: Pick<PeerService, 'bring'>;
+  readonly trust: Pick<Trust, 'accepts'>;
   readonly tell: Tell;
 }
 
 /** The runs of an agent that is in a mesh. */
-export function openRuns({ part, engine, active, peers, tell }: RunsOptions): MeshRuns {
+export function openRuns({ part, engine, active, peers, trust, tell }: RunsOptions): MeshRuns {
   const { mesh, members } = part;
   const { did, incarnation } = members.self.beat.view;
   return new MeshRuns({
@@ -24,6 +26,7 @@ export function openRuns({ part, engine, active, peers, tell }: RunsOptions): Me
     self: { did, incarnation },
     company: companyOf(part),
     vault: vaultOf(mesh, engine, (cid, signal) => peers.bring(cid, { hops: 0, signal })),
+    believes: (by) => trust.accepts(by).kind === 'yes',
     active,
     onTold: ({ kind, ...facts }) => tell(`run ${kind}`, facts),
   });

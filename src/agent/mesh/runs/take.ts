@@ -3,8 +3,10 @@ import type { CID } from '../../../ipld/cid.ts';
 import type { Change } from '../../../ledger/change.ts';
 import type { Mesh } from '../../../mesh/mesh.ts';
 import { encodeRunRecord, type Holder, keyOfRun, type RunRecord } from '../../../protocol/mesh/run-record.ts';
+import { isVouched } from '../../../protocol/mesh/voucher.ts';
 import type { Plan, PlannedTask } from '../../../workflow/model.ts';
 import type { Engine } from '../../engine.ts';
+import { isForeign, withForeign } from '../../foreign.ts';
 import { readPlan } from '../../read-plan.ts';
 import { shelfOf } from '../../resources/shelf.ts';
 import { withTries } from '../../tries.ts';
@@ -21,7 +23,8 @@ import { bringInputs, type Vault } from './vault.ts';
  * T1. The record comes first: nothing is fetched or driven for a run that is another's.
  * T2. Who took a run and cannot go on with it lets it go, so that others try; after so many who could not, it has failed by the name of what kept the last one.
  *     Trouble of the engine of the mesh is nobody's inability and no death, however long it lasts: it has an end, and the run is to be there then.
- * T3. What stands in the record is the word of whoever wrote it: the plan is checked as any that is sent.
+ * T3. What stands in the record is the word of whoever wrote it: the plan is checked as any that is sent, unless it is this home's own, or an agent that is believed
+ *     vouches for it. A row that is made for another says so (`foreign.ts`).
  */
 
 export interface TakeTerms {
@@ -29,6 +32,8 @@ export interface TakeTerms {
   readonly mesh: Mesh;
   readonly self: Holder;
   readonly vault: Vault;
+  /** Whether the agent with this DID is believed. */
+  readonly believes: (did: string) => boolean;
   readonly onRefused: (problem: string) => void;
   readonly signal: AbortSignal;
 }
@@ -104,14 +109,14 @@ export async function prepare(terms: TakeTerms, taken: { readonly record: RunRec
   const { run, plan: cid, isSecured } = record;
   const { after, ran } = await lastTold(terms, run, revision);
   const row = engine.ledger.run(run);
-  // A record names whatever plan its writer liked: this home vouches for the one in its own row, and no other.
-  const isTrusted = row?.plan?.equals(cid) === true;
+  const isTrusted = (row?.plan?.equals(cid) === true && !isForeign(row)) || isVouchedFor(terms, record);
   const bring = (blob: CID): Promise<void> => vault.bring(blob, terms.signal);
   await bring(cid);
   const plan = await readPlan(engine, cid, { isTrusted });
   const kept = await bringInputs(vault, shelfOf(engine), { plan, isSecured }, terms.signal);
   if (row === undefined) {
-    const options = optionsOf(record.asked, stillForced(await forceOf(record.asked, engine.store, bring), plan, ran));
+    const force = stillForced(await forceOf(record.asked, engine.store, bring), plan, ran);
+    const options = withForeign(optionsOf(record.asked, force), !isTrusted);
     const { name, workflow, created } = record;
     await engine.ledger.commit([{ kind: 'run', run, name, workflow, plan: cid, options, tasks: plan.tasks.length, created }]);
   } else if (row.state !== 'completed') {
@@ -119,12 +124,17 @@ export async function prepare(terms: TakeTerms, taken: { readonly record: RunRec
       kind: 'run-update',
       run,
       state: 'interrupted',
-      options: { ...withTries(row, undefined), agent: true },
+      options: withForeign({ ...withTries(row, undefined), agent: true }, !isTrusted),
       plan: cid,
     };
     await engine.ledger.commit([back]);
   }
   return { record, revision, after, isTrusted, kept };
+}
+
+/** Whether an agent that is believed took it, with this plan, from somebody who may give its tasks all they ask for. */
+function isVouchedFor({ believes }: Pick<TakeTerms, 'believes'>, { voucher, ...record }: RunRecord): boolean {
+  return voucher !== undefined && isVouched(voucher, record) && believes(voucher.by);
 }
 
 /** Tasks that are to be run whatever is known, and were not yet. */

@@ -153,6 +153,8 @@ export class Member implements AsyncDisposable {
   readonly incarnation: string;
   isDraining = false;
   isGone = false;
+  /** By all others. */
+  isBelieved = true;
   readonly #readers: AbortController[] = [];
   #isClosed = false;
 
@@ -183,6 +185,7 @@ export class Member implements AsyncDisposable {
       self: { did: mesh.self, incarnation },
       company: this.#company(),
       vault: vault({ ...own, bring }),
+      believes: (did) => [...lab.members.values()].some(({ engine: { key }, isBelieved }) => isBelieved && key.did === did),
       active: () => this.active,
       onTold: (event) => told.push(event),
     });

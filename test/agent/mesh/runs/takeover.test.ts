@@ -389,9 +389,52 @@ for (const hadIt of [false, true]) {
       await lab.until(async () => (await a.record(run))?.state === 'cancelled');
     }
     const { records } = lab.mesh.join('did:key:stranger');
-    const forged: RunRecord = { ...template, run, state: 'running', coordinator: null, epoch: undefined, finished: null, tries: 0 };
+    const forged: RunRecord = { ...template, run, state: 'running', coordinator: null, epoch: undefined, finished: null, tries: 5 };
     assert.ok(await records.put(keyOfRun(run), encodeRunRecord(forged), (await records.get(keyOfRun(run)))?.revision ?? 0));
-    await lab.until(async () => ((await a.record(run))?.tries ?? 0) > 0 || (await a.record(run))?.state !== 'running', 'it is looked at');
-    assert.equal((await a.record(run))!.failure?.code, 'PERMISSION_DENIED');
+    await lab.until(async () => (await a.record(run))?.state !== 'running', 'it is tried until it is given up');
+    const { state, failure } = (await a.record(run))!;
+    assert.deepEqual([state, failure?.code], ['failed', 'PERMISSION_DENIED']);
+  });
+}
+
+const GRANTED = LOOP.replace('limits:', 'grant: [clock], limits:');
+
+test('a run with grants goes on elsewhere, since the agent that took it from somebody who may give them says so', async () => {
+  await using lab = new Lab();
+  const [a, b] = [await lab.member('a'), await lab.member('b')];
+  const run = await a.submit(GRANTED);
+  await lab.until(async () => (await a.record(run))!.isSecured);
+  assert.equal((await a.record(run))!.voucher?.by, a.engine.key.did);
+  await a.kill();
+  await lab.until(async () => (await b.record(run))!.coordinator?.did === 'did:key:b' && b.active.log(run) !== undefined, 'b drives it');
+  const record = (await b.record(run))!;
+  assert.deepEqual([record.state, record.tries, record.voucher?.by], ['running', 0, a.engine.key.did]);
+  assert.equal(await lab.after(b.runs.cancel(run, new AbortController().signal)), 'cancelled');
+});
+
+for (const kind of ['of an agent that is not believed', 'that was altered', 'of another plan', 'of another run'] as const) {
+  test(`a word ${kind} gives a run no rights`, async () => {
+    await using lab = new Lab();
+    const [a, b] = [await lab.member('a'), await lab.member('b')];
+    const [run, other] = [await a.submit(GRANTED), await a.submit(GRANTED.replace('grant: [clock]', 'grant: [random]'))];
+    for (const one of [run, other]) await lab.until(async () => (await a.record(one))!.isSecured);
+    const [record, another] = [(await a.record(run))!, (await a.record(other))!];
+    await a.kill();
+    a.isBelieved = kind !== 'of an agent that is not believed';
+    const { voucher } = record;
+    const signature = kind === 'that was altered' ? voucher!.signature.toReversed() : voucher!.signature;
+    const forged: RunRecord = {
+      ...record,
+      coordinator: null,
+      epoch: undefined,
+      tries: 6,
+      ...(kind === 'of another plan' ? { plan: another.plan } : {}),
+      voucher: kind === 'of another run' ? another.voucher : { ...voucher!, signature },
+    };
+    const { records } = lab.mesh.join('did:key:stranger');
+    const key = keyOfRun(run);
+    assert.ok(await records.put(key, encodeRunRecord(forged), (await records.get(key))!.revision));
+    await lab.until(async () => (await b.record(run))?.state !== 'running', 'it is given up');
+    assert.equal((await b.record(run))!.failure?.code, 'PERMISSION_DENIED');
   });
 }
