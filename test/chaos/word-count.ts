@@ -1,7 +1,7 @@
 /**
- * `npm run word-count -- [--bytes 1000000000] [--pieces 256] [--agents 4] [--servers 3] [--jobs 1] [--pause 5] [--seed 1] [--keep]`: examples/08-mesh on real agents, which
- * are killed in every state a task can be in (state-kills.ts), `--pause` seconds after the last kill, and started again; 0 kills none. With two jobs, of different
- * texts at different agents, how they share the agents is told: the tasks of each that ended while both were under way.
+ * examples/08-mesh on real agents, which are killed in every state a task can be in (state-kills.ts), some seconds after the last kill, and started again
+ * (`npm run word-count -- --help`). With two jobs, of different texts at different agents, how they share the agents is told: the tasks of each that ended while both
+ * were under way.
  *
  * What must hold: each job ends with the counts of one process that counts the same text (count.mjs), any agent can tell, and all homes are whole. The events of
  * the runs stay in the folder that is named if something did not, or with --keep.
@@ -10,7 +10,6 @@
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT, runNode } from '../../scripts/run-command.ts';
 import { buildGuests } from '../../scripts/build-guests.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -20,24 +19,22 @@ import { startServers } from './servers.ts';
 import { mayKill, StateKills } from './state-kills.ts';
 import { docketIn } from './submit.ts';
 import { watchRun } from './watch-run.ts';
+import { type WordOptions, wordOptionsIn } from './word-options.ts';
 import { countInOneProcess, type Job, outputOf } from './word-job.ts';
 import { randomOf } from './work.ts';
 
-const { values } = parseArgs({
-  options: {
-    bytes: { type: 'string', default: '1000000000' },
-    pieces: { type: 'string', default: '256' },
-    agents: { type: 'string', default: '4' },
-    servers: { type: 'string', default: '3' },
-    jobs: { type: 'string', default: '1' },
-    pause: { type: 'string', default: '5' },
-    seed: { type: 'string', default: '1' },
-    keep: { type: 'boolean', default: false },
-  },
-});
-const [agentCount, serverCount, jobCount, pause, seed] = [values.agents, values.servers, values.jobs, values.pause, values.seed].map(
-  Number,
-) as [number, number, number, number, number];
+function given(): WordOptions {
+  try {
+    const options = wordOptionsIn(process.argv.slice(2));
+    if (options !== undefined) return options;
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
+  process.exit(0);
+}
+const { keep, ...numbers } = given();
+const { pause } = numbers;
 
 /** How long a killed agent is away, in ms. */
 const AWAY = { least: 500, more: 6_000 };
@@ -47,24 +44,24 @@ const began = systemClock.monotonic();
 const now = (): number => Math.round(systemClock.monotonic() - began);
 const tell = (event: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify({ at: now(), ...event }));
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve));
-const random = randomOf(seed);
+const random = randomOf(numbers.seed);
 
 await buildGuests();
-tell({ event: 'begin', folder, ...values });
+tell({ event: 'begin', folder, ...numbers });
 const jobs: Job[] = [];
-for (let i = 0; i < jobCount; i++) {
+for (let i = 0; i < numbers.jobs; i++) {
   const texts = join(folder, `text${i}`);
-  const numbers = ['--bytes', values.bytes, '--pieces', values.pieces, '--seed', String(seed + i)];
-  if (runNode('examples/08-mesh/make-text.mjs', texts, ...numbers) !== 0) throw new Error('the text could not be made');
+  const made = ['--bytes', String(numbers.bytes), '--pieces', String(numbers.pieces), '--seed', String(numbers.seed + i)];
+  if (runNode('examples/08-mesh/make-text.mjs', texts, ...made) !== 0) throw new Error('the text could not be made');
   const { counts, seconds } = await countInOneProcess(texts);
   tell({ event: 'counted in one process', text: i, seconds });
   jobs.push({ texts, counts });
 }
 
 await using stack = new AsyncDisposableStack();
-const servers = stack.use(await startServers(serverCount));
+const servers = stack.use(await startServers(numbers.servers));
 const agents: FleetAgent[] = [];
-for (let i = 0; i < agentCount; i++) {
+for (let i = 0; i < numbers.agents; i++) {
   const more = ['--slots', '1', '--mesh', servers.urls.join(','), '--mesh-name', 'words'];
   agents.push(stack.use(new FleetAgent(`agent${i}`, folder, await freePort(), more)));
 }
@@ -152,4 +149,4 @@ for (const key of differing) violations.push(`outputs under the key ${key} diffe
 tell({ event: 'end', kills: Object.fromEntries(kills.counts), longestQuiet, shares, tasks: keys, doneTwice: more, violations });
 process.exitCode = violations.length === 0 ? 0 : 1;
 await stack[Symbol.asyncDispose]();
-if (violations.length === 0 && !values.keep) rmSync(folder, { recursive: true });
+if (violations.length === 0 && !keep) rmSync(folder, { recursive: true });
