@@ -86,6 +86,31 @@ suite('an engine that fails agents in mid-run', { skip: noNatsServer }, () => {
     },
   );
 
+  for (const what of ['results', 'journals', 'objects'] as const)
+    test(`${what} that are full of garbage: runs end right, and others tell of them`, { timeout: 60_000 }, async () => {
+      await using server = await NatsServer.start();
+      await using lab = new Lab([server]);
+      const [one, two] = await lab.startAll(['one', 'two'], () => ({ size: '1MiB' }));
+      const before = await lab.run(one!, fibs([20], 'before'));
+      const run = await lab.submit(one!, fibs(NUMBERS, 'during'));
+      await lab.events(one!, run, isShared);
+      const tap = await connect({ servers: server.url });
+      const subject = { results: 'docket.lab.result', journals: 'docket.lab.journal', objects: 'docket.lab.object.filling' }[what];
+      const filled = await Promise.all(
+        Array.from({ length: 80 }, async (_, i) => {
+          const answer = await tap.request(`${subject}.${i.toString(16).padStart(64, '0')}`, new Uint8Array(32_000).fill(i));
+          return 'error' in answer.json<object>();
+        }),
+      );
+      await tap.close();
+      assert.equal(filled.includes(true), what === 'objects', 'the others let go of what is oldest');
+      assert.equal((await lab.events(one!, run)).at(-1)!['state'], 'completed');
+      const after = await lab.run(two!, fibs(NUMBERS, 'after'));
+      assert.deepEqual([after.state, after.outputs], ['completed', RIGHT]);
+      for (const id of [before.run, run])
+        await until(async () => (await lab.json<{ state?: string }>(two!, ['show', id])).state === 'completed');
+    });
+
   for (const keeps of [true, false])
     test(
       `a server that is gone for good, and another at the second address, with ${keeps ? 'its data' : 'none'}`,
