@@ -5,7 +5,7 @@ import { Bench } from './host-bench.ts';
 import { type Drive, DriveTable, type Known, type Refusal } from './host-table.ts';
 
 /** What this agent holds for one run of another. */
-export interface Seat {
+export interface HostedDrive {
   readonly bench: Bench;
   /** On the monotonic clock: since when its coordinator is not there, and since when nothing is held. */
   goneSince: number | undefined;
@@ -17,7 +17,7 @@ export class Drives {
   readonly #clock: Clock;
   readonly #open: () => Bench;
   readonly #table = new DriveTable<Attempt>();
-  readonly #seats = new Map<string, Seat>();
+  readonly #hosted = new Map<string, HostedDrive>();
   readonly #closing = new Set<Promise<void>>();
 
   constructor(clock: Clock, open: () => Bench) {
@@ -41,9 +41,9 @@ export class Drives {
   meet(name: DriveName, from: string): Drive<Attempt> | Refusal {
     const drive = this.#table.meet(name, from);
     if (typeof drive === 'string') return drive;
-    const seat = this.#seats.get(drive.run) ?? { bench: this.#open(), goneSince: undefined, emptySince: undefined };
-    seat.emptySince = undefined;
-    this.#seats.set(drive.run, seat);
+    const hosted = this.#hosted.get(drive.run) ?? { bench: this.#open(), goneSince: undefined, emptySince: undefined };
+    hosted.emptySince = undefined;
+    this.#hosted.set(drive.run, hosted);
     return drive;
   }
 
@@ -69,12 +69,12 @@ export class Drives {
   }
 
   /** Of a drive that is held. */
-  seat(run: string): Seat {
-    return this.#seats.get(run)!;
+  hosted(run: string): HostedDrive {
+    return this.#hosted.get(run)!;
   }
 
   bench({ run }: Attempt): Bench {
-    return this.seat(run).bench;
+    return this.hosted(run).bench;
   }
 
   get(run: string, name: AttemptName): Attempt | undefined {
@@ -108,11 +108,11 @@ export class Drives {
 
   /** Nothing of it runs any more. */
   forget(run: string): void {
-    const seat = this.#seats.get(run);
+    const hosted = this.#hosted.get(run);
     this.#table.forget(run);
-    this.#seats.delete(run);
-    if (seat === undefined) return;
-    const closing = seat.bench.close();
+    this.#hosted.delete(run);
+    if (hosted === undefined) return;
+    const closing = hosted.bench.close();
     this.#closing.add(closing);
     void closing.finally(() => this.#closing.delete(closing));
   }
@@ -130,7 +130,7 @@ export class Drives {
 
   /** Nothing more is begun. */
   stop(): void {
-    for (const { bench } of this.#seats.values()) bench.stop();
+    for (const { bench } of this.#hosted.values()) bench.stop();
   }
 
   /** Jobs must have ended before. */

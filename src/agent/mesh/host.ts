@@ -168,7 +168,7 @@ export class Host implements AsyncDisposable {
     const { drives, mail } = this.#holding;
     const drive = drives.meet(offer, from);
     if (typeof drive === 'string') return this.#notMet(from, offer, drive === 'full');
-    const { bench } = drives.seat(offer.run);
+    const { bench } = drives.hosted(offer.run);
     bench.weight = offer.weight;
     this.#keepTelling();
     const told: HeldTask[] = [];
@@ -248,7 +248,7 @@ export class Host implements AsyncDisposable {
     const take = (task: OfferedTask, size: number): void => {
       if (this.#isClosed || this.#holding.drives.find(run) !== drive || drive.epoch !== epoch) return;
       tell(this.#take(drive, [task], size));
-      this.#holding.drives.seat(run).bench.dispatch();
+      this.#holding.drives.hosted(run).bench.dispatch();
     };
     this.#kept
       .fetch(run, kept, coordinator, (task, size) => this.#guarded(() => take(task, size)))
@@ -275,7 +275,7 @@ export class Host implements AsyncDisposable {
         drives.markDone(message.run, name);
       }
     }
-    drives.seat(message.run).bench.dispatch();
+    drives.hosted(message.run).bench.dispatch();
   }
 
   #received(from: string, message: Received): void {
@@ -299,16 +299,16 @@ export class Host implements AsyncDisposable {
 
   #tell(drive: Drive<Attempt>): void {
     const { drives, mail } = this.#holding;
-    const seat = drives.seat(drive.run);
+    const hosted = drives.hosted(drive.run);
     const now = drives.now();
     const isGone = this.#options.isGone(drive.coordinator);
-    seat.goneSince = isGone ? (seat.goneSince ?? now) : undefined;
-    const isOver = seat.goneSince !== undefined && now - seat.goneSince >= GRACE;
+    hosted.goneSince = isGone ? (hosted.goneSince ?? now) : undefined;
+    const isOver = hosted.goneSince !== undefined && now - hosted.goneSince >= GRACE;
     for (const attempt of [...drive.attempts.values()]) if (isOver || isStale(attempt, now)) this.#holding.letGo(attempt);
     if (isOver) this.#kept.dropAll(drive.run);
     const fetching = this.#kept.held(drive.run);
-    seat.emptySince = drive.attempts.size + fetching.length > 0 ? undefined : (seat.emptySince ?? now);
-    if (seat.emptySince !== undefined && (isOver || now - seat.emptySince >= QUIET)) return drives.forget(drive.run);
+    hosted.emptySince = drive.attempts.size + fetching.length > 0 ? undefined : (hosted.emptySince ?? now);
+    if (hosted.emptySince !== undefined && (isOver || now - hosted.emptySince >= QUIET)) return drives.forget(drive.run);
     if (isGone) return;
     const attempts = [...drive.attempts.values()];
     this.#holding.tellEnds(
@@ -316,7 +316,7 @@ export class Host implements AsyncDisposable {
       attempts.filter(({ stage }) => stage.tag === 'ended' && now - stage.told >= TELL_EVERY),
     );
     mail.states(drive.coordinator, drive, [...attempts.map(heldTask), ...fetching], { isAll: true });
-    seat.bench.dispatch();
+    hosted.bench.dispatch();
   }
 
   /** Begins nothing more, kills what runs, files it, tells it once. */

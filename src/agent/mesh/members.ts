@@ -4,18 +4,18 @@ import { decodeBeat, encodeBeat, encodeView, type KnownView } from '../../protoc
 import { BEAT, type Beat, beatEvery, GONE, type MemberView } from '../../protocol/mesh/member.ts';
 import { machineLoad } from './machine.ts';
 import type { Refused } from './refusals.ts';
-import { hear, type Seat } from './seat.ts';
+import { hear, type Sighting } from './sighting.ts';
 
 /**
  * Who is in the mesh, from what members say of themselves; and what this one says of itself.
  *
  * Invariants
- * B1. Seats change only in `#hear` and `#expire`, one after the other, and each change is told to all listeners before the next. Listeners do not
+ * B1. Sightings change only in `#hear` and `#expire`, one after the other, and each change is told to all listeners before the next. Listeners do not
  *     throw.
  * B2. Nobody is gone by silence unless this process could have heard: its link has been up for `GONE`, and it has listened for `LISTEN` beats since it stood still last. (A
  *     process that stood still finds its beats in the socket after its timers; of who is there one comes soon. To begin to count anew would have members judge nobody
  *     for as long as a machine has so much to do that each stands still now and then.)
- * B3. A beat costs the same however many members there are: seats stand in the order in which they were heard last.
+ * B3. A beat costs the same however many members there are: sightings stand in the order in which they were heard last.
  * B4. What others send is bounded: so many members are known, of those that are gone so many are remembered, and for so long.
  * B5. Own beats go out from `begin` on every `BEAT`, or every other one where many are (`beatEvery`), and sooner when something changed, but never closer than `GAP`.
  * B6. Beats are not signed. One that says that a member left, in a number however high, hides it for `GONE` at most, unless it is said again and again.
@@ -78,13 +78,13 @@ const LISTEN = 3;
 
 export class Members implements Disposable {
   readonly #options: MembersOptions;
-  readonly #seats = new Map<string, Seat>();
+  readonly #sightings = new Map<string, Sighting>();
   /** Views as they came, by DID. */
   readonly #views = new Map<string, KnownView>();
   readonly #gone = new Map<string, Gone>();
   readonly #listeners = new Set<(change: MemberChange) => void>();
   readonly #ear: Disposable;
-  #seat: Seat | undefined;
+  #sighting: Sighting | undefined;
   #ownView: { readonly view: MemberView; readonly bytes: Uint8Array } | undefined;
   #seq = 0;
   #sent = Number.NEGATIVE_INFINITY;
@@ -125,23 +125,23 @@ export class Members implements Disposable {
 
   /** Others that are present. */
   others(): Member[] {
-    return [...this.#seats.values()];
+    return [...this.#sightings.values()];
   }
 
   get size(): number {
-    return this.#seats.size;
+    return this.#sightings.size;
   }
 
   /** Another that is present. */
   get(did: string): Member | undefined {
-    return this.#seats.get(did);
+    return this.#sightings.get(did);
   }
 
   /** Whether it can be told from silence that a member is gone. */
   get isJudging(): boolean {
     const { mesh, clock } = this.#options;
     const now = clock.monotonic();
-    return mesh.link.tag === 'up' && now - mesh.link.since >= GONE && now - this.#awakeSince >= LISTEN * beatEvery(this.#seats.size);
+    return mesh.link.tag === 'up' && now - mesh.link.since >= GONE && now - this.#awakeSince >= LISTEN * beatEvery(this.#sightings.size);
   }
 
   /** Those that went a short time ago and did not come back. */
@@ -170,37 +170,37 @@ export class Members implements Disposable {
     if (beat.view.did !== from)
       return this.#options.onRefused({ reason: 'beat of another', from, message: `it says that it is ${beat.view.did}` });
     if (from === this.#options.mesh.self) return this.#hearOwnName(beat);
-    const seat = this.#seats.get(from);
-    if (seat === undefined && this.#seats.size >= MOST_MEMBERS)
+    const sighting = this.#sightings.get(from);
+    if (sighting === undefined && this.#sightings.size >= MOST_MEMBERS)
       return this.#options.onRefused({ reason: 'too many members', from, message: `${MOST_MEMBERS} are known already` });
-    const gone = seat === undefined ? this.#gone.get(from) : undefined;
+    const gone = sighting === undefined ? this.#gone.get(from) : undefined;
     if (gone !== undefined && isLate(beat, gone, this.#options.clock.monotonic())) {
       gone.said = Math.max(gone.said ?? 0, beat.seq);
       return;
     }
-    const heard = hear(seat, beat, this.#options.clock.monotonic());
+    const heard = hear(sighting, beat, this.#options.clock.monotonic());
     if (heard.tag === 'stale') return;
     this.#views.set(from, known);
-    if (heard.tag === 'left') return this.#remove(from, heard.seat, 'left');
+    if (heard.tag === 'left') return this.#remove(from, heard.sighting, 'left');
     // Last in the order in which they were heard; but not for what only a rival said.
-    if (seat === undefined || heard.seat.heard !== seat.heard) this.#seats.delete(from);
-    this.#seats.set(from, heard.seat);
+    if (sighting === undefined || heard.sighting.heard !== sighting.heard) this.#sightings.delete(from);
+    this.#sightings.set(from, heard.sighting);
     switch (heard.tag) {
       case 'same':
         return;
       case 'changed':
-        return this.#tell({ kind: 'changed', member: heard.seat });
+        return this.#tell({ kind: 'changed', member: heard.sighting });
       case 'joined':
         this.#gone.delete(from);
-        return this.#tell({ kind: 'joined', member: heard.seat });
+        return this.#tell({ kind: 'joined', member: heard.sighting });
       case 'restarted':
-        this.#tell({ kind: 'gone', did: from, incarnation: seat!.beat.view.incarnation, because: 'restarted' });
-        return this.#tell({ kind: 'joined', member: heard.seat });
+        this.#tell({ kind: 'gone', did: from, incarnation: sighting!.beat.view.incarnation, because: 'restarted' });
+        return this.#tell({ kind: 'joined', member: heard.sighting });
       case 'double':
-        this.#options.onDouble({ did: from, host: heard.seat.rival!.beat.view.host, isOurs: false });
-        if (heard.seat.beat.view.incarnation === seat!.beat.view.incarnation) return;
-        this.#tell({ kind: 'gone', did: from, incarnation: seat!.beat.view.incarnation, because: 'double' });
-        return this.#tell({ kind: 'joined', member: heard.seat });
+        this.#options.onDouble({ did: from, host: heard.sighting.rival!.beat.view.host, isOurs: false });
+        if (heard.sighting.beat.view.incarnation === sighting!.beat.view.incarnation) return;
+        this.#tell({ kind: 'gone', did: from, incarnation: sighting!.beat.view.incarnation, because: 'double' });
+        return this.#tell({ kind: 'joined', member: heard.sighting });
     }
   }
 
@@ -208,18 +208,18 @@ export class Members implements Disposable {
   #hearOwnName(beat: Beat): void {
     if (this.#hasLeft) return;
     const own = this.#options.own().view;
-    const heard = hear(this.#seat, beat, this.#options.clock.monotonic());
+    const heard = hear(this.#sighting, beat, this.#options.clock.monotonic());
     if (heard.tag === 'stale') return;
-    this.#seat = heard.tag === 'left' ? undefined : heard.seat;
+    this.#sighting = heard.tag === 'left' ? undefined : heard.sighting;
     if (heard.tag !== 'double') return;
-    const isOurs = heard.seat.beat.view.incarnation !== own.incarnation;
-    const other = isOurs ? heard.seat.beat : heard.seat.rival!.beat;
+    const isOurs = heard.sighting.beat.view.incarnation !== own.incarnation;
+    const other = isOurs ? heard.sighting.beat : heard.sighting.rival!.beat;
     if (isOurs) this.#leave();
     this.#options.onDouble({ did: own.did, host: other.view.host, isOurs });
   }
 
-  #remove(did: string, { beat, heard }: Seat, because: GoneBecause): void {
-    this.#seats.delete(did);
+  #remove(did: string, { beat, heard }: Sighting, because: GoneBecause): void {
+    this.#sightings.delete(did);
     this.#views.delete(did);
     this.#gone.delete(did);
     this.#gone.set(did, { beat, heard, because, said: undefined });
@@ -230,9 +230,9 @@ export class Members implements Disposable {
   #expire(): void {
     if (!this.isJudging) return;
     const now = this.#options.clock.monotonic();
-    for (const [did, seat] of this.#seats) {
-      if (now - seat.heard < GONE) return this.#expireIn(seat.heard + GONE - now);
-      this.#remove(did, seat, 'unheard');
+    for (const [did, sighting] of this.#sightings) {
+      if (now - sighting.heard < GONE) return this.#expireIn(sighting.heard + GONE - now);
+      this.#remove(did, sighting, 'unheard');
     }
   }
 
@@ -265,7 +265,7 @@ export class Members implements Disposable {
     this.#stopTick = this.#options.clock.after(BEAT, () => this.#tick());
     this.#expire();
     // Of two ticks that are a beat apart the later may come some ms early.
-    if (this.#ticked - this.#sent > beatEvery(this.#seats.size) - BEAT / 2) this.#say();
+    if (this.#ticked - this.#sent > beatEvery(this.#sightings.size) - BEAT / 2) this.#say();
   }
 
   #say(): void {

@@ -11,7 +11,7 @@ import type { Company } from './company.ts';
 import { endRun } from './end-run.ts';
 import { pause } from './pause.ts';
 import type { KnownRun } from './run-table.ts';
-import { judge } from './takeovers.ts';
+import { judgeCoordinator } from './takeovers.ts';
 
 export interface CancelTerms {
   readonly mesh: Mesh;
@@ -43,7 +43,7 @@ export async function cancelAnywhere(terms: CancelTerms, run: string, signal: Ab
     const { record, revision } = found;
     if (state !== 'running') return state;
     const { coordinator } = record;
-    if (coordinator !== null && judge(record, company) === 'driven') {
+    if (coordinator !== null && judgeCoordinator(record, company) === 'driven') {
       const answer = await askToCancel(terms, coordinator.did, run, signal);
       if (answer !== undefined && answer !== 'running' && answer !== 'interrupted') return answer;
     }

@@ -26,7 +26,7 @@ import { syncRow } from './sync-row.ts';
 import { takeRecord, type TakeTerms } from './take.ts';
 import { passOver } from './pass-over.ts';
 import { Taking } from './taking.ts';
-import { judge, Takeovers } from './takeovers.ts';
+import { judgeCoordinator, Takeovers } from './takeovers.ts';
 import type { RunTold } from './told.ts';
 import type { Vault } from './vault.ts';
 
@@ -174,7 +174,7 @@ export class MeshRuns implements AsyncDisposable {
     const found = await this.#read(run);
     if (found === undefined || found.record.state === 'deleted') return await active.resume(run, options);
     if (found.record.state === 'completed') return run;
-    const judgment = found.record.state === 'running' ? judge(found.record, this.#options.company) : 'released';
+    const judgment = found.record.state === 'running' ? judgeCoordinator(found.record, this.#options.company) : 'released';
     if (judgment === 'driven' || judgment === 'unknown')
       throw new DocketError('RUN_BUSY', `run ${run} is being driven by ${found.record.coordinator?.did}`);
     const taken = await takeRecord(this.#terms, found, 'asked');

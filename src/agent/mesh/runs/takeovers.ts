@@ -44,7 +44,7 @@ interface Notice {
 /** Whether somebody drives it. `own`: an earlier incarnation of this member. */
 export type Judgment = 'driven' | 'unknown' | 'released' | 'gone' | 'returned' | 'own';
 
-export function judge({ coordinator }: Pick<RunRecord, 'coordinator'>, company: Company): Judgment {
+export function judgeCoordinator({ coordinator }: Pick<RunRecord, 'coordinator'>, company: Company): Judgment {
   if (coordinator === null) return 'released';
   const { did, incarnation } = coordinator;
   if (did === company.self.did) return incarnation === company.self.incarnation ? 'gone' : 'own';
@@ -83,7 +83,7 @@ export class Takeovers implements AsyncDisposable {
       const { record } = run;
       if (record.state !== 'running' || this.#taking.has(record.run) || isHere(record.run)) continue;
       if (isDriven(record.coordinator, present)) continue;
-      const judgment = judge(record, company);
+      const judgment = judgeCoordinator(record, company);
       if (judgment === 'driven' || judgment === 'unknown') continue;
       missed.add(record.run);
       if (this.#taking.size >= AT_ONCE || this.#dueAt(record, judgment, members, now) > now) continue;

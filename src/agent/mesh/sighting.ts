@@ -20,7 +20,7 @@ interface Rival {
   readonly isBarred: boolean;
 }
 
-export interface Seat {
+export interface Sighting {
   readonly beat: Beat;
   readonly heard: number;
   readonly rival: Rival | undefined;
@@ -28,8 +28,8 @@ export interface Seat {
 
 export type Hearing =
   | { readonly tag: 'stale' }
-  /** `double`: the barred one is the seat's rival. */
-  | { readonly tag: 'joined' | 'same' | 'changed' | 'restarted' | 'double' | 'left'; readonly seat: Seat };
+  /** `double`: the barred one is the sighting's rival. */
+  | { readonly tag: 'joined' | 'same' | 'changed' | 'restarted' | 'double' | 'left'; readonly sighting: Sighting };
 
 /** A restarted agent may have beats under way for as long, in ms. */
 const DOUBT = GONE - 1_000;
@@ -39,40 +39,40 @@ const FAR = 100;
 
 const STALE: Hearing = { tag: 'stale' };
 
-/** What a beat changes. `seat`: undefined if the member is not present. */
-export function hear(seat: Seat | undefined, beat: Beat, now: number): Hearing {
-  if (seat === undefined) return beat.isLeaving ? STALE : { tag: 'joined', seat: { beat, heard: now, rival: undefined } };
-  return beat.view.incarnation === seat.beat.view.incarnation ? hearFollowed(seat, beat, now) : hearRival(seat, beat, now);
+/** What a beat changes. `sighting`: undefined if the member is not present. */
+export function hear(sighting: Sighting | undefined, beat: Beat, now: number): Hearing {
+  if (sighting === undefined) return beat.isLeaving ? STALE : { tag: 'joined', sighting: { beat, heard: now, rival: undefined } };
+  return beat.view.incarnation === sighting.beat.view.incarnation ? hearFollowed(sighting, beat, now) : hearRival(sighting, beat, now);
 }
 
-function hearFollowed(seat: Seat, beat: Beat, now: number): Hearing {
-  if (beat.seq <= seat.beat.seq) return STALE;
-  const rival = seat.rival === undefined || now - seat.rival.heard >= GONE ? undefined : seat.rival;
-  const next: Seat = { beat, heard: now, rival };
-  if (beat.isLeaving) return { tag: 'left', seat: next };
-  return judged(next) ?? { tag: isAlike(seat.beat, beat) ? 'same' : 'changed', seat: next };
+function hearFollowed(sighting: Sighting, beat: Beat, now: number): Hearing {
+  if (beat.seq <= sighting.beat.seq) return STALE;
+  const rival = sighting.rival === undefined || now - sighting.rival.heard >= GONE ? undefined : sighting.rival;
+  const next: Sighting = { beat, heard: now, rival };
+  if (beat.isLeaving) return { tag: 'left', sighting: next };
+  return judged(next) ?? { tag: isAlike(sighting.beat, beat) ? 'same' : 'changed', sighting: next };
 }
 
-function hearRival(seat: Seat, beat: Beat, now: number): Hearing {
+function hearRival(sighting: Sighting, beat: Beat, now: number): Hearing {
   const { incarnation } = beat.view;
-  const known = seat.rival?.beat.view.incarnation === incarnation ? seat.rival : undefined;
+  const known = sighting.rival?.beat.view.incarnation === incarnation ? sighting.rival : undefined;
   if (known !== undefined && beat.seq <= known.beat.seq) return STALE;
-  if (beat.isLeaving) return known === undefined ? STALE : { tag: 'same', seat: { ...seat, rival: undefined } };
-  if (known === undefined && incarnation > seat.beat.view.incarnation) {
-    const rival: Rival = { beat: seat.beat, heard: seat.heard, since: now, isBarred: false };
-    return { tag: 'restarted', seat: { beat, heard: now, rival } };
+  if (beat.isLeaving) return known === undefined ? STALE : { tag: 'same', sighting: { ...sighting, rival: undefined } };
+  if (known === undefined && incarnation > sighting.beat.view.incarnation) {
+    const rival: Rival = { beat: sighting.beat, heard: sighting.heard, since: now, isBarred: false };
+    return { tag: 'restarted', sighting: { beat, heard: now, rival } };
   }
-  const next: Seat = { ...seat, rival: { beat, heard: now, since: known?.since ?? now, isBarred: known?.isBarred ?? false } };
-  return judged(next) ?? { tag: 'same', seat: next };
+  const next: Sighting = { ...sighting, rival: { beat, heard: now, since: known?.since ?? now, isBarred: known?.isBarred ?? false } };
+  return judged(next) ?? { tag: 'same', sighting: next };
 }
 
 /** Whether there are two. */
-function judged({ beat, heard, rival }: Seat): Hearing | undefined {
+function judged({ beat, heard, rival }: Sighting): Hearing | undefined {
   if (rival === undefined || rival.isBarred || Math.min(rival.heard, heard) - rival.since < DOUBT) return undefined;
-  if (isEarlier(beat, rival.beat)) return { tag: 'double', seat: { beat, heard, rival: { ...rival, isBarred: true } } };
+  if (isEarlier(beat, rival.beat)) return { tag: 'double', sighting: { beat, heard, rival: { ...rival, isBarred: true } } };
   return {
     tag: 'double',
-    seat: { beat: rival.beat, heard: rival.heard, rival: { beat, heard, since: rival.since, isBarred: true } },
+    sighting: { beat: rival.beat, heard: rival.heard, rival: { beat, heard, since: rival.since, isBarred: true } },
   };
 }
 
