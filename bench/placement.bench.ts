@@ -51,6 +51,7 @@ const nowhere: HomeCrew = {
   berth: () => undefined,
   obstacle: () => 'no slots',
   distrust() {},
+  praise() {},
   rest() {},
   dismiss() {},
   async [Symbol.asyncDispose]() {},
@@ -72,7 +73,12 @@ function beatOf(did: string): Beat {
 /** Microseconds of a processor for each task. */
 async function place({ members, tasks, isHeld }: typeof FEW): Promise<number> {
   const beats = new Map(Array.from({ length: members }, (_, i) => [`did:key:member-${i}`, { beat: beatOf(`did:key:member-${i}`) }]));
-  const view: MembersView = { others: () => beats.values(), get: (did) => beats.get(did), onChange: () => ({ [Symbol.dispose]() {} }) };
+  const view: MembersView = {
+    isJudging: true,
+    others: () => beats.values(),
+    get: (did) => beats.get(did),
+    onChange: () => ({ [Symbol.dispose]() {} }),
+  };
   const sent: { readonly to: string; readonly message: WorkMessage }[] = [];
   const mail = {
     send: (to: string, message: WorkMessage) => sent.push({ to, message }) > 0,

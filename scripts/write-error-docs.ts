@@ -80,7 +80,7 @@ const FAILURES: Record<FailureCode, readonly [meaning: string, next: string, mem
     false,
   ],
   unplaceable: [
-    'No agent that could run it was there within the time it may wait: none has its op, the tags, the memory or the slots it needs, or all refuse it.',
+    'No agent that could run it was there within the time it may wait: none has its op, the tags, the memory or the slots it needs, or those that have refuse it, give receipts that are not good, do not answer, or take no tasks though they are idle.',
     'The message says what is lacking. Start an agent that has it, or change `needs`; then `docket resume RUN`.',
     false,
   ],

@@ -17,7 +17,7 @@ import type { Ipld } from '../ipld/value.ts';
  * | `lost` | the runner died or its coordinator was killed | no |
  * | `unfetched` | its module or an input is not here, and could not be fetched or nobody could be asked; carries the code of the reason | no |
  * | `unresolved` | a promise on an instruction outside of the workflow found no receipt in time | no |
- * | `unplaceable` | no agent that could run it was there in time | no |
+ * | `unplaceable` | no agent that could run it was there in time, or those that were did not take it | no |
  * | `unkept` | its output was to outlive the agents that have it, and could not be put where it does; carries the code of the reason | no |
  * | `disagreement` | no so many agents agree on what comes out as the author asked for | no |
  * | `cancelled` | the run was cancelled while the task ran | no |

@@ -67,6 +67,7 @@ export class Attempts {
     this.#boarding = new Boarding(context, crew, this.#pace, { ...steps, isAlone: (task) => this.#isAlone(task) });
     this.#members = new MemberEnds(context, crew, {
       finish: (task, result) => steps.finish(task, result),
+      refuse: (task, failure) => steps.refuse(task, failure),
       check: (task) => steps.check(task),
       enqueue: (task) => this.enqueue(task),
       fileRow: (task, result, receipt) => this.fileRow(task, result, receipt),
@@ -76,6 +77,7 @@ export class Attempts {
       conclude: (task, outcome, receipt) => this.#conclude(task, outcome, receipt),
       file: (task, outcome, started) => this.#file(task, outcome, NO_USAGE, started),
       rest: (task, message) => this.#rest(task, message),
+      begun: (task) => this.#boarding.begun(task),
       learn: (task, wall) => this.#pace.learn(context.state.plan.tasks[task]!.group, wall),
     });
     this.#rests = new Rests(clock, (task) => steps.wake(task));
@@ -166,7 +168,8 @@ export class Attempts {
   ended(task: number, end: PlaceEnd, started: number): void {
     const { options, state, outbox } = this.#context;
     this.#jobs.delete(task);
-    if (end.kind !== 'away' || end.hasBegun) this.#boarding.begun(task);
+    // What a member says of it is judged first.
+    if (end.kind !== 'receipted' && (end.kind !== 'away' || end.hasBegun)) this.#boarding.begun(task);
     switch (end.kind) {
       case 'unstarted':
         options.flight.returned({ index: task, attempt: state.attempts[task]!-- });

@@ -50,7 +50,8 @@ const IDLY = 1 / 2;
  * Q2. What is told to others rests on what is durable: a task some of whose inputs are not committed yet runs here, or waits for the commit.
  * Q3. A task waits for the place that has its bytes while others without them are free (`Patience`): those go to tasks they are nearer to, then to tasks that are near nowhere,
  *     then to those which that place would not begin in time anyway; after its time it goes anywhere. So no place that can run a task is idle for longer than that while there is one.
- * Q4. A task no place could run is set aside, looked at again whenever that may have changed, and given up after its time; at once where nothing can change.
+ * Q4. A task no place could run, or is expected to as it behaves, is set aside, looked at again whenever that may have changed, and given up after its time; at once where nothing
+ *     can change. While a place that could is no more than busy its time stands still.
  */
 export class Boarding {
   readonly #context: RunContext;
@@ -273,7 +274,7 @@ export class Boarding {
       .map(({ task, why }) => ({ task, failure: { code: 'unplaceable', message: `${this.#isHomeAlone ? ALONE : LATE}: ${why}` } }));
   }
 
-  /** It had a place, and may have run there. */
+  /** It had a place, and ran there or may have. */
   begun(task: number): void {
     this.#unplaceable.begun(task);
   }

@@ -23,10 +23,12 @@ export interface Crew extends AsyncDisposable {
   berth(wanted: Wanted): Berth | undefined;
   /** For a task that `mayWait` and got no berth: the place it should wait for, though others may be free. Undefined if it is free to go anywhere. */
   nearer?(wanted: Wanted): Nearer | undefined;
-  /** Why no place there is now could ever run tasks of this kind; undefined if one could. Changes are told by `onChange`. */
+  /** Why no place there is now could ever run tasks of this kind, or is expected to as it behaves; undefined if one could. Changes are told by `onChange`. */
   obstacle(kind: TaskKind): string | undefined;
   /** That member is to get no more tasks of this kind for a while. */
   distrust(did: string, kind: TaskKind, why: string): void;
+  /** That member did a task of this kind, and what it says of it is good. */
+  praise(did: string, kind: TaskKind): void;
   /** There is no job for the idle places at the moment. */
   rest(): void;
   /** No job will come any more. */
@@ -133,5 +135,7 @@ export interface Away {
   readonly hasBegun: boolean;
   /** It could not get what the task needs. */
   readonly lacks: boolean;
+  /** It did not take it, and gave no reason, busy or other: how often a task is offered so must be bounded. */
+  readonly isUntaken: boolean;
   readonly message: string;
 }

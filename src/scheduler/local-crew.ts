@@ -308,6 +308,8 @@ export class LocalCrew implements HomeCrew {
   /** There is nobody else here. */
   distrust(): void {}
 
+  praise(): void {}
+
   /** There is no job for the idle slots at the moment. */
   rest(): void {
     if (this.isGathering) this.#endGathering();

@@ -17,7 +17,7 @@ import type { TaskKind } from './task-kind.ts';
 
 type Good = Extract<Judged, { readonly tag: 'good' }>;
 
-interface MemberSteps extends Pick<Steps, 'finish' | 'check' | 'enqueue'> {
+interface MemberSteps extends Pick<Steps, 'finish' | 'check' | 'enqueue' | 'refuse'> {
   fileRow(task: number, result: State.Settled, receipt?: CID): void;
   /** The task's row, after an attempt that is not the last. */
   fileRetry(task: number, receipt: CID): void;
@@ -29,6 +29,8 @@ interface MemberSteps extends Pick<Steps, 'finish' | 'check' | 'enqueue'> {
   file(task: number, outcome: Outcome, started: number): CID;
   /** It is tried again after a while. */
   rest(task: number, message: string): void;
+  /** It ran, as a good receipt says. */
+  begun(task: number): void;
   /** A task of this group took so long. */
   learn(task: number, wall: number): void;
 }
@@ -38,10 +40,11 @@ interface MemberSteps extends Pick<Steps, 'finish' | 'check' | 'enqueue'> {
  *
  * Invariants
  * E1. Nothing a member gave is used before its receipt was found good. What is not is counted, told, and leaves no trace in the ledger; that member gets no more of the
- *     kind for a while.
+ *     kind for a while, the longer the more often. The time its task may wait for somebody goes on.
  * E2. A good receipt is filed with the bytes its issuer signed, as if it had been made here.
  * E3. A result whose blobs are wanted here is settled when they have come. If nobody gives them, the task runs again.
  * E4. An attempt that may have been running when its member was lost gets a receipt of this coordinator, one that was not counts as not begun.
+ * E5. What members do not take, and give no reason for, is offered so many times (`Moves`).
  */
 export class MemberEnds {
   readonly #context: RunContext;
@@ -66,7 +69,7 @@ export class MemberEnds {
     return this.#moves.losses(task);
   }
 
-  away(task: number, { member, hasBegun, lacks, message }: Omit<Away, 'kind'>, started: number): void {
+  away(task: number, { member, hasBegun, lacks, isUntaken, message }: Omit<Away, 'kind'>, started: number): void {
     const { options, state } = this.#context;
     options.onEvent({ kind: 'moved', task, member, message });
     if (!hasBegun) {
@@ -74,6 +77,8 @@ export class MemberEnds {
       options.flight.returned({ index: task, attempt: state.attempts[task]! });
       if (lacks) return this.#lacks(task, member, message);
       this.#moves.displaced(task);
+      if (isUntaken && !this.#moves.untaken(task))
+        return this.#steps.refuse(task, { code: 'unplaceable', message: `it was offered again and again, and not taken: ${message}` });
       return this.#place(task);
     }
     const outcome = { tag: 'error', failure: { code: 'lost', message } } as const;
@@ -106,6 +111,7 @@ export class MemberEnds {
     const judged = judge(end.receipt, end.isHit, asked, options.trust ?? onlySelf(options.issuer), this.#verifiers);
     if (judged.tag === 'bad') return this.#refuse(task, end.member, judged.why);
     const { cid, receipt, outcome } = judged;
+    this.#steps.begun(task);
     this.#context.agreements().coming(task, cid, receipt);
     outbox.addBlobs(whole(end.small), []);
     options.blobs.elsewhere.add(end.member, end.held);
@@ -129,10 +135,11 @@ export class MemberEnds {
   }
 
   #follow(task: number, member: string, { cid, outcome, via }: Good): void {
+    const isDone = outcome.tag === 'ok' || (hostTrouble(outcome.failure) === undefined && outcome.failure.code !== 'unfetched');
+    if (isDone) this.#crew.praise(member, this.#steps.kindOf(task));
     if (outcome.tag === 'ok') return this.#keep(task, { status: State.OK, value: outcome.value, receipt: cid, via });
+    if (isDone) return this.#steps.conclude(task, outcome, cid);
     const { failure } = outcome;
-    const trouble = hostTrouble(failure);
-    if (trouble === undefined && failure.code !== 'unfetched') return this.#steps.conclude(task, outcome, cid);
     // The trouble of that member, not of the task: nor of this home.
     this.#steps.fileRetry(task, cid);
     this.#lacks(task, member, failure.message, cid);

@@ -15,13 +15,17 @@ interface Aside {
   first: number;
 }
 
-/** Tasks that no place there is could run, set aside so that they keep nobody waiting. Their time goes on when they are tried in vain in between. */
+/**
+ * Tasks that no place there is could run, set aside so that they keep nobody waiting.
+ *
+ * Their time is what they spend here until they are begun somewhere: it goes on when they were tried in vain in between, and stands still while they wait for a place that is busy.
+ */
 export class Unplaceable {
   readonly #clock: Clock;
   readonly #due: () => void;
   readonly #aside = new Map<string, Aside>();
-  /** When tasks were set aside that were not begun since. */
-  readonly #since = new Map<number, number>();
+  /** Ms for which tasks were set aside, and taken out again, that were not begun since; of those that are aside now, before that. */
+  readonly #spent = new Map<number, number>();
   #cancel: (() => void) | undefined;
 
   readonly #isForGood: boolean;
@@ -46,11 +50,12 @@ export class Unplaceable {
     const fresh: number[] = [];
     const within = this.#isForGood ? 0 : withinOf(kind);
     for (const task of tasks) {
-      const since = this.#since.get(task) ?? now;
-      if (!this.#since.has(task)) fresh.push(task);
-      this.#since.set(task, since);
-      aside.tasks.set(task, since + within);
-      aside.first = Math.min(aside.first, since + within);
+      const spent = this.#spent.get(task) ?? 0;
+      if (!this.#spent.has(task)) fresh.push(task);
+      this.#spent.set(task, spent);
+      const until = now + within - spent;
+      aside.tasks.set(task, until);
+      aside.first = Math.min(aside.first, until);
     }
     this.#watch();
     return fresh;
@@ -58,11 +63,15 @@ export class Unplaceable {
 
   /** Takes those out again that `isPlaceable`. */
   release(isPlaceable: (kind: TaskKind) => boolean): { readonly task: number; readonly kind: TaskKind }[] {
+    const now = this.#clock.monotonic();
     const released: { task: number; kind: TaskKind }[] = [];
     for (const [name, { kind, tasks }] of this.#aside) {
       if (!isPlaceable(kind)) continue;
       this.#aside.delete(name);
-      for (const task of tasks.keys()) released.push({ task, kind });
+      for (const [task, until] of tasks) {
+        this.#spent.set(task, withinOf(kind) - (until - now));
+        released.push({ task, kind });
+      }
     }
     // A timer keeps the process alive.
     if (released.length > 0) this.#watch();
@@ -71,7 +80,7 @@ export class Unplaceable {
 
   /** It was begun somewhere: if it is set aside again, its time begins anew. */
   begun(task: number): void {
-    this.#since.delete(task);
+    this.#spent.delete(task);
   }
 
   /** Takes those out that have waited long enough. */
@@ -85,7 +94,7 @@ export class Unplaceable {
         if (until <= now) {
           found.push({ task, why: aside.why });
           aside.tasks.delete(task);
-          this.#since.delete(task);
+          this.#spent.delete(task);
         } else aside.first = Math.min(aside.first, until);
       }
       if (aside.tasks.size === 0) this.#aside.delete(name);
@@ -104,7 +113,7 @@ export class Unplaceable {
 
   clear(): void {
     this.#aside.clear();
-    this.#since.clear();
+    this.#spent.clear();
     this.#watch();
   }
 }

@@ -80,6 +80,7 @@ export class VotingCrew implements Crew {
   }
 
   distrust(): void {}
+  praise(): void {}
   rest(): void {}
   dismiss(): void {}
   async [Symbol.asyncDispose](): Promise<void> {

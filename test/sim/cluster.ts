@@ -227,6 +227,7 @@ const NO_HOME: HomeCrew = {
   berth: () => undefined,
   obstacle: () => 'no slots',
   distrust() {},
+  praise() {},
   rest() {},
   dismiss() {},
   async [Symbol.asyncDispose]() {},

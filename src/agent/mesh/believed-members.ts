@@ -10,7 +10,7 @@ import type { Members } from './members.ts';
  * B1. Who is in `#shown` was told as joined and not as gone since; listeners hear of nobody else.
  * B2. What is believed changes without a word, by a command or by what was found out: it is asked again on every `LOOK`, and at each change of a member.
  */
-type Believed = Pick<Members, 'others' | 'get' | 'onChange'>;
+type Believed = Pick<Members, 'others' | 'get' | 'onChange' | 'isJudging'>;
 
 interface Options {
   readonly members: Believed;
@@ -37,6 +37,10 @@ export class BelievedMembers implements MembersView, Disposable {
       else this.#look(change.member);
     });
     this.#lookAtAll();
+  }
+
+  get isJudging(): boolean {
+    return this.#options.members.isJudging;
   }
 
   *others(): Iterable<NonNullable<ReturnType<MembersView['get']>>> {

@@ -61,6 +61,10 @@ export class LateCrew implements Crew {
     this.#crew.distrust(did, kind, why);
   }
 
+  praise(did: string, kind: TaskKind): void {
+    this.#crew.praise(did, kind);
+  }
+
   rest(): void {
     this.#crew.rest();
   }

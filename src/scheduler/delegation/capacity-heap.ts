@@ -15,6 +15,11 @@ export class CapacityHeap<Item> {
     return this.#places.has(item);
   }
 
+  /** All of them, in no order. */
+  items(): Iterable<Item> {
+    return this.#items;
+  }
+
   /** What it has left; undefined if it is not in here. */
   leftOf(item: Item): number | undefined {
     const place = this.#places.get(item);

@@ -48,10 +48,7 @@ export class Delegation implements Disposable {
         table.gone(change.did);
         for (const crew of this.#crews.values()) crew.memberGone(change.did);
       } else {
-        const { beat } = change.member;
-        const before = table.seat(beat.view.did)?.view;
-        table.hear(beat);
-        if (before !== beat.view) for (const crew of this.#crews.values()) crew.memberChanged();
+        if (table.hear(change.member.beat)) for (const crew of this.#crews.values()) crew.memberChanged();
       }
       shares.wakeNext(table.version, clock.monotonic());
     });

@@ -55,8 +55,8 @@ export class MemberTable {
     return this.#seats.values();
   }
 
-  /** One that is not known joins. Another incarnation must have been gone before. */
-  hear(beat: Beat): void {
+  /** One that is not known joins. Another incarnation must have been gone before. True if somebody may run what nobody could before. */
+  hear(beat: Beat): boolean {
     const { did } = beat.view;
     const seat = this.#seats.get(did);
     if (seat === undefined) {
@@ -65,15 +65,17 @@ export class MemberTable {
       this.#all.set(joined, openUnits(joined));
       for (const index of this.#indexes.values()) this.#place(index, joined);
       this.#version++;
-      return;
+      return true;
     }
-    if (beat.seq <= seat.seq) return;
+    if (beat.seq <= seat.seq) return false;
     const isSame = seat.view === beat.view;
     const before = Seat.freeUnits(seat);
+    const fault = Seat.faultOf(seat);
     Seat.hear(seat, beat);
     this.#changed(seat);
     if (!isSame) for (const index of this.#indexes.values()) this.#place(index, seat);
     if (!isSame || Seat.freeUnits(seat) > before) this.#version++;
+    return !isSame || (fault !== undefined && Seat.faultOf(seat) === undefined);
   }
 
   gone(did: string): Seat.Seat | undefined {
@@ -109,19 +111,25 @@ export class MemberTable {
     if (from.isLined !== to.isLined) this.#changed(seat);
   }
 
-  /** It gets nothing for a while. */
-  suspend(seat: Seat.Seat, now: number): void {
+  /** It gets nothing for a while. `fault`: what it is to be blamed for, if it can be. */
+  suspend(seat: Seat.Seat, now: number, fault: Seat.Fault | undefined): void {
     if (now < seat.suspendedUntil || !this.#isSeated(seat)) return;
+    if (fault !== undefined) seat.fault = { ...fault, times: (seat.fault?.times ?? 0) + 1 };
     seat.suspendedUntil = now + Math.min(REST.first * 2 ** seat.strikes, REST.most);
     seat.strikes = Math.min(seat.strikes + 1, 16);
     this.#suspended.add(seat);
     this.#changed(seat);
   }
 
-  /** It did what it was asked for. */
-  praise(seat: Seat.Seat, kind: TaskKind): void {
+  /** It told how a task ended. Whether that is so is for others to judge. */
+  answered(seat: Seat.Seat): void {
     seat.strikes = 0;
-    this.#indexes.get(kind.name)?.strikes.delete(seat.did);
+    seat.fault = undefined;
+  }
+
+  /** It did what it was asked for. */
+  praise(did: string, kind: TaskKind): void {
+    this.#indexes.get(kind.name)?.strikes.delete(did);
   }
 
   /** It will not run tasks of this kind. */
@@ -176,16 +184,15 @@ export class MemberTable {
     return this.#index(kind).heap.leftOf(seat);
   }
 
-  /** Why no member, as they are, could run tasks of this kind; undefined if one could. */
+  /** Why nothing can be expected of any member, as they are, for tasks of this kind; undefined if one runs them, or will when it is less busy. */
   obstacle(kind: TaskKind): string | undefined {
     const { heap, refusals } = this.#index(kind);
-    if (heap.size > 0) return undefined;
-    const [refused] = refusals.values();
-    if (refused !== undefined) return `${refusals.size} of ${this.#seats.size} members refuse it: ${refused.why}`;
+    if ((heap.top()?.left ?? 0) > 0) return undefined;
+    for (const seat of heap.items()) if (Seat.faultOf(seat) === undefined) return undefined;
     if (this.#seats.size === 0) return 'no other member is there that is believed';
     const whys = new Map<string, number>();
-    for (const { view } of this.#seats.values()) {
-      const why = lackOf(kind, view) ?? 'it is draining';
+    for (const seat of this.#seats.values()) {
+      const why = refusals.get(seat.did)?.why ?? lackOf(kind, seat.view) ?? Seat.faultOf(seat) ?? 'it is draining';
       whys.set(why, (whys.get(why) ?? 0) + 1);
     }
     const told = [...whys].toSorted(([, a], [, b]) => b - a).slice(0, MOST_TOLD);

@@ -2,6 +2,8 @@ import type { Beat } from '../../protocol/mesh/member.ts';
 
 /** The other members of the mesh as they were heard last. This agent is not among them. `Members` of `src/agent/mesh/members.ts` is one. */
 export interface MembersView {
+  /** Whether it can be told from silence that a member is not there, or does not answer: this agent hears the mesh. */
+  readonly isJudging: boolean;
   /** Those that are present. */
   others(): Iterable<Heard>;
   /** One of them. */

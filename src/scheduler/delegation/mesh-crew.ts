@@ -44,7 +44,14 @@ interface Waiting {
 const TICK = 250;
 
 /** Of these the member itself is the reason: it gets nothing for a while. */
-const SLOW: ReadonlySet<Placed.AwayBecause> = new Set(['unheard', 'silent', 'stuck', 'slow', 'overload', 'unheld']);
+const FAULTS: Readonly<Partial<Record<Placed.AwayBecause, string>>> = {
+  unheard: 'it does not answer',
+  silent: 'it says nothing of its tasks',
+  stuck: 'it keeps tasks for longer than their limits',
+  slow: 'it does not fetch what tasks need',
+  overload: 'it says that it has no room',
+  unheld: 'it lets go of what it took',
+};
 
 const NO_USAGE = { wall: 0, cpu: 0, memory: 0, output: 0 };
 const NOWHERE: Bytes = { here: 0, at: new Map() };
@@ -63,6 +70,8 @@ export class MeshCrew implements Crew {
   #stopTick: (() => void) | undefined;
   /** It was said of some tasks that nobody could run them: they wait where nothing but a change of members wakes them. */
   #isObstructed = false;
+  /** Version of the table at the last tick. */
+  #seen = -1;
 
   constructor(options: { shop: Shop; parts: CrewParts; weight: number; outgoing: Outgoing; onDisposed: () => void }) {
     this.#shop = options.shop;
@@ -92,10 +101,11 @@ export class MeshCrew implements Crew {
     const elsewhere = this.#shop.table.obstacle(kind);
     if (elsewhere === undefined) return undefined;
     this.#isObstructed = true;
+    if (this.#shop.table.isHealing) this.#tickLater();
     return `here: ${here}; elsewhere: ${elsewhere}`;
   }
 
-  /** A member is there that was not, or says something else of what it can do. */
+  /** A member is there that was not, says something else of what it can do, or takes tasks again. */
   memberChanged(): void {
     if (!this.#isObstructed) return;
     this.#isObstructed = false;
@@ -211,7 +221,7 @@ export class MeshCrew implements Crew {
     this.#do(Placed.abandon(this.#drive, placed));
     const message = `the task was cancelled while ${placed.seat.did} had it`;
     if (hasBegun) waiting.resolve({ kind: 'lost', code: 'cancelled', message, usage: NO_USAGE });
-    else waiting.resolve({ kind: 'away', member: placed.seat.did, hasBegun, lacks: false, message });
+    else waiting.resolve({ kind: 'away', member: placed.seat.did, hasBegun, lacks: false, isUntaken: false, message });
   }
 
   /** A message of a member about this run. */
@@ -254,12 +264,18 @@ export class MeshCrew implements Crew {
 
   #away({ placed, because, hasBegun, message }: Extract<Placed.Effect, { kind: 'away' }>): void {
     const { seat, task, kind } = placed;
-    const { table, clock } = this.#shop;
+    const { table, clock, members } = this.#shop;
     const now = clock.monotonic();
-    if (because === 'refused') table.refuse(seat, kind, message, now);
-    else if (SLOW.has(because)) table.suspend(seat, now);
+    const isLoad = because === 'overload';
+    // What is not heard may be the fault of this agent's own link.
+    const isAtFault = isLoad || members.isJudging;
+    const why = FAULTS[because];
+    if (because === 'refused') table.refuse(seat, kind, `it refuses: ${message}`, now);
+    else if (why !== undefined) table.suspend(seat, now, isAtFault ? { why, isLoad } : undefined);
     this.#tickLater();
-    this.#waiting.get(task)!.resolve({ kind: 'away', member: seat.did, hasBegun, lacks: because === 'unfetched', message });
+    const isUntaken = isLoad ? Seat.isIdle(seat) : because === 'unheard' && isAtFault;
+    const away = { kind: 'away', member: seat.did, hasBegun, lacks: because === 'unfetched', isUntaken, message } as const;
+    this.#waiting.get(task)!.resolve(away);
   }
 
   #ended({ placed, end }: Extract<Placed.Effect, { kind: 'ended' }>): void {
@@ -296,10 +312,11 @@ export class MeshCrew implements Crew {
       const heard = members.get(did);
       if (heard !== undefined) table.hear(heard.beat);
     }
-    const { version } = table;
     table.tick(now);
     this.#do(Placed.tick(this.#drive, now, (placed) => this.#isFreeElsewhere(placed)));
-    if (this.#share.isHungry || table.version > version) this.#parts.onChange();
+    // Another run's tick may have been the one that ended a suspension.
+    if (this.#share.isHungry || table.version > this.#seen) this.#parts.onChange();
+    this.#seen = table.version;
   }
 
   #isFreeElsewhere({ seat, kind, load }: Placed.Placed): boolean {
@@ -313,6 +330,10 @@ export class MeshCrew implements Crew {
     const seat = table.seat(did);
     if (seat !== undefined) table.refuse(seat, kind, why, clock.monotonic());
     this.#tickLater();
+  }
+
+  praise(did: string, kind: TaskKind): void {
+    this.#shop.table.praise(did, kind);
   }
 
   rest(): void {

@@ -149,7 +149,7 @@ export function heardEnd(drive: Drive, from: string, end: EndedTask, now: number
   if (placed === undefined) return effects;
   drive.posts.get(from)!.heard = now;
   remove(drive, placed);
-  drive.table.praise(placed.seat, placed.kind);
+  drive.table.answered(placed.seat);
   effects.push({ kind: 'ended', placed, end });
   return effects;
 }

@@ -24,6 +24,8 @@ export interface Seat {
   free: number;
   /** Tasks it would take in, as heard last. */
   room: number;
+  /** Tasks of others that waited there, as heard last. */
+  waiting: number;
   /** Of the slots that were used then, those that were ours. */
   counted: number;
   /** Of the tasks it held then, those that were ours. */
@@ -42,7 +44,20 @@ export interface Seat {
   suspendedUntil: number;
   /** How often in a row it was suspended. */
   strikes: number;
+  /** What it was found to be at fault in since it did something, the last time, and how often. */
+  fault: (Fault & { readonly times: number }) | undefined;
 }
+
+/** Why a member is suspended. */
+export interface Fault {
+  /** For people: `it …`. */
+  readonly why: string;
+  /** It may be no more than busy. */
+  readonly isLoad: boolean;
+}
+
+/** Faults in a row after which nothing is expected of a member as long as it is suspended: one message may be lost, or late. */
+const MANY = 3;
 
 /** What a task takes of a seat. */
 export interface Load {
@@ -66,6 +81,7 @@ export function seatOf(beat: Beat): Seat {
     seq: -1,
     free: 0,
     room: 0,
+    waiting: 0,
     counted: 0,
     countedTasks: 0,
     units: 0,
@@ -76,17 +92,19 @@ export function seatOf(beat: Beat): Seat {
     known: 0,
     suspendedUntil: Number.NEGATIVE_INFINITY,
     strikes: 0,
+    fault: undefined,
   };
   hear(seat, beat);
   return seat;
 }
 
 /** What it says of itself now. */
-export function hear(seat: Seat, { view, seq, free, room }: Beat): void {
+export function hear(seat: Seat, { view, seq, free, room, waiting }: Beat): void {
   seat.view = view;
   seat.seq = seq;
   seat.free = Math.min(free, view.slots);
   seat.room = room;
+  seat.waiting = waiting;
   seat.counted = Math.min(view.slots - seat.free, seat.occupied);
   seat.countedTasks = seat.known;
 }
@@ -104,6 +122,19 @@ function roomOf(seat: Seat): number {
 /** Whether one more may wait in line there: at most one for each slot. */
 export function hasLine(seat: Seat): boolean {
   return roomOf(seat) > 0 && seat.lined < seat.view.slots;
+}
+
+/** Whether it has slots for which nothing waits, as it says. */
+export function isIdle({ free, waiting }: Seat): boolean {
+  return free > 0 && waiting === 0;
+}
+
+/** Why nothing can be expected of it now, for people: `it …`. Undefined if it takes tasks, or may be no more than busy: that ends. */
+export function faultOf(seat: Seat): string | undefined {
+  const { room, known, suspendedUntil, fault } = seat;
+  if (room === 0 && known === 0 && isIdle(seat)) return 'it takes in no tasks, idle as it is';
+  if (fault === undefined || suspendedUntil === Number.NEGATIVE_INFINITY || fault.times < MANY) return undefined;
+  return fault.isLoad && !isIdle(seat) ? undefined : fault.why;
 }
 
 export function take(seat: Seat, load: Load, stand: Stand): void {

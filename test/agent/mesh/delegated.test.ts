@@ -40,7 +40,7 @@ async function drive(engine: Engine, mesh: Mesh, hosting: Hosting, plan: Plan): 
   };
   const beat = { beat: { view, seq: 1, free: 2, room: 64, waiting: 0, load: 0, isLeaving: false } };
   using delegation = new Delegation({
-    members: { others: () => [beat], get: () => beat, onChange: () => ({ [Symbol.dispose]: () => {} }) },
+    members: { isJudging: true, others: () => [beat], get: () => beat, onChange: () => ({ [Symbol.dispose]: () => {} }) },
     mail: {
       send: (to, message) => {
         mesh.messages.send(to, encodeWork(message));

@@ -18,6 +18,7 @@ function crewWith(obstacle: string | undefined): HomeCrew {
     berth: () => undefined,
     obstacle: () => obstacle,
     distrust() {},
+    praise() {},
     rest() {},
     dismiss() {},
     [Symbol.asyncDispose]: async () => {},

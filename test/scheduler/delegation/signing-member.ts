@@ -27,7 +27,7 @@ export interface Draft {
   signer: Key;
 }
 
-export type Answer = (draft: Draft, task: OfferedTask) => Draft | 'nothing' | 'refused' | 'unfetched';
+export type Answer = (draft: Draft, task: OfferedTask) => Draft | 'nothing' | 'refused' | 'unfetched' | 'overload';
 
 export function drafted(task: OfferedTask, signer: Key): Draft {
   const { work, module, input } = task;
@@ -115,7 +115,8 @@ class SigningMember {
       });
     }
     await this.#options.work?.(task);
-    const receipt = altered(await signed(draft));
+    this.#yard.signing++;
+    const receipt = altered(await signed(draft).finally(() => this.#yard.signing--));
     delegation.receive(this.did, {
       kind: 'ends',
       run,
@@ -134,6 +135,8 @@ export class Yard {
   /** Offers too large for a message. */
   readonly kept: OfferedTask[] = [];
   largest = Number.POSITIVE_INFINITY;
+  /** Receipts that are being signed, which takes time of no test's clock. */
+  signing = 0;
   readonly delegation: Delegation;
 
   constructor(clock: Clock = systemClock) {

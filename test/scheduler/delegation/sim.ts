@@ -53,6 +53,7 @@ const NO_HOME: HomeCrew = {
   berth: () => undefined,
   obstacle: () => 'no slots',
   distrust() {},
+  praise() {},
   rest() {},
   dismiss() {},
   async [Symbol.asyncDispose]() {},
@@ -78,6 +79,7 @@ export function wantedOf(task: number, more: Partial<Wanted> = {}): Wanted {
 
 /** The members as beats tell them. */
 export class Roster implements MembersView {
+  isJudging = true;
   readonly #beats = new Map<string, Beat>();
   readonly #listeners = new Set<Parameters<MembersView['onChange']>[0]>();
 
