@@ -2,7 +2,7 @@ import { decodeAs } from '../receipt/verify.ts';
 import type { Assenting, Dissenting } from '../protocol/explanation.ts';
 import { outcomeOf } from '../receipt/out.ts';
 import { failureText } from '../receipt/show.ts';
-import { isWord, outputOf } from '../scheduler/agreements.ts';
+import { isWord, outputOf } from '../scheduler/words.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { Engine } from './engine.ts';
 

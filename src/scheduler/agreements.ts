@@ -1,21 +1,19 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Receipt } from '../receipt/model.ts';
-import { digestOf, failureMap, failureOf, outcomeOf, outOf } from '../receipt/out.ts';
+import { failureMap, outcomeOf } from '../receipt/out.ts';
 import type { Failure, Outcome } from '../receipt/outcome.ts';
 import * as Verify from '../receipt/verify.ts';
 import { type Agree, agreeFromMeta } from '../workflow/agree.ts';
 import * as Agreement from './agreement.ts';
-import { DETERMINISTIC } from './filing.ts';
 import type { RunContext, Steps } from './run-context.ts';
 import type { FoundResult } from './shared-results.ts';
 import * as State from './state.ts';
 import type { Voting } from './voting.ts';
+import { isWord, outcomeIn, outputOf, tellDissent } from './words.ts';
 
 /** Votes on one task. */
 interface Ballot {
   votes: Agreement.Votes;
-  /** It counts what another agent gave against a run here. */
-  readonly isCheck: boolean;
   /** What was known before was counted. */
   hasLooked: boolean;
   /** Something was run for it in this drive. */
@@ -39,7 +37,7 @@ interface AgreementSteps extends Pick<Steps, 'enqueue' | 'refuse'> {
 const MOST_RECEIPTS = 64;
 
 /**
- * Tasks that count as done when so many different agents agree, and results of others that are checked by running them once more.
+ * Tasks that count as done when so many different agents agree.
  *
  * Invariants
  * G1. No result of such a task is a hit, and none is filed under its keys, before it is agreed on. What is agreed on takes the place of what stood there.
@@ -65,13 +63,8 @@ export class Agreements implements Voting {
     return ballot === undefined || ballot.isOver ? new Set() : Agreement.spoken(ballot.votes);
   }
 
-  isCheck(task: number): boolean {
-    const ballot = this.#ballots.get(task);
-    return ballot !== undefined && ballot.isCheck && !ballot.isOver;
-  }
-
   begin(task: number, agree: Agree, askAll: () => boolean): void {
-    const ballot = this.#open(task, agree, false);
+    const ballot = this.#open(task, agree);
     if (!ballot.hasLooked) {
       ballot.hasLooked = true;
       if (!this.#context.options.forced(task)) {
@@ -91,13 +84,6 @@ export class Agreements implements Voting {
     this.#follow(task, ballot);
   }
 
-  check(task: number, result: FoundResult): void {
-    const ballot = this.#open(task, { need: 1, most: 1 }, true);
-    this.#keep(task, result);
-    this.#cast(ballot, result.receipt.iss, { receipt: result.cid, outcome: result.outcome, cpu: result.receipt.meta.cpu });
-    this.#steps.enqueue(task);
-  }
-
   coming(task: number, cid: CID, receipt: Receipt): void {
     const ballot = this.#ballots.get(task);
     if (ballot !== undefined) ballot.coming = { cid, receipt };
@@ -112,11 +98,9 @@ export class Agreements implements Voting {
     const foreign = ballot.coming?.cid.equals(result.receipt) === true ? ballot.coming.receipt : undefined;
     const [issuer, cpu] = foreign === undefined ? [options.issuer, options.cpu] : [foreign.iss, foreign.meta.cpu];
     ballot.coming = undefined;
-    const outcome: Outcome =
-      result.status === State.OK ? { tag: 'ok', value: result.value } : { tag: 'error', failure: failureOf(result.value) };
+    const outcome = outcomeIn(result);
     if (outcome.tag === 'error' && ENDS.has(outcome.failure.code)) return this.#end(ballot);
     ballot.hasRun = true;
-    if (ballot.isCheck) return this.#compare(task, ballot, { receipt: result.receipt, outcome, cpu });
     this.#cast(ballot, issuer, { receipt: result.receipt, outcome, cpu });
     if (Agreement.verdict(ballot.votes).tag === 'split' && ballot.votes.cast.length === 0) return this.#end(ballot);
     if (Agreement.verdict(ballot.votes).tag === 'open' && this.#steps.isStopped()) {
@@ -129,12 +113,11 @@ export class Agreements implements Voting {
     return true;
   }
 
-  #open(task: number, agree: Agree, isCheck: boolean): Ballot {
+  #open(task: number, agree: Agree): Ballot {
     const known = this.#ballots.get(task);
     if (known !== undefined && !known.isOver) return known;
     const ballot: Ballot = {
       votes: Agreement.none(agree),
-      isCheck,
       hasLooked: false,
       hasRun: false,
       isOver: false,
@@ -166,12 +149,11 @@ export class Agreements implements Voting {
   }
 
   /** The receipt and the small blobs of a vote, under no key. */
-  #keep(task: number, { cid, bytes, receipt, small, held, holder }: FoundResult): void {
-    const { options, outbox } = this.#context;
-    const { ran: invocation, meta } = receipt;
-    outbox.addBlobs(small, []);
-    options.blobs.elsewhere.add(holder, held);
-    outbox.file(task, [{ kind: 'receipt', cid, instruction: meta.instruction, invocation, bytes, at: options.clock.now() }]);
+  #keep(task: number, found: FoundResult): void {
+    const { options, outbox, filing } = this.#context;
+    outbox.addBlobs(found.small, []);
+    options.blobs.elsewhere.add(found.holder, found.held);
+    outbox.file(task, [filing.underNoKey(found, options.clock.now())]);
   }
 
   #cast(
@@ -219,55 +201,20 @@ export class Agreements implements Voting {
     this.#steps.settle(task, { status: State.FAILED, value: failureMap(outcome.failure), receipt, via });
   }
 
-  /** What was run here counts: this agent believes itself. */
-  #compare(
-    task: number,
-    ballot: Ballot,
-    own: { readonly receipt: CID; readonly outcome: Outcome; readonly cpu: string | undefined },
-  ): false {
-    const { issuer } = this.#context.options;
-    if (!isWord(own.outcome)) return this.#end(ballot);
-    const output = outputOf(own.outcome);
-    ballot.cpus.set(issuer, own.cpu);
-    for (const vote of ballot.votes.cast)
-      if (vote.output !== output) this.#tell(task, ballot, vote, [{ issuer, receipt: own.receipt, output }]);
-    return this.#end(ballot);
-  }
-
   #tell(task: number, { cpus }: Ballot, { issuer, receipt }: Agreement.Vote, by: readonly Agreement.Vote[]): void {
-    const { options } = this.#context;
     const cpu = cpus.get(issuer);
     // Floating point may leave other bits in what is not a number, on processors of another kind.
     const isProof = cpu !== undefined && by.some((vote) => cpus.get(vote.issuer) === cpu);
     const agreed = by.map((vote) => ({ issuer: vote.issuer, receipt: vote.receipt }));
-    options.onEvent({
-      kind: 'dissent',
-      task,
-      member: issuer,
-      receipt: receipt.toString(),
-      agreed: agreed.map((vote) => vote.receipt.toString()),
-      isProof,
-    });
-    options.onDissent?.({ task, issuer, receipt, agreed, isProof });
+    tellDissent(this.#context.options, { task, issuer, receipt, agreed, isProof });
   }
 }
 
 /** The task ends so, whatever others say. */
 const ENDS: ReadonlySet<string> = new Set(['cancelled', 'unresolved', 'unplaceable', 'unfetched', 'unkept', 'disagreement']);
 
-/** Whether it says what the work gives: a limit of the machine or a lost runner does not. */
-export function isWord(outcome: Outcome): boolean {
-  return outcome.tag === 'ok' || DETERMINISTIC.has(outcome.failure.code);
-}
-
 function codeOf(outcome: Outcome): string {
   return outcome.tag === 'ok' ? 'ok' : outcome.failure.code;
-}
-
-/** Of an error its code and data; messages are for people, and may be worded otherwise by another version. */
-export function outputOf(outcome: Outcome): string {
-  const said: Outcome = outcome.tag === 'ok' ? outcome : { tag: 'error', failure: { ...outcome.failure, message: '' } };
-  return Buffer.from(digestOf(outOf(said))).toString('hex');
 }
 
 /** What the author of a task, or else of its run, asks for. */

@@ -98,9 +98,9 @@ export class Boarding {
   }
 
   kindOf(task: number): TaskKind {
-    const { agreements, options } = this.#context;
+    const { agreements, checks, options } = this.#context;
     const kind = this.#kinds.of(task);
-    if (agreements().isCheck(task)) return restrict(kind, { onlyAt: options.issuer });
+    if (checks().isUnderWay(task)) return restrict(kind, { onlyAt: options.issuer });
     return restrict(kind, { notAt: agreements().spoken(task) });
   }
 

@@ -20,6 +20,7 @@ import type { RunContext } from './run-context.ts';
 import { Search } from './search.ts';
 import * as State from './state.ts';
 import { summarize } from './summary.ts';
+import { SpotChecks } from './spot-checks.ts';
 import { targetsOf } from './unneeded.ts';
 
 type Message =
@@ -69,6 +70,7 @@ export class Coordinator {
   readonly #attempts: Attempts;
   readonly #crew: Crew;
   readonly #agreements: Agreements;
+  readonly #checks: SpotChecks;
   readonly #keeping: Keeping;
   readonly #inbox = new Inbox<Message>();
   #stopping: 'no' | 'cancelled' | 'failed' = 'no';
@@ -94,7 +96,7 @@ export class Coordinator {
       onBrought: (go) => post({ kind: 'later', go }),
       onFailure: fail,
     });
-    this.#context = contextOf(options, outbox, bringing, () => this.#agreements);
+    this.#context = contextOf(options, outbox, bringing, { agreements: () => this.#agreements, checks: () => this.#checks });
     const local = new LocalCrew({
       source: slots,
       size,
@@ -115,7 +117,7 @@ export class Coordinator {
         if (!this.#keeping.take(task, hit)) this.#apply(State.adopt(this.#context.state, task, hit), hit.receipt);
       },
       finish: (task: number, result: State.Result) => {
-        if (!this.#agreements.returned(task, result)) this.#finish(task, result);
+        if (!this.#checks.returned(task, result) && !this.#agreements.returned(task, result)) this.#finish(task, result);
       },
       refuse: (task: number, failure: Parameters<Attempts['refuse']>[1]) => this.#attempts.refuse(task, failure),
       enqueue: (task: number) => this.#attempts.enqueue(task),
@@ -124,10 +126,13 @@ export class Coordinator {
       check: (task: number) => this.#search.check(task),
       recheck: (task: number) => this.#search.recheck(task),
     };
-    this.#agreements = new Agreements(this.#context, {
-      ...steps,
-      settle: (task, result) => this.#finish(task, result),
-      isStopped: () => this.#stopping !== 'no',
+    const past = { settle: (task: number, result: State.Result) => this.#finish(task, result), isStopped: () => this.#stopping !== 'no' };
+    this.#agreements = new Agreements(this.#context, { ...steps, ...past });
+    this.#checks = new SpotChecks(this.#context, {
+      ...past,
+      enqueue: steps.enqueue,
+      mayRunHere: (task) => this.#attempts.mayRunHere(task),
+      later: (go) => post({ kind: 'later', go }),
     });
     this.#keeping = new Keeping(this.#context, {
       later: (go) => post({ kind: 'later', go }),
@@ -137,7 +142,6 @@ export class Coordinator {
     });
     this.#search = new Search(this.#context, {
       ...steps,
-      mayRunHere: (task) => this.#attempts.mayRunHere(task),
       outsideDue: () => post({ kind: 'outsideDue' }),
       later: (go) => post({ kind: 'later', go }),
       fail,
@@ -327,7 +331,12 @@ function factsOf({ options, state, policies, prepared, priorities, agreements }:
   };
 }
 
-function contextOf(options: CoordinatorOptions, outbox: Outbox, bringing: Bringing, agreements: () => Agreements): RunContext {
+function contextOf(
+  options: CoordinatorOptions,
+  outbox: Outbox,
+  bringing: Bringing,
+  later: Pick<RunContext, 'agreements' | 'checks'>,
+): RunContext {
   const { plan, begun } = options;
   const state = State.create(plan);
   if (begun !== undefined) state.attempts.set(plan.tasks.map((_, i) => begun(i)));
@@ -338,7 +347,7 @@ function contextOf(options: CoordinatorOptions, outbox: Outbox, bringing: Bringi
   let priorities: Float64Array | undefined;
   return {
     options,
-    agreements,
+    ...later,
     state,
     policies,
     lookup,

@@ -77,11 +77,15 @@ export class Filing {
     return { receipt: cid, changes };
   }
 
+  /** A receipt from elsewhere that is no hit: it is kept for what it says. `at`: as in `Adopted`. */
+  underNoKey({ cid, bytes, receipt }: Pick<Adopted, 'cid' | 'bytes' | 'receipt'>, at: number): Filed {
+    return { kind: 'receipt', cid, instruction: receipt.meta.instruction, invocation: receipt.ran, bytes, at };
+  }
+
   /** What is filed of a receipt that a member issued and that was found good: its own bytes, and memo rows as for results of this home. */
   adopt(adopted: Adopted): Filed[] {
-    const { cid, bytes, receipt, at, key, foundAt, ...ended } = adopted;
-    const { ran: invocation, meta } = receipt;
-    return [{ kind: 'receipt', cid, instruction: meta.instruction, invocation, bytes, at }, ...this.#memoRows(ended, key, cid, foundAt)];
+    const { cid, at, key, foundAt } = adopted;
+    return [this.underNoKey(adopted, at), ...this.#memoRows(adopted, key, cid, foundAt)];
   }
 
   /** The row of a result that was agreed on, which takes the place of any other. */
@@ -97,13 +101,9 @@ export class Filing {
   }
 
   /** The same of a result that another agent says belongs to a declared key: which resolved key is between them was not seen here. */
-  hear({ index, cid, bytes, receipt, at, heardOf }: Omit<Adopted, 'key' | 'foundAt'> & { readonly heardOf: string }): Filed[] {
-    const key = this.#lookup.declaredKey(index)!;
-    const { ran: invocation, meta } = receipt;
-    return [
-      { kind: 'receipt', cid, instruction: meta.instruction, invocation, bytes, at },
-      declaredRow(key, cid, this.#lookup.wasDamaged(key), { heardOf }),
-    ];
+  hear({ heardOf, ...adopted }: Omit<Adopted, 'key' | 'foundAt'> & { readonly heardOf: string }): Filed[] {
+    const key = this.#lookup.declaredKey(adopted.index)!;
+    return [this.underNoKey(adopted, adopted.at), declaredRow(key, adopted.cid, this.#lookup.wasDamaged(key), { heardOf })];
   }
 
   /** The row that lets a result found by its resolved key be found by its declared key as well. */

@@ -14,6 +14,7 @@ import { Moves } from './moves.ts';
 import type { RunContext, Steps } from './run-context.ts';
 import * as State from './state.ts';
 import type { TaskKind } from './task-kind.ts';
+import { isWord } from './words.ts';
 
 type Good = Extract<Judged, { readonly tag: 'good' }>;
 
@@ -41,7 +42,7 @@ interface MemberSteps extends Pick<Steps, 'finish' | 'check' | 'enqueue' | 'refu
  * Invariants
  * E1. Nothing a member gave is used before its receipt was found good. What is not is counted, told, and leaves no trace in the ledger; that member gets no more of the
  *     kind for a while, the longer the more often. The time its task may wait for somebody goes on.
- * E2. A good receipt is filed with the bytes its issuer signed, as if it had been made here.
+ * E2. A good receipt is filed with the bytes its issuer signed, as if it had been made here; what is checked first (`SpotChecks`), under no key.
  * E3. A result whose blobs are wanted here is settled when they have come. If nobody gives them, the task runs again.
  * E4. An attempt that may have been running when its member was lost gets a receipt of this coordinator, one that was not counts as not begun.
  * E5. What members do not take, and give no reason for, is offered so many times (`Moves`).
@@ -97,7 +98,7 @@ export class MemberEnds {
   }
 
   receipted(task: number, end: Receipted): void {
-    const { options, state, policies, prepared, lookup, bringing, outbox, filing } = this.#context;
+    const { options, state, policies, prepared, lookup, bringing, outbox, filing, checks } = this.#context;
     const { key } = prepared.get(task)!;
     const planned = state.plan.tasks[task]!;
     const asked = {
@@ -113,17 +114,24 @@ export class MemberEnds {
     const { cid, receipt, outcome } = judged;
     this.#steps.begun(task);
     this.#context.agreements().coming(task, cid, receipt);
-    outbox.addBlobs(whole(end.small), []);
-    options.blobs.elsewhere.add(end.member, end.held);
-    for (const held of end.held) bringing.made(held.cid);
-    const at = options.clock.now();
-    outbox.file(
-      task,
-      filing.adopt({ index: task, task: planned, policy: policies.of(task), outcome, key, cid, bytes: end.receipt, receipt, at }),
-    );
+    const { member: holder, held } = end;
+    const small = whole(end.small);
+    outbox.addBlobs(small, []);
+    options.blobs.elsewhere.add(holder, held);
+    for (const { cid: blob } of held) bringing.made(blob);
     const { wall } = receipt.meta.usage;
     if (judged.via === 'ran') this.#steps.learn(task, Math.max(0, wall instanceof Float ? wall.value : wall));
-    this.#follow(task, end.member, judged);
+    const at = options.clock.now();
+    const adopted = { index: task, task: planned, policy: policies.of(task), outcome, key, cid, bytes: end.receipt, receipt, at };
+    const take = (): void => {
+      outbox.file(task, filing.adopt(adopted));
+      this.#follow(task, holder, judged);
+    };
+    if (!isWord(outcome) || !checks().isDue(task, receipt.iss)) return take();
+    // It has its receipt, and is no try of the task.
+    options.flight.returned({ index: task, attempt: asked.attempt });
+    this.#moves.displaced(task);
+    checks().begin(task, { cid, bytes: end.receipt, receipt, outcome, heardOf: undefined, small, held, holder }, take);
   }
 
   #refuse(task: number, member: string, why: string): void {

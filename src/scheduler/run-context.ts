@@ -9,7 +9,7 @@ import type { Policies } from './policies.ts';
 import type { Prepared } from './prepared.ts';
 import type { Promises } from './promises.ts';
 import type { Effects, Result, RunState } from './state.ts';
-import type { Voting } from './voting.ts';
+import type { Checking, Voting } from './voting.ts';
 import type { TaskSet } from './task-set.ts';
 
 /** What the parts of one coordinator share. */
@@ -31,6 +31,8 @@ export interface RunContext {
   readonly prepared: Map<number, Prepared>;
   /** Tasks whose output must be agreed on; made after what shares this. */
   readonly agreements: () => Voting;
+  /** Results of other agents that are run here too; made after what shares this. */
+  readonly checks: () => Checking;
   /** Blobs that are elsewhere come here. */
   readonly bringing: Bringing;
 }

@@ -17,7 +17,6 @@ import { Twins } from './twins.ts';
 
 interface SearchSteps extends Steps {
   readonly outsideDue: () => void;
-  readonly mayRunHere: (task: number) => boolean;
   /** `go` is to be called in the next turn. */
   readonly later: (go: () => void) => void;
   readonly fail: (cause: unknown) => void;
@@ -54,8 +53,6 @@ export class Search {
   readonly #remakes = new Map<number, number>();
   /** Tasks with grants whose inputs are not committed yet. */
   readonly #parked = new Set<number>();
-  /** Whether what others know of a task is checked, where that was decided. */
-  readonly #checked = new Map<number, boolean>();
   /** Where there are other agents to be asked. */
   readonly #shared: SharedLookup | undefined;
 
@@ -141,27 +138,24 @@ export class Search {
 
   /** What others know of a task that is not demanded yet. A check needs its inputs, as running it does; what was found is found again then. */
   #heard(task: number, found: FoundResult | undefined): void {
-    if (found === undefined || this.#isToBeChecked(task)) this.#demand(task);
+    if (found === undefined || this.#context.checks().isDue(task, found.receipt.iss)) this.#demand(task);
     else this.#adopt(task, this.#shared!.adopt('declared', task, found));
   }
 
   /** What others know of one that is ready. */
   #found(task: number, found: readonly FoundResult[]): void {
-    const { lookup, agreements } = this.#context;
+    const { state, lookup, agreements, checks } = this.#context;
     const [first] = found;
     if (lookup.isVoted(task)) agreements().found(task, found);
     else if (first === undefined) this.#steps.enqueue(task);
-    else if (this.#isToBeChecked(task)) agreements().check(task, first);
-    else this.#takeOrRun(task, this.#shared!.adopt('resolved', task, first));
-  }
-
-  /** Decided once for each task. What cannot be run here cannot be checked. */
-  #isToBeChecked(task: number): boolean {
-    const { mayCheck } = this.#context.options;
-    if (mayCheck === undefined) return false;
-    let known = this.#checked.get(task);
-    if (known === undefined) this.#checked.set(task, (known = mayCheck(task) && this.#steps.mayRunHere(task)));
-    return known;
+    else {
+      const take = (): void => {
+        State.makeReady(state, task);
+        this.#takeOrRun(task, this.#shared!.adopt('resolved', task, first));
+      };
+      if (checks().isDue(task, first.receipt.iss)) checks().begin(task, first, take);
+      else take();
+    }
   }
 
   /** A result that came by the declared key; its blobs may have to come too. */
@@ -200,9 +194,13 @@ export class Search {
 
   /** Names ready tasks by their resolved keys, and takes what is filed there. */
   #checkAll(tasks: readonly number[]): void {
-    const { lookup, prepared, policies, state } = this.#context;
+    const { lookup, prepared, policies, state, checks } = this.#context;
     const keyed = tasks.flatMap((task) => {
       if (!this.#prepare(task)) return [];
+      if (checks().isUnderWay(task)) {
+        this.#steps.enqueue(task);
+        return [];
+      }
       return [{ task, key: prepared.get(task)!.key.key }];
     });
     const hits = lookup.byResolved(keyed);

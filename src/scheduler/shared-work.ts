@@ -25,7 +25,7 @@ const SLACK = 2_000;
  * Work that other commands may want as well: what one of them does the others wait for.
  *
  * Invariants
- * H1. Pure work whose result can be found is claimed before it is given to a slot, and let go of when its end is committed; a task that is tried
+ * H1. Pure work whose result can be found, and that is no check of what another agent found, is claimed before it is given to a slot, and let go of when its end is committed; a task that is tried
  *     again keeps it, one that has to wait for its inputs again does not.
  * H2. A task that waits for others holds neither claim nor slot, so nobody waits in a circle.
  * H3. Every wait ends: the work is let go of, its holder dies, or the task's own time limit is over, with some slack (only where it
@@ -59,8 +59,8 @@ export class SharedWork {
   }
 
   #isShared(task: number): boolean {
-    const { lookup, policies } = this.#context;
-    return policies.of(task).pure && lookup.isMemoized(task);
+    const { lookup, policies, checks } = this.#context;
+    return policies.of(task).pure && lookup.isMemoized(task) && !checks().isUnderWay(task);
   }
 
   #keyOf(task: number): Uint8Array {

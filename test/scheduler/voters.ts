@@ -41,16 +41,16 @@ export class VotingCrew implements Crew {
 
   want(): void {}
 
-  #fit(kind: TaskKind): Voter | undefined {
+  protected fit(kind: TaskKind): Voter | undefined {
     return this.#voters.find(({ did }) => lackOf(kind, { ops: [kind.op], tags: {}, slots: 1, memory: 2 ** 40, did }) === undefined);
   }
 
   obstacle(kind: TaskKind): string | undefined {
-    return this.#fit(kind) === undefined && this.#parts.local.obstacle(kind) !== undefined ? 'nobody is left' : undefined;
+    return this.fit(kind) === undefined && this.#parts.local.obstacle(kind) !== undefined ? 'nobody is left' : undefined;
   }
 
   berth(wanted: Wanted): Berth | undefined {
-    const voter = wanted.mayLeave ? this.#fit(wanted.kind) : undefined;
+    const voter = wanted.mayLeave ? this.fit(wanted.kind) : undefined;
     if (voter === undefined) return undefined;
     const { tasks } = this.#parts;
     const { task: planned, invocation, instruction, label, module } = tasks.planned(wanted.task);
@@ -85,5 +85,23 @@ export class VotingCrew implements Crew {
   dismiss(): void {}
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts.local[Symbol.asyncDispose]();
+  }
+}
+
+/** The same, and slots here for what none of them may run. */
+export class MembersFirst extends VotingCrew implements Crew {
+  readonly #local: CrewParts['local'];
+
+  constructor(parts: CrewParts, voters: readonly Voter[]) {
+    super(parts, voters);
+    this.#local = parts.local;
+  }
+
+  override want(wanted = 1): void {
+    this.#local.want(wanted);
+  }
+
+  override berth(wanted: Wanted): Berth | undefined {
+    return this.fit(wanted.kind) === undefined ? this.#local.berth(wanted) : super.berth(wanted);
   }
 }

@@ -40,16 +40,15 @@ export class SharingPart implements Sharing, AsyncDisposable {
   readonly shared: ResultFinder;
   readonly agree: Agree | undefined;
   readonly #stack = new AsyncDisposableStack();
-  readonly #spotCheck: number;
-  readonly #random: () => number;
+  readonly mayCheck: (() => boolean) | undefined;
 
   constructor({ mesh, engine, metrics, tell, mode = 'members', agree, spotCheck = 0, random }: Parts) {
     const { ledger, clock, key } = engine;
     const counts = countersOf(metrics);
     const fail = (cause: unknown): void => tell('results failed', { error: String(cause) });
     this.agree = agree;
-    this.#spotCheck = spotCheck;
-    this.#random = random ?? (() => (engine.random.next() * 256 + engine.random.next()) / 65_536);
+    const draw = random ?? (() => (engine.random.next() * 256 + engine.random.next()) / 65_536);
+    this.mayCheck = spotCheck > 0 ? () => draw() < spotCheck : undefined;
     const roster = this.#stack.use(
       new Roster({ mesh, key, clock, onRefused: ({ key: record, problem }) => tell('member refused', { record, error: problem }) }),
     );
@@ -100,8 +99,6 @@ export class SharingPart implements Sharing, AsyncDisposable {
   }
 
   readonly #dissents: ReturnType<Metrics['counter']>;
-
-  readonly mayCheck = (): boolean => this.#spotCheck > 0 && this.#random() < this.#spotCheck;
 
   /** Whoever is proven wrong is distrusted; whether that is durable nobody waits for. */
   readonly onDissent = ({ issuer, receipt, agreed, isProof }: Dissent): void => {

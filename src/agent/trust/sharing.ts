@@ -9,6 +9,7 @@ export interface Sharing {
   readonly shared: SharedResults;
   /** Where neither the author nor the run says anything. */
   readonly agree: Agree | undefined;
-  readonly mayCheck: (task: number) => boolean;
+  /** Undefined: nothing is checked. */
+  readonly mayCheck: ((task: number) => boolean) | undefined;
   readonly onDissent: (dissent: Dissent) => void;
 }
