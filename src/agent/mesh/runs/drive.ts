@@ -16,6 +16,7 @@ import { shelfOf } from '../../resources/shelf.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { Lease, type Loss, type Said } from './lease.ts';
 import { passOver } from './pass-over.ts';
+import { keepPart } from './keep-part.ts';
 import { pause, within } from './pause.ts';
 import { askedIn, endBy, inlineOrLink, saidBy } from './said.ts';
 import type { TakenRun } from './take.ts';
@@ -27,7 +28,8 @@ import { secure, type Vault } from './vault.ts';
  * Invariants
  * D1. The drive waits for none of this: a mesh that is slow, full or away costs the run nothing.
  * D2. When the lease is lost the run is stopped at once, and nothing more is told of it.
- * D3. How it ended stands in the record before the journal tells it: whoever hears it and looks finds it so.
+ * D3. How it ended stands in the record before the journal tells it: whoever hears it and looks finds it so. That its outputs could not be kept for others, for want of
+ *     space here or there, keeps nobody from being told.
  * D4. Its plan and inputs are in the mesh before its record says so, and what vouches for the plan stands beside that; a run that has no record yet gets one after a
  *     moment even without.
  */
@@ -130,10 +132,10 @@ export class Drive implements AsyncDisposable {
     return this.#outcome.promise;
   }
 
-  /** What another may not do while this one may. */
+  /** What another may not do while this one may; false once nothing more is told of it, whatever its record says then. */
   get isHeld(): boolean {
     const { tag } = this.lease.standing;
-    return tag === 'held' || tag === 'claiming';
+    return !this.#stopping.signal.aborted && (tag === 'held' || tag === 'claiming');
   }
 
   /** Whether the mesh hears of it: if not, what happens in it is told here alone. */
@@ -184,22 +186,11 @@ export class Drive implements AsyncDisposable {
       return (await this.lease.release({ ...this.#say(), tries })) ? 'left' : 'lost';
     }
     const { outputs, blob } = partOf(row!);
-    if (blob !== undefined) await this.#keep(outputs as CID, blob);
+    if (blob !== undefined) await keepPart(this.#terms, { run: this.run, cid: outputs as CID, blob }, this.#stopping.signal);
     const said = { ...this.#say(), ...end, outputs };
     if (!(await this.lease.finish(said))) return 'lost';
     await this.journal.close(true);
     return 'ended';
-  }
-
-  async #keep(cid: CID, blob: Uint8Array): Promise<void> {
-    const { engine, vault } = this.#terms;
-    await engine.store.put(blob);
-    const { signal } = this.#stopping;
-    // Without, only this member can give the outputs.
-    await vault
-      .pin(this.run, [cid], signal)
-      .then(() => vault.put(cid, signal))
-      .catch(passOver);
   }
 
   #settled({ state, via }: Extract<RunEvent, { kind: 'settled' }>): void {

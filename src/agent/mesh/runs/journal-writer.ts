@@ -66,7 +66,7 @@ export class JournalWriter implements AsyncDisposable {
     return this.#written;
   }
 
-  /** Resolves when more is written. */
+  /** Resolves when more is written, or nothing more will be: each time it is asked for it is of what comes next. */
   get progress(): Promise<void> {
     return this.#progress.promise;
   }
@@ -108,6 +108,10 @@ export class JournalWriter implements AsyncDisposable {
 
   #advance(seq: number): void {
     this.#written = seq;
+    this.#tellProgress();
+  }
+
+  #tellProgress(): void {
     this.#progress.resolve();
     this.#progress = deferred();
   }
@@ -159,12 +163,12 @@ export class JournalWriter implements AsyncDisposable {
     await journals.append(journalOf(run), entries);
   }
 
-  /** The run is another's. */
+  /** The run is another's, or what drove it is gone. */
   #giveUp(): void {
     this.#stopping.abort();
     this.#room.resolve();
     this.#end.resolve(false);
-    this.#progress.resolve();
+    this.#tellProgress();
   }
 
   #wake(): void {

@@ -93,8 +93,19 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
       const known = elsewhere(run);
       if (known === undefined) return { ...(await local.find(run)), ...(isHere(run) ? { coordinator: self.did } : {}) };
       const { record } = (await readNow(options, run)) ?? known;
-      // What cannot be read of it does not keep the rest from being told.
-      const outputs = await outputsOf(record, engine.store, bring).catch(() => ({}));
+      // What cannot be read of it does not keep the rest from being told. A home that was full kept them nowhere but in its row.
+      const outputs = await outputsOf(record, engine.store, bring)
+        .catch(
+          async () =>
+            (
+              await ask(
+                run,
+                (id) => local.find(id),
+                (records) => records.find(run),
+              )
+            ).outputs,
+        )
+        .catch(() => ({}));
       return { ...viewOfRecord(record), outputs };
     },
     tasks: (word, page) =>

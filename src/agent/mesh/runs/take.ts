@@ -12,6 +12,7 @@ import { shelfOf } from '../../resources/shelf.ts';
 import { withTries } from '../../tries.ts';
 import { endRun } from './end-run.ts';
 import { beginPart, type Before } from './journal-reader.ts';
+import { keepPart } from './keep-part.ts';
 import { limited } from './pause.ts';
 import { forceOf, inlineOrLink, optionsOf } from './said.ts';
 import { bringInputs, type Vault } from './vault.ts';
@@ -174,17 +175,11 @@ function toldError(error: unknown): Pick<DocketError, 'code' | 'message'> {
 }
 
 /** It was driven to its end here while it was another's: the record says so now. */
-export async function endAsHere(
-  { engine, mesh, vault, signal }: TakeTerms,
-  { record, revision }: Pick<TakenRun, 'record' | 'revision'>,
-): Promise<void> {
+export async function endAsHere(terms: TakeTerms, { record, revision }: Pick<TakenRun, 'record' | 'revision'>): Promise<void> {
+  const { engine, mesh, signal } = terms;
   const row = engine.ledger.run(record.run)!;
   const { value: outputs, blob } = inlineOrLink(row.outputs ?? {});
-  if (blob !== undefined) {
-    await engine.store.put(blob);
-    await vault.pin(record.run, [outputs as CID], signal);
-    await vault.put(outputs as CID, signal);
-  }
+  if (blob !== undefined) await keepPart(terms, { run: record.run, cid: outputs as CID, blob }, signal);
   const finished = row.finished ?? engine.clock.now();
   await endRun({ mesh, record, revision, signal }, { state: 'completed', finished, counts: row.counts ?? record.counts, outputs });
 }

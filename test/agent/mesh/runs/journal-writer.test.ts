@@ -41,3 +41,16 @@ test('what is told while the engine writes is written too, and what it did not w
   );
   await writer[Symbol.asyncDispose]();
 });
+
+test('who waits for progress of one that gave up is woken once, and waits for ever then', async () => {
+  const log = new EventLog();
+  const writer = new JournalWriter({
+    ...{ journals: { append: () => new Promise(() => {}) }, clock: new HandClock(), run: 'r1', log, after: 0, largest: 2 ** 20 },
+    lease: { certain: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined))) },
+  });
+  log.add('begun', {});
+  const before = writer.progress;
+  await writer[Symbol.asyncDispose]();
+  await before;
+  assert.equal(await Promise.race([writer.progress.then(() => 'told'), turn('waits')]), 'waits');
+});

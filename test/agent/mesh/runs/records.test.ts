@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../../../scripts/build-guests.ts';
+import { DocketError } from '../../../../src/errors.ts';
 import { encode } from '../../../../src/ipld/dag-cbor.ts';
 import { encodeEntry, journalOf } from '../../../../src/protocol/mesh/run-entry.ts';
-import { encodeRunRecord, keyOfRun, type RunRecord } from '../../../../src/protocol/mesh/run-record.ts';
+import { decodeRunRecord, encodeRunRecord, keyOfRun, type RunRecord } from '../../../../src/protocol/mesh/run-record.ts';
 import { chain, FAN, Lab, LOOP } from './member.ts';
 
 /** Any member answers for any run; keys of submissions hold for all; what others write is not believed. */
@@ -115,6 +116,60 @@ test('outputs that are large stand behind a link, and are given all the same', a
   assert.ok(value.length < 4_096, `${value.length} bytes`);
   await a.kill();
   assert.deepEqual(Object.keys((await lab.after(b.runs.find(run))).outputs).toSorted(), names.toSorted());
+});
+
+/** A run whose outputs are more than its record holds. */
+const LARGE = (() => {
+  const names = Array.from({ length: 60 }, (_, i) => `n${i}-${'x'.repeat(60)}`);
+  const outputs = names.map((name) => `  ${name}: { from: t, at: /stdout }\n`).join('');
+  const text = `tasks: { t: { module: org.example.count-words, stdin: x } }\noutputs:\n${outputs}`;
+  return { names: names.toSorted(), text };
+})();
+
+test('a run whose disk is full at its end is told as it ended, with what its home knows', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const { store, ledger } = a.engine;
+  const put = store.put.bind(store);
+  store.put = async (source, options) => {
+    if (ledger.runs({ state: 'completed', limit: 1 }).length > 0) throw new DocketError('STORE_FULL', 'no space left');
+    return await put(source, options);
+  };
+  const run = await a.submit(LARGE.text);
+  const readers = [a.follow(run), b.follow(run)];
+  for (const { done, events } of readers) {
+    await lab.after(done);
+    assert.equal(events.at(-1)!.kind, 'ended');
+    assert.deepEqual(
+      events.map(({ seq }) => seq),
+      events.map((_, i) => i + 1),
+      'nothing of it is left out',
+    );
+  }
+  await lab.until(() => b.meshRuns.table.get(run)?.record.state === 'completed', 'its record says so');
+  for (const member of [a, b]) {
+    const view = await lab.after(member.runs.find(run));
+    assert.equal(view.state, 'completed');
+    assert.deepEqual(Object.keys(view.outputs).toSorted(), LARGE.names);
+  }
+});
+
+test('a run that was completed here while it was another’s has ended, also where its outputs find no room', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const run = await a.submit(LARGE.text);
+  await lab.until(async () => (await a.record(run))!.state === 'completed');
+  await lab.until(() => a.active.size === 0 && a.meshRuns.drive(run) === undefined);
+  const { value, revision } = (await a.mesh.records.get(keyOfRun(run)))!;
+  const ended = decodeRunRecord(keyOfRun(run), value);
+  assert.ok(!('refused' in ended));
+  const free = { ...ended, state: 'running', coordinator: null, outputs: {}, finished: null } as const;
+  a.engine.store.put = async () => Promise.reject(new DocketError('STORE_FULL', 'no space left'));
+  await a.mesh.records.put(keyOfRun(run), encodeRunRecord(free), revision);
+  await lab.until(async () => (await a.record(run))!.state !== 'running', 'somebody says how it ended');
+  assert.deepEqual([(await a.record(run))!.state, (await a.record(run))!.tries], ['completed', 0]);
+  assert.deepEqual(Object.keys((await lab.after(a.runs.find(run))).outputs).toSorted(), LARGE.names);
 });
 
 test('the same key at two members is one run, also at once, and another workflow under it is refused', async () => {
