@@ -9,6 +9,7 @@ import { Coordinator, type Load } from '../scheduler/coordinator.ts';
 import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
 import type { RunSummary } from '../scheduler/events.ts';
+import type { SlotSource } from '../scheduler/local-crew.ts';
 import { agreeFromMeta, textOfAgree } from '../workflow/agree.ts';
 import type { Plan } from '../workflow/model.ts';
 import { isPure } from '../workflow/policy.ts';
@@ -174,7 +175,7 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
       commit: (changes, written) => line.commit(changes, written),
       blobs: blobsHere(engine, elsewhere),
       issuer: engine.key.did,
-      slots: { turns: engine.slots.turns, acquire: (stop, holder) => known.then(() => engine.slots.acquire(stop, holder)) },
+      slots: slotsOf(engine, known),
       claims,
       ...placing,
       ...(options.weight === undefined ? {} : { weight: options.weight }),
@@ -265,6 +266,12 @@ async function supplied(engine: Engine, run: string, plan: Plan, { known, signal
     if (signal.aborted) return nothingLacks(plan);
     throw error;
   }
+}
+
+/** Those of the home, with what all that runs in this process shares beside them: nothing leaves for one before the run is `known`. */
+function slotsOf({ slots }: Engine, known: Promise<unknown>): SlotSource {
+  const { turns, memory } = slots;
+  return { turns, memory, acquire: (stop, holder) => known.then(() => slots.acquire(stop, holder)) };
 }
 
 function homePlacing(engine: Engine, plan: Plan): Placing {
