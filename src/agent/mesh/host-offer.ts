@@ -44,7 +44,8 @@ export function judgeOffered(
     const supplies = suppliesOf(offered, rest);
     view.add(supplies);
     const policy = work.policies.of(index);
-    const key = work.lookup.resolvedKey(index, input);
+    const key = nameable(() => work.lookup.resolvedKey(index, input));
+    if (key === undefined) return { kind: 'refused', task: offered, message: 'its input nests so deep that its key cannot be made' };
     const stage = { tag: 'waiting' } as const;
     const { memory } = Needs.fromMeta(planned.task.meta);
     const about = { run, task, attempt, epoch, priority, offered, work, index, planned, policy, key, view, supplies, size };
@@ -56,6 +57,16 @@ export function judgeOffered(
     const hit = one.kind === 'held' ? hits.get(one.attempt) : undefined;
     return one.kind === 'held' && hit !== undefined ? { kind: 'hit', attempt: one.attempt, hit } : one;
   });
+}
+
+/** An input alone may be as deep as any value, and stands within others then. */
+function nameable<T>(name: () => T): T | undefined {
+  try {
+    return name();
+  } catch (error) {
+    if (isDocketError(error, 'IPLD_INVALID')) return undefined;
+    throw error;
+  }
 }
 
 /** Results that are filed here for attempts of one offer, whole. Errors that were memoized are for this home's own runs: others take no error on such a word. */

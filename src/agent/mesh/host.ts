@@ -1,6 +1,6 @@
 import { DocketError, isDocketError } from '../../errors.ts';
 import { Lock } from '../../ledger/locks.ts';
-import type { HeldTask, KeptOffer, Offer, OfferedTask, Received, Withdraw } from '../../protocol/mesh/work.ts';
+import type { AttemptName, HeldTask, KeptOffer, Offer, OfferedTask, Received, UnreadTask, Withdraw } from '../../protocol/mesh/work.ts';
 import { type Attempt, heldTask, type Stage } from './host-attempt.ts';
 import { Contests, type DriverOf } from './host-contest.ts';
 import type { NotTaken } from './host-counts.ts';
@@ -21,7 +21,8 @@ import type { ToHost } from './work-line.ts';
  * M3. However much is offered, no more than `room` attempts and `bytes` of offers are held, and so many drives; the rest is told `overload` at once.
  * M4. Each stage ends by itself: fetching by patience, joined and running by the limits of the task, ended by `TELL`, and waiting because the coordinator is there, which
  *     hears of it every second, or is gone for `GRACE`.
- * M5. Whatever comes, no message makes this throw.
+ * M5. Whatever comes, no message makes this throw, or say that this home is in trouble: what cannot be read, or named, of an offered task costs that task alone, which
+ *     is refused.
  */
 
 interface HostOptions extends HoldingOptions {
@@ -175,7 +176,7 @@ export class Host implements AsyncDisposable {
     const names = new Set<string>();
     const isNew = (task: OfferedTask | KeptOffer): boolean => {
       // Of two under one name the first counts: what is held has one place.
-      if (names.size === names.add(`${task.task}/${task.attempt}`).size) return false;
+      if (names.size === names.add(nameOf(task)).size) return false;
       if (drives.know(drive.run, task) === 'held' || this.#kept.has(drive.run, task)) return false;
       if (drives.know(drive.run, task) === 'new' && this.#supersede(drive, task)) return true;
       told.push(heldNot(task, 'overload', 'that attempt is over here'));
@@ -185,6 +186,7 @@ export class Host implements AsyncDisposable {
     told.push(...again.flatMap((attempt) => (attempt.stage.tag === 'ended' ? [] : [heldTask(attempt)])));
     told.push(...this.#take(drive, offer.tasks.filter(isNew), size / Math.max(1, offer.tasks.length)));
     for (const kept of offer.kept.filter(isNew)) told.push(...this.#takeKept(drive, kept));
+    told.push(...(offer.unread ?? []).filter((task) => !names.has(nameOf(task))).map((task) => this.#unread(task)));
     mail.states(from, drive, told, { isAll: false });
     this.#holding.tellEnds(drive, again);
     bench.dispatch();
@@ -193,7 +195,7 @@ export class Host implements AsyncDisposable {
   #notMet(from: string, offer: Offer, isFull: boolean): void {
     const { drives, mail } = this.#holding;
     const message = isFull ? 'tasks of too many runs are held' : `epoch ${drives.epochOf(offer.run)} of the run is known, and is another’s`;
-    const told = [...offer.tasks, ...offer.kept].map((task) => {
+    const told = [...offer.tasks, ...offer.kept, ...(offer.unread ?? [])].map((task) => {
       this.#options.counts.notTaken(isFull ? 'overload' : 'epoch');
       return heldNot(task, isFull ? 'overload' : 'refused', message);
     });
@@ -234,6 +236,11 @@ export class Host implements AsyncDisposable {
     return told;
   }
 
+  #unread(task: UnreadTask): HeldTask {
+    this.#options.counts.notTaken('refused');
+    return heldNot(task, 'refused', `it cannot be read: ${task.problem}`);
+  }
+
   #noRoom(task: OfferedTask | KeptOffer): HeldTask {
     const { why = 'overload', message = `the agent holds ${this.#holding.drives.held} tasks of others` } = this.#obstacle() ?? {};
     this.#options.counts.notTaken(why);
@@ -257,6 +264,7 @@ export class Host implements AsyncDisposable {
           if (!hasRoom) tell([this.#noRoom(kept)]);
         },
         (cause: unknown) => {
+          if (isDocketError(cause, 'IPLD_INVALID')) return tell([this.#unread({ ...kept, problem: cause.message })]);
           this.#options.counts.notTaken('unfetched');
           tell([heldNot(kept, 'unfetched', `the offer could not be had: ${cause instanceof Error ? cause.message : String(cause)}`)]);
         },
@@ -329,6 +337,10 @@ export class Host implements AsyncDisposable {
     await this.#holding.close();
     this.#lock.remove();
   }
+}
+
+function nameOf({ task, attempt }: AttemptName): string {
+  return `${task}/${attempt}`;
 }
 
 /** An end that was told for long enough. */

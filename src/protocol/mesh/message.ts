@@ -37,10 +37,24 @@ export function readMessage<T>(bytes: Uint8Array, read: (map: IpldMap) => T): T 
     if (version !== MESH_VERSION) throw new Misfit('v is not the number of a version');
     return read(value);
   } catch (error) {
-    if (error instanceof Misfit) return { refused: 'shape', problem: error.message };
-    if (isDocketError(error)) return { refused: error.code === 'IPLD_INVALID' ? 'garbage' : 'shape', problem: error.message };
-    throw error;
+    return refusedBy(error);
   }
+}
+
+/** What `read` makes of a part of a message, or why nothing: the others may be fine. */
+export function readPart<T>(read: () => T): { readonly part: T } | Refused {
+  try {
+    return { part: read() };
+  } catch (error) {
+    return refusedBy(error);
+  }
+}
+
+/** Throws what is a mistake of this reader. */
+function refusedBy(error: unknown): Refused {
+  if (error instanceof Misfit) return { refused: 'shape', problem: error.message };
+  if (isDocketError(error)) return { refused: error.code === 'IPLD_INVALID' ? 'garbage' : 'shape', problem: error.message };
+  throw error;
 }
 
 export function misfit(problem: string): never {

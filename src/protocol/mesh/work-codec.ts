@@ -5,10 +5,22 @@ import { float, type Ipld, type IpldMap, isList, isMap } from '../../ipld/value.
 import { checkGrant } from '../../workflow/grants.ts';
 import * as Limit from '../../workflow/limits.ts';
 import type { Task } from '../../workflow/model.ts';
+import * as Needs from '../../workflow/needs.ts';
 import { memoOf } from '../../workflow/policy.ts';
 import { MESH_VERSION } from './member.ts';
-import { amount, count, data, entries, flag, link, list, maps, misfit, own, readMessage, type Refused, text } from './message.ts';
-import type { AttemptName, DriveName, EndedTask, HeldState, HeldTask, KeptOffer, OfferedTask, WorkMessage } from './work.ts';
+import { amount, count, data, entries, flag, link, list, maps, misfit, own, readMessage, readPart, type Refused, text } from './message.ts';
+import type {
+  AttemptName,
+  DriveName,
+  EndedTask,
+  HeldState,
+  HeldTask,
+  KeptOffer,
+  Offer,
+  OfferedTask,
+  UnreadTask,
+  WorkMessage,
+} from './work.ts';
 
 /**
  * Work messages as they are sent: maps with the keys of `WorkMessage`, and `v`. Two parts of an offered task differ: `work` is the DAG-CBOR of `{task}`, what the
@@ -109,13 +121,7 @@ function readWork(map: IpldMap): WorkMessage {
   const kind = text(map, 'kind', 16);
   switch (kind) {
     case 'offer':
-      return {
-        kind,
-        ...drive,
-        weight: amount(map, 'weight', { least: 1 / MOST_WEIGHT, most: MOST_WEIGHT }),
-        tasks: maps(map, 'tasks', MOST_TASKS, readOffered),
-        kept: maps(map, 'kept', MOST_TASKS, readKept),
-      };
+      return readOffer(map, drive);
     case 'withdraw':
     case 'received':
       return { kind, ...drive, tasks: maps(map, 'tasks', MOST_TASKS, readName) };
@@ -126,6 +132,22 @@ function readWork(map: IpldMap): WorkMessage {
     default:
       return misfit('kind is not one that is known');
   }
+}
+
+/** A task that does not fit is told by its name, for that is all its coordinator must know: it may be of a later Docket, and the others of this one. */
+function readOffer(map: IpldMap, drive: DriveName): Offer {
+  const unread: UnreadTask[] = [];
+  const readEach = <T>(key: string, read: (map: IpldMap) => T): T[] =>
+    maps(map, key, MOST_TASKS, (item) => {
+      const name = readName(item);
+      const one = readPart(() => read(item));
+      if ('part' in one) return [one.part];
+      unread.push({ ...name, problem: one.problem });
+      return [];
+    }).flat();
+  const weight = amount(map, 'weight', { least: 1 / MOST_WEIGHT, most: MOST_WEIGHT });
+  const offer: Offer = { kind: 'offer', ...drive, weight, tasks: readEach('tasks', readOffered), kept: readEach('kept', readKept) };
+  return unread.length === 0 ? offer : { ...offer, unread };
 }
 
 function readDrive(map: IpldMap): DriveName {
@@ -159,7 +181,7 @@ function readOffered(map: IpldMap): OfferedTask {
   };
 }
 
-/** Limits that cannot be enforced are refused with the message. */
+/** Limits that cannot be enforced, and needs that are not known, are refused with the task. */
 function readTask(bytes: Uint8Array): Task {
   const invocation = decode(bytes);
   const task = isMap(invocation) && Object.keys(invocation).length === 1 ? own(invocation, 'task') : undefined;
@@ -176,6 +198,7 @@ function readTask(bytes: Uint8Array): Task {
   Limit.retryFromMeta(meta);
   memoOf(meta);
   checkGrant(op, meta);
+  Needs.fromMeta(meta);
   return { run: { rsc: text(run, 'rsc', Number.POSITIVE_INFINITY), op, input, nnc }, cause, meta, prf };
 }
 

@@ -32,6 +32,13 @@ export interface Offer extends DriveName {
   readonly tasks: readonly OfferedTask[];
   /** Tasks too large for a message. */
   readonly kept: readonly KeptOffer[];
+  /** Of an offer that was received: tasks of it that could not be read, which are answered like the others. Absent: none. */
+  readonly unread?: readonly UnreadTask[];
+}
+
+/** `problem`: why it could not be read, for people. */
+export interface UnreadTask extends AttemptName {
+  readonly problem: string;
 }
 
 /** An `OfferedTask` that is to be fetched from the coordinator. */

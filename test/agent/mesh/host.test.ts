@@ -3,6 +3,8 @@ import { suite, test } from 'node:test';
 import { runPlan } from '../../../src/agent/run-plan.ts';
 import * as Cid from '../../../src/ipld/cid.ts';
 import { encode } from '../../../src/ipld/dag-cbor.ts';
+import { type Ipld, MAX_DEPTH } from '../../../src/ipld/value.ts';
+import type { OfferedTask } from '../../../src/protocol/mesh/work.ts';
 import { encodeOffered } from '../../../src/protocol/mesh/work-codec.ts';
 import { invocationOf } from '../../../src/workflow/identify.ts';
 import { build } from '../../../src/workflow/plan.ts';
@@ -264,7 +266,7 @@ suite('what a task needs', () => {
     });
     await coordinator.state('fetching', 3, 2);
     assert.deepEqual((await coordinator.end(3, 2)).receipt.out, ['ok', 42]);
-    assert.match((await coordinator.state('unfetched', 4)) ?? '', /no offer/);
+    assert.match((await coordinator.state('refused', 4)) ?? '', /no offer/);
     assert.deepEqual(asked[0], [coordinator.mesh.self]);
   });
 });
@@ -364,6 +366,59 @@ suite('a host refuses', () => {
       'docket_mesh_unread_total{why="newer"} 1',
       'docket_mesh_unread_total{why="shape"} 1',
     ]);
+  });
+});
+
+suite('what is offered to a host and cannot be understood', () => {
+  const deep = (depth: number): Ipld => {
+    let value: Ipld = 1;
+    for (let i = 0; i < depth; i++) value = [value];
+    return value;
+  };
+  const { work } = offered();
+  const odd: Readonly<Record<string, readonly [Partial<OfferedTask>, RegExp]>> = {
+    'needs of a later version': [{ work: { ...work, meta: { needs: { gpu: 1 } } } }, /"gpu"/],
+    'needs that are no map': [{ work: { ...work, meta: { needs: [] } } }, /"needs" must be a map/],
+    'a key of meta of a later version': [{ work: { ...work, meta: { power: 1 } } }, /"power" in meta is not known/],
+    'an input that nests as deep as any': [
+      {
+        work: { ...work, run: { ...work.run, input: { func: 'add', args: [{ 'await/ok': Cid.ofValue(1) }] } } },
+        // Within {args: […]}.
+        input: { func: 'add', args: [deep(MAX_DEPTH - 2)] },
+      },
+      /nests so deep/,
+    ],
+    'a module under no name of a blob': [{ module: Cid.ofTree(encode({})) }, /module is not the name of a blob/],
+  };
+  for (const [what, [over, why]] of Object.entries(odd))
+    test(`${what}: that task alone is refused, by name`, async () => {
+      await using hosting = await Hosting.open();
+      await using coordinator = hosting.coordinator();
+      coordinator.offer([offered({ task: 1, ...over }), offered({ task: 2, args: [3, 4] })]);
+      assert.match((await coordinator.state('refused', 1)) ?? '', why);
+      await coordinator.end(2);
+      assert.ok(hosting.host.room > 0, 'and the host goes on');
+      assert.deepEqual(await hosting.counted('hosted_refused_total'), ['docket_hosted_refused_total{why="refused"} 1']);
+    });
+
+  test('and of an earlier epoch: it is told so like the others', async () => {
+    await using hosting = await Hosting.open();
+    await using coordinator = hosting.coordinator();
+    coordinator.offer([offered({ task: 0 })], { epoch: 2 });
+    await coordinator.end(0);
+    coordinator.offer([offered({ task: 1, work: { ...work, meta: { power: 1 } } })], { epoch: 1 });
+    assert.match((await coordinator.state('refused', 1)) ?? '', /epoch 2/);
+  });
+
+  test('proofs and causes that nest as deep as any cost the host nothing', async () => {
+    await using hosting = await Hosting.open();
+    await using coordinator = hosting.coordinator();
+    // Within {task: {prf: […]}}, and {task: {cause}}.
+    const [prf, cause] = [[deep(MAX_DEPTH - 3)], deep(MAX_DEPTH - 2)];
+    coordinator.offer([offered({ task: 1, work: { ...work, prf } }), offered({ task: 2, work: { ...work, cause } })]);
+    await coordinator.end(1);
+    await coordinator.end(2);
+    assert.ok(hosting.host.room > 0);
   });
 });
 

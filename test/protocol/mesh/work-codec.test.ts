@@ -139,20 +139,47 @@ suite('work messages', () => {
     'more tasks than there can be': [{ tasks: Array.from({ length: 4097 }, () => null) }],
     'a kind that is not known': [{ kind: 'beg' }],
     'an attempt 0': [{}, { attempt: 0 }],
-    'a depth beyond all': [{}, { depth: 1e9 }],
-    'a module that is a tree': [{}, { module: Cid.ofTree(encode({})) }],
-    'a limit that cannot be enforced': [{}, work({ meta: { memory: 1 } })],
-    'a limit that is not known': [{}, work({ meta: { gpu: 1 } })],
-    'a memo policy that is not known': [{}, work({ meta: { memo: 'maybe' } })],
-    'a grant of nothing there is': [{}, work({ meta: { grant: ['everything'] } })],
-    'an instruction with a key too many': [{}, work({}, { more: 1 })],
-    'a task with a key too many': [{}, work({ more: 1 })],
-    'a small blob under no digest': [{}, { small: { ab: new Uint8Array(1) } }],
-    'a small blob that is large': [{}, { small: { ['0'.repeat(64)]: new Uint8Array(4097) } }],
-    'more holders than anybody asks': [{}, { holders: Array.from({ length: 65 }, String) }],
+    'a task without a name': [{}, { task: 'first' }],
   };
   for (const [what, [change, inTask]] of Object.entries(wrong))
     test(`${what} is refused`, () => assert.equal(refusal(altered(change, inTask)), 'shape'));
+
+  const odd: Readonly<Record<string, IpldMap>> = {
+    'a depth beyond all': { depth: 1e9 },
+    'a module that is a tree': { module: Cid.ofTree(encode({})) },
+    'a limit that cannot be enforced': work({ meta: { memory: 1 } }),
+    'a limit that is not known': work({ meta: { gpu: 1 } }),
+    'needs that are not known': work({ meta: { needs: { gpu: 1 } } }),
+    'a memo policy that is not known': work({ meta: { memo: 'maybe' } }),
+    'a grant of nothing there is': work({ meta: { grant: ['everything'] } }),
+    'an instruction with a key too many': work({}, { more: 1 }),
+    'a task with a key too many': work({ more: 1 }),
+    'work that is no DAG-CBOR': { work: Buffer.from('garbage') },
+    'a small blob under no digest': { small: { ab: new Uint8Array(1) } },
+    'a small blob that is large': { small: { ['0'.repeat(64)]: new Uint8Array(4097) } },
+    'more holders than anybody asks': { holders: Array.from({ length: 65 }, String) },
+  };
+  for (const [what, change] of Object.entries(odd))
+    test(`${what} costs its task alone`, () => {
+      const map = decode(encodeWork({ ...offer, kept: [{ task: 9, attempt: 1, offer: task.module }] })) as IpldMap;
+      const [first] = map['tasks'] as readonly IpldMap[];
+      const read = decodeWork(
+        encode({
+          ...map,
+          tasks: [
+            { ...first, ...change },
+            { ...first, task: 4 },
+          ],
+        }),
+      );
+      assert.ok('message' in read && read.message.kind === 'offer');
+      const { tasks, kept, unread = [] } = read.message;
+      assert.deepEqual(
+        [tasks, kept, unread].map((list) => list.map((one) => [one.task, one.attempt])),
+        [[[4, 1]], [[9, 1]], [[3, 1]]],
+      );
+      assert.notEqual(unread[0]!.problem, '');
+    });
 
   test('an input as deep as any can be comes through', () => {
     let input: Ipld = 1;
