@@ -8,6 +8,7 @@ import { MeshCrew, type Shop } from './mesh-crew.ts';
 import { type Mail, Outgoing } from './outgoing.ts';
 import type { Seat } from './seat.ts';
 import { Shares } from './shares.ts';
+import { TreeInputs } from './tree-inputs.ts';
 
 interface DelegationOptions {
   readonly members: MembersView;
@@ -41,7 +42,7 @@ export class Delegation implements Disposable {
     const table = new MemberTable();
     const shares = new Shares();
     this.#options = options;
-    this.#shop = { table, holders: this.holders, shares, members, clock };
+    this.#shop = { table, holders: this.holders, trees: new TreeInputs(), shares, members, clock };
     for (const { beat } of members.others()) table.hear(beat);
     this.#ear = members.onChange((change) => {
       if (change.kind === 'gone') {

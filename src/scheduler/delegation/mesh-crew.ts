@@ -13,6 +13,7 @@ import type { Outgoing } from './outgoing.ts';
 import * as Placed from './placed.ts';
 import * as Seat from './seat.ts';
 import { type Share, shareOf, type Shares } from './shares.ts';
+import type { TreeInputs } from './tree-inputs.ts';
 
 /**
  * The places of one run: slots of this home, and of other members of the mesh. What becomes of a task at a member is in `Placed`; here are the effects.
@@ -28,6 +29,7 @@ import { type Share, shareOf, type Shares } from './shares.ts';
 export interface Shop {
   readonly table: MemberTable;
   readonly holders: Holders;
+  readonly trees: TreeInputs;
   readonly shares: Shares;
   readonly members: MembersView;
   readonly clock: Clock;
@@ -166,7 +168,7 @@ export class MeshCrew implements Crew {
 
   /** Members are asked for the nearest only if somebody is known to hold anything. */
   #inputs({ task }: Wanted): readonly HeldBlob[] {
-    return this.#shop.holders.isEmpty ? NO_INPUTS : inputsOf(task, this.#parts.tasks, this.#parts.blobs, this.#shop.holders);
+    return this.#shop.holders.isEmpty ? NO_INPUTS : inputsOf(task, this.#parts.tasks, this.#parts.blobs, this.#shop);
   }
 
   #take(seat: Seat.Seat, isLined: boolean, load: Seat.Load, wanted: Wanted, inputs: readonly HeldBlob[]): Berth {

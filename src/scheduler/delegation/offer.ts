@@ -4,12 +4,18 @@ import type { BlobView, HeldBlob } from '../blob-view.ts';
 import type { TaskFacts, Wanted, Work } from '../crew.ts';
 import type { Bytes } from './choose.ts';
 import type { Holders } from './holders.ts';
+import type { TreeInputs } from './tree-inputs.ts';
 
 /** Members that are named to whoever is offered a task. */
 const MOST_HOLDERS = 8;
 
-/** The large blobs a task needs whose sizes are known. */
-export function inputsOf(task: number, facts: TaskFacts, blobs: BlobView, holders: Holders): HeldBlob[] {
+/** The large blobs a task needs whose sizes are known; of those in trees as many as are weighed (`TreeInputs`). */
+export function inputsOf(
+  task: number,
+  facts: TaskFacts,
+  blobs: BlobView,
+  { holders, trees }: { holders: Holders; trees: TreeInputs },
+): HeldBlob[] {
   const inputs: HeldBlob[] = [];
   const add = (cid: Cid.CID): void => {
     const size = holders.of(cid)?.size ?? blobs.sizeHere(cid);
@@ -20,8 +26,7 @@ export function inputsOf(task: number, facts: TaskFacts, blobs: BlobView, holder
   for (const cid of Cid.links(facts.input(task))) {
     if (!Cid.isStored(cid)) continue;
     add(cid);
-    if (!Cid.isTree(cid) || !blobs.has(cid)) continue;
-    for (const entry of Object.values(blobs.tree(cid))) if ('cid' in entry) inputs.push({ cid: entry.cid, size: entry.size });
+    if (Cid.isTree(cid) && blobs.has(cid)) inputs.push(...trees.of(cid, blobs));
   }
   return inputs;
 }
