@@ -1,7 +1,8 @@
 import { backoff } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Holder, RunRecord } from '../../../protocol/mesh/run-record.ts';
-import { type Company, rankOf } from './company.ts';
+import type { Company, Present } from './company.ts';
+import { Ranks } from './ranks.ts';
 import type { KnownRun } from './run-table.ts';
 import type { Why } from './take.ts';
 
@@ -13,6 +14,7 @@ import type { Why } from './take.ts';
  * O2. Of those present each has a rank for each run and waits by it, so that one tries and not all; whoever was quicker shows in the table before the next one's time.
  * O3. Who is draining takes nothing. Who could not go on with a run waits longer than the others before it tries again, the longer the more often, whatever it was.
  * O4. So many are taken at a time, however many a lost member leaves.
+ * O5. A look costs the number of runs and that of members, not their product (`Ranks`).
  */
 
 export interface TakeoversOptions {
@@ -45,10 +47,14 @@ interface Notice {
 export type Judgment = 'driven' | 'unknown' | 'released' | 'gone' | 'returned' | 'own';
 
 export function judgeCoordinator({ coordinator }: Pick<RunRecord, 'coordinator'>, company: Company): Judgment {
+  return judge(coordinator, company, (did) => company.others().find((member) => member.did === did));
+}
+
+function judge(coordinator: Holder | null, company: Omit<Company, 'others'>, find: (did: string) => Present | undefined): Judgment {
   if (coordinator === null) return 'released';
   const { did, incarnation } = coordinator;
   if (did === company.self.did) return incarnation === company.self.incarnation ? 'gone' : 'own';
-  const present = company.others().find((member) => member.did === did);
+  const present = find(did);
   if (present !== undefined) return present.incarnation === incarnation ? 'driven' : 'returned';
   return company.isJudging ? 'gone' : 'unknown';
 }
@@ -56,6 +62,7 @@ export function judgeCoordinator({ coordinator }: Pick<RunRecord, 'coordinator'>
 export class Takeovers implements AsyncDisposable {
   readonly #options: TakeoversOptions;
   readonly #noticed = new Map<string, Notice>();
+  readonly #ranks = new Ranks();
   /** When this member may try them again, in monotonic ms, and how often in a row it could not. */
   readonly #unable = new Map<string, { readonly until: number; readonly times: number }>();
   readonly #taking = new Map<string, Promise<void>>();
@@ -76,37 +83,45 @@ export class Takeovers implements AsyncDisposable {
     const { known, isHere, company, clock } = this.#options;
     const now = clock.monotonic();
     const missed = new Set<string>();
-    const members = { self: company.self, others: company.others() };
     // Looked up once: there may be thousands of either.
-    const present = new Map(members.others.map((member) => [member.did, member]));
+    const { self, isJudging } = company;
+    const others = company.others();
+    const present = new Map(others.map((member) => [member.did, member]));
+    this.#ranks.look(self, others);
     for (const run of known()) {
       const { record } = run;
       if (record.state !== 'running' || this.#taking.has(record.run) || isHere(record.run)) continue;
       if (isDriven(record.coordinator, present)) continue;
-      const judgment = judgeCoordinator(record, company);
+      const judgment = judge(record.coordinator, { self, isJudging }, (did) => present.get(did));
       if (judgment === 'driven' || judgment === 'unknown') continue;
       missed.add(record.run);
-      if (this.#taking.size >= AT_ONCE || this.#dueAt(record, judgment, members, now) > now) continue;
+      if (self.isDraining || this.#taking.size >= AT_ONCE || !this.#isDue(record, judgment, now)) continue;
       this.#begin(run, judgment === 'released' ? 'released' : 'died');
     }
-    for (const run of this.#noticed.keys()) if (!missed.has(run)) this.#noticed.delete(run);
+    for (const run of this.#noticed.keys()) if (!missed.has(run)) this.#unnotice(run);
     for (const [run, { until }] of this.#unable) if (until < now - 60_000) this.#unable.delete(run);
   }
 
-  #dueAt({ run, coordinator, tries }: RunRecord, judgment: Judgment, members: Parameters<typeof rankOf>[0], now: number): number {
+  #unnotice(run: string): void {
+    this.#noticed.delete(run);
+    this.#ranks.forget(run);
+  }
+
+  #isDue({ run, coordinator, tries }: RunRecord, judgment: Judgment, now: number): boolean {
     const of = `${coordinator?.did} ${coordinator?.incarnation} ${tries}`;
     let notice = this.#noticed.get(run);
     if (notice?.of !== of) this.#noticed.set(run, (notice = { of, since: now }));
-    const rank = rankOf(members, run);
-    if (rank === undefined) return Number.POSITIVE_INFINITY;
     const patience = judgment === 'returned' || judgment === 'own' ? RETURN : 0;
     const rest = tries === 0 ? 0 : backoff(FIRST_WAIT, tries);
-    return Math.max(notice.since + patience + rest + rank * RANK, this.#unable.get(run)?.until ?? 0);
+    const first = notice.since + patience + rest;
+    if (Math.max(first, this.#unable.get(run)?.until ?? 0) > now) return false;
+    const rank = this.#ranks.of(run);
+    return rank !== undefined && first + rank * RANK <= now;
   }
 
   #begin(known: KnownRun, why: Why): void {
     const { run, tries } = known.record;
-    this.#noticed.delete(run);
+    this.#unnotice(run);
     const taken = this.#options.take(known, why).then((isDone) => {
       this.#taking.delete(run);
       if (isDone) return void this.#unable.delete(run);
