@@ -1,34 +1,28 @@
 import type { Beat } from '../../protocol/mesh/member.ts';
 import { lackOf, type TaskKind } from '../task-kind.ts';
 import { CapacityHeap } from './capacity-heap.ts';
+import { Refusals } from './refusals.ts';
 import * as Seat from './seat.ts';
 
 /**
  * The members of the mesh as one coordinator may use them, for all runs it drives. Pure: it is told of beats, placements and the time, and does nothing by itself.
  *
  * Invariants
- * T1. A seat is in the index of every kind in use that it can run, and in no other, with what is free there for that kind. So finding a place costs the logarithm of
+ * T1. A seat is in the index of every kind in use that it can run and does not refuse, and in no other, with what is free there for that kind. So finding a place costs the logarithm of
  *     the number of members, whoever they are.
  * T2. A member that is gone has no seat; what was placed there keeps the seat it was placed at, which nobody finds any more.
  * T3. `version` grows whenever there may be a place where there was none.
+ * T4. What a member refuses outlives the index of the kind.
  */
 
-/** Kinds of tasks that have an index. Those used last stay: an index costs a look at every member to make. */
-const MOST_INDEXES = 64;
+/** Kinds of tasks that have an index, as many as a run looks at in one turn. Those used last stay: an index costs a look at every member to make. */
+const MOST_INDEXES = 256;
 /** How long a member that had no room, or was in trouble, is left alone, in ms; doubled for each further time, up to the second. */
 const REST = { first: 500, most: 60_000 };
-/** How long one that refused a task of a kind gets no more of them, in ms; doubled for each further time. Another incarnation of it may do better. */
-const REFUSED = { first: 2_000, most: 300_000 };
-/** Refusals that are remembered for each kind. */
-const MOST_REFUSALS = 1_024;
 
 interface Index {
   readonly kind: TaskKind;
   readonly heap: CapacityHeap<Seat.Seat>;
-  /** Members that refuse such tasks: until when it is believed, and what they said. */
-  readonly refusals: Map<string, { readonly until: number; readonly why: string }>;
-  /** How often in a row each has refused. */
-  readonly strikes: Map<string, number>;
 }
 
 export class MemberTable {
@@ -37,6 +31,7 @@ export class MemberTable {
   /** All members by what is free there, for whatever kind. */
   readonly #all = new CapacityHeap<Seat.Seat>();
   readonly #suspended = new Set<Seat.Seat>();
+  readonly #refusals = new Refusals();
   #version = 0;
 
   get version(): number {
@@ -84,11 +79,8 @@ export class MemberTable {
     this.#seats.delete(did);
     this.#suspended.delete(seat);
     this.#all.delete(seat);
-    for (const { heap, refusals, strikes } of this.#indexes.values()) {
-      heap.delete(seat);
-      refusals.delete(did);
-      strikes.delete(did);
-    }
+    this.#refusals.gone(did);
+    for (const { heap } of this.#indexes.values()) heap.delete(seat);
     this.#version++;
     return seat;
   }
@@ -129,24 +121,19 @@ export class MemberTable {
 
   /** It did what it was asked for. */
   praise(did: string, kind: TaskKind): void {
-    this.#indexes.get(kind.name)?.strikes.delete(did);
+    this.#refusals.praise(did, kind);
   }
 
-  /** It will not run tasks of this kind. */
+  /** It will not run tasks of this kind. One that refuses so many kinds gets nothing at all for a while. */
   refuse(seat: Seat.Seat, kind: TaskKind, why: string, now: number): void {
-    const { heap, refusals, strikes } = this.#index(kind);
-    if (!this.#isSeated(seat) || refusals.has(seat.did) || refusals.size >= MOST_REFUSALS) return;
-    const before = strikes.get(seat.did) ?? 0;
-    strikes.set(seat.did, before + 1);
-    refusals.set(seat.did, { until: now + Math.min(REFUSED.first * 2 ** Math.min(before, 16), REFUSED.most), why });
-    heap.delete(seat);
+    if (!this.#isSeated(seat)) return;
+    if (this.#refusals.add(seat.did, kind, why, now)) this.#indexes.get(kind.name)?.heap.delete(seat);
+    else this.suspend(seat, now, { why, isLoad: false });
   }
 
   /** Somebody gets nothing for a while: `tick` is to be called. */
   get isHealing(): boolean {
-    if (this.#suspended.size > 0) return true;
-    for (const { refusals } of this.#indexes.values()) if (refusals.size > 0) return true;
-    return false;
+    return this.#suspended.size > 0 || this.#refusals.isAny;
   }
 
   /** What is suspended or refused is over at some time. */
@@ -158,14 +145,10 @@ export class MemberTable {
       this.#changed(seat);
       this.#version++;
     }
-    for (const index of this.#indexes.values()) {
-      for (const [did, { until }] of index.refusals) {
-        if (now < until) continue;
-        index.refusals.delete(did);
-        const seat = this.#seats.get(did);
-        if (seat !== undefined) this.#place(index, seat);
-        this.#version++;
-      }
+    for (const { did, kind } of this.#refusals.over(now)) {
+      const index = this.#indexes.get(kind);
+      if (index !== undefined) this.#place(index, this.#seats.get(did)!);
+      this.#version++;
     }
   }
 
@@ -186,13 +169,13 @@ export class MemberTable {
 
   /** Why nothing can be expected of any member, as they are, for tasks of this kind; undefined if one runs them, or will when it is less busy. */
   obstacle(kind: TaskKind): string | undefined {
-    const { heap, refusals } = this.#index(kind);
+    const { heap } = this.#index(kind);
     if ((heap.top()?.left ?? 0) > 0) return undefined;
     for (const seat of heap.items()) if (Seat.faultOf(seat) === undefined) return undefined;
     if (this.#seats.size === 0) return 'no other member is there that is believed';
     const whys = new Map<string, number>();
     for (const seat of this.#seats.values()) {
-      const why = refusals.get(seat.did)?.why ?? lackOf(kind, seat.view) ?? Seat.faultOf(seat) ?? 'it is draining';
+      const why = this.#refusals.why(seat.did, kind) ?? lackOf(kind, seat.view) ?? Seat.faultOf(seat) ?? 'it is draining';
       whys.set(why, (whys.get(why) ?? 0) + 1);
     }
     const told = [...whys].toSorted(([, a], [, b]) => b - a).slice(0, MOST_TOLD);
@@ -202,7 +185,7 @@ export class MemberTable {
   #index(kind: TaskKind): Index {
     let index = this.#indexes.get(kind.name);
     if (index === undefined) {
-      index = { kind, heap: new CapacityHeap(), refusals: new Map(), strikes: new Map() };
+      index = { kind, heap: new CapacityHeap() };
       for (const seat of this.#seats.values()) this.#place(index, seat);
       if (this.#indexes.size >= MOST_INDEXES) this.#indexes.delete(this.#indexes.keys().next().value!);
     } else if (this.#indexes.size === 1) return index;
@@ -211,9 +194,9 @@ export class MemberTable {
     return index;
   }
 
-  #place(index: Index, seat: Seat.Seat): void {
-    const { kind, heap, refusals } = index;
-    if (seat.view.isDraining || refusals.has(seat.did) || lackOf(kind, seat.view) !== undefined) heap.delete(seat);
+  #place({ kind, heap }: Index, seat: Seat.Seat): void {
+    if (seat.view.isDraining || this.#refusals.why(seat.did, kind) !== undefined || lackOf(kind, seat.view) !== undefined)
+      heap.delete(seat);
     else heap.set(seat, leftFor(seat, kind));
   }
 
