@@ -5,9 +5,9 @@ import type { RunRow } from '../ledger/runs.ts';
  * run to be driven. Their rows say so, or a row that was made for such a run would make its plan one of this home's own.
  */
 
-export function withForeign(options: object, isForeign: boolean): object {
+export function withForeign(options: object, foreign: boolean): object {
   const { foreign: _, ...rest } = options as { readonly foreign?: unknown };
-  return isForeign ? { ...rest, foreign: true } : rest;
+  return foreign ? { ...rest, foreign } : rest;
 }
 
 export function isForeign({ options }: Pick<RunRow, 'options'>): boolean {

@@ -110,8 +110,8 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
 
     const looping = place.write('loops.yaml', `tasks: { there: { module: '${guest('loop')}', needs: { tags: { name: agent-2 } } } }`);
     const loops = (await at('run', looping, '--detach')).stdout.trim();
-    const taskOf = async (run: string) =>
-      (JSON.parse((await at('show', run, '--json')).stdout) as { tasks: { agent: string | null }[] }).tasks[0];
+    const taskOf = async (id: string) =>
+      (JSON.parse((await at('show', id, '--json')).stdout) as { tasks: { agent: string | null }[] }).tasks[0];
     await until(async () => (await taskOf(loops))?.agent === two.did);
     assert.match((await at('why', loops, 'there')).stdout, new RegExp(`It is at ${two.did}`));
     assert.equal((await at('cancel', loops)).status, 0);

@@ -1,7 +1,6 @@
 import type { CID } from '../../ipld/cid.ts';
 import { encode } from '../../ipld/dag-cbor.ts';
 import { type Key, verify } from '../../ipld/identity.ts';
-import type { RunRecord } from './run-record.ts';
 
 /**
  * That a run was accepted, with this plan, from somebody who may give tasks whatever they ask for. Whoever takes it over did not hear who asked, and a record is
@@ -17,7 +16,10 @@ export interface Voucher {
 /** Tells it from everything else that is signed with the same key. */
 const KIND = 'docket/vouched';
 
-type Vouched = Pick<RunRecord, 'run' | 'plan'>;
+interface Vouched {
+  readonly run: string;
+  readonly plan: CID;
+}
 
 /** DAG-CBOR of `{by, kind, plan, run}`. */
 function signedOf(by: string, run: string, plan: CID): Uint8Array {
