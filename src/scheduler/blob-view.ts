@@ -2,6 +2,7 @@ import type { CID } from '../ipld/cid.ts';
 import * as Cid from '../ipld/cid.ts';
 import * as LargeValue from '../ipld/large-value.ts';
 import type { Ipld } from '../ipld/value.ts';
+import type { KnownTrees } from '../store/known-trees.ts';
 import * as Tree from '../store/tree.ts';
 
 /** Synchronous, verified reading of blobs at rest: small ones by the ledger, large ones by the disk store. */
@@ -15,6 +16,8 @@ export interface BlobsAtRest {
   alias(cid: CID): CID | undefined;
   /** Bytes of a large blob that is here. Default: not known. */
   size?(cid: CID): number | undefined;
+  /** Shared by all views of these. Default: each look at a tree decodes it. */
+  readonly trees?: KnownTrees;
 }
 
 export interface HeldBlob {
@@ -120,8 +123,9 @@ export class BlobView {
     return this.#large.value;
   }
 
+  /** Throws `BLOB_MISSING`, `BLOB_DAMAGED`, `TREE_INVALID`; of one that is known it is not looked whether it is there still. */
   tree(cid: CID): Tree.Tree {
-    return Tree.decode(this.read(cid));
+    return this.#rest.trees?.of(cid, () => this.read(cid)) ?? Tree.decode(this.read(cid));
   }
 
   /** The blobs that `value` names and that are not here, trees that are here looked into. */

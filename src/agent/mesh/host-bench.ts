@@ -49,6 +49,8 @@ interface Boarding {
   readonly small: ReadonlyMap<string, Uint8Array>;
 }
 
+/** How long attempts are put on their way before others have a turn, in ms: what each needs is gathered, which may be many files. */
+const TURN = 50;
 /** How long slots are kept without a task, in ms. */
 const LINGER = 250;
 
@@ -107,8 +109,15 @@ export class Bench {
     // What is called on the way may want it once more, and is served by the loop.
     if (this.#isDispatching || this.#isStopped) return;
     this.#isDispatching = true;
+    const until = this.#options.clock.monotonic() + TURN;
     try {
-      for (let boarding = this.#board(); boarding.length > 0; boarding = this.#board()) this.#embark(boarding);
+      for (let boarding = this.#board(until); boarding.length > 0; boarding = this.#board(until)) {
+        this.#embark(boarding);
+        if (this.#isLate(until)) {
+          this.#options.clock.after(0, () => this.dispatch());
+          break;
+        }
+      }
     } finally {
       this.#isDispatching = false;
     }
@@ -117,10 +126,15 @@ export class Bench {
     if (this.#running.size === 0 && this.#crew !== undefined) this.#linger();
   }
 
-  #board(): Boarding[] {
+  #isLate(until: number): boolean {
+    return this.#options.clock.monotonic() >= until;
+  }
+
+  #board(until: number): Boarding[] {
     const boarding: Boarding[] = [];
     const passed: (() => void)[] = [];
     for (let attempt = this.#queue.peek(); attempt !== undefined; attempt = this.#queue.peek()) {
+      if (boarding.length > 0 && this.#isLate(until)) break;
       const crew = this.#manned(passed.length);
       const { slots, depth, alone } = attempt.offered;
       const berth = crew.berth({ slots, depth, alone, memory: attempt.memory });

@@ -3,6 +3,7 @@ import { DocketError, isDocketError } from '../../errors.ts';
 import * as Cid from '../../ipld/cid.ts';
 import type { Ipld } from '../../ipld/value.ts';
 import { type BlobView, hexOf } from '../../scheduler/blob-view.ts';
+import { inTurns } from './host-turns.ts';
 
 /** Which blobs a task of others needs, and which its result names. Both look into trees, and into large values, which name others in turn. */
 
@@ -10,19 +11,24 @@ import { type BlobView, hexOf } from '../../scheduler/blob-view.ts';
 export type Bring = (cid: Cid.CID, holders: readonly string[], signal: AbortSignal) => Promise<void>;
 
 /** Blobs that one task may name. */
-const MOST_BLOBS = 65_536;
+export const MOST_BLOBS = 65_536;
 /** Blobs that are fetched at a time for one task. */
 const AT_A_TIME = 4;
 /** How often what was fetched may turn out to name something else: a tree, a large value, values within. */
 const MOST_ROUNDS = 8;
 
+/** `cost`: of looking into it too, in lookups. */
 interface Named {
   readonly cid: Cid.CID;
   readonly isHere: boolean;
+  readonly cost: number;
 }
 
+/** Bytes of a tree, or of a large value, that are decoded in the time of one lookup. */
+const BYTES = 256;
+
 /** Every blob `value` names, once, in no order; what is not here cannot be looked into. Throws `BLOB_DAMAGED`, `TREE_INVALID`, `IPLD_INVALID`. */
-function* blobsOf(value: Ipld, view: BlobView): Generator<Named> {
+export function* blobsOf(value: Ipld, view: BlobView): Generator<Named> {
   const seen = new Set<string>();
   const pending: Ipld[] = [value];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -31,7 +37,8 @@ function* blobsOf(value: Ipld, view: BlobView): Generator<Named> {
       if (seen.size >= MOST_BLOBS) throw new DocketError('IPLD_INVALID', `more than ${MOST_BLOBS} blobs are named`);
       seen.add(hexOf(cid));
       const isHere = view.has(cid);
-      yield { cid, isHere };
+      const isLookedInto = isHere && (Cid.isTree(cid) || Cid.isLargeValue(cid));
+      yield { cid, isHere, cost: 1 + (isLookedInto ? (view.sizeHere(cid) ?? 0) / BYTES : 0) };
       if (!isHere) continue;
       if (Cid.isTree(cid)) pending.push(Object.values(view.tree(cid)).flatMap((entry) => ('cid' in entry ? [entry.cid] : [])));
       else if (Cid.isLargeValue(cid)) pending.push(view.largeValue(cid));
@@ -51,8 +58,13 @@ export async function bringAll(
   { bring, holders, signal }: { readonly bring: Bring; readonly holders: readonly string[]; readonly signal: AbortSignal },
 ): Promise<void> {
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const missing = missingBlobs(value, view);
+    const missing: Cid.CID[] = [];
+    await inTurns(blobsOf(value, view), ({ cid, isHere, cost }) => {
+      if (!isHere) missing.push(cid);
+      return cost;
+    });
     if (missing.length === 0) return;
+    signal.throwIfAborted();
     await mapConcurrent(missing, AT_A_TIME, (cid) => bring(cid, holders, signal));
     signal.throwIfAborted();
   }

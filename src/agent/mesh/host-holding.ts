@@ -5,6 +5,7 @@ import type { AttemptName, EndedTask, HeldTask } from '../../protocol/mesh/work.
 import type { Outcome } from '../../receipt/outcome.ts';
 import { type BlobsAtRest, BlobView } from '../../scheduler/blob-view.ts';
 import type { Hit } from '../../scheduler/lookup.ts';
+import { KnownTrees } from '../../store/known-trees.ts';
 import { blobsAtRest } from '../blobs-of.ts';
 import type { Engine } from '../engine.ts';
 import type { HostTerms } from './host-admit.ts';
@@ -70,7 +71,7 @@ export class Holding {
     this.#engine = engine;
     this.#counts = counts;
     this.#terms = terms;
-    this.rest = blobsAtRest(engine);
+    this.rest = { ...blobsAtRest(engine), trees: new KnownTrees() };
     this.#journal = new HostedJournal(engine.paths.hosted);
     const home = engine.claims.forRun();
     this.#homeClaims = home;
@@ -115,7 +116,10 @@ export class Holding {
       clock,
       claims: this.claims,
       journal: this.#journal,
-      lack: (attempt) => this.#fetch(attempt),
+      lack: (attempt) => {
+        this.#supply.forget(attempt);
+        this.#fetch(attempt);
+      },
       started: (attempts) => this.#started(attempts),
       landed: () => void this.#running--,
       back: (attempt, back) => this.#back(attempt, back),
