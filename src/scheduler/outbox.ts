@@ -8,7 +8,8 @@ interface OutboxOptions {
   readonly commit: (changes: readonly Filed[], written: readonly CID[]) => Promise<CommitResult>;
   readonly blobs: BlobView;
   readonly onCommit: (tasks: readonly number[], result: CommitResult) => void;
-  readonly onFailure: (cause: unknown) => void;
+  /** Whoever goes on all the same has what was lost forgotten; else its tasks stay pending, and its blobs readable. */
+  readonly onFailure: (cause: unknown, forget: () => void) => void;
   /** What gathered has waited long enough: `flush` is wanted. */
   readonly onDue: () => void;
   readonly clock: Clock;
@@ -26,7 +27,7 @@ const FULL = 8_192;
  *
  * Invariants
  * O1. Small blobs leave in the same commit as the receipts that name them, and stay readable in the view until then.
- * O2. A task is pending from the turn that issued its receipt until the commit that holds it has resolved.
+ * O2. A task is pending from the turn that issued its receipt until the commit that holds it has resolved; one whose commit failed until it is forgotten.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -102,16 +103,19 @@ export class Outbox {
     this.#small = new Map();
     this.#written = [];
     this.#commits++;
+    const forget = (): void => {
+      blobs.forget(small);
+      for (const task of tasks) this.#settle(task);
+    };
     commit(changes, written).then(
       (result) => {
         this.#commits--;
-        blobs.forget(small);
-        for (const task of tasks) this.#settle(task);
+        forget();
         onCommit(tasks, result);
       },
       (cause: unknown) => {
         this.#commits--;
-        onFailure(cause);
+        onFailure(cause, forget);
       },
     );
   }

@@ -48,7 +48,8 @@ interface Pending extends Omit<Committed, 'receipt'> {
  * Invariants
  * F1. An attempt is told as ended only when its receipt is durable, with its memo rows and small blobs in the same commit, and after its large ones.
  * F2. Before a commit leaves, the journal has the names of the receipts in it (J1 of `HostedJournal`).
- * F3. What could not be committed gets its crash receipt at the next start; what comes later is tried again, unless the ledger itself has failed.
+ * F3. What could not be committed gets its crash receipt at the next start; what comes later is tried again, unless the ledger itself has failed. Of what
+ *     was lost nothing is kept, so it takes no room from what comes.
  */
 export class HostFiling {
   readonly #engine: Engine;
@@ -57,7 +58,7 @@ export class HostFiling {
   readonly #outbox: Outbox;
   #line: CommitLine;
   readonly #pending = new Map<number, Pending>();
-  /** Receipts on their way to the ledger, by name. */
+  /** Receipts that are in the ledger and were not told yet, by name. */
   readonly #signed = new Map<string, Uint8Array>();
   /** Not in a commit yet. */
   #next: Pending[] = [];
@@ -72,7 +73,10 @@ export class HostFiling {
       // What came out here is read by nobody before it is at rest.
       blobs: blobsHere(engine),
       onCommit: (ids) => this.#committed(ids),
-      onFailure: (cause) => steps.fail(cause),
+      onFailure: (cause, forget) => {
+        forget();
+        steps.fail(cause);
+      },
       onDue: () => this.#outbox.flush(true),
       clock: engine.clock,
     });
@@ -121,17 +125,13 @@ export class HostFiling {
     const { disk, ledger } = this.#engine;
     return new CommitLine({
       settle: (written) => disk.settle(written),
-      sign: (changes) => this.#sign(changes),
-      commit: (changes) => ledger.commit(changes),
+      sign: (changes) => signAll(changes, this.#engine.key),
+      commit: async (changes) => {
+        const result = await ledger.commit(changes);
+        for (const change of changes) if (change.kind === 'receipt') this.#signed.set(change.cid.toString(), change.bytes);
+        return result;
+      },
     });
-  }
-
-  async #sign(changes: readonly Filed[]): ReturnType<typeof signAll> {
-    const signed = await signAll(changes, this.#engine.key);
-    for (const change of signed) {
-      if (change.kind === 'receipt') this.#signed.set(change.cid.toString(), change.bytes);
-    }
-    return signed;
   }
 
   #committed(ids: readonly number[]): void {
