@@ -31,8 +31,8 @@ export type Hearing =
   /** `double`: the barred one is the sighting's rival. */
   | { readonly tag: 'joined' | 'same' | 'changed' | 'restarted' | 'double' | 'left'; readonly sighting: Sighting };
 
-/** A restarted agent may have beats under way for as long, in ms. */
-const DOUBT = GONE - 1_000;
+/** A restarted agent may have beats under way for as long, in ms: through servers that were in trouble they take seconds. */
+const DOUBT = GONE + 2_000;
 
 /** Beats by which one is far ahead: a minute of them, and more than an agent with much news says while it is in doubt. */
 const FAR = 100;
