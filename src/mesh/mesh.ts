@@ -89,11 +89,14 @@ export interface Records {
   put(key: string, value: Uint8Array, expected: number): Promise<number | undefined>;
   /** Whether the revision was the one that stood there; not if nothing did. */
   delete(key: string, expected: number): Promise<boolean>;
+  /** Removes what the engine keeps of records that were deleted long ago. To be called now and then, by one member. */
+  tidy(signal: AbortSignal): Promise<void>;
   /** Those whose keys begin with these words and go on: `run.a`, but neither `run` nor `runs.a`, is under `run`. */
   list(prefix: string): Promise<readonly MeshRecord[]>;
   /**
    * What stands there, `current` once, then changes as they come, in the order of revisions for each key; goes on over cuts of the link. The newest of a key is given
-   * for certain; what was changed again before it was read perhaps not, and perhaps something twice. Ends when aborted.
+   * for certain; what was changed again before it was read perhaps not, and perhaps something twice. What is deleted, or lost by the engine, is told with a revision larger than
+   * any that it had; perhaps also what was put and deleted before it was read. Ends when aborted.
    */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<RecordChange>;
 }

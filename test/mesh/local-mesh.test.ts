@@ -13,6 +13,7 @@ async function make(): Promise<MeshUnderTest> {
     open: async (did) => members.use(mesh.join(did)),
     openElsewhere: async (did) => members.use(other.join(did)),
     openReader: async () => members.use(mesh.join(READER)),
+    loseRecords: async () => mesh.loseRecords(),
     [Symbol.asyncDispose]: async () => await members.disposeAsync(),
   };
 }

@@ -1,8 +1,11 @@
 import { systemClock } from '../../src/base/clock.ts';
 import type { DocketError } from '../../src/errors.ts';
 import type { Link, Mesh } from '../../src/mesh/mesh.ts';
+import { Connection } from '../../src/mesh/nats/connection.ts';
+import { Engine } from '../../src/mesh/nats/engine.ts';
 import { openNatsMesh } from '../../src/mesh/nats/open.ts';
 import type { NatsOptions } from '../../src/mesh/nats/options.ts';
+import { Subjects } from '../../src/mesh/nats/subjects.ts';
 
 export const [ANN, BEN, CAT] = ['did:key:z6MkAnn', 'did:key:z6MkBen', 'did:key:z6MkCat'] as const;
 
@@ -33,6 +36,14 @@ export async function join(servers: string | readonly string[], self: string, op
     ...options,
   });
   return { mesh, faults, [Symbol.asyncDispose]: async () => await mesh[Symbol.asyncDispose]() };
+}
+
+/** What a member's records, results, journals and objects are made of. */
+export async function engineAt(server: string, given: Partial<NatsOptions> = {}): Promise<{ readonly engine: Engine } & AsyncDisposable> {
+  const subjects = new Subjects('lab');
+  const options = { servers: [server], name: 'lab', self: ANN, clock: systemClock, limits: SMALL, ...given };
+  const connection = await Connection.open(options, subjects.inbox(''));
+  return { engine: new Engine(connection, subjects, options), [Symbol.asyncDispose]: async () => await connection[Symbol.asyncDispose]() };
 }
 
 /** Resolves when the member's link is so. */

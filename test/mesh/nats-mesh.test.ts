@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { connect } from '@nats-io/transport-node';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Mesh } from '../../src/mesh/mesh.ts';
 import { openNatsMesh } from '../../src/mesh/nats/open.ts';
@@ -38,6 +39,10 @@ if (noNatsServer === false) {
       open: async (did) => await open(here, did),
       openElsewhere: async (did) => await open(elsewhere, did),
       openReader: async (did) => await open(here, did, 'reader'),
+      loseRecords: async () => {
+        await using nats = await connect({ servers: server.url, user: 'all', pass: 'p' });
+        await nats.request(`$JS.API.STREAM.DELETE.KV_docket-${here}-records`);
+      },
       cut: async (member) => lines.get(member)?.cut(),
       heal: async (member) => lines.get(member)?.heal(),
       [Symbol.asyncDispose]: async () => await stack.disposeAsync(),

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { nkeys } from '@nats-io/transport-node';
 import * as Cid from '../../src/ipld/cid.ts';
 import { makeCertificate, noOpenssl } from '../make-certificate.ts';
-import { ANN, BEN, bytes, join, keyOf, SMALL, textOf, until } from './nats-members.ts';
+import { removeMarks } from '../../src/mesh/nats/marks.ts';
+import { ANN, BEN, bytes, engineAt, join, keyOf, SMALL, textOf, until } from './nats-members.ts';
 import { NatsServer, noNatsServer } from './nats-server.ts';
 
 async function* stream(given: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -112,6 +113,9 @@ test('the rights in the documentation are enough, and no more than this mesh', {
   assert.equal((await ben.mesh.records.list('run')).length, many.length);
   const revision = (await ben.mesh.records.get('run.1'))!.revision;
   assert.equal(await ben.mesh.records.delete('run.1', revision), true);
+
+  await using at = await engineAt(url, as(0));
+  await removeMarks(at.engine, 0, new AbortController().signal);
 
   await ann.mesh.results.file([{ key: keyOf(1), issuer: ANN, value: bytes('x') }]);
   assert.equal((await ben.mesh.results.latest([keyOf(1)]))[0]?.issuer, ANN);

@@ -25,6 +25,7 @@ async function make(): Promise<MeshUnderTest> {
     open: (did) => open(sim, did),
     openElsewhere: (did) => open(other, did),
     openReader: () => open(sim, READER),
+    loseRecords: async () => sim.loseRecords(),
     cut: async (mesh) => members.get(mesh)!.cut(),
     heal: async (mesh) => members.get(mesh)!.heal(),
     async [Symbol.asyncDispose]() {

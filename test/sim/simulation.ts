@@ -61,6 +61,11 @@ export class Simulation {
     this.#delivery.faults = { ...this.#delivery.faults, ...faults };
   }
 
+  /** The engine loses all records. */
+  loseRecords(): void {
+    this.#mesh.loseRecords();
+  }
+
   start(did: string): SimMember {
     const skew = Math.round(this.random.between(-SKEW, SKEW));
     const start = Math.round(this.random.between(0, SKEW));

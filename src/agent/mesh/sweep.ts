@@ -6,7 +6,7 @@ import { digestOf, keyOfPins, listOf, pinned, PINS, untilOf } from './pins.ts';
 import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
 
 /**
- * Deletes objects of the mesh that no run needs any more. One member does it for all, whoever has the lease.
+ * Deletes objects of the mesh that no run needs any more, and has the engine tidy up its records. One member does it for all, whoever has the lease.
  *
  * Invariants
  * G1. An object goes only if no run has pinned it and this member has seen that for `age` ms, by its own monotonic clock; who begins to sweep begins to count. Pins go
@@ -93,11 +93,13 @@ export class Sweeper implements AsyncDisposable {
   }
 
   #later(): () => void {
-    const { clock, every = DEFAULTS.every, onSwept, onFailure } = this.#options;
+    const { mesh, clock, every = DEFAULTS.every, onSwept, onFailure } = this.#options;
     return clock.after(every, () => {
       this.#turn = this.sweep()
-        .then((swept) => {
-          if (swept !== undefined) onSwept?.(swept);
+        .then(async (swept) => {
+          if (swept === undefined) return;
+          onSwept?.(swept);
+          await mesh.records.tidy(this.#stopping.signal);
         })
         .catch((error: unknown) => {
           if (!this.#stopping.signal.aborted) onFailure(error);

@@ -75,6 +75,11 @@ export class LocalMesh {
     this.#objects = new ObjectTable(this.#limits.objects);
   }
 
+  /** As when an engine loses the records it keeps. */
+  loseRecords(): void {
+    this.#records.lose();
+  }
+
   /** A member of that name, until it is disposed of. `clock`: its own, default that of the mesh. Throws `MESH_NAME_INVALID`. */
   join(did: string, clock: Clock = this.#clock): LocalMember {
     checkWord(did);

@@ -53,6 +53,10 @@ export class RecordTable {
     return true;
   }
 
+  lose(): void {
+    for (const { key, revision } of this.#records.values()) this.delete(key, revision);
+  }
+
   watch(watcher: Watcher): Disposable {
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
@@ -89,6 +93,11 @@ export class LocalRecords implements Records {
   async delete(key: string, expected: number): Promise<boolean> {
     checkKey(key);
     return await this.#station.write(() => this.#table.delete(key, expected));
+  }
+
+  async tidy(signal: AbortSignal): Promise<void> {
+    // Nothing is kept of them.
+    await this.#station.write(() => undefined, signal);
   }
 
   async list(prefix: string): Promise<readonly MeshRecord[]> {

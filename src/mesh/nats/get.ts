@@ -7,6 +7,8 @@ import type { StreamState } from './streams.ts';
 export interface Kept {
   readonly subject: string;
   readonly seq: number;
+  /** When it was stored, in ms by the server's clock. */
+  readonly time: number;
   readonly data: Uint8Array;
   /** What it says of itself in the header `KV-Operation`: records that were deleted leave such a mark. */
   readonly operation: string | undefined;
@@ -18,7 +20,13 @@ export type Selection =
   | { readonly next_by_subj: string; readonly seq: number };
 
 interface StoredMessage {
-  readonly message: { readonly subject: string; readonly seq: number; readonly data?: string; readonly hdrs?: string };
+  readonly message: {
+    readonly subject: string;
+    readonly seq: number;
+    readonly time: string;
+    readonly data?: string;
+    readonly hdrs?: string;
+  };
 }
 
 /** Status in the header of a direct answer. */
@@ -61,7 +69,13 @@ function directOf(name: string, reply: Reply): Kept | undefined {
     const seq = Number(headers?.get('Nats-Sequence'));
     const subject = headers?.get('Nats-Subject') ?? '';
     if (Number.isSafeInteger(seq) && seq > 0)
-      return { subject, seq, data: copyOf(data), operation: headers?.get('KV-Operation') || undefined };
+      return {
+        subject,
+        seq,
+        time: timeOf(headers?.get('Nats-Time-Stamp')),
+        data: copyOf(data),
+        operation: headers?.get('KV-Operation') || undefined,
+      };
   }
   // Tells what is the matter: this is no answer in JSON.
   answerOf(name, reply, []);
@@ -71,7 +85,11 @@ function directOf(name: string, reply: Reply): Kept | undefined {
 function storedOf(name: string, reply: Reply): Kept | undefined {
   const answer = answerOf<StoredMessage>(name, reply, NO_MESSAGE);
   if (answer.tag === 'error') return undefined;
-  const { subject, seq, data = '', hdrs = '' } = answer.value.message;
+  const { subject, seq, time, data = '', hdrs = '' } = answer.value.message;
   const [, operation] = /^KV-Operation: *(.*?)\r$/m.exec(Buffer.from(hdrs, 'base64').toString()) ?? [];
-  return { subject, seq, data: new Uint8Array(Buffer.from(data, 'base64')), operation };
+  return { subject, seq, time: timeOf(time), data: new Uint8Array(Buffer.from(data, 'base64')), operation };
+}
+
+function timeOf(text: string | undefined): number {
+  return Date.parse(text ?? '');
 }

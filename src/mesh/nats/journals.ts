@@ -4,7 +4,8 @@ import { checkKey, checkSize } from '../names.ts';
 import { callApi } from './api.ts';
 import type { Engine } from './engine.ts';
 import { onceOnly, publishOne, type Write } from './publish.ts';
-import { Tail, type TailItem } from './tail.ts';
+import type { Kept } from './get.ts';
+import { Tail } from './tail.ts';
 
 /** Entries in one message at most: their numbers have that much room. */
 const ENTRIES = 1_024;
@@ -44,7 +45,7 @@ export class NatsJournals implements Journals {
       const { base } = opened;
       using tail = opened.tail;
       try {
-        for (let item = await tail.next(); item !== undefined; item = await tail.next()) {
+        for (let item = await tail.next(); item !== undefined && item !== 'all'; item = await tail.next()) {
           for (const [index, entry] of entriesOf(item).entries()) {
             const seq = (base + item.seq) * ENTRIES + index;
             if (seq <= last) continue;
@@ -105,7 +106,7 @@ function frame(entries: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Those that are whole: what somebody else wrote there may be anything. */
-function entriesOf({ data }: TailItem): readonly Uint8Array[] {
+function entriesOf({ data }: Kept): readonly Uint8Array[] {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const entries: Uint8Array[] = [];
   for (let at = 0; at + LENGTH <= data.length && entries.length < ENTRIES;) {

@@ -180,6 +180,8 @@ export class Session {
   }
 
   #send({ subject, data, headers: fields }: Ask, reply: string | undefined): void {
+    // The library would throw, and tells of the end a moment later.
+    if (this.#nats.isClosed()) return this.lose(undefined);
     this.#sent += data.length + subject.length;
     const options: { reply?: string; headers?: ReturnType<typeof headers> } = reply === undefined ? {} : { reply };
     if (fields !== undefined) {

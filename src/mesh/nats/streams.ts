@@ -48,6 +48,7 @@ interface Config {
 
 interface Info {
   readonly config: Config;
+  readonly state: { readonly last_seq: number };
   readonly created: string;
 }
 
@@ -70,6 +71,12 @@ export async function ensureStream(session: Session, plan: StreamPlan, replicas:
   const theirs = await callApi<Info>(session, `STREAM.INFO.${plan.name}`, {}, STREAM_NOT_FOUND);
   if (theirs.tag === 'value') return stateOf(plan, theirs.value, false);
   throw new Again(new DocketError('MESH_STREAM_UNFIT', `another stream has the subjects of ${plan.name}: ${plan.subject}`));
+}
+
+/** Number of the last message that came, also if it is gone. Throws as `callApi`. */
+export async function lastOf(session: Session, { name }: StreamState, signal?: AbortSignal): Promise<number> {
+  const found = await callApi<Info>(session, `STREAM.INFO.${name}`, {}, [], signal);
+  return found.tag === 'value' ? found.value.state.last_seq : 0;
 }
 
 /** Undefined if there is one of that name. */

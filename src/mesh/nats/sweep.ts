@@ -13,10 +13,7 @@ export async function catalogOf(engine: Engine): Promise<readonly Entry[]> {
     const filter = engine.subjects.cataloged('*');
     using tail = await Tail.open(session, engine.clock, catalog, { filter, from: 'newest-of-each' }, signal);
     const entries: Entry[] = [];
-    for (let pending = tail.pending; pending > 0;) {
-      const kept = await tail.next();
-      if (kept === undefined) break;
-      pending = kept.pending;
+    for await (const kept of tail.all()) {
       const entry = readEntry(kept);
       if (entry !== undefined) entries.push(entry);
     }

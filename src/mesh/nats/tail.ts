@@ -3,33 +3,22 @@ import type { Msg } from '@nats-io/transport-node';
 import { DocketError } from '../../errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Again } from './again.ts';
-import { callApi } from './api.ts';
+import { createConsumer, type Made, placeOf, type TailStart } from './consumer.ts';
 import { getFromLeader, type Kept } from './get.ts';
 import type { Session } from './session.ts';
-import type { StreamState } from './streams.ts';
+import { lastOf, type StreamState } from './streams.ts';
 
-export interface TailStart {
-  /** Subject, with or without wildcards. */
-  readonly filter: string;
-  /** From that number on, or the newest of each subject and then all that comes. */
-  readonly from: number | 'newest-of-each';
-}
+/** `all`: what was there when it began has come, as far as it is still there. Comes once, of one that began with the newest of each subject. */
+export type TailItem = Kept | 'all';
 
-export interface TailItem extends Kept {
-  /** How many there were behind it when it was sent. */
-  readonly pending: number;
-}
-
-/** Milliseconds between signs of life where nothing comes, after which a consumer is taken for dead, and between looks. */
-const HEARTBEAT = 1_000;
+/** Milliseconds without a sign of life after which a consumer is taken for dead, and between looks. */
 const SILENCE = 2_500;
 const LOOK = 500;
 /** Milliseconds of silence after which whoever leads the stream is asked what is newest, and the most between two such questions. */
 const DOUBT = 1_000;
 const MOST_DOUBT = 64_000;
-const NANOSECONDS = 1_000_000;
-/** Milliseconds after which the server forgets a consumer nobody listens to. */
-const FORGOTTEN = 10_000;
+/** Signs of life without anything between them, of a consumer that has not read the stream to its end, after which another is begun. */
+const STUCK = 4;
 const STATUS = 100;
 
 /**
@@ -41,10 +30,14 @@ const STATUS = 100;
  * T3. Nobody deletes the consumer. The server does when nobody listens.
  * T4. A consumer reads one copy of the stream, and one that is behind, as that of a server which was paused, is silent as if there were nothing more. So after a silence
  *     the leader is asked, after a longer one each time; if it has more than came, another consumer is begun, at whichever copy that is. Who may not ask does without.
+ * T5. How many are still to come is what the server tells with each message, and it is wrong for good if the last of them are removed meanwhile. So they are over as well when
+ *     it has nothing more to send and stands where the stream ended when this began.
  */
 export class Tail implements Disposable {
-  /** How many there were when it began. */
-  readonly pending: number;
+  /** Number of the last message there was before it began, of one that began with the newest of each subject; of whatever subject. */
+  readonly last: number;
+  /** When it began, in ms by the server's clock. */
+  readonly began: number;
   readonly #session: Session;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
@@ -52,6 +45,11 @@ export class Tail implements Disposable {
   readonly #filter: string;
   readonly #listening: Disposable;
   #queue: (TailItem | { readonly answerTo: string })[] = [];
+  /** Whether `all` is still to come. */
+  #isPartial: boolean;
+  /** How many the server has still to send, as far as it said. */
+  #pending: number;
+  #idle = 0;
   #at = 0;
   #problem: Error | undefined;
   #answering: Disposable | undefined;
@@ -59,6 +57,8 @@ export class Tail implements Disposable {
   #lastHeard: number;
   /** When something came that is not just a sign of life, and its number in the stream. */
   #lastItem: number;
+  /** When the reader had last all there was. */
+  #drained: number;
   #seq: number;
   #doubt = DOUBT;
   /** Number in the stream of what the leader has and did not come. */
@@ -74,8 +74,9 @@ export class Tail implements Disposable {
     let hear = (message: Msg): void => void early.push(message);
     const listening = session.listen(subject, (message) => hear(message));
     try {
-      const pending = await createConsumer(session, stream.name, subject, start, signal);
-      const tail = new Tail(session, clock, signal, { stream, start, pending, listening });
+      const last = start.from === 'newest-of-each' ? await lastOf(session, stream, signal) : 0;
+      const made = await createConsumer(session, stream.name, subject, start, signal);
+      const tail = new Tail(session, clock, signal, { stream, start, last, made, listening });
       hear = (message) => tail.#hear(message);
       for (const message of early) tail.#hear(message);
       return tail;
@@ -89,19 +90,33 @@ export class Tail implements Disposable {
     session: Session,
     clock: Clock,
     signal: AbortSignal,
-    { stream, start, pending, listening }: { stream: StreamState; start: TailStart; pending: number; listening: Disposable },
+    { stream, start, last, made, listening }: { stream: StreamState; start: TailStart; last: number; made: Made; listening: Disposable },
   ) {
-    this.pending = pending;
+    this.last = last;
+    this.began = Date.parse(made.created);
+    this.#pending = made.num_pending;
+    this.#isPartial = start.from === 'newest-of-each';
     this.#session = session;
     this.#clock = clock;
     this.#signal = signal;
     this.#stream = stream;
     this.#filter = start.filter;
     this.#listening = listening;
-    this.#lastHeard = this.#lastItem = clock.monotonic();
+    this.#lastHeard = this.#lastItem = this.#drained = clock.monotonic();
     this.#seq = start.from === 'newest-of-each' ? 0 : start.from - 1;
     for (const end of [signal, session.lost]) end.addEventListener('abort', this.#wake, { once: true });
+    if (this.#pending === 0) this.#haveAll();
     this.#watch();
+  }
+
+  /** For how many ms the reader has not had all there was: it is that far behind at most. */
+  get behind(): number {
+    return this.#clock.monotonic() - this.#drained;
+  }
+
+  /** Of one that began with the newest of each subject: what there was. Throws as `next`. */
+  async *all(): AsyncGenerator<Kept> {
+    for (let item = await this.next(); item !== undefined && item !== 'all'; item = await this.next()) yield item;
   }
 
   /** Waits for the next; undefined when aborted. Throws `Again`, `MESH_REFUSED`. */
@@ -111,13 +126,15 @@ export class Tail implements Disposable {
       const item = this.#queue[this.#at];
       if (item !== undefined) {
         this.#forget();
-        if (!('answerTo' in item)) return item;
+        if (typeof item === 'string' || !('answerTo' in item)) return item;
         this.#answerFlow(item.answerTo);
         continue;
       }
       if (this.#session.lost.aborted) throw new Again(this.#session.lost.reason as DocketError);
       if (this.#problem !== undefined) throw this.#problem;
+      if (this.#pending === 0) this.#drained = this.#clock.monotonic();
       await this.#news.promise;
+      if (this.#pending === 0) this.#drained = this.#clock.monotonic();
       this.#news = Promise.withResolvers<void>();
     }
   }
@@ -129,8 +146,9 @@ export class Tail implements Disposable {
     for (const end of [this.#signal, this.#session.lost]) end.removeEventListener('abort', this.#wake);
   }
 
-  /** An answer that is refused would leave the server waiting for ever. */
+  /** An answer that is refused would leave the server waiting for ever. Of a session that is lost nobody waits for one: what came of it is read, then another begun. */
   #answerFlow(subject: string): void {
+    if (this.#session.lost.aborted) return;
     this.#answering?.[Symbol.dispose]();
     this.#answering = this.#session.callAll({ subject, data: new Uint8Array() }, (reply) => {
       if (reply.tag !== 'refused') return;
@@ -157,7 +175,11 @@ export class Tail implements Disposable {
     this.#lastItem = this.#lastHeard;
     this.#doubt = DOUBT;
     const operation = message.headers?.get('KV-Operation') || undefined;
-    this.#queue.push({ subject: message.subject, seq: place.seq, data: copyOf(message.data), operation, pending: place.pending });
+    const { seq, time, pending } = place;
+    this.#queue.push({ subject: message.subject, seq, time, data: copyOf(message.data), operation });
+    this.#idle = 0;
+    this.#pending = pending;
+    if (pending === 0) this.#haveAll();
     this.#news.resolve();
   }
 
@@ -167,8 +189,24 @@ export class Tail implements Disposable {
     const last = headers?.get('Nats-Last-Consumer') ?? '';
     if (last !== '' && Number(last) !== this.#number) return this.#fail('messages are missing');
     const answerTo = stalled === '' ? (message.reply ?? '') : stalled;
-    if (answerTo === '') return;
+    if (answerTo === '') return this.#hearIdle(Number(headers?.get('Nats-Last-Stream')));
     this.#queue.push({ answerTo });
+    this.#news.resolve();
+  }
+
+  /** The server has nothing to send. `at`: number in the stream up to which it has looked. */
+  #hearIdle(at: number): void {
+    if (this.#pending === 0) return;
+    if (at >= this.last) {
+      this.#pending = 0;
+      this.#haveAll();
+    } else if (this.#isPartial && ++this.#idle >= STUCK) this.#fail('its consumer is stuck');
+  }
+
+  #haveAll(): void {
+    if (!this.#isPartial) return;
+    this.#isPartial = false;
+    this.#queue.push('all');
     this.#news.resolve();
   }
 
@@ -200,42 +238,4 @@ export class Tail implements Disposable {
     }
     this.#cancelWatch = this.#clock.after(LOOK, () => this.#watch());
   }
-}
-
-async function createConsumer(
-  session: Session,
-  stream: string,
-  subject: string,
-  { filter, from }: TailStart,
-  signal: AbortSignal,
-): Promise<number> {
-  const body = {
-    stream_name: stream,
-    config: {
-      deliver_subject: subject,
-      filter_subject: filter,
-      ...(from === 'newest-of-each'
-        ? { deliver_policy: 'last_per_subject' }
-        : { deliver_policy: 'by_start_sequence', opt_start_seq: Math.max(1, from) }),
-      ack_policy: 'none',
-      max_deliver: 1,
-      replay_policy: 'instant',
-      flow_control: true,
-      idle_heartbeat: HEARTBEAT * NANOSECONDS,
-      inactive_threshold: FORGOTTEN * NANOSECONDS,
-      mem_storage: true,
-      num_replicas: 1,
-    },
-  };
-  const made = await callApi<{ num_pending?: number }>(session, `CONSUMER.CREATE.${stream}`, body, [], signal);
-  return made.tag === 'value' ? (made.value.num_pending ?? 0) : 0;
-}
-
-/** `$JS.ACK.STREAM.CONSUMER.DELIVERED.SEQ.NUMBER.TIME.PENDING`, in newer servers with domain and account before the stream, and perhaps more behind. */
-function placeOf(reply: string): { readonly seq: number; readonly number: number; readonly pending: number } | undefined {
-  const words = reply.split('.');
-  const shift = words.length > 9 ? 2 : 0;
-  const [seq, number, pending] = [5, 6, 8].map((index) => Number(words[index + shift]));
-  if (![seq, number, pending].every((each) => Number.isSafeInteger(each))) return undefined;
-  return { seq: seq as number, number: number as number, pending: pending as number };
 }

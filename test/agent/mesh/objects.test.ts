@@ -137,6 +137,15 @@ test('pins that cannot be read keep all objects and no other pins; they go with 
   assert.equal(await mesh.objects.has(needed), false);
 });
 
+test('who swept has the engine tidy up its records', async () => {
+  await using place = open();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  place.mesh.records.tidy = async () => resolve();
+  await using _sweeper = place.sweeper({ every: 100 });
+  place.clock.advance(100);
+  await promise;
+});
+
 test('one member sweeps, and who lost the lease deletes nothing', async () => {
   const own = new LocalMesh();
   await using a = open(own, 'did:key:a');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Mesh, RecordChange } from '../../../src/mesh/mesh.ts';
-import { ANN, BEN, bytes, CAT, type Check, gather, never, NO_KEYS, ODD_KEYS, take, textOf, withCode } from './under-test.ts';
+import { ANN, BEN, bytes, CAT, type Check, gather, Heard, never, NO_KEYS, ODD_KEYS, take, textOf, withCode } from './under-test.ts';
 
 const shown = (change: RecordChange): string =>
   change.kind === 'current' ? 'current' : change.kind === 'deleted' ? `${change.key} deleted` : `${change.key} ${textOf(change.value)}`;
@@ -177,6 +177,36 @@ export function recordsContract(check: Check): void {
     assert.ok(seen.indexOf('run.a 2') <= seen.indexOf('run.a deleted'), 'of one key in order');
     const last = (await ben.records.get('run.b'))!.revision;
     assert.ok(revisions.includes(first!) && revisions.includes(last));
+  });
+
+  check('what goes is told with a revision above all it had: what is deleted, and what the engine loses', async (under) => {
+    const [ann, ben] = [await under.open(ANN), await under.open(BEN)];
+    const stop = new AbortController();
+    const seen = new Heard();
+    const goneAt = new Map<string, number>();
+    const watching = (async () => {
+      for await (const change of ben.records.watch('run', stop.signal)) {
+        if (change.kind === 'deleted') goneAt.set(change.key, change.revision);
+        seen.add(shown(change));
+      }
+    })();
+    await seen.until((all) => all.includes('current'));
+    const first = (await ann.records.put('run.a', bytes('1'), 0))!;
+    const [b, c] = [(await ann.records.put('run.b', bytes('1'), 0))!, (await ann.records.put('run.c', bytes('1'), 0))!];
+    await seen.until((all) => all.includes('run.a 1') && all.includes('run.b 1') && all.includes('run.c 1'));
+    const second = (await ann.records.put('run.a', bytes('2'), first))!;
+    await ann.records.delete('run.a', second);
+    await seen.until((all) => all.includes('run.a deleted'));
+    assert.ok(goneAt.get('run.a')! > second);
+    await under.loseRecords();
+    await seen.until((all) => all.includes('run.b deleted') && all.includes('run.c deleted'));
+    assert.ok(goneAt.get('run.b')! > Math.max(b, second) && goneAt.get('run.c')! > Math.max(c, second));
+    assert.deepEqual(await ben.records.list(''), []);
+    const again = (await ben.records.put('run.b', bytes('2'), 0))!;
+    assert.ok(again > goneAt.get('run.b')!, 'and what is put again is newer than that');
+    await seen.until((all) => all.includes('run.b 2'));
+    stop.abort();
+    await watching;
   });
 
   check('a watch ends when aborted: before, while it waits, and by who breaks off', async (under) => {

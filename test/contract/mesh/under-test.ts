@@ -9,6 +9,8 @@ export interface MeshUnderTest extends AsyncDisposable {
   open(did: string): Promise<Mesh>;
   /** A member of another mesh on the same engine. */
   openElsewhere(did: string): Promise<Mesh>;
+  /** Has the engine lose all records. */
+  loseRecords(): Promise<void>;
   /** A member that may only read, where there can be one. */
   openReader?(did: string): Promise<Mesh>;
   /** Takes the engine away from a member, where that can be done. Need not wait until it notices. */
