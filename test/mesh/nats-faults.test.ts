@@ -128,6 +128,29 @@ suite('a nats-server that fails', { skip: noNatsServer }, () => {
     await following.stop();
   });
 
+  test('its stream of objects lost and the catalog not: objects are not there, and can be put again', async () => {
+    await using server = await NatsServer.start();
+    await using ann = await join(server.url, ANN);
+    await using ben = await join(server.url, BEN);
+    const blob = randomBytes(600_000);
+    const cid = Cid.ofBlob(blob);
+    await ann.mesh.objects.put(cid, blob.length, stream(blob));
+    await using nats = await connect({ servers: server.url });
+    await nats.request('$JS.API.STREAM.DELETE.docket-lab-objects');
+    assert.equal(await ben.mesh.objects.has(cid), false);
+    await assert.rejects(Array.fromAsync(ben.mesh.objects.get(cid)), { code: 'BLOB_MISSING' });
+    await ann.mesh.objects.put(cid, blob.length, stream(blob));
+    assert.equal(await ben.mesh.objects.has(cid), true);
+    assert.ok(Buffer.concat(await Array.fromAsync(ben.mesh.objects.get(cid))).equals(blob));
+    await ben.mesh.objects.put(
+      cid,
+      blob.length,
+      (async function* () {
+        yield assert.fail('it is there');
+      })(),
+    );
+  });
+
   test('paused: it is noticed without a word from it, nothing piles up, and all goes on when it wakes', async () => {
     await using server = await NatsServer.start();
     await using ann = await join(server.url, ANN, { patience: 300 });

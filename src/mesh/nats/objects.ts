@@ -5,10 +5,11 @@ import type { Objects } from '../mesh.ts';
 import { callApi } from './api.ts';
 import { entryOf, readEntry, type Entry } from './catalog.ts';
 import { chunksOf } from './chunks.ts';
-import type { Engine } from './engine.ts';
-import { getAll, getFromLeader } from './get.ts';
+import type { Attempt, Engine } from './engine.ts';
+import { getAll, getFromLeader, type Kept } from './get.ts';
 import { publishAll, publishOne } from './publish.ts';
 import type { Ask } from './session.ts';
+import { lookAt } from './streams.ts';
 import { catalogOf, sweepChunks } from './sweep.ts';
 
 /** Bytes of a chunk at most; smaller where the server takes less. */
@@ -23,6 +24,7 @@ const AT_ONCE = 16;
  * O2. Each time one is put, its chunks have subjects of their own: who fails removes its own, and no other's.
  * O3. At most two portions of chunks are in memory, in either direction.
  * O4. Chunks of what was never whole are removed by whoever finds no room.
+ * O5. What stands in the catalog since before the stream of chunks was made is not there: that stream was lost, and is another now. So it can be put again.
  */
 export class NatsObjects implements Objects {
   readonly #engine: Engine;
@@ -33,7 +35,7 @@ export class NatsObjects implements Objects {
 
   async put(cid: CID, size: number, source: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    if ((await this.#entry(cid, signal)) !== undefined) return;
+    if (await this.#has(cid, signal)) return;
     const entry: Entry = { cid, size, chunk: Math.min(CHUNK, this.#engine.largest), place: `${cid.toString()}.${nuid.next()}` };
     const { subjects } = this.#engine;
     try {
@@ -69,7 +71,7 @@ export class NatsObjects implements Objects {
   }
 
   async has(cid: CID): Promise<boolean> {
-    return (await this.#entry(cid, undefined)) !== undefined;
+    return await this.#has(cid, undefined);
   }
 
   async delete(cid: CID): Promise<void> {
@@ -134,12 +136,21 @@ export class NatsObjects implements Objects {
   }
 
   async #entry(cid: CID, signal: AbortSignal | undefined): Promise<Entry | undefined> {
-    const subject = this.#engine.subjects.cataloged(cid.toString());
-    const kept = await this.#engine.run(
-      async ({ session, states: { catalog } }) => await getFromLeader(session, catalog, { last_by_subj: subject }, signal),
-      signal,
-    );
+    const kept = await this.#engine.run(async (attempt) => await this.#cataloged(attempt, cid, signal), signal);
     return kept === undefined ? undefined : readEntry(kept);
+  }
+
+  async #has(cid: CID, signal: AbortSignal | undefined): Promise<boolean> {
+    return await this.#engine.run(async (attempt) => {
+      const kept = await this.#cataloged(attempt, cid, signal);
+      if (kept === undefined || readEntry(kept) === undefined) return false;
+      const { made } = await lookAt(attempt.session, attempt.states.objects, signal);
+      return kept.time >= made;
+    }, signal);
+  }
+
+  async #cataloged({ session, states: { catalog } }: Attempt, cid: CID, signal: AbortSignal | undefined): Promise<Kept | undefined> {
+    return await getFromLeader(session, catalog, { last_by_subj: this.#engine.subjects.cataloged(cid.toString()) }, signal);
   }
 
   async #purge(stream: 'objects' | 'catalog', filter: string): Promise<void> {

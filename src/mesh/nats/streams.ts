@@ -73,10 +73,10 @@ export async function ensureStream(session: Session, plan: StreamPlan, replicas:
   throw new Again(new DocketError('MESH_STREAM_UNFIT', `another stream has the subjects of ${plan.name}: ${plan.subject}`));
 }
 
-/** Number of the last message that came, also if it is gone. Throws as `callApi`. */
-export async function lastOf(session: Session, { name }: StreamState, signal?: AbortSignal): Promise<number> {
+/** As it is now: number of the last message that came, also if that is gone, and when the stream was made, in ms by the server's clock. Throws as `callApi`. */
+export async function lookAt(session: Session, { name }: StreamState, signal?: AbortSignal): Promise<{ last: number; made: number }> {
   const found = await callApi<Info>(session, `STREAM.INFO.${name}`, {}, [], signal);
-  return found.tag === 'value' ? found.value.state.last_seq : 0;
+  return found.tag === 'value' ? { last: found.value.state.last_seq, made: Date.parse(found.value.created) } : { last: 0, made: 0 };
 }
 
 /** Undefined if there is one of that name. */

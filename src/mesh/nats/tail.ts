@@ -6,7 +6,7 @@ import { Again } from './again.ts';
 import { createConsumer, type Made, placeOf, type TailStart } from './consumer.ts';
 import { getFromLeader, type Kept } from './get.ts';
 import type { Session } from './session.ts';
-import { lastOf, type StreamState } from './streams.ts';
+import { lookAt, type StreamState } from './streams.ts';
 
 /** `all`: what was there when it began has come, as far as it is still there. Comes once, of one that began with the newest of each subject. */
 export type TailItem = Kept | 'all';
@@ -74,7 +74,7 @@ export class Tail implements Disposable {
     let hear = (message: Msg): void => void early.push(message);
     const listening = session.listen(subject, (message) => hear(message));
     try {
-      const last = start.from === 'newest-of-each' ? await lastOf(session, stream, signal) : 0;
+      const { last } = start.from === 'newest-of-each' ? await lookAt(session, stream, signal) : { last: 0 };
       const made = await createConsumer(session, stream.name, subject, start, signal);
       const tail = new Tail(session, clock, signal, { stream, start, last, made, listening });
       hear = (message) => tail.#hear(message);
