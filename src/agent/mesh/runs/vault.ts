@@ -1,9 +1,10 @@
+import type { Clock } from '../../../base/clock.ts';
 import { mapConcurrent } from '../../../base/limit-concurrency.ts';
 import { DocketError, isDocketError } from '../../../errors.ts';
 import * as Cid from '../../../ipld/cid.ts';
 import type { Mesh } from '../../../mesh/mesh.ts';
+import type { Store } from '../../../store/store.ts';
 import type { Plan } from '../../../workflow/model.ts';
-import type { Engine } from '../../engine.ts';
 import { inputsOf } from '../../missing-inputs.ts';
 import type { ResourceShelf } from '../../resources/shelf.ts';
 import { objectOf } from '../mesh-finder.ts';
@@ -19,10 +20,10 @@ export interface Vault {
   bring(cid: Cid.CID, signal: AbortSignal): Promise<void>;
 }
 
-/** Through the objects of the mesh. What is not among them, since a run was lost before it was secured, `bring` asks everybody for: the member that drove it may be there again. */
+/** Through the objects of the mesh. What is not among them, since a run was lost before it was secured, or is not what it is called there, `bring` asks everybody for: the member that drove it may be there again. */
 export function vaultOf(
   mesh: Pick<Mesh, 'objects' | 'records'>,
-  { store, clock }: Pick<Engine, 'store' | 'clock'>,
+  { store, clock }: { readonly store: Store; readonly clock: Clock },
   bring: (cid: Cid.CID, signal: AbortSignal) => Promise<void>,
 ): Vault {
   const objects = new MeshObjects({ mesh, store, clock });
@@ -34,7 +35,8 @@ export function vaultOf(
       try {
         await store.put(mesh.objects.get(objectOf(cid), signal), { expect: cid, signal });
       } catch (error) {
-        if (!isDocketError(error, 'BLOB_MISSING')) throw error;
+        // One that is wrong there is as good as none.
+        if (!isDocketError(error, 'BLOB_MISSING') && !isDocketError(error, 'BLOB_MISMATCH')) throw error;
         await bring(cid, signal);
       }
     },
