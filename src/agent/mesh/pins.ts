@@ -6,7 +6,7 @@ import { isList } from '../../ipld/value.ts';
 import type { MeshRecord, Objects, Records } from '../../mesh/mesh.ts';
 import { count, link, own, readMessage, type Refused } from '../../protocol/mesh/message.ts';
 import { MESH_VERSION } from '../../protocol/mesh/member.ts';
-import { readSweep, SWEEP } from './sweep-record.ts';
+import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
 
 /**
  * Which objects of the mesh a run needs: a record `kept.<run>` that names a list of their digests, itself an object. What is to be there for so long, whatever becomes
@@ -15,15 +15,15 @@ import { readSweep, SWEEP } from './sweep-record.ts';
  * Invariants
  * K1. A run is given more to keep, never less: what it pinned stays until its pins go.
  * K2. Pins are written before what they name is put, and a sweep that may have looked before is waited for. So nothing is taken to be there that a sweep is about
- *     to delete: it reads the pins after it said that it deletes, and says so before.
+ *     to delete: it reads the pins after it said that it deletes, and says so anew before each portion. One that is waited for in vain has its turn taken away.
  */
 
 /** Objects of one run. */
 const MOST = 1_000_000;
 /** Bytes of a list of so many: two before each digest of 32, and the head of the list. */
 const MOST_BYTES = 34 * MOST + 9;
-/** How long a sweep that deletes is waited for, in ms: one that takes longer has died in the middle. */
-const SWEEPING = 30_000;
+/** How long a portion of a sweep is waited for, in ms: one that takes longer has died in the middle, or stands still. What it may begin in its time (`sweep.ts`, G3) is over by then. */
+const SWEEPING = 60_000;
 const LOOK = 200;
 
 export const PINS = 'kept';
@@ -118,10 +118,16 @@ async function sweepOver({ records, clock, signal }: Pinning): Promise<void> {
   for (let first: number | undefined; ;) {
     const record = await records.get(SWEEP);
     if (record === undefined || !readSweep(record).isDeleting || (first ??= record.revision) !== record.revision) return;
-    if (clock.monotonic() - began >= SWEEPING) return;
+    if (clock.monotonic() - began >= SWEEPING) return await endTurn(record, records);
     await new Promise<void>((resolve) => clock.after(LOOK, resolve));
     signal.throwIfAborted();
   }
+}
+
+/** Whoever has the turn deletes no more under it, if it lives. Another revision has ended it as well. */
+async function endTurn(record: MeshRecord, records: Pick<Records, 'put'>): Promise<void> {
+  const { holder, seen } = readSweep(record);
+  if (holder !== undefined) await records.put(SWEEP, encodeSweep({ holder, isDeleting: false, seen }), record.revision);
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -9,7 +9,7 @@ export const SWEEP = 'lease.sweep';
 export interface SweepRecord {
   /** DID of the member whose turn it is; undefined if the record cannot be read. */
   readonly holder: string | undefined;
-  /** It has read, or will read, what is pinned, and deletes what is not. */
+  /** It deletes a portion of what was not pinned when it said so. */
   readonly isDeleting: boolean;
   /**
    * The time of the mesh, by which pins end, in ms: what its sweepers have seen pass, each by its own monotonic clock. It stands still while nobody sweeps, so it never

@@ -11,17 +11,19 @@ import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
  * Invariants
  * G1. An object goes only if no run has pinned it and this member has seen that for `age` ms, by its own monotonic clock; who begins to sweep begins to count. Pins go
  *     like that when their run is not known, those that hold until a time of the mesh when that is over.
- * G2. Whoever sweeps has the lease, a record whose holder is present. It is taken by compare-and-set, and its revision is looked at again before each batch of deletions:
- *     who lost it deletes no more.
- * G3. What is pinned is read after the lease says that its holder deletes, and each batch is compared with that (see `pins.ts`, K2).
+ * G2. Whoever sweeps has the lease, a record whose holder is present. It is taken by compare-and-set, and taken again before each portion of deletions: who lost it
+ *     deletes no more.
+ * G3. What is pinned is read after the lease says that its holder deletes, and what was pinned since before each portion, which is begun anew when `PORTION_TIME` is over.
+ *     So who pins waits for a portion, not for all of a sweep (see `pins.ts`, K2).
  * G4. The time of the mesh goes on by what a sweeper saw pass between two of its sweeps with nobody else's between, and by `MOST_STEP` turns at most: who pins reads it
  *     as of the last sweep, and what that is behind is less than `age`.
  * G5. While what one run has pinned cannot be read, no object is deleted, since it may be any; pins that are over go as ever, those of that run with it when it is not
  *     known any more. It is told at each turn.
  */
 
-/** Deleted between two looks at the lease. */
-const BATCH = 64;
+/** Deleted at most between two looks at the lease and the pins, and how many ms after the first of them the next may be begun. */
+const PORTION = 256;
+const PORTION_TIME = 5_000;
 /** Of `every`. */
 const MOST_STEP = 2;
 const DEFAULTS = { every: 600_000, age: 86_400_000 };
@@ -42,8 +44,19 @@ export interface SweepOptions {
 
 /** The revision under which it has its turn, and the time of the mesh. */
 interface Turn {
-  readonly revision: number;
+  revision: number;
   readonly seen: number;
+}
+
+/** What a sweep knows of pins. */
+interface Pinned {
+  /** Digests. */
+  readonly needed: Set<string>;
+  /** Revisions of records that were read. */
+  readonly known: Map<string, number>;
+  /** Records that hold no longer. */
+  readonly over: MeshRecord[];
+  unreadable: number;
 }
 
 export interface Swept {
@@ -110,7 +123,7 @@ export class Sweeper implements AsyncDisposable {
     });
   }
 
-  /** The revision under which this member deletes. */
+  /** Undefined if it is not this member's. */
   async #take(now: number): Promise<Turn | undefined> {
     const { mesh, isPresent, every = DEFAULTS.every } = this.#options;
     const record = await mesh.records.get(SWEEP);
@@ -119,7 +132,7 @@ export class Sweeper implements AsyncDisposable {
     const isNext = record !== undefined && record.revision === this.#last?.revision;
     const passed = isNext ? Math.min(Math.round(now - this.#last!.at), MOST_STEP * every) : 0;
     const turn = { revision: record?.revision ?? 0, seen: seen + passed };
-    const revision = await this.#say(turn, true);
+    const revision = await this.#say(turn, false);
     return revision === undefined ? undefined : { ...turn, revision };
   }
 
@@ -128,8 +141,8 @@ export class Sweeper implements AsyncDisposable {
     return mesh.records.put(SWEEP, encodeSweep({ holder: mesh.self, isDeleting, seen }), revision);
   }
 
-  async #delete({ revision, seen }: Turn): Promise<Swept> {
-    const { mesh, clock, age = DEFAULTS.age, onUnreadable } = this.#options;
+  async #delete(turn: Turn): Promise<Swept> {
+    const { mesh, clock, age = DEFAULTS.age } = this.#options;
     const { signal } = this.#stopping;
     const now = clock.monotonic();
     const still = new Map<string, number>();
@@ -139,39 +152,55 @@ export class Sweeper implements AsyncDisposable {
       still.set(name, since);
       return now - since >= age;
     };
-    const needed = new Set<string>();
-    let unreadable = 0;
-    const pins: { readonly key: string; readonly revision: number }[] = [];
     const runs = new Set((await mesh.records.list('run')).map(({ key }) => keyOfPins(key.slice('run.'.length))));
-    for (const record of await mesh.records.list(PINS)) {
-      signal.throwIfAborted();
-      const read = await this.#read(record, (until) => !(until === undefined ? runs.has(record.key) : seen < until) && isOver(record.key));
-      if (read === 'over') pins.push(record);
-      else if ('code' in read) {
-        unreadable++;
-        onUnreadable?.(record.key, read);
-      } else for (const digest of read) needed.add(digest);
-    }
+    const found: Pinned = { needed: new Set(), known: new Map(), over: [], unreadable: 0 };
+    await this.#readPins(found, (key, until) => !(until === undefined ? runs.has(key) : turn.seen < until) && isOver(key));
     const objects: { readonly cid: CID; readonly size: number }[] = [];
     for await (const object of mesh.objects.list()) {
       signal.throwIfAborted();
-      if (!needed.has(digestOf(object.cid)) && isOver(object.cid.toString())) objects.push(object);
+      if (!found.needed.has(digestOf(object.cid)) && isOver(object.cid.toString())) objects.push(object);
     }
     this.#unneeded = still;
-    let swept: Swept = { objects: 0, bytes: 0, pins: 0, unreadable };
-    for (const { key, revision: expected } of pins)
-      if (await mesh.records.delete(key, expected)) swept = { ...swept, pins: swept.pins + 1 };
-    if (unreadable > 0) return swept;
-    for (let at = 0; at < objects.length; at += BATCH) {
+    let swept: Swept = { objects: 0, bytes: 0, pins: 0, unreadable: found.unreadable };
+    for (const { key, revision } of found.over) if (await mesh.records.delete(key, revision)) swept = { ...swept, pins: swept.pins + 1 };
+    for (let at = 0; at < objects.length;) {
       signal.throwIfAborted();
-      if ((await mesh.records.get(SWEEP))?.revision !== revision) return swept;
-      for (const { cid, size } of objects.slice(at, at + BATCH)) {
+      if (found.unreadable > 0) return { ...swept, unreadable: found.unreadable };
+      const began = clock.monotonic();
+      const revision = await this.#say(turn, true);
+      if (revision === undefined) return swept;
+      turn.revision = revision;
+      await this.#readPins(found, () => false);
+      if (found.unreadable > 0) continue;
+      const start = at;
+      while (at < Math.min(start + PORTION, objects.length) && clock.monotonic() - began < PORTION_TIME) {
+        const { cid, size } = objects[at++]!;
+        if (found.needed.has(digestOf(cid))) continue;
         await mesh.objects.delete(cid);
         still.delete(cid.toString());
         swept = { ...swept, objects: swept.objects + 1, bytes: swept.bytes + size };
       }
+      // An engine that takes so long for the pins alone is left in peace until the next turn.
+      if (at === start) return swept;
     }
     return swept;
+  }
+
+  /** Adds what is pinned in records that are not known yet as they stand. */
+  async #readPins(found: Pinned, isOver: (key: string, until: number | undefined) => boolean): Promise<void> {
+    const { mesh, onUnreadable } = this.#options;
+    for (const record of await mesh.records.list(PINS)) {
+      this.#stopping.signal.throwIfAborted();
+      const { key, revision } = record;
+      if (found.known.get(key) === revision) continue;
+      found.known.set(key, revision);
+      const read = await this.#read(record, (until) => isOver(key, until));
+      if (read === 'over') found.over.push(record);
+      else if ('code' in read) {
+        found.unreadable++;
+        onUnreadable?.(key, read);
+      } else for (const digest of read) found.needed.add(digest);
+    }
   }
 
   /** The digests it keeps, its own list's too. Throws `MESH_…`, the signal's reason. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { MeshObjects } from '../../../src/agent/mesh/objects.ts';
+import { pin } from '../../../src/agent/mesh/pins.ts';
 import { encodeSweep, SWEEP } from '../../../src/agent/mesh/sweep-record.ts';
 import { Sweeper, type SweepOptions } from '../../../src/agent/mesh/sweep.ts';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -197,6 +198,65 @@ test('who pins in the middle of a sweep waits for it, and puts again what it del
   assert.equal((await sweeper.sweep())?.objects, 1);
   await keeping;
   assert.ok((await kept()).includes(cid.toString()));
+});
+
+/** What awaits it goes on at once, and nothing takes any time by it. */
+const timeless = {
+  now: () => 0,
+  monotonic: () => 0,
+  after: (_ms: number, callback: () => void) => clearImmediate.bind(undefined, setImmediate(callback)),
+};
+
+test('who pins in the middle of a long sweep waits for a portion of it, and what it pins is spared', async () => {
+  await using place = open();
+  const { mesh, objects, clock } = place;
+  const cids = await Promise.all(Array.from({ length: 20 }, () => put(place)));
+  for (const cid of cids) await objects.put(cid, never);
+  await using sweeper = place.sweeper();
+  await sweeper.sweep();
+  clock.advance(AGE);
+  const last = (await Array.fromAsync(mesh.objects.list())).at(-1)!.cid;
+  let deleted = 0;
+  let deletedBefore: number | undefined;
+  let pinning: Promise<void> | undefined;
+  const remove = mesh.objects.delete.bind(mesh.objects);
+  mesh.objects.delete = async (object) => {
+    deleted++;
+    pinning ??= pin('r', [last], { records: mesh.records, objects: mesh.objects, clock: timeless, signal: never }).then(() => {
+      deletedBefore = deleted;
+    });
+    clock.advance(1_000);
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await remove(object);
+  };
+  assert.equal((await sweeper.sweep())?.objects, 19);
+  await pinning;
+  assert.ok(deletedBefore! < 19, `after ${deletedBefore}`);
+  assert.equal(await mesh.objects.has(last), true);
+});
+
+test('a sweep that stands still loses its turn to who pins, and deletes no more', async () => {
+  await using place = open();
+  const { mesh, objects, clock } = place;
+  const cids = await Promise.all(Array.from({ length: 20 }, () => put(place)));
+  for (const cid of cids) await objects.put(cid, never);
+  await using sweeper = place.sweeper();
+  await sweeper.sweep();
+  clock.advance(AGE);
+  const remove = mesh.objects.delete.bind(mesh.objects);
+  mesh.objects.delete = async (object) => {
+    const others = cids.filter((cid) => !cid.equals(object));
+    const passing = {
+      ...timeless,
+      monotonic: () => clock.monotonic(),
+      after: (ms: number, callback: () => void) => (clock.advance(ms), timeless.after(ms, callback)),
+    };
+    await pin('r', others, { records: mesh.records, objects: mesh.objects, clock: passing, signal: never });
+    await remove(object);
+  };
+  assert.equal((await sweeper.sweep())?.objects, 1, 'what it was at');
+  const has = await Promise.all(cids.map((cid) => mesh.objects.has(cid)));
+  assert.equal(has.filter(Boolean).length, 19);
 });
 
 test('nothing is swept while it is not known what a run needs', async () => {
