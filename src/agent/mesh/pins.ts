@@ -4,16 +4,18 @@ import { type CID, ofBlob } from '../../ipld/cid.ts';
 import { decode, encode } from '../../ipld/dag-cbor.ts';
 import { isList } from '../../ipld/value.ts';
 import type { MeshRecord, Objects, Records } from '../../mesh/mesh.ts';
-import { count, link, own, readMessage, type Refused } from '../../protocol/mesh/message.ts';
+import { count, link, maps, own, readMessage } from '../../protocol/mesh/message.ts';
 import { MESH_VERSION } from '../../protocol/mesh/member.ts';
 import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
 
 /**
- * Which objects of the mesh a run needs: a record `kept.<run>` that names a list of their digests, itself an object. What is to be there for so long, whatever becomes
+ * Which objects of the mesh a run needs: a record `kept.<run>` that names lists of their digests, themselves objects. What is to be there for so long, whatever becomes
  * of the run, stands under `kept.<run>.<ms>`, with the time of the mesh until when.
  *
  * Invariants
  * K1. A run is given more to keep, never less: what it pinned stays until its pins go.
+ *     Where it has `ALIKE` lists of about one size, these and the next become one: so it has some dozens at most, and what is pinned a little at a time is written a few
+ *     times rather than with each that comes.
  * K2. Pins are written before what they name is put, and a sweep that may have looked before is waited for. So nothing is taken to be there that a sweep is about
  *     to delete: it reads the pins after it said that it deletes, and says so anew before each portion. One that is waited for in vain has its turn taken away.
  */
@@ -25,6 +27,16 @@ const MOST_BYTES = 34 * MOST + 9;
 /** How long a portion of a sweep is waited for, in ms: one that takes longer has died in the middle, or stands still. What it may begin in its time (`sweep.ts`, G3) is over by then. */
 const SWEEPING = 60_000;
 const LOOK = 200;
+
+const ALIKE = 7;
+/** Of one run: a record that names more is none of ours. */
+const MOST_LISTS = 1_000;
+
+/** An object with digests, and how many these are. */
+interface List {
+  readonly cid: CID;
+  readonly count: number;
+}
 
 export const PINS = 'kept';
 
@@ -42,45 +54,80 @@ interface Pinning {
   readonly lasting?: number | undefined;
 }
 
-/** Resolves when these, beside what the run has pinned before, will not be swept; then they may be put. Throws `MESH_…`, `BLOB_TOO_LARGE`. */
+/** Resolves when these, beside what the run has pinned before, will not be swept; then they may be put. Throws `MESH_…`, `BLOB_TOO_LARGE`, `BLOB_MISSING`, `IPLD_INVALID`. */
 export async function pin(run: string, cids: readonly CID[], pinning: Pinning): Promise<void> {
   const { records, objects, signal, lasting } = pinning;
   const key = keyOfPins(run, lasting);
   for (;;) {
     signal.throwIfAborted();
     const before = await records.get(key);
-    const old = before === undefined ? [] : await pinned(before, objects, signal);
-    const digests = [...new Set([...old, ...cids.map(digestOf)])].sort();
-    if (digests.length > MOST) throw new DocketError('BLOB_TOO_LARGE', `run ${run} would keep more than ${MOST} objects in the mesh`);
-    const bytes = encode(digests.map((digest) => Buffer.from(digest, 'base64url')));
-    const list = ofBlob(bytes);
-    const put = (): Promise<void> => objects.put(list, bytes.length, once(bytes), signal);
+    const old = before === undefined ? { lists: [], until: 0 } : read(before);
+    const { lists, added } = await merged(key, old.lists, cids, pinning);
+    const put = (): Promise<void> => objects.put(added.cid, added.bytes.length, once(added.bytes), signal);
     await put();
-    const until =
-      lasting === undefined
-        ? {}
-        : { until: Math.max(before === undefined ? 0 : (untilOf(before) ?? 0), (await seenBy(records)) + lasting) };
-    if ((await records.put(key, encode({ v: MESH_VERSION, list, ...until }), before?.revision ?? 0)) === undefined) continue;
+    const until = lasting === undefined ? {} : { until: Math.max(old.until ?? 0, (await seenBy(records)) + lasting) };
+    const value = encode({ v: MESH_VERSION, lists: lists.map(({ cid, count: size }) => ({ list: cid, count: size })), ...until });
+    if ((await records.put(key, value, before?.revision ?? 0)) === undefined) continue;
     await sweepOver(pinning);
     // As what it names: an equal one may have been there, and gone.
     return await put();
   }
 }
 
-/** The object that a record of pins names. Throws `IPLD_INVALID`. */
-export function listOf({ key, value }: MeshRecord): CID {
-  const read: { readonly list: CID } | Refused = readMessage(value, (parts) => ({ list: link(parts, 'list') }));
-  if ('refused' in read) throw new DocketError('IPLD_INVALID', `the record ${key} of the mesh cannot be read: ${read.problem}`);
-  return read.list;
+/** The lists of a run that pins these as well, and the one of them that is to be put. */
+async function merged(
+  key: string,
+  old: readonly List[],
+  cids: readonly CID[],
+  { objects, signal }: Pick<Pinning, 'objects' | 'signal'>,
+): Promise<{ readonly lists: readonly List[]; readonly added: List & { readonly bytes: Uint8Array } }> {
+  const digests = new Set(cids.map(digestOf));
+  let added = listed(digests);
+  if (old.some(({ cid }) => cid.equals(added.cid))) return { lists: old, added };
+  let others = old;
+  const take = async (taken: readonly List[]): Promise<void> => {
+    for (const list of taken) for (const digest of await readList(key, list.cid, objects, signal)) digests.add(digest);
+    others = others.filter((list) => !taken.includes(list));
+    added = listed(digests);
+  };
+  for (;;) {
+    const alike = others.filter((list) => rankOf(list) === rankOf(added));
+    if (alike.length < ALIKE) break;
+    await take(alike);
+  }
+  const total = (): number => others.reduce((sum, list) => sum + list.count, added.count);
+  // Some may be named twice.
+  if (total() > MOST) await take(others);
+  if (total() > MOST) throw new DocketError('BLOB_TOO_LARGE', `${key} would keep more than ${MOST} objects in the mesh`);
+  return { lists: [...others, added], added };
+}
+
+function listed(digests: ReadonlySet<string>): List & { readonly bytes: Uint8Array } {
+  const bytes = encode([...digests].toSorted().map((digest) => Buffer.from(digest, 'base64url')));
+  return { cid: ofBlob(bytes), count: digests.size, bytes };
+}
+
+function rankOf({ count: size }: List): number {
+  return Math.floor(Math.log2(Math.max(1, size)) / Math.log2(ALIKE + 1));
+}
+
+/** The objects that a record of pins names. Throws `IPLD_INVALID`. */
+export function listsOf(record: MeshRecord): readonly CID[] {
+  return read(record).lists.map(({ cid }) => cid);
 }
 
 /** The time of the mesh until when it holds; undefined for pins that hold as long as their run is known. Throws `IPLD_INVALID`. */
-export function untilOf({ key, value }: MeshRecord): number | undefined {
-  const read: { readonly until: number | undefined } | Refused = readMessage(value, (parts) => ({
+export function untilOf(record: MeshRecord): number | undefined {
+  return read(record).until;
+}
+
+function read({ key, value }: MeshRecord): { readonly lists: readonly List[]; readonly until: number | undefined } {
+  const found = readMessage(value, (parts) => ({
+    lists: maps(parts, 'lists', MOST_LISTS, (list) => ({ cid: link(list, 'list'), count: count(list, 'count') })),
     until: own(parts, 'until') === undefined ? undefined : count(parts, 'until'),
   }));
-  if ('refused' in read) throw new DocketError('IPLD_INVALID', `the record ${key} of the mesh cannot be read: ${read.problem}`);
-  return read.until;
+  if ('refused' in found) throw new DocketError('IPLD_INVALID', `the record ${key} of the mesh cannot be read: ${found.problem}`);
+  return found;
 }
 
 async function seenBy(records: Pick<Records, 'get'>): Promise<number> {
@@ -90,22 +137,23 @@ async function seenBy(records: Pick<Records, 'get'>): Promise<number> {
 
 /** Digests. Throws `MESH_…`, and `BLOB_MISSING` or `IPLD_INVALID` if what is pinned is not known: then nothing may be swept that it may pin. */
 export async function pinned(record: MeshRecord, objects: Pick<Objects, 'get'>, signal: AbortSignal): Promise<string[]> {
-  const name = listOf(record);
+  const digests: string[] = [];
+  for (const list of listsOf(record)) for (const digest of await readList(record.key, list, objects, signal)) digests.push(digest);
+  return digests;
+}
+
+async function readList(key: string, name: CID, objects: Pick<Objects, 'get'>, signal: AbortSignal): Promise<string[]> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of objects.get(name, signal)) {
     size += chunk.length;
     if (size > MOST_BYTES)
-      throw new DocketError(
-        'IPLD_INVALID',
-        `the list of the record ${record.key} of the mesh is larger than one of ${MOST} objects can be`,
-      );
+      throw new DocketError('IPLD_INVALID', `a list of the record ${key} of the mesh is larger than one of ${MOST} objects can be`);
     chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);
   const list = ofBlob(bytes).equals(name) ? decode(bytes) : undefined;
-  if (list === undefined || !isList(list))
-    throw new DocketError('IPLD_INVALID', `the list of the record ${record.key} of the mesh is damaged`);
+  if (list === undefined || !isList(list)) throw new DocketError('IPLD_INVALID', `a list of the record ${key} of the mesh is damaged`);
   return list.map((digest) => (digest instanceof Uint8Array ? Buffer.from(digest).toString('base64url') : ''));
 }
 

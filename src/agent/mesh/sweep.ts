@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { CID } from '../../ipld/cid.ts';
 import { type DocketError, isDocketError } from '../../errors.ts';
 import type { Mesh, MeshRecord } from '../../mesh/mesh.ts';
-import { digestOf, keyOfPins, listOf, pinned, PINS, untilOf } from './pins.ts';
+import { digestOf, keyOfPins, listsOf, pinned, PINS, untilOf } from './pins.ts';
 import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
 
 /**
@@ -203,11 +203,11 @@ export class Sweeper implements AsyncDisposable {
     }
   }
 
-  /** The digests it keeps, its own list's too. Throws `MESH_…`, the signal's reason. */
+  /** The digests it keeps, its own lists' too. Throws `MESH_…`, the signal's reason. */
   async #read(record: MeshRecord, isOver: (until: number | undefined) => boolean): Promise<readonly string[] | 'over' | DocketError> {
     try {
       if (isOver(untilOf(record))) return 'over';
-      return [digestOf(listOf(record)), ...(await pinned(record, this.#options.mesh.objects, this.#stopping.signal))];
+      return [...listsOf(record).map(digestOf), ...(await pinned(record, this.#options.mesh.objects, this.#stopping.signal))];
     } catch (error) {
       if (isDocketError(error, 'BLOB_MISSING') || isDocketError(error, 'IPLD_INVALID')) return error;
       throw error;

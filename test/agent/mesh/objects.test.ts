@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { MeshObjects } from '../../../src/agent/mesh/objects.ts';
-import { pin } from '../../../src/agent/mesh/pins.ts';
+import { pin, pinned } from '../../../src/agent/mesh/pins.ts';
 import { encodeSweep, SWEEP } from '../../../src/agent/mesh/sweep-record.ts';
 import { Sweeper, type SweepOptions } from '../../../src/agent/mesh/sweep.ts';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -100,6 +100,26 @@ test('a run is given more to keep, never less, also by two at the same time', as
   for (const cid of cids) assert.equal(await mesh.objects.has(cid), true);
 });
 
+test('what is pinned a little at a time costs in proportion to what it is', async () => {
+  await using place = open();
+  const { mesh } = place;
+  const all: Cid.CID[] = [];
+  const digests = (): Buffer[] => all.map(({ multihash }) => Buffer.from(multihash.digest));
+  for (let index = 0; index < 1_000; index++) {
+    const cid = Cid.ofBlob(Buffer.from(String(index)));
+    all.push(cid);
+    // As one that is tried again.
+    for (const _ of [1, 2]) await pin('r', [cid], { records: mesh.records, objects: mesh.objects, clock: timeless, signal: never });
+  }
+  const record = (await mesh.records.get('kept.r'))!;
+  const expected = digests().map((digest) => digest.toString('base64url'));
+  assert.deepEqual(new Set(await pinned(record, mesh.objects, never)), new Set(expected));
+  assert.ok(record.value.length < 3_000, `a record of ${record.value.length} bytes`);
+  const listed = await Array.fromAsync(mesh.objects.list());
+  const bytes = listed.reduce((sum, { size }) => sum + size, 0);
+  assert.ok(bytes < 8 * 34 * all.length, `${bytes} bytes of lists`);
+});
+
 test('pins that cannot be read keep all objects and no other pins; they go with their run', async () => {
   await using place = open();
   const { objects, mesh, clock } = place;
@@ -116,10 +136,10 @@ test('pins that cannot be read keep all objects and no other pins; they go with 
   }
   const large = Cid.ofBlob(Buffer.from('large'));
   await mesh.objects.put(large, size, chunks());
-  const { list } = decode(value) as { list: Cid.CID };
-  await mesh.objects.delete(list);
+  const { lists } = decode(value) as { lists: { list: Cid.CID }[] };
+  await mesh.objects.delete(lists[0]!.list);
   await mesh.records.put('run.large', new Uint8Array(1), 0);
-  await mesh.records.put('kept.large', encode({ v: 1, list: large }), 0);
+  await mesh.records.put('kept.large', encode({ v: 1, lists: [{ list: large, count: 1 }] }), 0);
   await mesh.records.put('kept.none', new Uint8Array([0xff]), 0);
   const told: string[] = [];
   await using sweeper = place.sweeper({ onUnreadable: (key, { code }) => told.push(`${key} ${code}`) });
@@ -272,9 +292,9 @@ test('nothing is swept while it is not known what a run needs', async () => {
   const pins = (await mesh.records.get('kept.r'))!;
   for (const value of [
     randomBytes(20),
-    encode({ v: 2, list: loose }),
-    encode({ v: 1, list: Cid.ofBlob(randomBytes(2)) }),
-    encode({ v: 1, list: loose }),
+    encode({ v: 2, lists: [{ list: loose, count: 1 }] }),
+    encode({ v: 1, lists: [{ list: Cid.ofBlob(randomBytes(2)), count: 1 }] }),
+    encode({ v: 1, lists: [{ list: loose, count: 1 }] }),
   ]) {
     const { revision } = (await mesh.records.get('kept.r'))!;
     await mesh.records.put('kept.r', value, revision);
