@@ -84,6 +84,8 @@ export interface RunView {
   readonly failFast: boolean;
   /** DID of the member of the mesh that drives it, or did last; not there if nobody else could. */
   readonly coordinator?: string | undefined;
+  /** DID of the member that it waits for, which alone has what it needs: it was lost before others could have it. */
+  readonly awaits?: string | undefined;
   /** Why it failed, if not for its tasks. */
   readonly failure?: RunFailure;
   /** What it waits for before its first task begins; not there if that is nothing. */

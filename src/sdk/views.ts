@@ -30,6 +30,7 @@ export const Run = z.object({
   slots: count.nullable(),
   failFast: z.boolean(),
   coordinator: optional(z.string()),
+  awaits: optional(z.string()),
   failure: z.object({ code: z.string(), message: z.string(), next: z.string() }).exactOptional(),
   fetching: optional(z.array(z.object({ resource: z.string(), from: z.string().nullable(), bytes: count, size: count.nullable() }))),
   fetched: optional(

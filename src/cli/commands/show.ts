@@ -68,6 +68,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
         finished: run.finished === null ? null : new Date(run.finished).toISOString(),
         counts,
         ...(run.coordinator === undefined ? {} : { coordinator: run.coordinator }),
+        ...(run.awaits === undefined ? {} : { awaits: run.awaits }),
         ...(failure === undefined ? {} : { failure }),
         tasks,
         ...(fetching === undefined ? {} : { fetching }),
@@ -90,6 +91,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
     stdout.write(`fetched   ${printable(`${resource}: ${formatSize(bytes)}${where} in ${seconds.toFixed(1)} s, ${trust}`)}\n`);
   }
   if (run.coordinator !== undefined) stdout.write(`driven by ${printable(run.coordinator)}\n`);
+  if (run.awaits !== undefined) stdout.write(`waits for ${printable(run.awaits)}, which alone has what it needs\n`);
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
   if (failure !== undefined) stdout.write(`failed    ${printable(`${failure.message} [${failure.code}]`)}\n          ${failure.next}\n`);

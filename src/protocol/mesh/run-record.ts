@@ -39,6 +39,8 @@ export interface RunRecord {
   readonly failure: { readonly code: string; readonly message: string } | null;
   /** Of the idempotency key it was submitted with: lower-case hex SHA2-256. */
   readonly submission: string | null;
+  /** Of a run that was lost before it was secured: DID of the member that alone may have what it needs. */
+  readonly awaits?: string | undefined;
   /** Absent if nobody says so, or not of this plan yet. */
   readonly voucher?: Voucher | undefined;
 }
@@ -92,7 +94,7 @@ export function keyOfRun(run: string): string {
 
 /** Names that are too long are cut. */
 export function encodeRunRecord(record: RunRecord): Uint8Array {
-  const { asked, coordinator, epoch, failure, counts, isSecured, voucher, ...rest } = record;
+  const { asked, coordinator, epoch, failure, counts, isSecured, voucher, awaits, ...rest } = record;
   const parts: Record<string, Ipld> = {
     ...rest,
     name: cut(record.name, NAME),
@@ -104,6 +106,7 @@ export function encodeRunRecord(record: RunRecord): Uint8Array {
     failure: failure && { code: failure.code, message: cut(failure.message, MESSAGE) },
   };
   if (epoch !== undefined) parts['epoch'] = epoch;
+  if (awaits !== undefined) parts['awaits'] = awaits;
   if (voucher !== undefined) parts['voucher'] = { ...voucher };
   return encode(parts);
 }
@@ -134,6 +137,7 @@ export function decodeRunRecord(key: string, bytes: Uint8Array): RunRecord | Ref
       outputs: readOutputs(own(map, 'outputs')),
       failure: own(map, 'failure') === null ? null : readFailure(inner(map, 'failure')),
       submission: own(map, 'submission') === null ? null : digest(map, 'submission'),
+      ...(own(map, 'awaits') === undefined ? {} : { awaits: text(map, 'awaits', DID) }),
       ...(own(map, 'voucher') === undefined ? {} : { voucher: readVoucher(inner(map, 'voucher')) }),
     };
   });

@@ -183,7 +183,9 @@ export class Drive implements AsyncDisposable {
       // Stopped in order, or this member could not go on with it: another may.
       await this.journal.close(false);
       const tries = this.#isLeaving ? this.#tries : this.#tries + 1;
-      return (await this.lease.release({ ...this.#say(), tries })) ? 'left' : 'lost';
+      const said = this.#say();
+      const awaits = said.isSecured ? {} : { awaits: this.#terms.self.did };
+      return (await this.lease.release({ ...said, ...awaits, tries })) ? 'left' : 'lost';
     }
     const { outputs, blob } = partOf(row!);
     if (blob !== undefined) await keepPart(this.#terms, { run: this.run, cid: outputs as CID, blob }, this.#stopping.signal);

@@ -5,13 +5,13 @@ import type { RunFailure, RunView } from '../../../protocol/records.ts';
 
 /** What the mesh says of a run, as runs are shown. Outputs behind a link are left out. */
 export function viewOfRecord(record: RunRecord): RunView {
-  const { run, name, workflow, plan, created, finished, counts, outputs, asked, coordinator } = record;
+  const { run, name, workflow, plan, created, finished, counts, outputs, asked, coordinator, awaits, state } = record;
   return {
     run,
     name,
     workflow,
     plan,
-    state: record.state === 'deleted' ? 'cancelled' : record.state,
+    state: state === 'deleted' ? 'cancelled' : state,
     created,
     finished,
     tasks: counts,
@@ -20,6 +20,7 @@ export function viewOfRecord(record: RunRecord): RunView {
     failFast: asked.failFast,
     ...failureOf(record),
     ...(coordinator === null ? {} : { coordinator: coordinator.did }),
+    ...(coordinator === null && state === 'running' && awaits !== undefined ? { awaits } : {}),
   };
 }
 

@@ -24,6 +24,8 @@ import { bringInputs, type Vault } from './vault.ts';
  * T1. The record comes first: nothing is fetched or driven for a run that is another's.
  * T2. Who took a run and cannot go on with it lets it go, so that others try; after so many who could not, it has failed by the name of what kept the last one.
  *     Trouble of the engine of the mesh is nobody's inability and no death, however long it lasts: it has an end, and the run is to be there then.
+ *     Nor is it, when a run was lost before it was secured, that its inputs are where it was driven: then it waits for that member, and whoever takes it when that is
+ *     there again may be unable.
  * T3. What stands in the record is the word of whoever wrote it: the plan is checked as any that is sent, unless it is this home's own, or an agent that is believed
  *     vouches for it. A row that is made for another says so (`foreign.ts`).
  */
@@ -63,15 +65,22 @@ const PATIENCE = 10_000;
 /** Trouble that every member has with everything as long as it lasts. */
 const OF_THE_ENGINE = ['MESH_UNREACHABLE', 'MESH_NO_ANSWER', 'MESH_NO_JETSTREAM', 'MESH_FULL', 'MESH_FAILED'] as const;
 
-/** Why a run is taken. `died`: whoever drove it is gone. */
-export type Why = 'died' | 'released' | 'asked';
+/** Why a run is taken. `died`: whoever drove it is gone; `overdue`: who alone may have what it needs did not come back. */
+export type Why = 'died' | 'released' | 'overdue' | 'asked';
+
+/** A record that names this member from now on. */
+export interface TakenRecord {
+  readonly record: RunRecord;
+  readonly revision: number;
+  readonly why: Why;
+}
 
 /** Compares and sets the record. Undefined if another was quicker, or the run has ended by this. Throws `MESH_…`. */
 export async function takeRecord(
   { engine, mesh, self, signal }: TakeTerms,
   { record, revision }: { readonly record: RunRecord; readonly revision: number },
   why: Why,
-): Promise<{ readonly record: RunRecord; readonly revision: number } | undefined> {
+): Promise<TakenRecord | undefined> {
   // Who is to say so lives: it could not tell that it let go of the run.
   const hasDied = why === 'died' && !isSame(record.coordinator, self);
   const deaths = hasDied ? record.deaths + 1 : why === 'asked' ? 0 : record.deaths;
@@ -86,13 +95,14 @@ export async function takeRecord(
     state: 'running',
     coordinator: self,
     epoch: undefined,
+    awaits: record.isSecured || why === 'overdue' ? undefined : (record.awaits ?? record.coordinator?.did),
     deaths,
     tries,
     finished: null,
     failure: null,
   };
   const now = await mesh.records.put(keyOfRun(record.run), encodeRunRecord(taken), revision);
-  return now === undefined ? undefined : { record: taken, revision: now };
+  return now === undefined ? undefined : { record: taken, revision: now, why };
 }
 
 export function isSame(a: Holder | null, b: Holder | null): boolean {
@@ -104,7 +114,7 @@ function givenUpBecause(run: string, deaths: number): string {
 }
 
 /** Everything that driving it takes, for a record that names this member: events are numbered on, plan and inputs are here or kept, and a row. Throws what kept it from that. */
-export async function prepare(terms: TakeTerms, taken: { readonly record: RunRecord; readonly revision: number }): Promise<TakenRun> {
+export async function prepare(terms: TakeTerms, taken: TakenRecord): Promise<TakenRun> {
   const { engine, vault } = terms;
   const { record, revision } = taken;
   const { run, plan: cid, isSecured } = record;
@@ -154,20 +164,44 @@ export async function lastTold({ engine, mesh, onRefused, signal }: TakeTerms, r
 
 /** This member cannot go on with it; may not any more (`CANCELLED`), or not now, for the engine is in trouble: these say nothing of the run. Throws `MESH_…`. */
 export async function letGo(
-  { engine, mesh, signal }: TakeTerms,
-  { record, revision }: Pick<TakenRun, 'record' | 'revision'>,
+  { engine, mesh, self, signal }: TakeTerms,
+  { record, revision, why }: TakenRecord,
   because: unknown,
 ): Promise<void> {
-  const isUnable = !isDocketError(because, 'CANCELLED') && !OF_THE_ENGINE.some((code) => isDocketError(because, code));
+  const isAwaiting = isAwaitingIn(self, record, because);
+  const isOfIt = !isDocketError(because, 'CANCELLED') && !OF_THE_ENGINE.some((code) => isDocketError(because, code));
+  const isUnable = isOfIt && !(isAwaiting && (why === 'died' || why === 'asked'));
   const tries = isUnable ? record.tries + 1 : record.tries;
-  const { code, message } = toldError(because);
+  const { code, message } = toldError(becauseOf(self, record, because));
   const failure = { code, message };
   if (tries >= MOST_TRIES) {
     await endRun({ mesh, record: { ...record, tries }, revision, signal }, { state: 'failed', finished: engine.clock.now(), failure });
     return;
   }
-  const free: RunRecord = { ...record, coordinator: null, epoch: undefined, tries, failure };
+  const free: RunRecord = {
+    ...record,
+    coordinator: null,
+    epoch: undefined,
+    awaits: isAwaiting || !isOfIt ? record.awaits : undefined,
+    tries,
+    failure,
+  };
   await mesh.records.put(keyOfRun(record.run), encodeRunRecord(free), revision);
+}
+
+function isAwaitingIn(self: Holder, { awaits }: Pick<RunRecord, 'awaits'>, because: unknown): boolean {
+  const isMissing = isDocketError(because, 'BLOB_MISSING') || isDocketError(because, 'BLOB_UNREACHABLE');
+  return isMissing && awaits !== undefined && awaits !== self.did;
+}
+
+/** What kept this member from going on with it: of a run that was lost before it was secured, who has what is missing. */
+export function becauseOf(self: Holder, record: RunRecord, because: unknown): unknown {
+  if (!isAwaitingIn(self, record, because)) return because;
+  const message = `run ${record.run} was not secured yet when ${record.awaits} was lost, which alone has all that it needs`;
+  return new DocketError('BLOB_MISSING', message, {
+    next: 'It goes on when that agent is there again. Start it, or cancel the run and submit it elsewhere.',
+    cause: because,
+  });
 }
 
 function toldError(error: unknown): Pick<DocketError, 'code' | 'message'> {

@@ -13,6 +13,7 @@ import type { Why } from './take.ts';
  * O1. A member is judged gone only by who would hear it.
  * O2. Of those present each has a rank for each run and waits by it, so that one tries and not all; whoever was quicker shows in the table before the next one's time.
  * O3. Who is draining takes nothing. Who could not go on with a run waits longer than the others before it tries again, the longer the more often, whatever it was.
+ *     A run that waits for a member which alone may have what it needs is taken by nobody else as long as that is away, up to a day.
  * O4. So many are taken at a time, however many a lost member leaves.
  * O5. A look costs the number of runs and that of members, not their product (`Ranks`).
  */
@@ -36,6 +37,8 @@ const FIRST_WAIT = 1_000;
 /** Between two tries of one member, in ms: what kept it may be over for all at once. */
 const MOST_WAIT = 30_000;
 const AT_ONCE = 8;
+/** How long a run waits for the member that alone may have what it needs, in ms, as each member counts. */
+const MOST_AWAITED = 24 * 60 * 60_000;
 
 interface Notice {
   /** Who was missed, and the how manyth try it is. */
@@ -45,6 +48,14 @@ interface Notice {
 
 /** Whether somebody drives it. `own`: an earlier incarnation of this member. */
 export type Judgment = 'driven' | 'unknown' | 'released' | 'gone' | 'returned' | 'own';
+
+/** Whether a run that nobody drives waits for another member, which alone may have what it needs. */
+type Awaited = 'no' | 'away' | 'back';
+
+function awaitedOf({ coordinator, awaits }: RunRecord, self: Present, present: ReadonlyMap<string, Present>): Awaited {
+  if (coordinator !== null || awaits === undefined || awaits === self.did) return 'no';
+  return present.has(awaits) ? 'back' : 'away';
+}
 
 export function judgeCoordinator({ coordinator }: Pick<RunRecord, 'coordinator'>, company: Company): Judgment {
   return judge(coordinator, company, (did) => company.others().find((member) => member.did === did));
@@ -95,8 +106,10 @@ export class Takeovers implements AsyncDisposable {
       const judgment = judge(record.coordinator, { self, isJudging }, (did) => present.get(did));
       if (judgment === 'driven' || judgment === 'unknown') continue;
       missed.add(record.run);
-      if (self.isDraining || this.#taking.size >= AT_ONCE || !this.#isDue(record, judgment, now)) continue;
-      this.#begin(run, judgment === 'released' ? 'released' : 'died');
+      if (self.isDraining || this.#taking.size >= AT_ONCE) continue;
+      const awaited = awaitedOf(record, self, present);
+      if (!this.#isDue(record, judgment, awaited, now)) continue;
+      this.#begin(run, judgment !== 'released' ? 'died' : awaited === 'away' ? 'overdue' : 'released');
     }
     for (const run of this.#noticed.keys()) if (!missed.has(run)) this.#unnotice(run);
     for (const [run, { until }] of this.#unable) if (until < now - 60_000) this.#unable.delete(run);
@@ -107,11 +120,12 @@ export class Takeovers implements AsyncDisposable {
     this.#ranks.forget(run);
   }
 
-  #isDue({ run, coordinator, tries }: RunRecord, judgment: Judgment, now: number): boolean {
-    const of = `${coordinator?.did} ${coordinator?.incarnation} ${tries}`;
+  #isDue({ run, coordinator, tries }: RunRecord, judgment: Judgment, awaited: Awaited, now: number): boolean {
+    const of = `${coordinator?.did} ${coordinator?.incarnation} ${tries} ${awaited}`;
     let notice = this.#noticed.get(run);
     if (notice?.of !== of) this.#noticed.set(run, (notice = { of, since: now }));
-    const patience = judgment === 'returned' || judgment === 'own' ? RETURN : 0;
+    const hasReturned = judgment === 'returned' || judgment === 'own' || awaited === 'back';
+    const patience = awaited === 'away' ? MOST_AWAITED : hasReturned ? RETURN : 0;
     const rest = tries === 0 ? 0 : backoff(FIRST_WAIT, tries);
     const first = notice.since + patience + rest;
     if (Math.max(first, this.#unable.get(run)?.until ?? 0) > now) return false;

@@ -1,6 +1,5 @@
 import { DocketError, isDocketError } from '../../../errors.ts';
 import type { RunRow } from '../../../ledger/runs.ts';
-import type { RunRecord } from '../../../protocol/mesh/run-record.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import type { ActiveRuns } from '../../active-runs.ts';
 import { takenAway } from '../../elsewhere.ts';
@@ -9,7 +8,19 @@ import type { Taken, Tenure } from '../../tenure.ts';
 import { passOver } from './pass-over.ts';
 import type { KnownRun } from './run-table.ts';
 import { syncRow } from './sync-row.ts';
-import { endAsHere, isSame, lastTold, letGo, prepare, type TakenRun, takeRecord, type TakeTerms, type Why } from './take.ts';
+import {
+  becauseOf,
+  endAsHere,
+  isSame,
+  lastTold,
+  letGo,
+  prepare,
+  type TakenRecord,
+  type TakenRun,
+  takeRecord,
+  type TakeTerms,
+  type Why,
+} from './take.ts';
 import type { RunTold } from './told.ts';
 import { bringInputs } from './vault.ts';
 
@@ -156,10 +167,7 @@ export class Taking implements Tenure {
   }
 
   /** Drives a run whose record names this member, or lets go of it and throws why. */
-  async goOn(
-    taken: { readonly record: RunRecord; readonly revision: number },
-    drive: (isTrusted: boolean) => Promise<void>,
-  ): Promise<void> {
+  async goOn(taken: TakenRecord, drive: (isTrusted: boolean) => Promise<void>): Promise<void> {
     const { run } = taken.record;
     const { terms, isLeaving, isDriven } = this.#options;
     this.#taken.set(run, undefined);
@@ -172,7 +180,7 @@ export class Taking implements Tenure {
     } catch (error) {
       // One that was begun says itself what becomes of it.
       if (!isDriven(run)) await letGo(terms, taken, error).catch(passOver);
-      throw error;
+      throw becauseOf(terms.self, taken.record, error);
     } finally {
       this.#taken.delete(run);
     }

@@ -193,6 +193,53 @@ test('a run that was lost before it was secured goes on as soon as the one that 
   assert.equal(await lab.after(b.runs.cancel(run, new AbortController().signal)), 'cancelled');
 });
 
+/** Time goes on, and everybody has their turn. */
+async function pass(lab: Lab, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 30_000) {
+    lab.clock.advance(30_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const never = { vault: (vault: Vault): Vault => ({ ...vault, put: async () => false }) };
+
+test('it waits for that one, however often the others look, and says so', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a', never);
+  const [b, c] = [await lab.member('b'), await lab.member('c')];
+  const run = await a.submit(LOOP);
+  await lab.until(async () => (await a.record(run)) !== undefined);
+  lab.delivery.cut('did:key:a');
+  await lab.until(async () => (await b.record(run))!.awaits === 'did:key:a' && (await b.record(run))!.coordinator === null, 'it waits');
+  assert.equal((await b.runs.find(run)).awaits, 'did:key:a');
+  const looks = b.told.length + c.told.length;
+  await pass(lab, 60 * 60_000);
+  assert.equal(b.told.length + c.told.length, looks, 'nobody tries in vain');
+  const { state, tries } = (await b.record(run))!;
+  assert.deepEqual([state, tries], ['running', 0]);
+  await assert.rejects(lab.after(c.meshRuns.resume(run, { isTrusted: true })), /was not secured yet when did:key:a was lost/);
+  assert.equal((await b.record(run))!.awaits, 'did:key:a', 'whoever asks for it in vain changes nothing');
+  lab.delivery.mend('did:key:a');
+  await lab.until(async () => (await b.record(run))!.coordinator?.did === 'did:key:a', 'it goes on there');
+  await lab.until(async () => (await b.record(run))!.awaits === undefined);
+  assert.equal(await lab.after(a.runs.cancel(run, new AbortController().signal)), 'cancelled');
+});
+
+test('it has failed when that one does not come back for a day', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a', never);
+  const b = await lab.member('b');
+  const run = await a.submit(LOOP);
+  await lab.until(async () => (await a.record(run)) !== undefined);
+  lab.delivery.cut('did:key:a');
+  await lab.until(async () => (await b.record(run))!.awaits === 'did:key:a' && (await b.record(run))!.coordinator === null, 'it waits');
+  await pass(lab, 23 * 60 * 60_000);
+  assert.equal((await b.record(run))!.state, 'running');
+  await pass(lab, 60 * 60_000);
+  await lab.until(async () => (await b.record(run))!.state === 'failed', 'it has an end', 1_000);
+  assert.equal((await b.record(run))!.failure?.code, 'BLOB_MISSING');
+});
+
 test('a run that ends while the mesh is away has its end when it is back', async () => {
   await using lab = new Lab();
   const a = await lab.member('a');
