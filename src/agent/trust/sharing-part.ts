@@ -50,7 +50,10 @@ export class SharingPart implements Sharing, AsyncDisposable {
     const draw = random ?? (() => (engine.random.next() * 256 + engine.random.next()) / 65_536);
     this.mayCheck = spotCheck > 0 ? () => draw() < spotCheck : undefined;
     const roster = this.#stack.use(
-      new Roster({ mesh, key, clock, onRefused: ({ key: record, problem }) => tell('member refused', { record, error: problem }) }),
+      new Roster({
+        ...{ mesh, key, clock, random: draw },
+        onRefused: ({ key: record, problem }) => tell('member refused', { record, error: problem }),
+      }),
     );
     this.trust = this.#stack.use(
       new HomeTrust({
