@@ -23,6 +23,9 @@ export interface Refused {
 /** Bytes; what NATS can be made to carry at most. */
 const LARGEST = 64 * 2 ** 20;
 
+/** Of runs, and its inverse the least; more than anybody can ask for. */
+const MOST_WEIGHT = 1_000;
+
 /** Leaves a decoder, and never this folder. */
 class Misfit extends Error {}
 
@@ -94,6 +97,11 @@ export function amount(map: IpldMap, key: string, { least = 0, most = Number.MAX
   if (typeof plain !== 'number') misfit(`${key} is not a number`);
   if (plain < least || plain > most) misfit(`${key} is not from ${least} to ${most}`);
   return plain;
+}
+
+/** Of a run beside others. Shares are divided by it, so it is never nothing. */
+export function weightOf(map: IpldMap): number {
+  return amount(map, 'weight', { least: 1 / MOST_WEIGHT, most: MOST_WEIGHT });
 }
 
 /** `most`: of its length. */

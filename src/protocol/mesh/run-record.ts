@@ -3,7 +3,7 @@ import { encode } from '../../ipld/dag-cbor.ts';
 import { float, type Ipld, type IpldMap, isLink, isMap } from '../../ipld/value.ts';
 import type { RunCounts } from '../../workflow/run-state.ts';
 import { MESH_VERSION } from './member.ts';
-import { amount, count, data, flag, link, misfit, own, readMessage, type Refused, text, texts } from './message.ts';
+import { count, data, flag, link, misfit, own, readMessage, type Refused, text, texts, weightOf } from './message.ts';
 import type { Voucher } from './voucher.ts';
 
 /**
@@ -176,7 +176,7 @@ function readAsked(map: IpldMap): Asked {
     failFast: flag(map, 'failFast'),
     awaitTime: own(map, 'awaitTime') === null ? null : count(map, 'awaitTime'),
     ...(own(map, 'agree') === undefined ? {} : { agree: text(map, 'agree', AGREE) }),
-    ...(own(map, 'weight') === undefined ? {} : { weight: amount(map, 'weight') }),
+    ...(own(map, 'weight') === undefined ? {} : { weight: weightOf(map) }),
   };
 }
 

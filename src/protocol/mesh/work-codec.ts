@@ -8,7 +8,23 @@ import type { Task } from '../../workflow/model.ts';
 import * as Needs from '../../workflow/needs.ts';
 import { memoOf } from '../../workflow/policy.ts';
 import { MESH_VERSION } from './member.ts';
-import { amount, count, data, entries, flag, link, list, maps, misfit, own, readMessage, readPart, type Refused, text } from './message.ts';
+import {
+  amount,
+  count,
+  data,
+  entries,
+  flag,
+  link,
+  list,
+  maps,
+  misfit,
+  own,
+  readMessage,
+  readPart,
+  type Refused,
+  text,
+  weightOf,
+} from './message.ts';
 import type {
   AttemptName,
   DriveName,
@@ -35,7 +51,6 @@ const MOST_HELD = 65_536;
 const MOST_HOLDERS = 64;
 const MOST_DEPTH = 1_024;
 const MOST_SLOTS = 4_096;
-const MOST_WEIGHT = 1_000;
 /** Characters. */
 const LABEL = 8_192;
 const MESSAGE = 1_024;
@@ -145,7 +160,7 @@ function readOffer(map: IpldMap, drive: DriveName): Offer {
       unread.push({ ...name, problem: one.problem });
       return [];
     }).flat();
-  const weight = amount(map, 'weight', { least: 1 / MOST_WEIGHT, most: MOST_WEIGHT });
+  const weight = weightOf(map);
   const offer: Offer = { kind: 'offer', ...drive, weight, tasks: readEach('tasks', readOffered), kept: readEach('kept', readKept) };
   return unread.length === 0 ? offer : { ...offer, unread };
 }
