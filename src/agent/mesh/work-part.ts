@@ -90,12 +90,13 @@ export class WorkPart implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const bring = bringerOf(engine.store, peers, transfers);
     const held = { of: (): Host['held'] => ({}) };
+    const counts = hostCounts(metrics, () => held.of());
     const host = stack.use(
       await Host.open({
         ...{ engine, messages: mesh.messages, terms: { ...view, policy, ops: isRunner ? view.ops : [] }, bring, isDraining },
         driverOf: async (run, signal) => await driverOf(run, { records: mesh.records, clock }, signal),
         isGone: (did) => members.isJudging && members.get(did) === undefined,
-        counts: hostCounts(metrics, () => held.of()),
+        counts,
       }),
     );
     held.of = () => host.held;
@@ -107,6 +108,7 @@ export class WorkPart implements AsyncDisposable {
       listenToWork(mesh.messages, {
         host,
         coordinators: delegation,
+        counts,
         refused: (from, { refused, problem }) => refusals.add({ reason: `work ${refused}`, from, message: problem }),
       }),
     );

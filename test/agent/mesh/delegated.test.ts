@@ -53,6 +53,7 @@ async function drive(engine: Engine, mesh: Mesh, hosting: Hosting, plan: Plan): 
   using _ear = listenToWork(mesh.messages, {
     host: { receive: () => {} },
     coordinators: delegation,
+    counts: { unread: () => {} },
     refused: (_, { problem }) => assert.fail(problem),
   });
   const coordinator = new Coordinator({

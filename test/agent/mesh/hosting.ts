@@ -210,9 +210,7 @@ export class Hosting implements AsyncDisposable {
     opening.catch(() => hosting[Symbol.asyncDispose]());
     const host = await opening;
     hosting.host = hosting.#stack.use(host);
-    hosting.#stack.use(
-      listenToWork(mesh.messages, { host, coordinators: { receive: () => {} }, refused: (_, { refused }) => counts.unread(refused) }),
-    );
+    hosting.#stack.use(listenToWork(mesh.messages, { host, coordinators: { receive: () => {} }, counts, refused: () => {} }));
     return hosting;
   }
 

@@ -83,6 +83,23 @@ suite('an agent in a mesh', () => {
     assert.equal((await around(one)).mesh?.link, 'up');
   });
 
+  test('counts messages about work that it cannot read', async () => {
+    using folder = new Folder();
+    const local = new LocalMesh();
+    await using agent = await Agent.start({ home: join(folder.path, 'home'), port: 0, mesh: joining(local) });
+    await using other = local.join('did:key:other');
+    let lines: readonly string[] = [];
+    while (!lines.some((line) => line.startsWith('docket_mesh_refused_total'))) {
+      // Until it listens.
+      other.messages.send(agent.engine.key.did, Buffer.from('garbage'));
+      const { url, token } = agent;
+      const answer = await fetch(new URL('/metrics', url), { headers: { authorization: `Bearer ${token}` } });
+      lines = (await answer.text()).split('\n');
+      await new Promise<void>((resolve) => systemClock.after(5, resolve));
+    }
+    assert(lines.some((line) => line.startsWith('docket_mesh_unread_total{why="garbage"}')));
+  });
+
   test('takes its turn at sweeping what no run needs', async () => {
     using folder = new Folder();
     const clock = new HandClock();
