@@ -1,5 +1,3 @@
-import { deferred, type Deferred } from './deferred.ts';
-
 /** Something that happened, as it is told to others. */
 export interface LoggedEvent {
   /** Counts from 1, or goes on where an earlier log ended. */
@@ -31,7 +29,8 @@ export class EventLog {
   #forgotten: number;
   #size = 0;
   #closed = false;
-  #more: Deferred<void> = deferred();
+  /** Readers that have read all there is. */
+  #waiting: (() => void)[] = [];
 
   /** `kept`: events kept at least, default 10,000, if they have no more than `characters`, default 4 Mi. `after`: number of the last event before the first, default 0. */
   constructor({
@@ -85,9 +84,8 @@ export class EventLog {
 
   /** What came after event number `after`, and what comes, until the log is closed. Throws the signal's reason. */
   async *read(after: number, signal: AbortSignal): AsyncGenerator<LoggedEvent> {
-    const stop = deferred<never>();
-    stop.promise.catch(() => {});
-    const abort = (): void => stop.reject(signal.reason);
+    let wake = (): void => {};
+    const abort = (): void => wake();
     signal.addEventListener('abort', abort, { once: true });
     try {
       signal.throwIfAborted();
@@ -102,17 +100,24 @@ export class EventLog {
         if (event !== undefined) {
           next++;
           yield event;
-          signal.throwIfAborted();
         } else if (this.#closed) return;
-        else await Promise.race([this.#more.promise, stop.promise]);
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            this.#waiting.push(resolve);
+          });
+        signal.throwIfAborted();
       }
     } finally {
       signal.removeEventListener('abort', abort);
+      // Nothing may come for long.
+      this.#waiting = this.#waiting.filter((one) => one !== wake);
     }
   }
 
   #wake(): void {
-    this.#more.resolve();
-    this.#more = deferred();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 import { EventLog } from '../../src/base/event-log.ts';
 
@@ -69,4 +70,22 @@ test('however long its events are, a log keeps so many characters, and the newes
     (await readAll(huge)).map((line) => line.slice(0, 7)),
     ['1 gap {', '2 ended'],
   );
+});
+
+test('a reader that waits is woken by its signal, and keeps nothing of what it read', async ({ mock }) => {
+  const log = new EventLog({ kept: 10 });
+  const stop = new AbortController();
+  const race = mock.method(Promise, 'race');
+  let read = 0;
+  const isRead = (count: number): boolean => read >= count;
+  const reading = (async () => {
+    for await (const _ of log.read(0, stop.signal)) read++;
+  })();
+  for (let count = 1; count <= 1_000; count++) {
+    log.add('a', count);
+    while (!isRead(count)) await nextTurn();
+  }
+  assert.equal(race.mock.callCount(), 0, 'every race leaves a reaction at what does not win it');
+  stop.abort(new Error('enough'));
+  await assert.rejects(reading, /enough/);
 });

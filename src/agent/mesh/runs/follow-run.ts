@@ -6,7 +6,7 @@ import type { Drive } from './drive.ts';
 import { endData } from './end-run.ts';
 import { readJournal } from './journal-reader.ts';
 import { isLast } from './journal-writer.ts';
-import { within } from './pause.ts';
+import { Looks } from './pause.ts';
 import type { RunTable } from './run-table.ts';
 
 /**
@@ -36,6 +36,7 @@ const LOOK = 250;
 const GRACE = 2_000;
 
 export async function* followRun(terms: FollowTerms, run: string, after: number, signal: AbortSignal): AsyncGenerator<EventView> {
+  const looks = new Looks(terms.clock);
   let last = after;
   for (;;) {
     signal.throwIfAborted();
@@ -48,7 +49,7 @@ export async function* followRun(terms: FollowTerms, run: string, after: number,
       }
       last = Math.min(last, drive.journal.written);
       // Its log has ended: what becomes of it is settled soon.
-      await within(terms.clock, LOOK, drive.outcome);
+      await looks.within(LOOK, drive.outcome);
     } else
       for await (const event of ofJournal(terms, run, last, signal)) {
         last = Math.max(last, event.seq);
@@ -63,10 +64,11 @@ export async function* followRun(terms: FollowTerms, run: string, after: number,
 
 /** Until it has ended here, however that was. */
 async function* ofDrive(terms: FollowTerms, drive: Drive, after: number, signal: AbortSignal): AsyncGenerator<EventView> {
+  const looks = new Looks(terms.clock);
   for await (const event of drive.log.read(after, signal)) {
     if (isLast(event) && (await ended(terms, drive)) === 'gone') return;
     while (event.seq > drive.journal.written && drive.isHeld && drive.isHeard && !isLast(event) && event.kind !== 'gap')
-      await within(terms.clock, LOOK, drive.journal.progress);
+      await looks.within(LOOK, drive.journal.progress);
     if (!drive.isHeld) return;
     yield { ...event, seq: isLast(event) ? event.seq : Math.min(event.seq, Math.max(after, drive.journal.written)) };
   }
@@ -74,8 +76,9 @@ async function* ofDrive(terms: FollowTerms, drive: Drive, after: number, signal:
 
 /** A member that is cut off knows how its drive ended, if not whether that counts. */
 async function ended({ clock }: FollowTerms, drive: Drive): Promise<'ended' | 'gone'> {
+  const looks = new Looks(clock);
   for (;;) {
-    const outcome = await within(clock, LOOK, drive.outcome);
+    const outcome = await looks.within(LOOK, drive.outcome);
     if (outcome !== undefined) return outcome === 'ended' ? 'ended' : 'gone';
     if (!drive.isHeld && drive.lease.standing.tag !== 'over') return 'gone';
     if (!drive.isHeard) return 'ended';
@@ -98,9 +101,10 @@ async function* ofJournal(terms: FollowTerms, run: string, after: number, signal
   let last = after;
   let quiet = clock.monotonic();
   let next = events.next();
+  const looks = new Looks(clock);
   try {
     for (;;) {
-      const result = await within(clock, LOOK, next);
+      const result = await looks.within(LOOK, next);
       signal.throwIfAborted();
       if (result !== undefined) {
         if (result.done === true) throw new DocketError('MESH_UNREACHABLE', 'this agent has left the mesh');
