@@ -131,6 +131,7 @@ export class MemberEnds {
     // It has its receipt, and is no try of the task.
     options.flight.returned({ index: task, attempt: asked.attempt });
     this.#moves.displaced(task);
+    this.#crew.praise(holder, this.#steps.kindOf(task));
     checks().begin(task, { cid, bytes: end.receipt, receipt, outcome, heardOf: undefined, small, held, holder }, take);
   }
 
