@@ -227,7 +227,7 @@ test('a coordinator that starts again takes up its own run at once, and leaves o
   assert.equal((again.engine.ledger.run(lost)!.options as { readonly elsewhere?: boolean }).elsewhere, true);
 });
 
-test('a run whose plan nobody has is let go, tried by others, and fails by name', async () => {
+test('a run whose plan nobody has is let go, tried by others when a day is over, and fails by name', async () => {
   await using lab = new Lab();
   const a = await lab.member('a', { vault: (vault) => ({ ...vault, put: async () => false }) });
   const b = await lab.member('b');
@@ -235,7 +235,7 @@ test('a run whose plan nobody has is let go, tried by others, and fails by name'
   const run = await a.submit(LOOP);
   assert.equal((await b.record(run))!.isSecured, false);
   await a.kill();
-  await lab.until(async () => (await b.record(run))!.state === 'failed', 'it has failed', 200);
+  await lab.until(async () => (await b.record(run))!.state === 'failed', 'it has failed', 60_000);
   assert.equal((await b.record(run))!.failure!.code, 'BLOB_MISSING');
   for (const member of [b, c])
     assert.ok(
