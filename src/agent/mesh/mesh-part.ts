@@ -16,7 +16,9 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Drained } from '../drained.ts';
 import type { Engine } from '../engine.ts';
 import type { MeshPeers } from '../peers/mesh-peers.ts';
+import { obstacles } from '../readiness.ts';
 import { MemberDoor } from './door.ts';
+import { Fitness } from './fitness.ts';
 import { holdingsOf } from './holdings.ts';
 import { doorAt } from './member-fetch.ts';
 import { memberServiceOf } from './member-service.ts';
@@ -110,6 +112,7 @@ export class MeshPart implements AsyncDisposable {
   /** As of its last sweep. */
   #unreadable = 0;
   #work: WorkPart | undefined;
+  #fitness: Fitness | undefined;
   /** Whose word counts. */
   #trust: Pick<Trust, 'accepts'> | undefined;
   #view: MemberView;
@@ -189,6 +192,7 @@ export class MeshPart implements AsyncDisposable {
       ...(bodyIdle === undefined ? {} : { bodyIdle }),
     });
     this.#door = this.#stack.use(door);
+    this.#fitness = this.#stack.use(await Fitness.watch(engine.clock, () => obstacles(engine, { isDraining: false })));
     this.#stack.use(this.questions.on('door', (from, question) => door.answer(from, question)));
     this.#stack.use(this.members.begin());
     this.#stack.use(this.#sweeper());
@@ -241,7 +245,8 @@ export class MeshPart implements AsyncDisposable {
     if (this.#view.isDraining !== isDraining || (this.#view.door === null) !== (door === null))
       this.#view = { ...this.#view, isDraining, door };
     const { room = 0, waiting = 0 } = this.#work?.host ?? {};
-    return { view: this.#view, free: freeSlots(engine), room: isDraining ? 0 : room, waiting };
+    const isFit = this.#fitness?.isFit !== false;
+    return { view: this.#view, free: isFit ? freeSlots(engine) : 0, room: isDraining || !isFit ? 0 : room, waiting };
   }
 
   get #isDraining(): boolean {
