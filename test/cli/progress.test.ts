@@ -63,6 +63,10 @@ test('tasks at other agents are told apart from those that run here, and wait fo
   assert.deepEqual([tally.running, tally.away], [1, { tasks: 1, agents: 1 }]);
   tally.add({ kind: 'unplaceable', task: 4, why: 'none has a gpu', most: 1_000 });
   assert.equal(tally.awaiting, 1);
+  tally.add({ kind: 'retrying', task: 1, after: 6_000, message: 'it trapped' });
+  assert.deepEqual([tally.running, tally.awaiting], [0, 2], 'it said when it goes on');
+  tally.add({ kind: 'started', task: 1, attempt: 2 });
+  assert.deepEqual([tally.running, tally.awaiting], [1, 1]);
   tally.add({ kind: 'planned', total: 5 });
   assert.deepEqual(
     [tally.running, tally.away, tally.awaiting, tally.settled],

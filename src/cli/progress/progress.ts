@@ -120,7 +120,7 @@ function idleTeller(tally: Tally, now: () => number, text: string): () => readon
   let since: number | undefined;
   let told = false;
   return () => {
-    // What waits for a receipt, or an agent, has said so, and for how long.
+    // What waits for a receipt, an agent or its next attempt has said so, and for how long.
     const isIdle = tally.running === 0 && tally.away.tasks === 0 && tally.settled < tally.total && tally.awaiting === 0;
     if (!isIdle) {
       since = undefined;

@@ -32,7 +32,7 @@ export class Tally {
   readonly #wanted: Uint32Array;
   /** Tasks that no longer want anything. */
   readonly #satisfied: Uint8Array;
-  /** Tasks that have said what they wait for, a receipt of another workflow or an agent that can run them, and for how long. */
+  /** Tasks that have said what they wait for, a receipt of another workflow, an agent that can run them or their next attempt, and for how long. */
   readonly #awaiting = new Set<number>();
   settled = 0;
   held = 0;
@@ -95,6 +95,9 @@ export class Tally {
         else this.#away.set(event.task, event.member);
         return;
       case 'retrying':
+        this.#leave(event.task);
+        this.#awaiting.add(event.task);
+        return;
       case 'moved':
       case 'refused':
         this.#leave(event.task);
