@@ -177,4 +177,36 @@ suite('what a nats-server refuses is told by name', { skip: noNatsServer }, () =
     assert.equal((await ann.mesh.records.list('')).length, 1);
     await ann.mesh.records.put('c', new Uint8Array(1_000), 0);
   });
+
+  test('with no room for all, what was made for it is gone, and who asks for less gets in', async () => {
+    await using server = await NatsServer.start({ limits: 'max_file_store: 120MB' });
+    const large = { ...SMALL, results: { bytes: 2 ** 30, age: 0 } };
+    await assert.rejects(join(server.url, ANN, { limits: { ...large, objects: { bytes: 64 * 2 ** 20, age: 0 } } }), {
+      code: 'MESH_FULL',
+      next: /journals=128MiB\.$/,
+    });
+    await using ann = await join(server.url, ANN);
+    await ann.mesh.records.put('a', new Uint8Array(1), 0);
+    // What stands is whoever's made it.
+    const nats = await connect({ servers: server.url });
+    await nats.request('$JS.API.STREAM.DELETE.docket-lab-results');
+    await assert.rejects(join(server.url, BEN, { limits: large }), { code: 'MESH_FULL' });
+    assert.equal((await ann.mesh.records.get('a'))?.value.length, 1);
+    await nats.close();
+  });
+
+  test('with no room for all, and no right to remove them, the streams that stand are named', async () => {
+    const rights = 'publish: { deny: ["$JS.API.STREAM.DELETE.>"] }';
+    const config = `authorization { users: [ { user: u, password: p, permissions: { ${rights} } } ] }`;
+    await using server = await NatsServer.start({ config, limits: 'max_file_store: 100MB' });
+    const url = `nats://u:p@127.0.0.1:${server.port}`;
+    const limits = { ...SMALL, results: { bytes: 2 ** 30, age: 0 } };
+    const stand = ['KV_docket-lab-records', 'docket-lab-journals', 'docket-lab-objects', 'docket-lab-catalog'].join(', ');
+    // Whoever made them, they are told of.
+    for (const self of [ANN, BEN])
+      await assert.rejects(join(url, self, { limits }), {
+        code: 'MESH_FULL',
+        next: new RegExp(`First delete the streams .*: ${stand}\\.$`),
+      });
+  });
 });

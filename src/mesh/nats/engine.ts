@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, PATIENCE, type NatsOptions, type StreamLimits } from '.
 import { meshesAt } from './meshes-at.ts';
 import { noRoom } from './room.ts';
 import type { Session } from './session.ts';
-import { ensureStream, type StreamPlan, type StreamState } from './streams.ts';
+import { ensureStream, standsEmpty, type StreamPlan, type StreamState } from './streams.ts';
 import { Subjects } from './subjects.ts';
 
 export type StreamName = keyof StreamLimits;
@@ -34,6 +34,8 @@ export interface Attempt {
  *
  * E1. Streams are looked at once in each session, before anything is asked of them, and again when one of them seems to be gone; one that is gone is made again.
  * E2. An attempt has no effect, or can be made again with the same effect: what is written has an id by which the server knows it again.
+ * E3. A member that does not get in because a stream found no room removes those that it made before, as long as they hold nothing: their limits would stand for ever,
+ *     and whoever asks for less next time would find them. What was there before is never removed.
  */
 export class Engine {
   readonly connection: Connection;
@@ -45,6 +47,8 @@ export class Engine {
   readonly #patience: number;
   readonly #onMade: NatsOptions['onMade'];
   #looked: { readonly session: Session; readonly states: Promise<States> } | undefined;
+  /** Made by this member while not all of them are there. */
+  readonly #made = new Set<string>();
   #wereThere = false;
 
   constructor(connection: Connection, subjects: Subjects, options: NatsOptions) {
@@ -115,11 +119,18 @@ export class Engine {
   async #ensureAll(session: Session): Promise<States> {
     const names = Object.keys(this.#plans) as StreamName[];
     const { servers } = this.connection.options;
-    const states = await Promise.all(names.map((name) => ensureStream(session, this.#plans[name], this.#replicas, servers.length))).catch(
-      (error: unknown) => {
-        throw isDocketError(error, 'MESH_FULL') ? noRoom(this.#limits, error) : error;
-      },
+    const tried = await Promise.allSettled(
+      names.map(async (name) => {
+        const state = await ensureStream(session, this.#plans[name], this.#replicas, servers.length);
+        if (state.isNew) this.#made.add(state.name);
+        return state;
+      }),
     );
+    const failures = tried.filter((each) => each.status === 'rejected').map(({ reason }): unknown => reason);
+    const full = failures.find((error) => isDocketError(error, 'MESH_FULL'));
+    if (full !== undefined) throw noRoom(this.#limits, full, await this.#undo(session));
+    if (failures.length > 0) throw failures[0];
+    const states = tried.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
     const lost = states.filter(({ isNew }) => isNew && this.#wereThere).map(({ name }) => name);
     if (lost.length > 0)
       this.connection.fault(
@@ -129,7 +140,16 @@ export class Engine {
     if (!this.#wereThere && states[names.indexOf('records')]!.isNew && this.#onMade !== undefined)
       this.#onMade(await meshesAt(session, this.connection.options.name));
     this.#wereThere = true;
+    this.#made.clear();
     return Object.fromEntries(names.map((name, index) => [name, states[index]])) as unknown as States;
+  }
+
+  /** Which streams stand and hold nothing, when this member has removed those that it made in vain (E3). */
+  async #undo(session: Session): Promise<readonly string[]> {
+    if (this.#wereThere) return [];
+    const plans = Object.values(this.#plans);
+    const stand = await Promise.all(plans.map(async ({ name }) => await standsEmpty(session, name, this.#made.has(name))));
+    return plans.map(({ name }) => name).filter((_, index) => stand[index]);
   }
 
   async #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -50,6 +50,7 @@ interface Info {
   readonly config: Config;
   readonly state: { readonly last_seq: number };
   readonly created: string;
+  readonly state: { readonly messages: number };
 }
 
 const NANOSECONDS = 1_000_000;
@@ -77,6 +78,24 @@ export async function ensureStream(session: Session, plan: StreamPlan, replicas:
 export async function lookAt(session: Session, { name }: StreamState, signal?: AbortSignal): Promise<{ last: number; made: number }> {
   const found = await callApi<Info>(session, `STREAM.INFO.${name}`, {}, [], signal);
   return found.tag === 'value' ? { last: found.value.state.last_seq, made: Date.parse(found.value.created) } : { last: 0, made: 0 };
+}
+
+/** Whether there is a stream of that name that holds nothing, and, if it `isOwn`, could not be removed. False where nobody can tell. */
+export async function standsEmpty(session: Session, name: string, isOwn: boolean): Promise<boolean> {
+  try {
+    const found = await callApi<Info>(session, `STREAM.INFO.${name}`, {}, STREAM_NOT_FOUND);
+    if (found.tag === 'error' || found.value.state.messages > 0) return false;
+  } catch {
+    return false;
+  }
+  if (!isOwn) return true;
+  try {
+    await callApi(session, `STREAM.DELETE.${name}`, {}, STREAM_NOT_FOUND);
+    return false;
+  } catch {
+    // Agents need no right to it.
+    return true;
+  }
 }
 
 /** Undefined if there is one of that name. */
