@@ -41,10 +41,20 @@ suite('settings of a mesh', () => {
   });
 
   test('amounts are of what is known, and of a kind', () => {
-    assert.deepEqual(parseBytes({ results: '2GiB', objects: '10MB' }), { results: 2 ** 31, objects: 1e7 });
+    assert.deepEqual(parseBytes({ results: '2GiB', objects: '100MB' }), { results: 2 ** 31, objects: 1e8 });
     assert.deepEqual(parseAges({ results: '90d' }), { results: 90 * 86_400_000 });
     for (const bad of [{ result: '1GiB' }, { results: 'much' }, { results: '0' }, { constructor: '1' }])
       assert.equal(parseBytes(bad), undefined);
+    // What could hold not even the first message, what a server could not count, and what is gone before anybody has read it.
+    for (const [least, below] of [
+      ['1MiB', '1023KiB'],
+      ['2MB', '10B'],
+    ] as const) {
+      assert.notEqual(parseBytes({ records: least, journals: least }), undefined, least);
+      assert.equal(parseBytes({ results: '1GiB', journals: below }), undefined, below);
+    }
+    for (const age of ['1h', '36500d']) assert.notEqual(parseAges({ results: age }), undefined, age);
+    for (const age of ['59m', '1ms', '36501d', '999999d']) assert.equal(parseAges({ results: age }), undefined, age);
     assert.equal(parseAges({ records: '1d' }), undefined, 'records do not age');
   });
 

@@ -9,7 +9,7 @@ import { isTagName, isTagValue, LONGEST_TAG } from '../../workflow/needs.ts';
 import { allOps } from '../op-policy.ts';
 import { FETCH_RULE, parseFetch } from '../resources/fetch-policy.ts';
 import { GATEWAY_RULE, parseGateway } from '../resources/places.ts';
-import { MESH_NAME_RULE, parseAges, parseBytes, parseMeshName, parseServer, SERVER_RULE } from './mesh-values.ts';
+import { AGES_RULE, MESH_NAME_RULE, parseAges, parseBytes, parseMeshName, parseServer, SERVER_RULE, SIZES_RULE } from './mesh-values.ts';
 import { TRUST_MODES } from '../trust/trust.ts';
 import { parsePeer, PEER_RULE, withoutSecrets } from './peer-values.ts';
 
@@ -68,7 +68,7 @@ export const PeerSettings = listOf(PEER_RULE, parsePeer, [], withoutSecrets).ref
 );
 export const Gateways = listOf(GATEWAY_RULE, parseGateway, [], withoutSecrets);
 export const FetchHosts = listOf(FETCH_RULE, parseFetch, ['public']);
-export const Size = textOf('a size such as "64MiB"', parseSize);
+export const Size = textOf('a size of at least 1 byte such as "64MiB"', (text) => parseSize(text) || undefined);
 export const HostNames = listOf('names without a port, such as docket.example', (text) => (isHostName(text) ? text : undefined));
 
 /** As the header `Origin` has it. */
@@ -117,8 +117,8 @@ function amountsOf(rule: string, parse: (pairs: Readonly<Record<string, string>>
   });
 }
 
-export const MeshSizes = amountsOf('sizes such as results=2GiB, of records, results, journals and objects', parseBytes);
-export const MeshAges = amountsOf('durations such as results=90d, of results, journals and objects', parseAges);
+export const MeshSizes = amountsOf(SIZES_RULE, parseBytes);
+export const MeshAges = amountsOf(AGES_RULE, parseAges);
 
 export const Trusting = textOf(`one of ${TRUST_MODES.join(', ')}`, (text) => TRUST_MODES.find((mode) => mode === text));
 export const Agreeing = textOf('two numbers such as 2/3, the first more than half of the second', parseAgree);
