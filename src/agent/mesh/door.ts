@@ -4,7 +4,7 @@ import { createApp } from '../../api/app.ts';
 import type { HttpMetrics } from '../../api/http-metrics.ts';
 import type { Route } from '../../api/route.ts';
 import type { Clock } from '../../base/clock.ts';
-import { DocketError } from '../../errors.ts';
+import { DocketError, isDocketError } from '../../errors.ts';
 import type { Key } from '../../ipld/identity.ts';
 import {
   decodeDoorQuestion,
@@ -107,7 +107,12 @@ export class MemberDoor implements AsyncDisposable {
       ...(peers === undefined ? {} : { peers }),
     });
     const certificate = { identity, psk };
-    const server = await HttpServer.listen({ host, port: port ?? 0, certificate, clock, handle, connections: CONNECTIONS });
+    const server = await HttpServer.listen({ host, port: port ?? 0, certificate, clock, handle, connections: CONNECTIONS }).catch(
+      (error: unknown) => {
+        if (!isDocketError(error, 'LISTEN_FAILED')) throw error;
+        throw new DocketError('LISTEN_FAILED', error.message, { cause: error.cause, next: 'Name another address with --mesh-listen.' });
+      },
+    );
     return new MemberDoor(server, { hosts: advertise, port: server.port, identity, psk, token }, options);
   }
 

@@ -331,3 +331,13 @@ test('what all members lost comes from the objects of the mesh', async () => {
   await b.bring(CID, [], never);
   assert.equal(await b.counted('docket_mesh_fetched_bytes_total', 'way="objects"'), 2 * BYTES.length);
 });
+
+test('a port for members that is taken is told with the option that names it', async () => {
+  await using mesh = await members([{}]);
+  const [member] = mesh.all as [Member];
+  await assert.rejects(Member.open(mesh.town, { listen: { port: member.door!.port } }), {
+    code: 'LISTEN_FAILED',
+    message: /EADDRINUSE/,
+    next: /--mesh-listen/,
+  });
+});
