@@ -52,7 +52,7 @@ export interface Dissenting {
 
 /** Who stands for a result, and what others say of the same work. */
 interface Word {
-  /** DID of whose receipt it is, if that is another agent than the one that is asked. */
+  /** DID of whose receipt it is. Left out where that is the home that is asked and the run is no mesh's; undefined where nobody can tell any more. */
   readonly issuer?: string | undefined;
   readonly assents?: readonly Assenting[] | undefined;
   readonly dissents?: readonly Dissenting[] | undefined;

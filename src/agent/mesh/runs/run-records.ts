@@ -1,5 +1,6 @@
 import { DocketError, isDocketError } from '../../../errors.ts';
 import type { RunRecord } from '../../../protocol/mesh/run-record.ts';
+import type { Explanation } from '../../../protocol/explanation.ts';
 import type { EventView, RunFilter, RunRecords, RunView, TaskPage } from '../../../protocol/records.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import type { Engine } from '../../engine.ts';
@@ -125,7 +126,11 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     why: (word, task) =>
       ask(
         word,
-        (run) => local.why(run, task),
+        async (run) => {
+          const { label, why } = await local.why(run, task);
+          const isOfMesh = table.get(run) !== undefined || options.drive(run) !== undefined;
+          return { label, why: isOfMesh ? signedBy(engine.key.did, why) : why };
+        },
         (records, run) => records.why(run, task),
       ),
     async *logs(word, task) {
@@ -150,6 +155,11 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
       else yield* followRun(options, run, after, signal);
     },
   };
+}
+
+/** A home leaves out who signed a result if that is itself; whoever asks at another agent does not know whom that means. */
+function signedBy(did: string, why: Explanation): Explanation {
+  return (why.kind === 'ran' || why.kind === 'found') && why.receipt !== null && !('issuer' in why) ? { ...why, issuer: did } : why;
 }
 
 const RUN_ID = /^[0-9A-Z]{26}$/;

@@ -33,7 +33,12 @@ test('a run is looked at, followed and cancelled from a member that has nothing 
     ],
   );
   assert.equal((await lab.after(b.runs.graph(run))).tasks.length, 3);
-  assert.equal((await lab.after(b.runs.why(run, 'q0'))).label, 'q0');
+  for (const { runs } of [a, b]) {
+    const { label, why } = await lab.after(runs.why(run, 'q0'));
+    assert.deepEqual([label, why.kind === 'ran' && why.issuer], ['q0', a.engine.key.did], 'who signed it, also if that is the coordinator');
+  }
+  const alone = (await a.local.why(run, 'q0')).why;
+  assert.equal('issuer' in alone, false, 'what is of no mesh has no others');
   const logs = await lab.after(Array.fromAsync(b.runs.logs(run)));
   assert.deepEqual(logs.map(({ label }) => label).toSorted(), ['q0', 'q1']);
   assert.equal(await lab.after(b.runs.cancel(run, never)), 'cancelled');
