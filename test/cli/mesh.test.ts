@@ -108,6 +108,19 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
     assert.match((await at('why', 'last', 'there')).stdout, new RegExp(`there was run: receipt bafy\\S+ of ${two.did}\\.`));
     assert.match((await elsewhere('runs', '--local')).stderr, /no runs yet/);
 
+    const away = place.write('away.yaml', `tasks: { all: { module: '${guest('noop')}', nonce: a, needs: { tags: { name: agent-2 } } } }`);
+    assert.equal((await at('run', away)).status, 0);
+    const alone = (await at('show', 'last')).stdout;
+    assert.match(
+      alone,
+      new RegExp(`driven by ${one.did}[^]*all +ok +ran +${shortDid(two.did)} +bafy`),
+      'one agent did all, and it is another',
+    );
+    const own = place.write('own.yaml', `tasks: { all: { module: '${guest('noop')}', nonce: b, needs: { tags: { name: agent-1 } } } }`);
+    assert.equal((await at('run', own)).status, 0);
+    assert.match((await elsewhere('show', 'last')).stdout, new RegExp(`driven by ${one.did}[^]*all +ok +ran +bafy`));
+    assert.match((await elsewhere('why', 'last', 'all')).stdout, new RegExp(`all was run: receipt bafy\\S+ of ${one.did}\\.`));
+
     const looping = place.write('loops.yaml', `tasks: { there: { module: '${guest('loop')}', needs: { tags: { name: agent-2 } } } }`);
     const loops = (await at('run', looping, '--detach')).stdout.trim();
     const taskOf = async (id: string) =>

@@ -99,8 +99,9 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   const underWay = tasks.filter(({ state }) => UNDER_WAY.has(state));
   const inOrder = [...failed, ...underWay, ...tasks.filter(({ state }) => state !== 'failed' && !UNDER_WAY.has(state))];
   const shown = call.flag('all') ? inOrder : inOrder.slice(0, SHOWN);
-  // Of what one agent did alone it need not be said for each task.
-  const isShared = new Set(tasks.flatMap(({ agent }) => agent ?? [])).size > 1;
+  // Of what one agent did alone it need not be said for each task, unless the line above names another.
+  const agents = new Set(tasks.flatMap(({ agent }) => agent ?? []));
+  const isShared = agents.size > 1 || (run.coordinator !== undefined && [...agents].some((agent) => agent !== run.coordinator));
   if (shown.length > 0)
     stdout.write(
       `\n${table([
