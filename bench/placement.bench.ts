@@ -92,6 +92,7 @@ async function place({ members, tasks, isHeld }: typeof FEW): Promise<number> {
     delegation.holders,
   );
   await using crew = delegation.crewOf({ run: 'R', epoch: 1, weight: 1 })({
+    self: 'did:key:self',
     local: nowhere,
     tasks: factsOf(isHeld),
     blobs,

@@ -110,7 +110,10 @@ export class Coordinator {
     this.#crew =
       options.crew === undefined
         ? local
-        : options.crew({ local, tasks: factsOf(this.#context), blobs: options.blobs, clock, onChange: () => this.#inbox.nudge() });
+        : options.crew({
+            ...{ self: options.issuer, local, tasks: factsOf(this.#context), blobs: options.blobs, clock },
+            onChange: () => this.#inbox.nudge(),
+          });
     const steps = {
       apply: (effects: State.Effects, receipt?: CID) => this.#apply(effects, receipt),
       adopt: (task: number, hit: Found) => {

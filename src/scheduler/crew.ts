@@ -71,6 +71,8 @@ export interface HomeCrew extends Crew {
 
 /** What a crew that places tasks elsewhere is made of, for one run. */
 export interface CrewParts {
+  /** DID of the agent that drives the run. */
+  readonly self: string;
   readonly local: HomeCrew;
   readonly tasks: TaskFacts;
   readonly blobs: BlobView;

@@ -256,7 +256,7 @@ export class Job {
       priority: (task: number) => this.size - task,
     };
     const blobs = new BlobView({ small: () => undefined, has: () => true, read: () => new Uint8Array(), alias: () => undefined });
-    const parts = { local: NO_HOME, tasks, blobs, clock, onChange: () => queueMicrotask(() => this.dispatch()) };
+    const parts = { self: 'did:key:self', local: NO_HOME, tasks, blobs, clock, onChange: () => queueMicrotask(() => this.dispatch()) };
     this.#crew = delegation.crewOf({ ...drive, weight: 1 })(parts);
   }
 

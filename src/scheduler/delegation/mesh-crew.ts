@@ -104,7 +104,7 @@ export class MeshCrew implements Crew {
     if (elsewhere === undefined) return undefined;
     this.#isObstructed = true;
     if (this.#shop.table.isHealing) this.#tickLater();
-    return `here: ${here}; elsewhere: ${elsewhere}`;
+    return `at ${this.#parts.self}, which drives the run: ${here}; elsewhere: ${elsewhere}`;
   }
 
   /** A member is there that was not, says something else of what it can do, or takes tasks again. */

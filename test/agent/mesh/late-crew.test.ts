@@ -26,7 +26,14 @@ function crewWith(obstacle: string | undefined): HomeCrew {
 }
 
 function partsWith(clock: HandClock, onChange: () => void): CrewParts {
-  return { local: crewWith('no tag gpu here'), clock, onChange, tasks: undefined as never, blobs: undefined as never };
+  return {
+    self: 'did:key:self',
+    local: crewWith('no tag gpu here'),
+    clock,
+    onChange,
+    tasks: undefined as never,
+    blobs: undefined as never,
+  };
 }
 
 /** Whose right to give tasks away is not known yet. */

@@ -205,7 +205,11 @@ describe('places at members', () => {
       const { kind } = wantedOf(0);
       sim.roster.hear(beatOf(viewOf('a', { isDraining: true }), 1));
       assert.equal(crew.berth(wantedOf(0)), undefined);
-      assert.match(crew.obstacle(kind)!, /elsewhere: it is draining/);
+      assert.match(
+        crew.obstacle(kind)!,
+        /^at did:key:self, which drives the run: .*; elsewhere: it is draining/,
+        'whoever asks, and where',
+      );
       // What waits aside is not in line.
       crew.rest();
       await sim.pass(1_000);

@@ -309,7 +309,7 @@ export class Sim {
 
   crew(run: string, tasks: TaskFacts, weight = 1, onChange: () => void = () => {}): Crew {
     this.runs.push(run);
-    const parts: CrewParts = { local: NO_HOME, tasks, blobs: NO_BLOBS, clock: this.clock, onChange };
+    const parts: CrewParts = { self: 'did:key:self', local: NO_HOME, tasks, blobs: NO_BLOBS, clock: this.clock, onChange };
     return this.delegation.crewOf({ run, epoch: 1, weight })(parts);
   }
 
