@@ -90,7 +90,7 @@ test('the rights in the documentation are enough, and no more than this mesh', {
   await assert.rejects(join(url, ANN, { ...as(0), name: 'other' }), { code: 'MESH_REFUSED', message: /other/ });
 
   const larger = { ...SMALL, records: { bytes: 64 * 2 ** 20, age: 0 } };
-  await using ann = await join(url, ANN, { ...as(0), limits: larger });
+  await using ann = await join(url, ANN, { ...as(0), limits: larger, onMade: () => undefined });
   await using ben = await join(url, BEN, { ...as(1), limits: larger });
   const heard = new Set<string>();
   ben.mesh.presence.onBeat((from) => heard.add(from));
@@ -136,5 +136,8 @@ test('the rights in the documentation are enough, and no more than this mesh', {
   await assert.rejects(ann.mesh.objects.put(Cid.ofTree(blob), 1, stream(blob)), { code: 'BLOB_MISMATCH' });
   await ben.mesh.objects.delete(cid);
   assert.deepEqual([ann.faults, ben.faults], [[], []]);
+  await server.stop('SIGTERM');
+  const refused = server.log.split('\n').filter((line) => line.includes('Violation') && !/docket[.-]other[.-]/.test(line));
+  assert.deepEqual(refused, [], 'what is asked for people only is not refused either');
   await rm(folder, { recursive: true });
 });

@@ -44,6 +44,7 @@ export class NatsServer implements AsyncDisposable {
   readonly #place: Place;
   readonly #cluster: { readonly places: readonly Place[] } | undefined;
   #child: ChildProcess | undefined;
+  #log = '';
 
   constructor(options: NatsServerOptions, place: Place, cluster?: { readonly places: readonly Place[] }) {
     this.#options = options;
@@ -69,6 +70,11 @@ export class NatsServer implements AsyncDisposable {
     return this.#place.name;
   }
 
+  /** The end of what it told since it was started. It is all there when the server has been stopped. */
+  get log(): string {
+    return this.#log;
+  }
+
   /** Again at the same port, with the data it had. Resolves when it takes connections. */
   async start(): Promise<void> {
     const { folder } = this.#place;
@@ -77,11 +83,11 @@ export class NatsServer implements AsyncDisposable {
     const [first, ...rest] = [...bound, program ?? 'nats-server', '-c', config];
     const child = spawn(first ?? '', rest, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
-    let log = '';
-    child.stderr?.setEncoding('utf8').on('data', (part: string) => (log = (log + part).slice(-20_000)));
+    this.#log = '';
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => (this.#log = (this.#log + part).slice(-20_000)));
     const ports = join(folder, `nats-server_${child.pid}.ports`);
     for (const deadline = Date.now() + STARTUP; ; await sleep(20)) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`nats-server did not start:\n${log}`);
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`nats-server did not start:\n${this.#log}`);
       const { nats = [] } = await readPorts(ports);
       if (nats[0] === undefined) continue;
       this.#place.port = Number(new URL(nats[0]).port);
@@ -94,7 +100,7 @@ export class NatsServer implements AsyncDisposable {
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
+    const ended = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGCONT');
     child.kill(signal);
     await ended;
