@@ -56,8 +56,8 @@ export interface MemberService {
   /** This agent first, then the others by host and DID. */
   list(): readonly MemberRow[];
   /**
-   * Has a member take no new work, or take it again; `word` is its DID, the beginning of that, or its host. That lasts, also over a restart of it. Throws
-   * `MEMBER_UNKNOWN`, `MESH_NO_ANSWER`, `MESH_UNREACHABLE`.
+   * Has a member take no new work, or take it again; `word` is its DID, the beginning of that, its host or its tag `name`, if it is of one alone. That
+   * lasts, also over a restart of it. Throws `MEMBER_UNKNOWN`, `MESH_NO_ANSWER`, `MESH_UNREACHABLE`.
    */
   drain(word: string, isDrained: boolean, signal: AbortSignal): Promise<Drained>;
 }

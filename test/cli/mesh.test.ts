@@ -139,7 +139,7 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
     await until(async () => /draining/.test((await at('agents')).stdout));
     const refused = await place.docket(['run', file, '--home', two.home]);
     assert.match(refused.stderr, /drained.*NOT_READY/);
-    assert.match((await at('agents', 'undrain', two.did)).stdout, /takes work again/);
+    assert.match((await at('agents', 'undrain', 'agent-2')).stdout, /takes work again/);
 
     const trusted = await at('trust', 'add', two.did.slice('did:key:'.length, 20), '--json');
     assert.deepEqual(JSON.parse(trusted.stdout), { did: two.did, verdict: 'trusted' }, 'the letters that the table shows');
@@ -260,7 +260,7 @@ suite('agents without a mesh', () => {
     using place = new Place();
     for (const [args, told] of [
       [['agents', 'drian', 'x'], /did you mean "drain"/],
-      [['agents', 'drain'], /drain takes the DID or the host/],
+      [['agents', 'drain'], /drain takes the DID, the host or the tag "name"/],
       [['agents', 'drain', ''], /takes no empty word/],
       [['resume', ''], /takes no empty word/],
       [['agents', 'drain', 'x', '--watch'], /--watch goes without drain/],

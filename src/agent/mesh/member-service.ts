@@ -79,7 +79,8 @@ function byName(a: MemberRow, b: MemberRow): number {
 /** Throws `MEMBER_UNKNOWN`. */
 function find(rows: readonly MemberRow[], word: string): MemberRow {
   const present = rows.filter(({ state }) => state !== 'gone');
-  const fits = (row: MemberRow): boolean => row.host === word || row.did.startsWith(word) || row.did.startsWith(`did:key:${word}`);
+  const fits = ({ host, did, tags }: MemberRow): boolean =>
+    host === word || tags['name'] === word || did.startsWith(word) || did.startsWith(`did:key:${word}`);
   const found = present.filter(({ did }) => did === word);
   const all = found.length > 0 ? found : present.filter(fits);
   const [only] = all;
@@ -93,7 +94,7 @@ function find(rows: readonly MemberRow[], word: string): MemberRow {
     gone === undefined
       ? didYouMean(
           word,
-          present.map(({ host }) => host),
+          present.flatMap(({ host, tags }) => [host, ...(tags['name'] === undefined ? [] : [tags['name']])]),
         )
       : ': it is gone';
   throw new DocketError('MEMBER_UNKNOWN', `there is no agent ${JSON.stringify(word)}${hint}`);

@@ -25,7 +25,8 @@ Any agent of a mesh tells of all of them; the one that is asked stands first. On
 STATE is present, draining (it takes no new work and finishes what it has) or gone (it was there in the last ten minutes). FREE is slots nobody uses, of how many;
 WAIT is tasks of other agents that wait there; LOAD is processes that want to run, by processor; HEARD is how long ago it was heard.
 
-drain AGENT    it takes no new tasks and no new runs; AGENT is its DID, the beginning of that, or its host. That lasts, also over a restart of it
+drain AGENT    it takes no new tasks and no new runs; AGENT is its DID, the beginning of that, its host
+               or its tag "name", if no other has that too. It lasts, also over a restart of it
 undrain AGENT  it takes work again
 
 Examples:
@@ -37,7 +38,8 @@ Examples:
     if (verb === undefined) return call.flag('watch') ? await watch(call) : await show(call);
     const known = VERBS.find((one) => one === verb);
     if (known === undefined) throw call.usage(`takes ${VERBS.join(', ')} or nothing, not "${verb}"${didYouMean(verb, VERBS)}`);
-    if (word === undefined) throw call.usage(`${verb} takes the DID or the host of an agent`, '`docket agents` lists them.');
+    if (word === undefined)
+      throw call.usage(`${verb} takes the DID, the host or the tag "name" of an agent`, '`docket agents` lists them.');
     if (call.flag('watch')) throw call.usage(`--watch goes without ${verb}`);
     const { did, host, isDrained } = await askDrain(await agentDoor(call), word, known === 'drain', call.signal);
     const told = `${printable(host)} (${printable(did)}) ${isDrained ? 'takes no new work, and finishes what it has' : 'takes work again'}\n`;
