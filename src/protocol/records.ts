@@ -137,6 +137,7 @@ export interface TaskView {
   /** How it ended; `running`, `retrying` or `pending` if it has not, and `cached` also where it was not needed. */
   readonly state: string;
   readonly via: string | null;
+  /** Number of its last attempt, 0 if there was none. An offer to another agent that came to nothing has a number too: so many need not have begun. */
   readonly attempts: number;
   readonly receipt: string | null;
   /** DID of who runs it, or whose receipt that is; null if nobody does, or it is not known. */

@@ -218,6 +218,7 @@ test('a run that failed is taken up as often as wanted, and what it was to run a
     const again = await place.json<Report>('resume', run);
     assert.deepEqual([again.state, again.tasks.ran, again.tasks.cached, again.tasks.failed], ['failed', 0, 1, 1]);
   }
+  assert.match(await place.out('show', run), /\nbad +failed +ran, attempt 3 +bafy/, 'a number, of which offers nobody took have some');
 });
 
 test('a signal ends a run in order, with a status that names it; resuming goes on with what it was started with', async () => {

@@ -128,7 +128,7 @@ function howText({ via, attempts, state }: TaskView): string {
   // It has a receipt all the same, which says why.
   if (state === 'failed' && attempts === 0) return 'not run';
   if (state === 'retrying') return `attempt ${attempts} came to nothing`;
-  if (via === 'ran') return attempts > 1 ? `ran, ${attempts} attempts` : 'ran';
+  if (via === 'ran') return attempts > 1 ? `ran, attempt ${attempts}` : 'ran';
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
   if (state === 'running' && attempts > 1) return `attempt ${attempts}`;
   return state === 'cached' ? 'not needed' : '';
