@@ -48,9 +48,8 @@ interface Config {
 
 interface Info {
   readonly config: Config;
-  readonly state: { readonly last_seq: number };
+  readonly state: { readonly last_seq: number; readonly messages: number };
   readonly created: string;
-  readonly state: { readonly messages: number };
 }
 
 const NANOSECONDS = 1_000_000;
