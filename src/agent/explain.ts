@@ -101,11 +101,15 @@ interface Subject extends Question {
   readonly started: number;
 }
 
-function because(engine: Engine, { plan, index, forced, row, started }: Subject): Because | undefined {
+function because(engine: Engine, subject: Subject): Because | undefined {
+  const { plan, index, forced, row, started } = subject;
   const { memo, pure } = policiesOf(engine, plan).of(index);
   if (forced) return { kind: 'forced' };
-  if (memo === 'never') return { kind: 'memo: never' };
-  if (!pure && memo !== 'always') return { kind: 'impure' };
+  if (memo === 'never' || (!pure && memo !== 'always')) {
+    const earlier = lostResult(engine, subject);
+    if (earlier !== undefined) return { kind: 'blobs gone', earlier };
+    return { kind: memo === 'never' ? 'memo: never' : 'impure' };
+  }
   if (row.key === null) return undefined;
   const filed = engine.ledger.key(row.key);
   if (filed !== undefined && row.receipt !== null && !filed.receipt.equals(row.receipt)) {
@@ -114,6 +118,23 @@ function because(engine: Engine, { plan, index, forced, row, started }: Subject)
   }
   const failed = failedBefore(engine, plan.tasks[index]!.instruction, row.key, row.receipt);
   return failed && { kind: 'failed before', earlier: failed };
+}
+
+/**
+ * The result that the same run had finished with, of which no other may be used. Receipts do not say of which run they are, but attempts are numbered through all drives of
+ * one: it is of the attempt before, unless that may as well have come to nothing.
+ */
+function lostResult(engine: Engine, { run, plan, index, row }: Subject): Earlier | undefined {
+  const { key } = row;
+  const created = engine.ledger.run(run)?.created;
+  if (key === null || created === undefined || row.attempts < 2) return undefined;
+  const before = engine.ledger.receiptsOfInstruction(plan.tasks[index]!.instruction, CANDIDATES).flatMap(({ cid, at, bytes }) => {
+    const receipt = decodeAs(cid, bytes);
+    return receipt?.meta.attempt === row.attempts - 1 && receipt.meta.started >= created ? [{ cid, at, receipt }] : [];
+  });
+  const found = before.find(({ receipt }) => receipt.meta.key !== undefined && Buffer.compare(receipt.meta.key, key) === 0);
+  if (found === undefined || before.some(({ receipt }) => failureText(outcomeOf(receipt.out)) !== undefined)) return undefined;
+  return { receipt: found.cid, at: found.at, failure: undefined };
 }
 
 /** How many receipts and keys are looked at. */

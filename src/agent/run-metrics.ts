@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { OPS } from '../runner/ops.ts';
-import type { RunEvent, TaskState } from '../scheduler/events.ts';
-import type { Via } from '../scheduler/state.ts';
+import type { RunEvent, TaskState, ToldVia } from '../scheduler/events.ts';
 import type { Load } from '../scheduler/coordinator.ts';
 import type { Count, Distribution, Metrics } from '../telemetry/metrics.ts';
 import type { Plan } from '../workflow/model.ts';
@@ -81,7 +80,7 @@ class OpCounts {
     this.#op = op;
   }
 
-  settled(outcome: TaskState, via: Via | null): void {
+  settled(outcome: TaskState, via: ToldVia | null): void {
     this.#count(outcome, () => this.#counters.tasks({ op: this.#op, outcome }));
     if (via === 'declared' || via === 'resolved') this.#count(via, () => this.#counters.hits({ op: this.#op, key: via }));
   }
@@ -90,7 +89,7 @@ class OpCounts {
     (this.#seconds ??= this.#counters.taskSeconds({ op: this.#op })).observe(ms / 1000);
   }
 
-  #count(name: TaskState | Via, make: () => Count): void {
+  #count(name: TaskState | ToldVia, make: () => Count): void {
     let count = this.#found.get(name);
     if (count === undefined) this.#found.set(name, (count = make()));
     count.add();

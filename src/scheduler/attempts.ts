@@ -257,13 +257,18 @@ export class Attempts {
     return receipt;
   }
 
-  /** The task's row in the ledger, with how it ended and which attempt that was. One that was stopped before it was begun keeps its earlier end. */
+  /**
+   * The task's row in the ledger, with how it ended and which attempt that was. One that was stopped before it was begun keeps its earlier end, and one that was finished
+   * what stands there of it.
+   */
   fileRow(index: number, result: State.Settled, receipt?: CID): void {
     const { options, state, prepared, filing, outbox } = this.#context;
     if (result.status === State.CANCELLED && this.#context.earlier(index) !== undefined) return;
     const key = prepared.get(index)?.key.key ?? null;
     const more = { receipt: receipt ?? null, key, attempts: state.attempts[index]! };
-    outbox.file(index, [filing.row(options.run, index, state.plan.tasks[index]!, result, more)]);
+    const row = filing.row(options.run, index, state.plan.tasks[index]!, result, more);
+    const finished = 'via' in result && result.via === 'finished' ? options.memo.finished?.(index) : undefined;
+    outbox.file(index, [finished === undefined ? row : { ...row, via: finished.via }]);
   }
 
   /** The same of an attempt that is not the last. */

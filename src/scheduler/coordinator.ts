@@ -7,7 +7,7 @@ import { Attempts } from './attempts.ts';
 import { Bringing } from './bringing.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
 import type { Crew, PlaceEnd, TaskFacts } from './crew.ts';
-import { type RunSummary, stateName } from './events.ts';
+import { type RunSummary, stateName, viaName } from './events.ts';
 import { Filing } from './filing.ts';
 import { type Found, Keeping, durableTasks } from './keeping.ts';
 import { LocalCrew } from './local-crew.ts';
@@ -313,7 +313,7 @@ export class Coordinator {
     for (const task of effects.ready) this.#search.check(task);
     for (const task of effects.settled) {
       const result = state.results[task]!;
-      const via = 'via' in result ? result.via : null;
+      const via = 'via' in result ? viaName(result.via) : null;
       const message = result.status === State.FAILED ? { message: failureOf(result.value).message } : {};
       options.onEvent({ kind: 'settled', task, state: stateName(result.status), via, ...message });
       this.#attempts.fileRow(task, result, 'value' in result ? receipt : undefined);

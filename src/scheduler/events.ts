@@ -18,7 +18,7 @@ export type RunEvent =
   | { readonly kind: 'retrying'; readonly task: number; readonly after: number; readonly message: string }
   /** It waits for receipts of instructions that are not in the workflow, for at most so many ms. */
   | { readonly kind: 'awaiting'; readonly task: number; readonly instructions: readonly string[]; readonly most: number }
-  | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: Via | null; readonly message?: string }
+  | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: ToldVia | null; readonly message?: string }
   /** What the run needs and is elsewhere is fetched before its first task begins: how far that is, every second or so. */
   | {
       readonly kind: 'fetching';
@@ -45,6 +45,9 @@ export type RunEvent =
     }
   | { readonly kind: 'slots'; readonly held: number };
 
+/** As events and rows have it. */
+export type ToldVia = Exclude<Via, 'finished'>;
+
 export type TaskState = 'ok' | 'failed' | 'skipped' | 'cancelled';
 
 const STATE_NAMES = { [OK]: 'ok', [FAILED]: 'failed', [SKIPPED]: 'skipped', [CANCELLED]: 'cancelled' } as const;
@@ -52,6 +55,11 @@ const STATE_NAMES = { [OK]: 'ok', [FAILED]: 'failed', [SKIPPED]: 'skipped', [CAN
 /** The word for a settled status, in events, the ledger and the CLI. */
 export function stateName(status: Result['status']): TaskState {
   return STATE_NAMES[status];
+}
+
+/** The same for how it came about. What an earlier drive finished is found by its resolved key, as other results are. */
+export function viaName(via: Via): ToldVia {
+  return via === 'finished' ? 'resolved' : via;
 }
 
 /** Of a task that came to nothing because its run was stopped, or because of another. */

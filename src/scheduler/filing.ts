@@ -1,6 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import { float, type Ipld, isLink, isMap } from '../ipld/value.ts';
-import type { Change, DeclaredChange } from '../ledger/change.ts';
+import type { Change, DeclaredChange, RunTaskChange } from '../ledger/change.ts';
 import * as Receipt from '../receipt/issue.ts';
 import type { Receipt as SignedReceipt, ReceiptMeta } from '../receipt/model.ts';
 import { digestOf, outOf } from '../receipt/out.ts';
@@ -8,7 +8,7 @@ import type { Key } from '../receipt/key.ts';
 import * as MemoKey from '../receipt/key.ts';
 import type { FailureCode, Outcome, Usage } from '../receipt/outcome.ts';
 import type { Instruction, PlannedTask } from '../workflow/model.ts';
-import { stateName } from './events.ts';
+import { stateName, viaName } from './events.ts';
 import type { Filed } from './filed.ts';
 import type { Lookup } from './lookup.ts';
 import type { Policy } from './policies.ts';
@@ -130,7 +130,7 @@ export class Filing {
     task: PlannedTask,
     result: Settled,
     more: { readonly receipt: CID | null; readonly key: Uint8Array | null; readonly attempts: number },
-  ): Change {
+  ): RunTaskChange {
     const { label, instruction } = task;
     return {
       kind: 'run-task',
@@ -139,7 +139,7 @@ export class Filing {
       label,
       instruction,
       state: stateName(result.status),
-      via: 'via' in result ? result.via : null,
+      via: 'via' in result ? viaName(result.via) : null,
       cause: 'cause' in result ? result.cause : null,
       ...more,
     };

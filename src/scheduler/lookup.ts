@@ -1,5 +1,6 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Ipld } from '../ipld/value.ts';
+import type { RunTaskChange } from '../ledger/change.ts';
 import type { MemoRow, MemoTable } from '../ledger/ledger.ts';
 import * as Key from '../receipt/key.ts';
 import * as Receipt from '../receipt/verify.ts';
@@ -9,13 +10,24 @@ import type { Branch, Plan } from '../workflow/model.ts';
 import { namesFiles } from './files-by-name.ts';
 import { nameOfBytes } from './name-of-bytes.ts';
 import type { Policies, Policy } from './policies.ts';
-import { accepts, FAILED, OK, type Result, type Via } from './state.ts';
+import { accepts, FAILED, OK, type Result } from './state.ts';
 
 /** What look-ups need of the ledger. */
 export interface MemoSource {
   memo(table: MemoTable, keys: readonly Uint8Array[]): (MemoRow | undefined)[];
   /** Receipts of an instruction, newest first. */
   receiptsOfInstruction(instruction: CID, limit: number): readonly { readonly cid: CID; readonly bytes: Uint8Array }[];
+  /** What an earlier drive of the run that looks has on record of a task that ended well in it. Default: there was none. */
+  finished?(task: number): Finished | undefined;
+}
+
+/** What the row of a finished task names. */
+export interface Finished extends Pick<RunTaskChange, 'via'> {
+  /** The resolved key it had then. */
+  readonly key: Uint8Array;
+  readonly receipt: CID;
+  /** Those of the receipt as filed: not verified here. */
+  readonly bytes: Uint8Array;
 }
 
 /** A result found under a key. */
@@ -28,6 +40,9 @@ export type Hit = Extract<Result, { readonly receipt: CID }>;
  * not come again, and is in no key. Only a clean task may be found by its declared
  * key, since only then do the keys alone decide the result. The resolved key serves every task that may be memoized: one that is
  * pure, or whose author wants impure results kept (`memo: always`), and that is not forced.
+ *
+ * What was finished in an earlier drive of the same run is no earlier result but this one: it counts whatever the task is granted and its memo policy, as long as the
+ * task has the same resolved key and is not forced. Agreement counts its votes itself.
  *
  * A clean task is *plain* if nothing has to be known to make its resolved key: it awaits nothing, and calls no file by a name that stands for another. Then its two keys say the
  * same, and other agents are asked for the resolved one only: that needs nobody's word but the issuer's.
@@ -123,9 +138,14 @@ export class Lookup {
     return tasks.map((task) => found.get(task));
   }
 
-  /** Results of these tasks by resolved key. */
+  /** Results of these tasks by resolved key, those of earlier drives of the run first. */
   byResolved(tasks: readonly { readonly task: number; readonly key: Uint8Array }[]): (Hit | undefined)[] {
-    const allowed = tasks.filter(({ task }) => this.mayHit(task));
+    const own = new Map<number, Hit>();
+    for (const { task, key } of tasks) {
+      const hit = this.#finished(task, key);
+      if (hit !== undefined) own.set(task, hit);
+    }
+    const allowed = tasks.filter(({ task }) => !own.has(task) && this.mayHit(task));
     const found = this.#find(
       'resolved',
       allowed.map(({ task }) => task),
@@ -137,7 +157,7 @@ export class Lookup {
       errors.map(({ task }) => task),
       errors.map(({ key }) => Key.forError(key)),
     );
-    return tasks.map(({ task }) => found.get(task) ?? failures.get(task));
+    return tasks.map(({ task }) => own.get(task) ?? found.get(task) ?? failures.get(task));
   }
 
   /**
@@ -160,6 +180,17 @@ export class Lookup {
     return this.#damaged.size > 0 && this.#damaged.has(nameOfBytes(key));
   }
 
+  #finished(task: number, key: Uint8Array): Hit | undefined {
+    if (this.#forced(task) || this.#isVoted(task)) return undefined;
+    const finished = this.#memo.finished?.(task);
+    if (finished === undefined || Buffer.compare(finished.key, key) !== 0) return undefined;
+    // No seal ties the row to the receipt, so that must say itself what it is of. By its key: a task may have taken what another with the same one gave.
+    const receipt = Receipt.decodeAs(finished.receipt, finished.bytes);
+    if (receipt?.meta.key === undefined || Buffer.compare(receipt.meta.key, key) !== 0) return undefined;
+    const [tag, value] = receipt.out;
+    return tag === 'error' ? undefined : { status: OK, value, receipt: finished.receipt, via: 'finished' };
+  }
+
   #find(table: MemoTable, tasks: readonly number[], keys: readonly Uint8Array[]): Map<number, Hit> {
     const found = new Map<number, Hit>();
     if (keys.length === 0) return found;
@@ -173,7 +204,7 @@ export class Lookup {
   }
 }
 
-function readHit(cid: CID, bytes: Uint8Array, via: Exclude<Via, 'ran'>): Hit | undefined {
+function readHit(cid: CID, bytes: Uint8Array, via: MemoTable): Hit | undefined {
   const out = Receipt.outAs(cid, bytes);
   if (out === undefined) return undefined;
   const [tag, value] = out;

@@ -24,8 +24,8 @@ export const FAILED = 6;
 export const SKIPPED = 7;
 export const CANCELLED = 8;
 
-/** How an `OK` (or memoized error) came about: run now, or found by one of its keys. */
-export type Via = 'ran' | 'declared' | 'resolved';
+/** How an `OK` (or memoized error) came about: run now, found by one of its keys, or finished in an earlier drive of the same run. */
+export type Via = 'ran' | 'declared' | 'resolved' | 'finished';
 
 /** What a settled task gave. `cause` is the task whose end made this one skipped. */
 export type Settled = Ended | Unrun;

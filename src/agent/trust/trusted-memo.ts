@@ -2,11 +2,21 @@ import type { Ledger } from '../../ledger/ledger.ts';
 import { issuerOf } from '../../receipt/verify.ts';
 import type { MemoSource } from '../../scheduler/lookup.ts';
 
+/** A run that was driven before, and which of its tasks ended well then. */
+export interface DrivenBefore {
+  readonly run: string;
+  readonly wasOk: (task: number) => boolean;
+}
+
 /**
  * The results of a home without those of agents that are distrusted: what was taken in before that was known is as good as damaged, so it is computed again and
  * replaced. Who is distrusted is looked up each time, which takes microseconds for a batch: it may change while a run goes on.
+ * `before`: the run that looks, whose own rows count. Default: no run.
  */
-export function trustedMemo(ledger: Pick<Ledger, 'memo' | 'receiptsOfInstruction' | 'trust'>): MemoSource {
+export function trustedMemo(
+  ledger: Pick<Ledger, 'memo' | 'receipt' | 'receiptsOfInstruction' | 'runTask' | 'trust'>,
+  before?: DrivenBefore,
+): MemoSource {
   const judge = (): ((bytes: Uint8Array) => boolean) => {
     const distrusted = new Set(ledger.trust().flatMap(({ did, verdict }) => (verdict === 'distrusted' ? [did] : [])));
     return (bytes) => distrusted.size === 0 || !distrusted.has(issuerOf(bytes) ?? '');
@@ -19,6 +29,15 @@ export function trustedMemo(ledger: Pick<Ledger, 'memo' | 'receiptsOfInstruction
     receiptsOfInstruction: (instruction, limit) => {
       const isGood = judge();
       return ledger.receiptsOfInstruction(instruction, limit).filter(({ bytes }) => isGood(bytes));
+    },
+    finished(task) {
+      // Read when it is asked for: the rows of a run of a million tasks are not kept in memory.
+      const row = before?.wasOk(task) === true ? ledger.runTask(before.run, task) : undefined;
+      if (row === undefined || row.state !== 'ok' || row.key === null || row.receipt === null) return undefined;
+      const filed = ledger.receipt(row.receipt);
+      return filed !== undefined && judge()(filed.bytes)
+        ? { via: row.via, key: row.key, receipt: filed.cid, bytes: filed.bytes }
+        : undefined;
     },
   };
 }
