@@ -171,7 +171,7 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
     const coordinator = new Coordinator({
       run,
       plan,
-      memo: trustedMemo(ledger, { run, wasOk: (task) => earlier.get(task)?.state === 'ok' }),
+      memo: trustedMemo(ledger, { run, hasEnded: (task) => endIn(earlier.get(task)) !== undefined }),
       commit: (changes, written) => line.commit(changes, written),
       blobs: blobsHere(engine, elsewhere),
       issuer: engine.key.did,

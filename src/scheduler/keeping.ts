@@ -1,5 +1,5 @@
 import { isDocketError } from '../errors.ts';
-import type { CID } from '../ipld/cid.ts';
+import { type CID, parse } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import { type Durable, durableFromMeta } from '../workflow/durable.ts';
 import type { RunContext } from './run-context.ts';
@@ -88,7 +88,7 @@ export class Keeping {
     batch.forEach(([task, result], i) => {
       const why = ends[i];
       if (why === undefined) this.#steps.settle(task, result);
-      else this.#steps.refuse(task, failureOf(why));
+      else this.#steps.refuse(task, failureOf(why, result.receipt));
     });
   }
 
@@ -108,7 +108,19 @@ function durableOf({ plan }: State.RunState, task: number): Durable | undefined 
   return durableFromMeta(plan.tasks[task]!.task.meta);
 }
 
-function failureOf(why: Error): Failure {
-  const data = isDocketError(why) ? { data: { code: why.code } } : {};
-  return { code: 'unkept', message: `its output could not be put where it outlives this agent: ${why.message}`, ...data };
+/** What it names as text: as a link the receipt would count as a blob that the failure needs. */
+function failureOf(why: Error, receipt: CID): Failure {
+  const data = { ...(isDocketError(why) ? { code: why.code } : {}), receipt: receipt.toString() };
+  return { code: 'unkept', message: `its output could not be put where it outlives this agent: ${why.message}`, data };
+}
+
+/** The receipt of the result that could not be kept, as the failure tells; undefined for another failure. */
+export function unkeptReceipt({ code, data }: Failure): CID | undefined {
+  const receipt = data?.['receipt'];
+  if (code !== 'unkept' || typeof receipt !== 'string') return undefined;
+  try {
+    return parse(receipt);
+  } catch {
+    return undefined;
+  }
 }

@@ -17,7 +17,7 @@ export interface MemoSource {
   memo(table: MemoTable, keys: readonly Uint8Array[]): (MemoRow | undefined)[];
   /** Receipts of an instruction, newest first. */
   receiptsOfInstruction(instruction: CID, limit: number): readonly { readonly cid: CID; readonly bytes: Uint8Array }[];
-  /** What an earlier drive of the run that looks has on record of a task that ended well in it. Default: there was none. */
+  /** What an earlier drive of the run that looks has on record of a task that ended well in it, or would have if its output could have been kept. Default: there was none. */
   finished?(task: number): Finished | undefined;
 }
 

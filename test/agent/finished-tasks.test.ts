@@ -7,7 +7,10 @@ import type { Engine } from '../../src/agent/engine.ts';
 import { explain } from '../../src/agent/explain.ts';
 import { localDriver } from '../../src/agent/local-driver.ts';
 import { planOf } from '../../src/agent/plan-of.ts';
-import type { RunOptions } from '../../src/agent/run-plan.ts';
+import { resumption } from '../../src/agent/resumption.ts';
+import { resumeRun, type RunOptions } from '../../src/agent/run-plan.ts';
+import { DocketError } from '../../src/errors.ts';
+import type { Keep } from '../../src/scheduler/lasting.ts';
 import type { RunTaskRow } from '../../src/ledger/change.ts';
 import { isLink, isMap } from '../../src/ipld/value.ts';
 import { decode } from '../../src/receipt/verify.ts';
@@ -180,4 +183,23 @@ test('what it gave is gone: the task is run again, and what came of the old outp
   const ends = endsIn(engine, run);
   await resume(engine, run);
   assert.deepEqual(endsIn(engine, run), ends);
+});
+
+test('what could not be kept is put when the run is resumed, by no other attempt', async () => {
+  using place = new Place();
+  prepare(place, {});
+  place.write('w.yaml', JSON.stringify({ tasks: { random: { ...tasks.random, durable: true } } }));
+  await using engine = await place.open();
+  const kept: unknown[] = [];
+  const keep: Keep = async (outputs) => outputs.map(({ value }) => void kept.push(value));
+  const noRoom: Keep = async (outputs) => outputs.map(() => new DocketError('MESH_FULL', 'no room'));
+  const { run, state } = await place.runWith(engine, 'w.yaml', { placing: () => ({ keep: noRoom }) });
+  const made = place.receipts().find(({ tag }) => tag === 'ok')!;
+  assert.deepEqual([state, rowsOf(engine, run).get('random')!.state], ['failed', 'failed']);
+
+  const plan = await planOf(engine, run);
+  const again = await resumeRun(engine, run, plan, { ...resumption(engine, engine.ledger.run(run)!, plan, {}), placing: () => ({ keep }) });
+  assert.deepEqual([again.state, okReceipts(place), kept], ['completed', { random: 1 }, [made.value]]);
+  const row = rowsOf(engine, run).get('random')!;
+  assert.deepEqual([row.state, row.via, row.attempts, Buffer.from(row.receipt!.bytes).toString('hex')], ['ok', 'ran', 1, made.cid]);
 });

@@ -1,11 +1,14 @@
+import type { CID } from '../../ipld/cid.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { issuerOf } from '../../receipt/verify.ts';
+import { outcomeOf } from '../../receipt/out.ts';
+import { issuerOf, outAs } from '../../receipt/verify.ts';
+import { unkeptReceipt } from '../../scheduler/keeping.ts';
 import type { MemoSource } from '../../scheduler/lookup.ts';
 
-/** A run that was driven before, and which of its tasks ended well then. */
+/** A run that was driven before, and which of its tasks ended by themselves then. */
 export interface DrivenBefore {
   readonly run: string;
-  readonly wasOk: (task: number) => boolean;
+  readonly hasEnded: (task: number) => boolean;
 }
 
 /**
@@ -32,12 +35,21 @@ export function trustedMemo(
     },
     finished(task) {
       // Read when it is asked for: the rows of a run of a million tasks are not kept in memory.
-      const row = before?.wasOk(task) === true ? ledger.runTask(before.run, task) : undefined;
-      if (row === undefined || row.state !== 'ok' || row.key === null || row.receipt === null) return undefined;
-      const filed = ledger.receipt(row.receipt);
+      const row = before?.hasEnded(task) === true ? ledger.runTask(before.run, task) : undefined;
+      if (row === undefined || row.key === null || row.receipt === null) return undefined;
+      const receipt = row.state === 'ok' ? row.receipt : unkeptIn(ledger, row.receipt);
+      const filed = receipt && ledger.receipt(receipt);
       return filed !== undefined && judge()(filed.bytes)
         ? { via: row.via, key: row.key, receipt: filed.cid, bytes: filed.bytes }
         : undefined;
     },
   };
+}
+
+/** The receipt of what a task gave that failed only since that could not be kept. */
+function unkeptIn(ledger: Pick<Ledger, 'receipt'>, receipt: CID): CID | undefined {
+  const filed = ledger.receipt(receipt);
+  const out = filed && outAs(filed.cid, filed.bytes);
+  const outcome = out && outcomeOf(out);
+  return outcome?.tag === 'error' ? unkeptReceipt(outcome.failure) : undefined;
 }
