@@ -4,10 +4,10 @@ import type { Mesh } from '../../../mesh/mesh.ts';
 import type { EventView } from '../../../protocol/records.ts';
 import type { Drive } from './drive.ts';
 import { endData } from './end-run.ts';
-import { readJournal } from './journal-reader.ts';
+import { type JournalReaderOptions, readJournal } from './journal-reader.ts';
 import { isLast } from './journal-writer.ts';
 import { Looks } from './pause.ts';
-import type { RunTable } from './run-table.ts';
+import type { KnownRun, RunTable } from './run-table.ts';
 
 /**
  * What happens in a run of the mesh, whoever drives it, until it is over.
@@ -19,6 +19,8 @@ import type { RunTable } from './run-table.ts';
  * W3. A run whose record says how it ended has an end, also if nobody could write it into the journal.
  * W4. An end whose record says that the run goes on is that of an earlier drive, after which it was resumed: it is passed over. The record is written first, so it is
  *     never older than what the journal tells.
+ * W5. Who begins at the beginning is told of the drive that goes on, or of the last, and not of those before: it tells anew what holds of what they did, and failures
+ *     that are tried again are none.
  */
 export interface FollowTerms {
   readonly mesh: Mesh;
@@ -35,9 +37,16 @@ export interface FollowTerms {
 const LOOK = 250;
 const GRACE = 2_000;
 
-export async function* followRun(terms: FollowTerms, run: string, after: number, signal: AbortSignal): AsyncGenerator<EventView> {
+/** `record`: what stands in the mesh now, or was heard last. */
+export async function* followRun(
+  terms: FollowTerms,
+  { run, after, record }: { readonly run: string; readonly after: number; readonly record: KnownRun | undefined },
+  signal: AbortSignal,
+): AsyncGenerator<EventView> {
   const looks = new Looks(terms.clock);
-  let last = after;
+  const since = after > 0 || record === undefined ? undefined : epochOf(record);
+  const driven = terms.drive(run);
+  let last = after === 0 && driven?.isHeld === true ? driven.after : after;
   for (;;) {
     signal.throwIfAborted();
     const drive = terms.drive(run);
@@ -51,7 +60,7 @@ export async function* followRun(terms: FollowTerms, run: string, after: number,
       // Its log has ended: what becomes of it is settled soon.
       await looks.within(LOOK, drive.outcome);
     } else
-      for await (const event of ofJournal(terms, run, last, signal)) {
+      for await (const event of ofJournal(terms, { run, after: last, since }, signal)) {
         last = Math.max(last, event.seq);
         const isEnd = isLast(event) && !(await terms.goesOn(run));
         if (isEnd || !isLast(event)) yield event;
@@ -60,6 +69,11 @@ export async function* followRun(terms: FollowTerms, run: string, after: number,
         if (here?.isHeld === true && last >= here.after) break;
       }
   }
+}
+
+/** Of the last drive; undefined if the record does not say. */
+function epochOf({ record: { epoch, state, coordinator }, revision }: KnownRun): number | undefined {
+  return epoch ?? (state === 'running' && coordinator !== null ? revision : undefined);
 }
 
 /** Until it has ended here, however that was. */
@@ -86,7 +100,11 @@ async function ended({ clock }: FollowTerms, drive: Drive): Promise<'ended' | 'g
 }
 
 /** Until it is aborted, or the run's record says that it is over and the journal has nothing more. */
-async function* ofJournal(terms: FollowTerms, run: string, after: number, signal: AbortSignal): AsyncGenerator<EventView> {
+async function* ofJournal(
+  terms: FollowTerms,
+  { run, after, since }: Pick<JournalReaderOptions, 'run' | 'after' | 'since'>,
+  signal: AbortSignal,
+): AsyncGenerator<EventView> {
   const { mesh, clock, table, onRefused } = terms;
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
@@ -94,6 +112,7 @@ async function* ofJournal(terms: FollowTerms, run: string, after: number, signal
     journals: mesh.journals,
     run,
     after,
+    since,
     revision: (stop) => terms.revision(run, stop),
     onRefused,
     signal: until,

@@ -15,6 +15,8 @@ export interface JournalReaderOptions {
   readonly run: string;
   /** Number of the last event its reader had. */
   readonly after: number;
+  /** What drives of earlier epochs told is passed over. Default: nothing is. */
+  readonly since?: number | undefined;
   /** The revision the run's record has by now, which no epoch is above; undefined if it has none. Given the reader's signal. */
   readonly revision: (signal: AbortSignal) => Promise<number | undefined>;
   readonly onRefused: (problem: string) => void;
@@ -23,8 +25,13 @@ export interface JournalReaderOptions {
 
 /** Events as they come, until aborted. */
 export async function* readJournal(options: JournalReaderOptions): AsyncGenerator<EventView> {
-  let last = options.after;
-  for await (const { first, events } of entriesOf(options)) {
+  const { after, since = 0 } = options;
+  let last = after;
+  for await (const { epoch, first, events } of entriesOf(options)) {
+    if (epoch < since) {
+      last = Math.max(last, first + events.length - 1);
+      continue;
+    }
     for (const [i, { kind, data }] of events.entries()) {
       const seq = first + i;
       if (seq <= last) continue;

@@ -152,7 +152,10 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     async *events(word, after, signal) {
       const run = await idOf(word);
       if (table.get(run) === undefined && options.drive(run) === undefined) yield* local.events(run, after, signal);
-      else yield* followRun(options, run, after, signal);
+      else {
+        const record = after > 0 ? undefined : ((await readNow(options, run)) ?? table.get(run));
+        yield* followRun(options, { run, after, record }, signal);
+      }
     },
   };
 }

@@ -5,6 +5,7 @@ import { DocketError } from '../../../../src/errors.ts';
 import { encode } from '../../../../src/ipld/dag-cbor.ts';
 import { encodeEntry, journalOf } from '../../../../src/protocol/mesh/run-entry.ts';
 import { decodeRunRecord, encodeRunRecord, keyOfRun, type RunRecord } from '../../../../src/protocol/mesh/run-record.ts';
+import type { EventView } from '../../../../src/protocol/records.ts';
 import { chain, FAN, Lab, LOOP } from './member.ts';
 
 /** Any member answers for any run; keys of submissions hold for all; what others write is not believed. */
@@ -107,6 +108,33 @@ test('a run that was cancelled and is resumed elsewhere is followed to its new e
     assert.equal(events.filter(({ kind }) => kind === 'ended').length, 1);
     assert.equal(events.at(-1)!.kind, 'ended');
   }
+});
+
+test('who follows a run that was resumed is told of its last drive, and not of what failed before', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const run = await a.submit(
+    'tasks: { bad: { module: org.example.exit, args: ["3"] }, good: { module: org.example.count-words, stdin: x } }',
+  );
+  await lab.until(async () => (await b.record(run))!.state === 'failed' && a.active.size === 0);
+  const first = b.follow(run);
+  await lab.after(first.done);
+  await lab.after(a.meshRuns.resume(run, { isTrusted: true }));
+  const during = [a.follow(run), b.follow(run)];
+  for (const { done } of during) await lab.after(done);
+  const afterwards = [a.follow(run), b.follow(run)];
+  for (const { done } of afterwards) await lab.after(done);
+  const failed = ({ kind, data }: EventView): boolean => kind === 'settled' && (JSON.parse(data) as { state: string }).state === 'failed';
+  for (const { events } of [first, ...during, ...afterwards]) {
+    assert.equal(events.filter(failed).length, 1);
+    assert.equal(events.filter(({ kind }) => kind === 'settled').length, 2, 'what it found of before is told');
+    assert.equal(events.filter(({ kind }) => kind === 'gap').length, 0);
+    assert.equal(events.at(-1)!.kind, 'ended');
+  }
+  const again = b.follow(run, first.events.at(-1)!.seq);
+  await lab.after(again.done);
+  assert.equal(again.events.filter(failed).length, 1, 'who had the earlier one goes on behind it');
 });
 
 test('outputs that are large stand behind a link, and are given all the same', async () => {
