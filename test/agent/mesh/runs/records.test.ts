@@ -268,7 +268,10 @@ test('a run whose plan nobody has is let go, tried by others when a day is over,
   const run = await a.submit(LOOP);
   assert.equal((await b.record(run))!.isSecured, false);
   await a.kill();
-  await lab.until(async () => (await b.record(run))!.state === 'failed', 'it has failed', 60_000);
+  await lab.until(async () => (await b.record(run))!.awaits !== undefined && (await b.record(run))!.coordinator === null, 'it waits');
+  const day = lab.clock.now() + 24 * 60 * 60_000;
+  await lab.until(() => lab.clock.now() > day - 60_000, 'the day is nearly over', 30_000);
+  await lab.until(async () => (await b.record(run))!.state === 'failed', 'it has failed', 200);
   assert.equal((await b.record(run))!.failure!.code, 'BLOB_MISSING');
   for (const member of [b, c])
     assert.ok(
