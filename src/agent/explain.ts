@@ -59,7 +59,7 @@ export function explain(engine: Engine, question: Question): Explanation {
     return { kind: 'refused', receipt: row.receipt, failure, hasRun: row.attempts > 0 };
   const issuer = own?.receipt.iss;
   const others = {
-    ...(issuer === engine.key.did ? {} : { issuer }),
+    ...(engine.did === undefined || issuer === engine.did ? {} : { issuer }),
     ...othersOn(engine, question, row, { issuer, isDisagreement: code === 'disagreement' }),
   };
   if (row.via !== 'ran' && row.via !== null && row.receipt !== null)

@@ -41,7 +41,7 @@ export async function listTasks(
       via: state === 'cached' ? 'unneeded' : null,
       attempts: attempt ?? 0,
       receipt: null,
-      agent: attempt === undefined ? null : (whereabouts?.memberOf(index) ?? engine.key.did),
+      agent: attempt === undefined ? null : (whereabouts?.memberOf(index) ?? engine.did ?? null),
       error: null,
     };
   });
