@@ -97,7 +97,8 @@ suite('what a nats-server refuses is told by name', { skip: noNatsServer }, () =
     await writeFile(file, new Operator().credentials());
     await assert.rejects(join(server.url, ANN, { credentials }), { code: 'MESH_DENIED' });
 
-    await writeFile(file, operator.credentials(2));
+    // Long enough to join on a machine that is busy.
+    await writeFile(file, operator.credentials(6));
     await using ann = await join(server.url, ANN, { credentials, patience: 300 });
     await linked(ann.mesh, 'down');
     await until(() => ann.faults.some(({ code }) => code === 'MESH_DENIED'));
