@@ -2,7 +2,7 @@ import { systemClock } from '../src/base/clock.ts';
 import type { Beat } from '../src/protocol/mesh/member.ts';
 import type { WorkMessage } from '../src/protocol/mesh/work.ts';
 import { BlobView } from '../src/scheduler/blob-view.ts';
-import type { HomeCrew, TaskFacts, Wanted } from '../src/scheduler/crew.ts';
+import type { TaskFacts, Wanted } from '../src/scheduler/crew.ts';
 import { Delegation } from '../src/scheduler/delegation/delegation.ts';
 import type { MembersView } from '../src/scheduler/delegation/members-view.ts';
 import * as Cid from '../src/ipld/cid.ts';
@@ -11,6 +11,7 @@ import { NO_NEEDS } from '../src/workflow/needs.ts';
 import { median } from './median.ts';
 import { printRow } from './print-row.ts';
 import { flatPlan } from './workloads.ts';
+import { NO_HOME } from '../test/scheduler/delegation/no-home.ts';
 
 /**
  * What it costs a coordinator to place a task at a member, hear that it runs and that it ended, and place the next: the state of delegation alone, without codecs, network and
@@ -43,20 +44,6 @@ const factsOf = (isHeld: boolean): TaskFacts => ({
   isForced: () => false,
   priority: () => 0,
 });
-const nowhere: HomeCrew = {
-  held: 0,
-  hasIdle: false,
-  isFreeFor: () => false,
-  want() {},
-  berth: () => undefined,
-  obstacle: () => 'no slots',
-  distrust() {},
-  praise() {},
-  rest() {},
-  dismiss() {},
-  async [Symbol.asyncDispose]() {},
-};
-
 function beatOf(did: string): Beat {
   const view = { did, incarnation: '1', version: '0', host: did, started: 0, slots: SLOTS, memory: 2 ** 34, ops: ['wasm/run'], tags: {} };
   return {
@@ -93,7 +80,7 @@ async function place({ members, tasks, isHeld }: typeof FEW): Promise<number> {
   );
   await using crew = delegation.crewOf({ run: 'R', epoch: 1, weight: 1 })({
     self: 'did:key:self',
-    local: nowhere,
+    local: NO_HOME,
     tasks: factsOf(isHeld),
     blobs,
     clock: systemClock,

@@ -6,13 +6,14 @@ import type { Ipld } from '../../src/ipld/value.ts';
 import { decodeWork, encodeWork } from '../../src/protocol/mesh/work-codec.ts';
 import type { DriveName, HeldTask, OfferedTask, WorkMessage } from '../../src/protocol/mesh/work.ts';
 import { BlobView } from '../../src/scheduler/blob-view.ts';
-import type { Berth, Crew, HomeCrew } from '../../src/scheduler/crew.ts';
+import type { Berth, Crew } from '../../src/scheduler/crew.ts';
 import { Delegation } from '../../src/scheduler/delegation/delegation.ts';
 import { SLOT } from '../../src/scheduler/delegation/seat.ts';
 import { DEFAULT_LIMITS } from '../../src/workflow/limits.ts';
 import { NO_NEEDS } from '../../src/workflow/needs.ts';
 import { MODULE, planOf } from '../scheduler/helpers.ts';
 import type { SimMember, Simulation } from './simulation.ts';
+import { NO_HOME } from '../scheduler/delegation/no-home.ts';
 
 /**
  * A cluster on simulated time: coordinators with the presence, the delegation and the messages of real agents, and hosts that run tasks as long as they are told to.
@@ -218,20 +219,6 @@ export class SimCoordinator {
     this.check();
   }
 }
-
-const NO_HOME: HomeCrew = {
-  held: 0,
-  hasIdle: false,
-  isFreeFor: () => false,
-  want() {},
-  berth: () => undefined,
-  obstacle: () => 'no slots',
-  distrust() {},
-  praise() {},
-  rest() {},
-  dismiss() {},
-  async [Symbol.asyncDispose]() {},
-};
 
 /** Map tasks, and a binary tree of reduces over them: task `i` of the tree awaits `2i + 1` and `2i + 2`, and the last `texts.length` are the maps. */
 export class Job {

@@ -227,11 +227,17 @@ const timeless = {
   after: (_ms: number, callback: () => void) => clearImmediate.bind(undefined, setImmediate(callback)),
 };
 
+/** In the mesh. */
+async function putMany(place: Place): Promise<Cid.CID[]> {
+  const cids = await Promise.all(Array.from({ length: 20 }, () => put(place)));
+  for (const cid of cids) await place.objects.put(cid, never);
+  return cids;
+}
+
 test('who pins in the middle of a long sweep waits for a portion of it, and what it pins is spared', async () => {
   await using place = open();
-  const { mesh, objects, clock } = place;
-  const cids = await Promise.all(Array.from({ length: 20 }, () => put(place)));
-  for (const cid of cids) await objects.put(cid, never);
+  const { mesh, clock } = place;
+  await putMany(place);
   await using sweeper = place.sweeper();
   await sweeper.sweep();
   clock.advance(AGE);
@@ -257,9 +263,8 @@ test('who pins in the middle of a long sweep waits for a portion of it, and what
 
 test('a sweep that stands still loses its turn to who pins, and deletes no more', async () => {
   await using place = open();
-  const { mesh, objects, clock } = place;
-  const cids = await Promise.all(Array.from({ length: 20 }, () => put(place)));
-  for (const cid of cids) await objects.put(cid, never);
+  const { mesh, clock } = place;
+  const cids = await putMany(place);
   await using sweeper = place.sweeper();
   await sweeper.sweep();
   clock.advance(AGE);

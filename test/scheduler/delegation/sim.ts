@@ -2,13 +2,14 @@ import { HandClock } from '../../hand-clock.ts';
 import type { Beat, MemberView } from '../../../src/protocol/mesh/member.ts';
 import type { AttemptName, Ends, HeldTask, OfferedTask, States, WorkMessage } from '../../../src/protocol/mesh/work.ts';
 import { BlobView } from '../../../src/scheduler/blob-view.ts';
-import type { Crew, CrewParts, HomeCrew, TaskFacts, Wanted } from '../../../src/scheduler/crew.ts';
+import type { Crew, CrewParts, TaskFacts, Wanted } from '../../../src/scheduler/crew.ts';
 import { Delegation } from '../../../src/scheduler/delegation/delegation.ts';
 import type { MembersView } from '../../../src/scheduler/delegation/members-view.ts';
 import type { TaskKind } from '../../../src/scheduler/task-kind.ts';
 import { DEFAULT_LIMITS } from '../../../src/workflow/limits.ts';
 import { NO_NEEDS } from '../../../src/workflow/needs.ts';
 import { MODULE, planOf } from '../helpers.ts';
+import { NO_HOME } from './no-home.ts';
 
 /** Members and the network between them and one coordinator, by a clock that is moved by hand: late, lost, doubled and reordered messages, members that die or stand still. */
 
@@ -43,21 +44,6 @@ export function viewOf(did: string, more: Partial<MemberView> = {}): MemberView 
 export function beatOf(view: MemberView, seq: number, more: Partial<Beat> = {}): Beat {
   return { view, seq, free: view.slots, room: 64, waiting: 0, load: 0, isLeaving: false, ...more };
 }
-
-/** A home without slots. */
-const NO_HOME: HomeCrew = {
-  held: 0,
-  hasIdle: false,
-  isFreeFor: () => false,
-  want() {},
-  berth: () => undefined,
-  obstacle: () => 'no slots',
-  distrust() {},
-  praise() {},
-  rest() {},
-  dismiss() {},
-  async [Symbol.asyncDispose]() {},
-};
 
 export function factsOf(count: number): TaskFacts {
   const plan = planOf(Array.from({ length: count }, (_, i) => ({ name: `t${i}` })));

@@ -1,0 +1,16 @@
+import type { HomeCrew } from '../../../src/scheduler/crew.ts';
+
+/** A home without slots. */
+export const NO_HOME: HomeCrew = {
+  held: 0,
+  hasIdle: false,
+  isFreeFor: () => false,
+  want() {},
+  berth: () => undefined,
+  obstacle: () => 'no slots',
+  distrust() {},
+  praise() {},
+  rest() {},
+  dismiss() {},
+  async [Symbol.asyncDispose]() {},
+};
