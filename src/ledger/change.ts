@@ -250,6 +250,7 @@ export interface RefusalChange {
   readonly count: number;
   /** Of the last. */
   readonly message: string;
+  /** Of the last, milliseconds since the epoch. */
   readonly at: number;
 }
 

@@ -1,31 +1,14 @@
-import type { TrustVerdict } from './change.ts';
+import type { RefusalChange, TrustChange } from './change.ts';
 import { damaged } from './read-cid.ts';
 import type { Reading } from './reading.ts';
 
 /** Reads of whom results are taken from, and of what was refused. */
 
-export interface TrustRow {
-  readonly did: string;
-  readonly verdict: TrustVerdict;
-  /** For people. */
-  readonly name: string | null;
-  readonly why: string;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-  /** CIDs of receipts. */
-  readonly evidence: readonly string[];
-}
+/** What was said last of an agent. */
+export type TrustRow = Omit<TrustChange, 'kind'>;
 
-export interface RefusalRow {
-  /** Who was named as the issuer; empty if nobody was. */
-  readonly issuer: string;
-  readonly reason: string;
-  readonly count: number;
-  /** Of the last. */
-  readonly message: string;
-  /** Of the last, milliseconds since the epoch. */
-  readonly at: number;
-}
+/** All that was refused of an issuer for one reason, with the last of it. */
+export type RefusalRow = Omit<RefusalChange, 'kind'>;
 
 type Columns = [did: string, verdict: string, name: string | null, why: string, at: number, evidence: string];
 type RefusalColumns = [issuer: string, reason: string, count: number, message: string, at: number];

@@ -262,20 +262,23 @@ export class Attempts {
    * what stands there of it.
    */
   fileRow(index: number, result: State.Settled, receipt?: CID): void {
-    const { options, state, prepared, filing, outbox } = this.#context;
+    const { options, state, filing, outbox } = this.#context;
     if (result.status === State.CANCELLED && this.#context.earlier(index) !== undefined) return;
-    const key = prepared.get(index)?.key.key ?? null;
-    const more = { receipt: receipt ?? null, key, attempts: state.attempts[index]! };
-    const row = filing.row(options.run, index, state.plan.tasks[index]!, result, more);
+    const row = filing.row(options.run, index, state.plan.tasks[index]!, result, { receipt: receipt ?? null, ...this.#attempted(index) });
     const finished = 'via' in result && result.via === 'finished' ? options.memo.finished?.(index) : undefined;
     outbox.file(index, [finished === undefined ? row : { ...row, via: finished.via }]);
   }
 
   /** The same of an attempt that is not the last. */
   #fileRetry(index: number, receipt: CID): void {
-    const { options, state, prepared, filing, outbox } = this.#context;
-    const more = { receipt, key: prepared.get(index)?.key.key ?? null, attempts: state.attempts[index]! };
-    outbox.file(index, [filing.retryRow(options.run, index, state.plan.tasks[index]!, more)]);
+    const { options, state, filing, outbox } = this.#context;
+    outbox.file(index, [filing.retryRow(options.run, index, state.plan.tasks[index]!, { receipt, ...this.#attempted(index) })]);
+  }
+
+  /** The key and the number of the last attempt. */
+  #attempted(index: number): { readonly key: Uint8Array | null; readonly attempts: number } {
+    const { state, prepared } = this.#context;
+    return { key: prepared.get(index)?.key.key ?? null, attempts: state.attempts[index]! };
   }
 
   committed(tasks: readonly number[]): void {
