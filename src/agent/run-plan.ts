@@ -96,7 +96,7 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
     },
     ...(submission === undefined ? [] : [{ kind: 'submission', ...submission, run } as const]),
   ]);
-  return await drive(engine, { run, plan, options, earlier: new Map(), recorded });
+  return await drive(engine, { run, plan, options, earlier: new Map(), wasDriven: false, recorded });
 }
 
 /** Throws `WORKFLOW_INVALID` for agreement on what need not be the same twice, and `AGREE_ALONE` where there is nobody to agree with. */
@@ -124,7 +124,7 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   const isAsBefore = row === undefined || ((tries ?? triesOf(row) ?? deathOf(row)) === undefined && !isElsewhere(row));
   const kept = isAsBefore ? {} : { options: withTries(row, tries) };
   const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null, ...kept }]);
-  return await drive(engine, { run, plan, options, earlier, recorded });
+  return await drive(engine, { run, plan, options, earlier, wasDriven: true, recorded });
 }
 
 /** As it ended before. */
@@ -140,11 +140,12 @@ interface Drive {
   readonly plan: Plan;
   readonly options: RunOptions;
   readonly earlier: ReadonlyMap<number, Earlier>;
+  readonly wasDriven: boolean;
   /** The commit of the run's row. Look-ups do not wait for it, but nothing is given to a slot before: recovery starts from that row. */
   readonly recorded: Promise<unknown>;
 }
 
-async function drive(engine: Engine, { run, plan: planned, options, earlier, recorded }: Drive): Promise<FinishedRun> {
+async function drive(engine: Engine, { run, plan: planned, options, earlier, wasDriven, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const { sharing } = options;
   const began = clock.monotonic();
@@ -204,6 +205,7 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, rec
         : {
             trust: sharing.trust,
             shared: sharing.shared,
+            movable: options.isJob === true ? undefined : { wasDriven },
             agree: options.agree ?? sharing.agree,
             mayCheck: sharing.mayCheck,
             onDissent: sharing.onDissent,

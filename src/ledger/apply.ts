@@ -146,6 +146,7 @@ export class Applier {
     const id = find(this.#sql.declaredFind, place, key!);
     const sealed = seal(key as Uint8Array, cid as Uint8Array);
     if (id === undefined) this.#sql.declared.run(receipt, place, key!, sealed, heardOf!);
+    // With a new number: whoever goes through the rows in their order is to come upon it.
     else if (replace === 1) this.#sql.declaredReplace.run(receipt, sealed, heardOf!, id);
   }
 
@@ -241,7 +242,7 @@ function prepare(db: DatabaseSync) {
     receiptHeal: write('UPDATE receipts SET bytes = ? WHERE id = ?'),
     declaredFind: read('SELECT id FROM declared WHERE place = ? AND key = ?'),
     declared: write('INSERT INTO declared (receipt, place, key, seal, heard_of) VALUES (?, ?, ?, ?, ?)'),
-    declaredReplace: write('UPDATE declared SET receipt = ?, seal = ?, heard_of = ? WHERE id = ?'),
+    declaredReplace: write('UPDATE declared SET id = (SELECT max(id) + 1 FROM declared), receipt = ?, seal = ?, heard_of = ? WHERE id = ?'),
     resolvedFind: read('SELECT id, receipt, out FROM resolved WHERE place = ? AND key = ?'),
     resolved: write('INSERT INTO resolved (receipt, place, key, out, label, preimage, seal) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     resolvedReplace: write('UPDATE resolved SET receipt = ?, out = ?, label = ?, preimage = ?, seal = ? WHERE id = ?'),

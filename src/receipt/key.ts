@@ -5,7 +5,7 @@ import { sha3 } from '../ipld/hash.ts';
 import type { Ipld, IpldMap } from '../ipld/value.ts';
 
 /**
- * The two names a result is filed under.
+ * The names a result is filed under: mostly two.
  *
  * - The **resolved key** covers everything the guest can notice: the instruction with each promise replaced by what it gave, the
  *   limits it can run into, its grants and the op's `semantics`. Equal keys mean equal results, so it is the memo key.
@@ -13,6 +13,9 @@ import type { Ipld, IpldMap } from '../ipld/value.ts';
  *   result at all, which lets a whole finished graph be recognized by its sinks, also when intermediates were collected. Being a
  *   Merkle hash over the awaited keys and not just over instruction CIDs, it changes when a limit or an op's semantics changes anywhere
  *   upstream. Only tasks whose whole upstream is pure and not forced may be looked up by it.
+ *
+ * What only the run may take that it was made for, since it has grants or its author wants no earlier result, is filed for whoever goes on with that run under a
+ * third: a **run key**, over the run, the task and its resolved key.
  *
  * The preimages of resolved keys are stored, so that `why` can compare two of them field by field.
  */
@@ -80,6 +83,11 @@ export function forError(key: Uint8Array): Uint8Array {
   const salted = new Uint8Array(key.length + 1);
   salted.set(key);
   return sha3(salted);
+}
+
+/** 32 bytes: of this task in this run, when it has this resolved key. */
+export function ofRun(run: string, task: number, key: Uint8Array): Uint8Array {
+  return sha3(encode(['docket/run', run, task, key]));
 }
 
 function common(run: Named, { module, limits, grants, semantics }: Conditions): IpldMap {

@@ -259,14 +259,14 @@ export class Attempts {
 
   /**
    * The task's row in the ledger, with how it ended and which attempt that was. One that was stopped before it was begun keeps its earlier end, and one that was finished
-   * what stands there of it.
+   * what stands there of it; if that was elsewhere it ran there.
    */
   fileRow(index: number, result: State.Settled, receipt?: CID): void {
     const { options, state, filing, outbox } = this.#context;
     if (result.status === State.CANCELLED && this.#context.earlier(index) !== undefined) return;
     const row = filing.row(options.run, index, state.plan.tasks[index]!, result, { receipt: receipt ?? null, ...this.#attempted(index) });
-    const finished = 'via' in result && result.via === 'finished' ? options.memo.finished?.(index) : undefined;
-    outbox.file(index, [finished === undefined ? row : { ...row, via: finished.via }]);
+    const isFinished = 'via' in result && result.via === 'finished';
+    outbox.file(index, [isFinished ? { ...row, via: options.memo.finished?.(index)?.via ?? 'ran' } : row]);
   }
 
   /** The same of an attempt that is not the last. */

@@ -17,6 +17,7 @@ import type { Filed } from './filed.ts';
 import type { Keep } from './lasting.ts';
 import type { SlotSource } from './local-crew.ts';
 import type { MemoSource } from './lookup.ts';
+import type { Movable } from './run-keys.ts';
 import type { SharedResults } from './shared-results.ts';
 import type { WorkClaims } from './work-claims.ts';
 
@@ -37,6 +38,8 @@ export interface CoordinatorOptions {
   readonly trust?: Trust;
   /** Where results of other agents are found. Default: nowhere. */
   readonly shared?: SharedResults | undefined;
+  /** Default: nobody else may go on with the run. */
+  readonly movable?: Movable | undefined;
   /** How many agents must agree on the output of each pure task that says nothing of it itself. Default: whoever runs it is enough. */
   readonly agree?: Agree | undefined;
   /** Whether this result of another agent is to be checked by running it here. Default: none. */

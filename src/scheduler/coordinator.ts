@@ -17,6 +17,7 @@ import { Policies } from './policies.ts';
 import { Promises } from './promises.ts';
 import { longestPath } from './ready-queue.ts';
 import type { RunContext } from './run-context.ts';
+import { RunKeys } from './run-keys.ts';
 import { Search } from './search.ts';
 import * as State from './state.ts';
 import { summarize } from './summary.ts';
@@ -347,6 +348,7 @@ function contextOf(
   const isVoted = (task: number): boolean => agreeOf({ options, state, policies }, task) !== undefined;
   const lookup = new Lookup(plan, policies, options.memo, options.forced, isVoted);
   const promises = new Promises(state);
+  const runKeys = new RunKeys(options.run, options.movable, { policies, lookup });
   let priorities: Float64Array | undefined;
   return {
     options,
@@ -355,7 +357,8 @@ function contextOf(
     policies,
     lookup,
     promises,
-    filing: new Filing(options.issuer, lookup, options.version, options.cpu),
+    runKeys,
+    filing: new Filing(options.issuer, lookup, options.version, { cpu: options.cpu, runKeys }),
     outbox,
     targets: targetsOf(state, promises, options.keep === undefined ? [] : durableTasks(state)),
     priorities: () => (priorities ??= longestPath(plan.tasks, (task) => options.expected(task) ?? 1)),

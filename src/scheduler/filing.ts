@@ -12,6 +12,7 @@ import { stateName, viaName } from './events.ts';
 import type { Filed } from './filed.ts';
 import type { Lookup } from './lookup.ts';
 import type { Policy } from './policies.ts';
+import type { RunKeys } from './run-keys.ts';
 import type { Settled } from './state.ts';
 
 /** Errors that the same work would give again, so that they may be memoized where the author asks. */
@@ -57,13 +58,20 @@ export class Filing {
   readonly #lookup: Lookup;
   readonly #version: string;
   readonly #cpu: string | undefined;
+  readonly #runKeys: RunKeys | undefined;
 
-  /** `issuer`: DID of the key that will sign; `cpu`: as in a receipt. */
-  constructor(issuer: string, lookup: Lookup, version: string, cpu?: string) {
+  /** `issuer`: DID of the key that will sign; `cpu`: as in a receipt. Without `runKeys` nothing is filed for others who go on with the run. */
+  constructor(
+    issuer: string,
+    lookup: Lookup,
+    version: string,
+    { cpu, runKeys }: { readonly cpu?: string | undefined; readonly runKeys?: RunKeys } = {},
+  ) {
     this.#issuer = issuer;
     this.#lookup = lookup;
     this.#version = version;
     this.#cpu = cpu;
+    this.#runKeys = runKeys;
   }
 
   /** The receipt of an attempt, and its rows: the receipt always, memo rows if the result may be a hit. */
@@ -73,7 +81,7 @@ export class Filing {
     const { prf } = task.task;
     const { cid, r } = Receipt.issue({ invocation, outcome, meta: this.#meta(ended, instruction), issuer: this.#issuer, prf });
     const changes: Filed[] = [{ kind: 'unsigned', cid, instruction, invocation, r, at: Math.round(ended.started + ended.usage.wall) }];
-    if (key !== undefined) changes.push(...this.#memoRows(ended, key, cid));
+    if (key !== undefined) changes.push(...this.#keyRows(ended, key, cid));
     return { receipt: cid, changes };
   }
 
@@ -85,7 +93,7 @@ export class Filing {
   /** What is filed of a receipt that a member issued and that was found good: its own bytes, and memo rows as for results of this home. */
   adopt(adopted: Adopted): Filed[] {
     const { cid, at, key, foundAt } = adopted;
-    return [this.underNoKey(adopted, at), ...this.#memoRows(adopted, key, cid, foundAt)];
+    return [this.underNoKey(adopted, at), ...this.#keyRows(adopted, key, cid, foundAt)];
   }
 
   /** The row of a result that was agreed on, which takes the place of any other. */
@@ -106,10 +114,10 @@ export class Filing {
     return [this.underNoKey(adopted, adopted.at), declaredRow(key, adopted.cid, this.#lookup.wasDamaged(key), { heardOf })];
   }
 
-  /** The row that lets a result found by its resolved key be found by its declared key as well. */
-  declare(index: number, receipt: CID): Change[] {
+  /** The row that lets a result found by its resolved key be found by its declared key as well, or by whoever goes on with the run. */
+  declare(index: number, receipt: CID, resolved: Uint8Array): Change[] {
     const key = this.#lookup.declaredKey(index);
-    if (key === undefined) return [];
+    if (key === undefined) return this.#runRows(index, resolved, receipt, {});
     return [declaredRow(key, receipt, this.#lookup.wasDamaged(key), this.#wordOf(index))];
   }
 
@@ -149,6 +157,25 @@ export class Filing {
   #wordOf(index: number, foundAt?: string): Word {
     if (!this.#lookup.isPlain(index)) return {};
     return foundAt === undefined ? { isPlain: true } : { heardOf: foundAt };
+  }
+
+  /** Of a task that ended well. */
+  #runRows(
+    index: number,
+    resolved: Uint8Array,
+    receipt: CID,
+    { replace = false, heardOf }: Pick<DeclaredChange, 'replace' | 'heardOf'>,
+  ): Change[] {
+    const key = this.#runKeys?.of(index, resolved);
+    return key === undefined ? [] : [declaredRow(key, receipt, replace, heardOf === undefined ? {} : { heardOf })];
+  }
+
+  #keyRows(ended: Pick<Ended, 'index' | 'task' | 'policy' | 'outcome'>, key: Key, receipt: CID, heardOf?: string): Change[] {
+    const rows = this.#memoRows(ended, key, receipt, heardOf);
+    // One that ran once more did so since its output had gone.
+    return ended.outcome.tag === 'ok'
+      ? [...rows, ...this.#runRows(ended.index, key.key, receipt, { replace: true, ...(heardOf === undefined ? {} : { heardOf }) })]
+      : rows;
   }
 
   #memoRows(

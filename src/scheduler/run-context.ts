@@ -8,6 +8,7 @@ import type { Outbox } from './outbox.ts';
 import type { Policies } from './policies.ts';
 import type { Prepared } from './prepared.ts';
 import type { Promises } from './promises.ts';
+import type { RunKeys } from './run-keys.ts';
 import type { Effects, Result, RunState } from './state.ts';
 import type { Checking, Voting } from './voting.ts';
 import type { TaskSet } from './task-set.ts';
@@ -19,6 +20,7 @@ export interface RunContext {
   readonly policies: Policies;
   readonly lookup: Lookup;
   readonly promises: Promises;
+  readonly runKeys: RunKeys;
   readonly filing: Filing;
   readonly outbox: Outbox;
   /** Tasks whose output is wanted itself: sinks and those the named outputs await. */

@@ -274,9 +274,9 @@ export class Search {
   }
 
   #take(task: number, hit: Hit): void {
-    const { outbox, filing } = this.#context;
+    const { outbox, filing, prepared } = this.#context;
     // An error that was memoized stays behind its own key: whoever did not ask for it must not find it.
-    if (hit.status === State.OK) outbox.file(task, filing.declare(task, hit.receipt));
+    if (hit.status === State.OK) outbox.file(task, filing.declare(task, hit.receipt, prepared.get(task)!.key.key));
     this.#steps.finish(task, hit);
   }
 

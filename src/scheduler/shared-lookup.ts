@@ -25,7 +25,7 @@ const MOST_VOTES = 64;
  * Looks for results at other agents, between the look-up here and the giving away.
  *
  * Invariants
- * L1. Only what other agents could know is asked: results of pure tasks that may be a hit.
+ * L1. Only what other agents could know is asked: results of pure tasks that may be a hit, and what an earlier drive of the run finished.
  * L2. The first question by declared keys is for what the run is for: a finished graph is one question. Once such questions are in vain, each batch is filled with keys
  *     from further upstream, so that a long chain costs few of them. Of a plain task (`Lookup`) only the resolved key is asked for.
  * L3. What is found is in the outbox, with its small blobs, before anything rests on it; as what other agents said where only they did.
@@ -86,8 +86,10 @@ export class SharedLookup {
 
   /** Files what was found; a hit like any other. */
   adopt(table: MemoTable, task: number, found: FoundResult): Hit {
-    const { options, state, policies, prepared, filing, outbox } = this.#context;
+    const { options, state, policies, prepared, filing, outbox, runKeys } = this.#context;
     const { cid, bytes, receipt, outcome, small, held, holder, heardOf } = found;
+    const isOfRun = table === 'resolved' && runKeys.of(task, prepared.get(task)!.key.key) !== undefined;
+    if (isOfRun) State.tried(state, task, receipt.meta.attempt);
     outbox.addBlobs(small, []);
     options.blobs.elsewhere.add(holder, held);
     const adopted = {
@@ -106,7 +108,7 @@ export class SharedLookup {
         ? filing.hear({ ...adopted, heardOf: heardOf! })
         : filing.adopt({ ...adopted, key: prepared.get(task)!.key, foundAt: holder }),
     );
-    if (outcome.tag === 'ok') return { status: State.OK, value: outcome.value, receipt: cid, via: table };
+    if (outcome.tag === 'ok') return { status: State.OK, value: outcome.value, receipt: cid, via: isOfRun ? 'finished' : table };
     return { status: State.FAILED, value: failureMap(outcome.failure), receipt: cid, via: table };
   }
 
@@ -149,13 +151,18 @@ export class SharedLookup {
 
   /** None if nobody else can know. */
   #questions(table: MemoTable, task: number): Question[] {
-    const { lookup, policies, prepared } = this.#context;
+    const { lookup, policies, prepared, runKeys } = this.#context;
     const policy = policies.of(task);
     const isVoted = lookup.isVoted(task);
-    if (!policy.pure || !(lookup.mayHit(task) || isVoted)) return [];
     const { memory, output, openFiles, fuel } = policy.limits;
     const limits = { memory, output, openFiles, ...(fuel === undefined ? {} : { fuel }) };
-    const expected: Expected = { module: policy.module ?? null, grants: [], limits, outcome: 'ok' };
+    const expected: Expected = { module: policy.module ?? null, grants: policy.grants, limits, outcome: 'ok' };
+    if (table === 'resolved') {
+      const { key } = prepared.get(task)!.key;
+      const own = runKeys.before(task, key);
+      if (own !== undefined) return [{ table: 'declared', key: own, expected: { ...expected, key }, most: 1 }];
+    }
+    if (!policy.pure || !(lookup.mayHit(task) || isVoted)) return [];
     if (table === 'declared') {
       if (lookup.isPlain(task)) return [];
       const key = lookup.declaredKey(task);

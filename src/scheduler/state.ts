@@ -199,6 +199,11 @@ export function rest(state: RunState, task: number): void {
   state.status[task] = RESTING;
 }
 
+/** Earlier drives of the run began so many attempts, as is heard now. */
+export function tried(state: RunState, task: number, attempts: number): void {
+  state.attempts[task] = Math.max(state.attempts[task]!, attempts);
+}
+
 /** The result of a task is known and does not count yet; it may be one that nobody demanded. */
 export function hold(state: RunState, task: number): void {
   if (state.status[task] === IDLE) state.open++;

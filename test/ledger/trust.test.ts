@@ -85,3 +85,17 @@ test('a damaged word about an agent is an error, and not trust', async () => {
     );
   }
 });
+
+test('a declared row that was replaced is told anew', async () => {
+  using folder = new Folder();
+  await using ledger = await Ledger.open(folder.at('ledger'));
+  await ledger.commit([...declared('one'), ...declared('two')]);
+  const another = receipt('another');
+  await ledger.commit([another, { kind: 'memo', table: 'declared', key: key('declared one'), receipt: another.cid, replace: true }]);
+  const rows = ledger.filedAfter('declared', 2, 10);
+  assert.deepEqual(
+    rows.map(({ receipt: row }) => String(row!.cid)),
+    [String(another.cid)],
+  );
+  assert.equal(ledger.filedAfter('declared', 0, 10).length, 2);
+});

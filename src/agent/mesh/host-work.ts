@@ -35,7 +35,7 @@ export function offeredWork(tasks: readonly Offered[], { memo, blobs, issuer }: 
   const plan = planOfOffered(tasks);
   const policies = new Policies(plan, semanticsOf, (cid) => blobs.standsFor(cid));
   const lookup = new Lookup(plan, policies, memo, (task) => tasks[task]!.isForced);
-  return { plan, policies, lookup, filing: new Filing(issuer, lookup, VERSION, process.arch) };
+  return { plan, policies, lookup, filing: new Filing(issuer, lookup, VERSION, { cpu: process.arch }) };
 }
 
 function planOfOffered(offered: readonly Offered[]): Plan {

@@ -21,7 +21,8 @@ import { namedBlobs } from './named-blobs.ts';
  * R2. A receipt is told by who issued it, and that it belongs to a declared key by who found that itself. What was heard of others is not passed on: it would make
  *     a lie many. Of a plain task (`Lookup`) the resolved key is told alone; a receipt that another issued for this home is told again under it, since its issuer may be
  *     gone before it told: so far as all its blobs are here, for who told last is asked for them.
- * R3. Only what was granted nothing is told: what an author keeps of an impure task is kept for himself.
+ * R3. Only what was granted nothing is told under resolved keys: what an author keeps of an impure task is kept for himself. Rows of run keys stand among the declared
+ *     ones, and are told: nobody but who goes on with that run asks for them.
  * R4. One page is under way at a time. Whatever fails is tried again, later each time, also reading the ledger: what was not told to the mesh is behind, never lost.
  */
 interface Options {
@@ -188,7 +189,7 @@ export class ResultFiler implements AsyncDisposable {
     const isOwn = issuerOf(row.bytes) === own.did;
     if (isPlain ? isOwn : table === 'resolved' && !isOwn) return undefined;
     const receipt = decodeAs(row.cid, row.bytes);
-    if (receipt === undefined || receipt.meta.grants.length > 0) return undefined;
+    if (receipt === undefined || (table === 'resolved' && receipt.meta.grants.length > 0)) return undefined;
     const blobs = this.#blobsOf(receipt.out);
     if (isPlain) {
       const resolved = receipt.meta.key;

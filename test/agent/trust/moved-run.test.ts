@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isMap } from '../../../src/ipld/value.ts';
+import type { RunTaskChange } from '../../../src/ledger/change.ts';
+import { LocalMesh } from '../../../src/mesh/local/local-mesh.ts';
+import { issuerOf } from '../../../src/receipt/verify.ts';
+import { type Behavior, gives, nameOf, type RunResult } from '../../scheduler/harness.ts';
+import { planOf, type Sketch } from '../../scheduler/helpers.ts';
+import { Site } from './sharing.ts';
+
+/** A run that another member goes on with: what it finished and no other run may take. */
+
+const CLOCK = { op: 'wasi/run', input: { grant: ['clock'] } };
+const sketch: readonly Sketch[] = [
+  { name: 'now', ...CLOCK },
+  { name: 'never', awaits: ['now'], meta: { memo: 'never' } },
+  { name: 'always', ...CLOCK, meta: { memo: 'always' } },
+  { name: 'pure', awaits: ['never', 'always'] },
+];
+const plan = planOf(sketch);
+const RUN = 'RUN1';
+
+type Options = NonNullable<Parameters<Site['run']>[2]>;
+
+/** Sites of one mesh, at which everything that runs gives something new each time. */
+class Mesh implements AsyncDisposable {
+  readonly mesh = new LocalMesh();
+  readonly members = new Set<string>();
+  readonly #stack = new AsyncDisposableStack();
+  #time = 0;
+
+  async site(): Promise<Site> {
+    return this.#stack.use(await Site.open(this.mesh, this.members));
+  }
+
+  async drive(site: Site, wasDriven: boolean, options: Options = {}): Promise<RunResult> {
+    const behave: Behavior = (job) => gives([nameOf(job), ++this.#time, isMap(job.input) ? job.input['args']! : null])(job);
+    const result = await site.run(plan, behave, { run: RUN, movable: { wasDriven }, ...options });
+    await site.fileAll();
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+test('runs no finished task again, and says who ran it', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  const first = await mesh.drive(a, false);
+  assert.deepEqual(first.started.toSorted(), ['always', 'never', 'now', 'pure']);
+  const rows = new Map<string, RunTaskChange>();
+  const second = await mesh.drive(b, true, {
+    commit: async (changes) => {
+      for (const change of changes) if (change.kind === 'run-task') rows.set(change.label, change);
+      return await b.bench.commit(changes);
+    },
+  });
+  assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
+  assert.deepEqual(second.tasks, { total: 4, ran: 0, cached: 4, failed: 0, skipped: 0, cancelled: 0 });
+  for (const label of ['now', 'never', 'always']) {
+    const { state, via, attempts, receipt } = rows.get(label)!;
+    assert.deepEqual([state, via, attempts], ['ok', 'ran', 1]);
+    assert.equal(issuerOf(b.bench.ledger.receipt(receipt!)!.bytes), a.did);
+  }
+});
+
+test('finds what two members finished before, and runs the rest', async () => {
+  await using mesh = new Mesh();
+  const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
+  const stopAfter = (name: string): Options => {
+    const stop = new AbortController();
+    const index = sketch.findIndex((task) => task.name === name);
+    return { signal: stop.signal, onEvent: (event) => event.kind === 'filed' && event.tasks.includes(index) && stop.abort() };
+  };
+  const first = await mesh.drive(a, false, { ...stopAfter('now'), expected: (task) => (task === 0 ? 1_000 : 1) });
+  const second = await mesh.drive(b, true, stopAfter('never'));
+  const third = await mesh.drive(c, true);
+  const ran = [...first.started, ...second.started, ...third.started];
+  assert.equal(third.state, 'completed');
+  assert.equal(ran.filter((name) => name === 'now').length, 1);
+  assert.equal(ran.filter((name) => name === 'never').length, 1);
+});
+
+test('gives nothing to another run, nor to one of the same id with other inputs', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  await mesh.drive(a, false);
+  const other = await mesh.drive(b, true, { run: 'RUN2' });
+  assert.deepEqual(other.started.toSorted(), ['always', 'never', 'now', 'pure']);
+  const changed = planOf(sketch.map((task) => (task.name === 'now' ? { ...task, input: { ...CLOCK.input, x: 1 } } : task)));
+  const c = await mesh.site();
+  const result = await c.run(changed, gives('x'), { run: RUN, movable: { wasDriven: true } });
+  assert.deepEqual(result.started.toSorted(), ['never', 'now', 'pure']);
+});
+
+test('runs what is still forced', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  await mesh.drive(a, false);
+  assert.deepEqual((await mesh.drive(b, true, { forced: (task) => task === 2 })).started, ['always', 'pure']);
+});
+
+test('asks for nothing in its first drive, and files nothing where nobody else goes on with it', async () => {
+  await using mesh = new Mesh();
+  const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
+  await mesh.drive(a, false, { movable: undefined });
+  assert.deepEqual((await mesh.drive(b, true)).started.toSorted(), ['always', 'never', 'now', 'pure']);
+  assert.deepEqual((await mesh.drive(c, false)).started.toSorted(), ['always', 'never', 'now', 'pure']);
+});
+
+test('takes the word of nobody who is not believed', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  await mesh.drive(a, false);
+  mesh.members.delete(a.did);
+  const second = await mesh.drive(b, true);
+  assert.deepEqual(second.started.toSorted(), ['always', 'never', 'now', 'pure']);
+  assert.ok(b.refused.length >= 2 && b.refused.every(({ issuer, reason }) => issuer === a.did && reason === 'untrusted'));
+});
