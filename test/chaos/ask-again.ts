@@ -13,7 +13,7 @@ interface Asking {
   readonly violated: (what: string) => void;
 }
 
-/** What is finished is found, at any agent: runs that ended right, some by chance if there are more. */
+/** What is finished is found, at any agent, except for what no other run may take: runs that ended right, some by chance if there are more. */
 export async function askAgain(
   { docket, agents, random, again, lastLoss, violated }: Asking,
   right: readonly Submitted[],
@@ -25,9 +25,11 @@ export async function askAgain(
     const agent = agents[random(agents.length)]!;
     const { status, stdout, stderr } = await docket(['run', file, '--agent', agent.url, '--token-file', agent.tokenFile, '--json']);
     const ran = status === 0 ? (JSON.parse(stdout) as { readonly tasks: { readonly ran: number } }).tasks.ran : undefined;
-    if (ran === 0) foundAgain++;
+    if (ran === work.own) foundAgain++;
     else if (ran === undefined || ended > lastLoss)
-      violated(`${work.name} (run ${run}) again at ${agent.name}: ${ran === undefined ? stderr.slice(0, 300) : `${ran} tasks ran anew`}`);
+      violated(
+        `${work.name} (run ${run}) again at ${agent.name}: ${ran === undefined ? stderr.slice(0, 300) : `${ran} tasks ran anew, and not ${work.own}`}`,
+      );
   });
   return { askedAgain: chosen.length, foundAgain };
 }

@@ -7,8 +7,8 @@
  * 3. No unverified result is used: every home is whole, and every receipt in it is signed by one of the agents; nowhere do outputs of one task differ.
  * 4. An agent that is told to end does, in order.
  *
- * Measured beside that, and no violation by itself: how long work stands still (standstills.ts), where tasks stood at agents that were killed (stages.ts), and how much
- * was done twice.
+ * Measured beside that, and no violation by itself: how long work stands still (standstills.ts), where tasks stood at agents that were killed (stages.ts), how much
+ * was done twice, and how many ends that were told were lost (repeats.ts).
  *
  * Each event is a line of JSON in `chaos.log` in the folder it names; the last line sums up. Ends with 1 if anything did not hold; the folder is kept then. Events of a
  * run are kept as long as it goes on, and after that if it was slow or wrong.
@@ -24,6 +24,7 @@ import { workDoneTwice } from './done-twice.ts';
 import { type Fault, injectFaults, type Victim } from './faults.ts';
 import { FleetAgent, freePort } from './fleet.ts';
 import { optionsIn } from './options.ts';
+import { Repeats } from './repeats.ts';
 import { startServers } from './servers.ts';
 import { Stages } from './stages.ts';
 import { isSlow, Standstills } from './standstills.ts';
@@ -89,6 +90,10 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     agents: () => agents.map(({ name }) => ({ name, did: dids.get(name)! })),
     unwell: () => everybody.filter(({ state }) => state !== 'up').map(({ name }) => name),
   });
+  const repeats = new Repeats((run, task) => {
+    tell({ event: 'ran again', run, task });
+    slow.add(run);
+  });
   /** Runs whose events are worth keeping. */
   const slow = new Set<string>();
   await Promise.all(agents.map((agent) => agent.start()));
@@ -145,12 +150,14 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     const onEvent = (kind: string, data: string, by: FleetAgent): void => {
       appendFileSync(events, `${JSON.stringify({ at: Math.round(systemClock.monotonic() - began), by: by.name, kind, data })}\n`);
       standstills.event(run, kind, data, (did) => names.get(did));
+      repeats.event(run, kind, data);
     };
     const watching = watchRun({ run, pick, onEvent }, done.signal);
     const finding = await follow(submitted, { pick, clock: systemClock });
     done.abort();
     await watching;
     standstills.ended(run);
+    repeats.ended(run);
     if (finding.kind === 'right') {
       // What was expected of it is of no use any more, and there may be thousands.
       right.push({ ...submitted, work: { ...submitted.work, workflow: '', outputs: {} }, ended: systemClock.monotonic() });
@@ -201,6 +208,7 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     ...{
       standstills: standstills.summary(),
       stages: stages.counts,
+      ...repeats.summary,
       megabytes: Math.round(process.memoryUsage.rss() / 2 ** 20),
       violations,
     },

@@ -63,10 +63,12 @@ async function findOut(agent: FleetAgent, run: string, work: Work): Promise<Find
   return { kind: 'broken', why: `its outputs are ${clipped(given)} and should be ${clipped(work.outputs)}` };
 }
 
-/** Links are followed, since texts above 4 KiB stand behind them. */
+/** Links are followed, since texts above 4 KiB stand behind them; shorter ones stand there as bytes. */
 async function wholeOf(agent: FleetAgent, value: unknown): Promise<unknown> {
   if (typeof value !== 'object' || value === null) return value;
   const { '/': link } = value as Readonly<Record<string, unknown>>;
+  if (typeof link === 'object' && link !== null)
+    return Buffer.from(String((link as { readonly bytes?: unknown }).bytes), 'base64').toString();
   if (typeof link !== 'string') return value;
   const reply = await agent.ask(`/v1/blobs/${link}`, AbortSignal.timeout(PATIENCE));
   if (!reply.ok) throw new Error(`${agent.name} does not give ${link}: ${reply.status} ${await reply.text()}`);

@@ -8,6 +8,8 @@ export interface Work {
   /** YAML. */
   readonly workflow: string;
   readonly tasks: number;
+  /** How many of them no other run may take the results of. */
+  readonly own: number;
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
@@ -27,7 +29,7 @@ export function randomOf(seed: number): (most: number) => number {
 
 /**
  * Numbers of unlike length and a tree of sums; texts counted and merged in a tree, with outputs above 4 KiB; a chain; a task that fails, and one that goes on from
- * that. All of it differs from work of another name, so that nothing is found that was not done for it.
+ * that; tasks with grants, and a chain without memory, which only the run itself may take the results of. All of it differs from work of another name, so that nothing is found that was not done for it.
  */
 export function makeWork(name: string, random: (most: number) => number): Work {
   // A sum has two parts each: a number without a partner would be given alone.
@@ -45,6 +47,14 @@ export function makeWork(name: string, random: (most: number) => number): Work {
       { module: numeric, func: 'add-long', args: [i === 0 ? 1 : { from: `step${i - 1}` }, 1], nonce: `${name}-${i}` },
     ]),
   );
+  const stamps = Array.from({ length: 2 + random(4) }, (_, i) => `stamp ${i}`);
+  const seals = 2 + random(3);
+  const sealed = Object.fromEntries(
+    Array.from({ length: seals }, (_, i) => [
+      `seal${i}`,
+      { module: numeric, func: 'add-long', args: [i === 0 ? 1 : { from: `seal${i - 1}` }, 2], nonce: `${name}-${i}`, memo: 'never' },
+    ]),
+  );
   const workflow = {
     docket: 1,
     name,
@@ -60,14 +70,39 @@ export function makeWork(name: string, random: (most: number) => number): Work {
         env: { NAME: name },
       },
       ...chain,
+      stamp: { each: stamps, module: join(GUESTS, 'count-words.wasm'), stdin: { text: '${item}' }, env: { NAME: name }, grant: ['clock'] },
+      stamps: {
+        reduce: { task: 'stamp', arity: 8 },
+        module: join(GUESTS, 'merge-counts.wasm'),
+        files: { 'parts/': { parts: '/stdout' } },
+        env: { NAME: name },
+        grant: ['random'],
+      },
+      ...sealed,
     },
-    outputs: { sum: { from: 'sum' }, words: { from: 'merge', at: '/stdout' }, last: { from: `step${steps - 1}` } },
+    outputs: {
+      sum: { from: 'sum' },
+      words: { from: 'merge', at: '/stdout' },
+      last: { from: `step${steps - 1}` },
+      stamps: { from: 'stamps', at: '/stdout' },
+      sealed: { from: `seal${seals - 1}` },
+    },
   };
+  const own = stamps.length + 1 + seals;
+  const stamped = new Map<string, number>();
+  for (const text of stamps) Words.add(stamped, Words.countWords(text));
   return {
     name,
     workflow: JSON.stringify(workflow),
-    tasks: 2 * numbers.length - 1 + 2 * texts.length - 1 + steps,
-    outputs: { sum: numbers.reduce((sum, n) => sum + fib(n), 0), words: Words.sortedLines(counts), last: 1 + steps },
+    tasks: 2 * numbers.length - 1 + 2 * texts.length - 1 + steps + own,
+    own,
+    outputs: {
+      sum: numbers.reduce((sum, n) => sum + fib(n), 0),
+      words: Words.sortedLines(counts),
+      last: 1 + steps,
+      stamps: Words.sortedLines(stamped),
+      sealed: 1 + 2 * seals,
+    },
   };
 }
 
