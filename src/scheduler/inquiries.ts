@@ -27,12 +27,13 @@ const ANSWERED = 2;
  * Invariants
  * Q1. Nothing is asked twice in a drive: neither by the declared nor by the resolved key of a task.
  * Q2. Questions of one step leave in batches; so many are under way at most, and `isFull` says when there are.
- * Q3. Each batch is answered once, by `onAnswer`; `find` sees to it that this takes no longer than about a second.
+ * Q3. Each batch is answered once, by `onAnswer`; `find` sees to it that this takes no longer than about a second, or than `patience` says.
  */
 export class Inquiries {
   readonly #source: SharedResults;
   readonly #onAnswer: (answered: Answered) => void;
   readonly #onFailure: (cause: unknown) => void;
+  readonly #patience: () => number;
   readonly #states: Readonly<Record<MemoTable, Uint8Array>>;
   #gathered: Record<MemoTable, Gathered[]> = { declared: [], resolved: [] };
   #pending = 0;
@@ -43,10 +44,13 @@ export class Inquiries {
     readonly tasks: number;
     readonly onAnswer: (answered: Answered) => void;
     readonly onFailure: (cause: unknown) => void;
+    /** As of `SharedResults.find`. */
+    readonly patience: () => number;
   }) {
     this.#source = options.source;
     this.#onAnswer = options.onAnswer;
     this.#onFailure = options.onFailure;
+    this.#patience = options.patience;
     this.#states = { declared: new Uint8Array(options.tasks), resolved: new Uint8Array(options.tasks) };
   }
 
@@ -101,7 +105,10 @@ export class Inquiries {
 
   async #send(table: MemoTable, batch: readonly Gathered[]): Promise<void> {
     try {
-      const answers = await this.#source.find(batch.flatMap(({ questions }) => questions));
+      const answers = await this.#source.find(
+        batch.flatMap(({ questions }) => questions),
+        this.#patience(),
+      );
       let at = 0;
       const own = batch.map(({ questions }) => answers.slice(at, (at += questions.length)));
       this.#pending -= batch.length;

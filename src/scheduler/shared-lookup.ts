@@ -20,6 +20,8 @@ interface Steps {
 const MOST_TOLD = 100;
 /** Agents whose earlier word on one task is of use. */
 const MOST_VOTES = 64;
+/** For how long at the beginning questions of a run that was driven before wait for an answer, in ms: a cluster of NATS that lost a server takes some seconds. */
+const PATIENCE = 10_000;
 
 /**
  * Looks for results at other agents, between the look-up here and the giving away.
@@ -28,7 +30,8 @@ const MOST_VOTES = 64;
  * L1. Only what other agents could know is asked: results of pure tasks that may be a hit, and what an earlier drive of the run finished.
  * L2. The first question by declared keys is for what the run is for: a finished graph is one question. Once such questions are in vain, each batch is filled with keys
  *     from further upstream, so that a long chain costs few of them. Of a plain task (`Lookup`) only the resolved key is asked for.
- * L3. What is found is in the outbox, with its small blobs, before anything rests on it; as what other agents said where only they did.
+ * L3. A run that was driven before has most likely finished something: at the beginning, when many members and servers may be hurt, its questions wait for an answer.
+ * L4. What is found is in the outbox, with its small blobs, before anything rests on it; as what other agents said where only they did.
  */
 export class SharedLookup {
   readonly #context: RunContext;
@@ -45,11 +48,14 @@ export class SharedLookup {
   constructor(context: RunContext, source: SharedResults, steps: Steps) {
     this.#context = context;
     this.#steps = steps;
+    const { clock, movable } = context.options;
+    const patientUntil = movable?.wasDriven === true ? clock.monotonic() + PATIENCE : Number.NEGATIVE_INFINITY;
     this.#inquiries = new Inquiries({
       source,
       tasks: context.state.plan.tasks.length,
       onAnswer: (answered) => steps.later(() => this.#answer(answered)),
       onFailure: (cause) => steps.fail(cause),
+      patience: () => Math.max(0, patientUntil - clock.monotonic()),
     });
   }
 

@@ -9,9 +9,9 @@ import type { Refusal } from '../receipt/trust.ts';
 export interface SharedResults {
   /**
    * What is known under these keys, in this order. Ends within about a second, and never rejects: who cannot be asked knows nothing.
-   * All that it gives was verified, and its issuer is believed.
+   * All that it gives was verified, and its issuer is believed. `patience`: for how many ms it is asked again as long as there is no answer; default 0.
    */
-  find(questions: readonly Question[]): Promise<readonly Answer[]>;
+  find(questions: readonly Question[], patience?: number): Promise<readonly Answer[]>;
 }
 
 export interface Question {

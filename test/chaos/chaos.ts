@@ -54,9 +54,10 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
   const folder = mkdtempSync(join(tmpdir(), 'docket-chaos-'));
   const log = join(folder, 'chaos.log');
   const began = systemClock.monotonic();
+  const sinceBegin = (): number => Math.round(systemClock.monotonic() - began);
   const violations: string[] = [];
   const tell = (event: Readonly<Record<string, unknown>>): void => {
-    const line = JSON.stringify({ at: Math.round(systemClock.monotonic() - began), ...event });
+    const line = JSON.stringify({ at: sinceBegin(), ...event });
     appendFileSync(log, `${line}\n`);
     console.log(line);
   };
@@ -90,8 +91,8 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     agents: () => agents.map(({ name }) => ({ name, did: dids.get(name)! })),
     unwell: () => everybody.filter(({ state }) => state !== 'up').map(({ name }) => name),
   });
-  const repeats = new Repeats((run, task) => {
-    tell({ event: 'ran again', run, task });
+  const repeats = new Repeats(sinceBegin, (run, task, why, told) => {
+    tell({ event: 'ran again', run, task, why, told });
     slow.add(run);
   });
   /** Runs whose events are worth keeping. */
@@ -148,7 +149,7 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     const done = new AbortController();
     const events = join(folder, 'work', `${run}.jsonl`);
     const onEvent = (kind: string, data: string, by: FleetAgent): void => {
-      appendFileSync(events, `${JSON.stringify({ at: Math.round(systemClock.monotonic() - began), by: by.name, kind, data })}\n`);
+      appendFileSync(events, `${JSON.stringify({ at: sinceBegin(), by: by.name, kind, data })}\n`);
       standstills.event(run, kind, data, (did) => names.get(did));
       repeats.event(run, kind, data);
     };

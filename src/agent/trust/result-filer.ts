@@ -60,8 +60,8 @@ const GATHER = 20;
 const LOOK = 1_000;
 /** How long a mark may be behind, in ms. */
 const MARKING = 5_000;
-const LEAST_REST = 1_000;
-const MOST_REST = 60_000;
+const LEAST_REST = 250;
+const MOST_REST = 10_000;
 /** Bytes of one message to the engine, beside which its own overhead fits. */
 const MARGIN = 1_024;
 /** Blobs of one result that are looked at. */

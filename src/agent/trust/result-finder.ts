@@ -10,7 +10,8 @@ import { readShared } from './read-shared.ts';
  * Looks for results in the mesh.
  *
  * Invariants
- * F1. No question waits longer than `PATIENCE`, and none at all while the link is down or for `REST` after one got no answer at all: what is not found is run.
+ * F1. No question waits longer than `PATIENCE`, and none at all while the link is down or for `REST` after one got no answer at all: what is not found is run. Who asks with
+ *     more patience has it asked until there is an answer.
  * F2. What was filed last under a key is looked at first. If that is not used, all that is there is looked at, what is filed in the names of those who are believed
  *     first, `MOST_READ` at most: an untrusted newer result hides no trusted one, and a flood costs no more than so many signatures.
  * F3. All that is refused is told to `trust`, whoever asked.
@@ -26,6 +27,8 @@ interface Options {
 /** In ms. */
 const PATIENCE = 1_000;
 const REST = 5_000;
+/** Between two questions with patience. */
+const AGAIN = 250;
 /** Results under one key that are read. */
 const MOST_READ = 64;
 /** Keys whose every result is asked for at a time. */
@@ -43,10 +46,30 @@ export class ResultFinder implements SharedResults {
     this.#options = options;
   }
 
-  async find(questions: readonly Question[]): Promise<readonly Answer[]> {
+  async find(questions: readonly Question[], patience = 0): Promise<readonly Answer[]> {
     const { mesh, clock, onAsked } = this.#options;
     if (questions.length === 0) return [];
-    if (mesh.link.tag === 'down' || clock.monotonic() < this.#restsUntil) return questions.map(() => NOTHING);
+    const until = clock.monotonic() + patience;
+    const mayAsk = (): boolean => mesh.link.tag === 'up' && (patience > 0 || clock.monotonic() >= this.#restsUntil);
+    let answers: readonly Answer[] | undefined;
+    let wasAsked = false;
+    for (;;) {
+      if (mayAsk()) {
+        wasAsked = true;
+        answers = await this.#askOnce(questions);
+      }
+      if (answers !== undefined || clock.monotonic() >= until) break;
+      await new Promise<void>((resolve) => void clock.after(AGAIN, resolve));
+    }
+    const given = answers ?? questions.map(() => NOTHING);
+    const found = given.filter((answer) => answer.found.length > 0).length;
+    if (wasAsked) onAsked({ keys: questions.length, found, isAnswered: answers !== undefined });
+    return given;
+  }
+
+  /** Undefined if there was no answer. */
+  async #askOnce(questions: readonly Question[]): Promise<readonly Answer[] | undefined> {
+    const { clock } = this.#options;
     const answers: Answer[] = questions.map(() => NOTHING);
     const over = new AbortController();
     const late = Promise.withResolvers<void>();
@@ -66,11 +89,9 @@ export class ResultFinder implements SharedResults {
       stop();
     }
     // That there is too much under some key is no reason to ask for no other.
-    const { isAnswered } = heard;
-    if (!isAnswered) this.#restsUntil = clock.monotonic() + REST;
-    const given = [...answers];
-    onAsked({ keys: questions.length, found: given.filter(({ found }) => found.length > 0).length, isAnswered });
-    return given;
+    if (heard.isAnswered) return [...answers];
+    this.#restsUntil = clock.monotonic() + REST;
+    return undefined;
   }
 
   /** Fills in `answers` as they come. */

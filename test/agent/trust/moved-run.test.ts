@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DocketError } from '../../../src/errors.ts';
 import { isMap } from '../../../src/ipld/value.ts';
 import type { RunTaskChange } from '../../../src/ledger/change.ts';
 import { LocalMesh } from '../../../src/mesh/local/local-mesh.ts';
@@ -118,4 +119,32 @@ test('takes the word of nobody who is not believed', async () => {
   const second = await mesh.drive(b, true);
   assert.deepEqual(second.started.toSorted(), ['always', 'never', 'now', 'pure']);
   assert.ok(b.refused.length >= 2 && b.refused.every(({ issuer, reason }) => issuer === a.did && reason === 'untrusted'));
+});
+
+test('waits for an answer at its beginning, and not later', async () => {
+  await using mesh = new Mesh();
+  const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
+  const first = await mesh.drive(a, false);
+  /** It answers from so many ms on. */
+  const drive = async (site: Site, from: number): Promise<RunResult> => {
+    const { results } = site.mesh;
+    const latest = results.latest.bind(results);
+    const began = site.clock.monotonic();
+    results.latest = async (keys, signal) => {
+      if (site.clock.monotonic() - began < from) throw new DocketError('MESH_NO_ANSWER', 'no leader');
+      return await latest(keys, signal);
+    };
+    const over = { isSo: false };
+    const { clock } = site;
+    const driving = mesh.drive(site, true, { clock }).finally(() => (over.isSo = true));
+    while (!over.isSo) {
+      clock.advance(50);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return await driving;
+  };
+  const second = await drive(b, 8_000);
+  assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
+  const third = await drive(c, 3_600_000);
+  assert.deepEqual(third.started.toSorted(), ['always', 'never', 'now', 'pure']);
 });
