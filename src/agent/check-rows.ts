@@ -71,7 +71,7 @@ export function runProblem({ name, workflow, state, counts }: RunRow, plan: Plan
 }
 
 const RUN_STATES: ReadonlySet<string> = new Set<RunRow['state']>(['running', 'completed', 'failed', 'cancelled', 'interrupted']);
-const TASK_ENDS: ReadonlySet<string> = new Set<RunTaskRow['state']>(['ok', 'failed', 'skipped', 'cancelled', 'retrying']);
+const TASK_ENDS: ReadonlySet<string> = new Set<RunTaskRow['state']>(['ok', 'failed', 'skipped', 'cancelled', 'retrying', 'held']);
 const TASK_WAYS: ReadonlySet<string> = new Set<NonNullable<RunTaskRow['via']>>(['ran', 'declared', 'resolved', 'unneeded']);
 
 /** What a key was made of, against what the receipt says of the run: the module, the limits a guest can notice, and the grants. */

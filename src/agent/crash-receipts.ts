@@ -54,7 +54,7 @@ export async function crashReceipts(parts: Parts, run: string, begun: readonly S
       attempt,
       key: undefined,
     });
-    return [...changes, filing.retryRow(run, index, task, { receipt, key: null, attempts: attempt })];
+    return [...changes, filing.standing(run, index, task, { state: 'retrying', receipt, key: null, attempts: attempt })];
   });
   return signAll(filed, parts.key);
 }

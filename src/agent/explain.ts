@@ -51,6 +51,8 @@ export function explain(engine: Engine, question: Question): Explanation {
   const failure = own && failureText(own.outcome);
   if (row.state === 'retrying' && !isOver && row.receipt !== null)
     return { ...pending(question), tried: { receipt: row.receipt, failure } };
+  if (row.state === 'held')
+    return isOver ? { kind: 'cancelled' } : { ...pending(question), ...(row.receipt === null ? {} : { held: row.receipt }) };
   if (row.state === 'skipped') return skipped(engine, question, row);
   if (row.state === 'cancelled') return { kind: 'cancelled' };
   const code = own?.outcome.tag === 'error' ? own.outcome.failure.code : undefined;

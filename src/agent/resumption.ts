@@ -14,7 +14,9 @@ export function wasForced({ options }: RunRow, { label, group }: PlannedTask): b
 function stillForced(engine: Engine, row: RunRow, plan: Plan): string[] {
   const ran = new Set(
     // Later drives find it by its key, which is what the row then says; attempts it has only if it was run in this run.
-    [...engine.ledger.runTasks(row.run)].filter(({ state, attempts }) => state === 'ok' && attempts > 0).map(({ index }) => index),
+    [...engine.ledger.runTasks(row.run)]
+      .filter(({ state, attempts }) => (state === 'ok' || state === 'held') && attempts > 0)
+      .map(({ index }) => index),
   );
   return plan.tasks.filter((task, i) => wasForced(row, task) && !ran.has(i)).map((task) => task.label);
 }

@@ -172,7 +172,7 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, was
     const coordinator = new Coordinator({
       run,
       plan,
-      memo: trustedMemo(ledger, { run, hasEnded: (task) => endIn(earlier.get(task)) !== undefined }),
+      memo: trustedMemo(ledger, { run, hasEnded: (task) => hasResult(earlier.get(task)) }),
       commit: (changes, written) => line.commit(changes, written),
       blobs: blobsHere(engine, elsewhere),
       issuer: engine.key.did,
@@ -311,6 +311,11 @@ function pollCancel(
   };
   again();
   return poll;
+}
+
+/** Whether it ended by itself, or would have if what it gave had counted. */
+function hasResult(earlier: Earlier | undefined): boolean {
+  return endIn(earlier) !== undefined || earlier?.state === 'held';
 }
 
 function endIn(earlier: Earlier | undefined): 'ok' | 'failed' | undefined {

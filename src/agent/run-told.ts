@@ -86,18 +86,18 @@ class Teller {
 
   /** Every task that ended and was not told. */
   async *ended(): AsyncGenerator<RunTold> {
-    for (const row of this.#engine.ledger.runTasks(this.#run)) if (row.state !== 'retrying') yield* this.#ofRow(row);
+    for (const row of this.#engine.ledger.runTasks(this.#run)) if (hasEnded(row)) yield* this.#ofRow(row);
   }
 
   async *ofTask(task: number): AsyncGenerator<RunTold> {
     if (this.#told[task] === YES) return;
     const row = this.#engine.ledger.runTask(this.#run, task);
-    if (row !== undefined && row.state !== 'retrying') yield* this.#ofRow(row);
+    if (row !== undefined && hasEnded(row)) yield* this.#ofRow(row);
   }
 
   /** Of a run that is over: those too that would have been tried again, with how their last attempt ended. */
   async *all(): AsyncGenerator<RunTold> {
-    for (const row of this.#engine.ledger.runTasks(this.#run)) yield* this.#ofRow(row);
+    for (const row of this.#engine.ledger.runTasks(this.#run)) if (row.state !== 'held') yield* this.#ofRow(row);
   }
 
   /** Of a run that is over: tasks that nobody needed, since what awaits them was found. */
@@ -167,4 +167,8 @@ class Teller {
     }
     return undefined;
   }
+}
+
+function hasEnded({ state }: RunTaskRow): boolean {
+  return state !== 'retrying' && state !== 'held';
 }

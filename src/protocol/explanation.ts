@@ -70,13 +70,14 @@ export type Explanation =
   | { readonly kind: 'refused'; readonly receipt: CID; readonly failure: string | undefined; readonly hasRun: boolean }
   /**
    * It has not ended in this run, and the run has not either. `lacks`: why nobody who is there could run it, if it waits for somebody who can; `member`: DID of the
-   * other agent that runs it; `tried`: its last attempt, if that came to nothing.
+   * other agent that runs it; `tried`: its last attempt, if that came to nothing; `held`: its result, which is being kept.
    */
   | {
       readonly kind: 'pending';
       readonly lacks?: string | undefined;
       readonly member?: string | undefined;
       readonly tried?: { readonly receipt: CID; readonly failure: string | undefined } | undefined;
+      readonly held?: CID | undefined;
     }
   | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
   | {

@@ -51,6 +51,8 @@ export class Attempts {
   readonly #members: MemberEnds;
   readonly #pace: Pace;
   readonly #rests: Rests;
+  /** Tasks whose row says that their result does not count yet. */
+  readonly #held = new Set<number>();
   readonly #shared: SharedWork;
   readonly #jobs = new Map<number, AbortController>();
   /** How often a task's runner died. */
@@ -71,7 +73,7 @@ export class Attempts {
       check: (task) => steps.check(task),
       enqueue: (task) => this.enqueue(task),
       fileRow: (task, result, receipt) => this.fileRow(task, result, receipt),
-      fileRetry: (task, receipt) => this.#fileRetry(task, receipt),
+      fileRetry: (task, receipt) => this.#fileStanding(task, 'retrying', receipt),
       kindOf: (task) => this.#boarding.kindOf(task),
       isStopped: () => this.#isStopped,
       conclude: (task, outcome, receipt) => this.#conclude(task, outcome, receipt),
@@ -212,12 +214,12 @@ export class Attempts {
     const trouble = hostTrouble(failure);
     if (trouble instanceof DocketError) this.#steps.fail(trouble);
     if (trouble === 'blob' && !this.#isStopped && this.#steps.makersOfMissing(task).length > 0) {
-      this.#fileRetry(task, receipt);
+      this.#fileStanding(task, 'retrying', receipt);
       this.#shared.release(task);
       return this.#steps.remake(task, failure);
     }
     if (!this.#isWorthRepeating(task, failure, trouble)) return this.#steps.finish(task, failed);
-    this.#fileRetry(task, receipt);
+    this.#fileStanding(task, 'retrying', receipt);
     this.#rest(task, failure.message);
   }
 
@@ -259,20 +261,26 @@ export class Attempts {
 
   /**
    * The task's row in the ledger, with how it ended and which attempt that was. One that was stopped before it was begun keeps its earlier end, and one that was finished
-   * what stands there of it; if that was elsewhere it ran there.
+   * what stands there of it; if that was elsewhere it ran there. What is held stays so.
    */
   fileRow(index: number, result: State.Settled, receipt?: CID): void {
     const { options, state, filing, outbox } = this.#context;
-    if (result.status === State.CANCELLED && this.#context.earlier(index) !== undefined) return;
+    if (result.status === State.CANCELLED && (this.#held.has(index) || this.#context.earlier(index) !== undefined)) return;
     const row = filing.row(options.run, index, state.plan.tasks[index]!, result, { receipt: receipt ?? null, ...this.#attempted(index) });
     const isFinished = 'via' in result && result.via === 'finished';
     outbox.file(index, [isFinished ? { ...row, via: options.memo.finished?.(index)?.via ?? 'ran' } : row]);
   }
 
-  /** The same of an attempt that is not the last. */
-  #fileRetry(index: number, receipt: CID): void {
+  /** The row of a task that was run, and whose result does not count yet. */
+  fileHeld(index: number, receipt: CID): void {
+    this.#held.add(index);
+    this.#fileStanding(index, 'held', receipt);
+  }
+
+  #fileStanding(index: number, how: 'retrying' | 'held', receipt: CID): void {
     const { options, state, filing, outbox } = this.#context;
-    outbox.file(index, [filing.retryRow(options.run, index, state.plan.tasks[index]!, { receipt, ...this.#attempted(index) })]);
+    const more = { state: how, receipt, ...this.#attempted(index) };
+    outbox.file(index, [filing.standing(options.run, index, state.plan.tasks[index]!, more)]);
   }
 
   /** The key and the number of the last attempt. */

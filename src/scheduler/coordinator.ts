@@ -140,6 +140,7 @@ export class Coordinator {
     });
     this.#keeping = new Keeping(this.#context, {
       later: (go) => post({ kind: 'later', go }),
+      hold: (task, receipt) => this.#attempts.fileHeld(task, receipt),
       settle: (task, result) => this.#settle(task, result),
       refuse: steps.refuse,
       fail,

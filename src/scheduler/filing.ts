@@ -121,14 +121,14 @@ export class Filing {
     return [declaredRow(key, receipt, this.#lookup.wasDamaged(key), this.#wordOf(index))];
   }
 
-  /** The row of a task that is tried again, after an attempt that came to nothing. */
-  retryRow(
+  /** The row of a task that has not ended: an attempt of it did. */
+  standing(
     run: string,
     index: number,
     { label, instruction }: Pick<PlannedTask, 'label' | 'instruction'>,
-    more: { readonly receipt: CID; readonly key: Uint8Array | null; readonly attempts: number },
+    more: Pick<RunTaskChange, 'key' | 'attempts'> & { readonly state: 'retrying' | 'held'; readonly receipt: CID },
   ): Change {
-    return { kind: 'run-task', run, index, label, instruction, state: 'retrying', via: 'ran', cause: null, ...more };
+    return { kind: 'run-task', run, index, label, instruction, via: 'ran', cause: null, ...more };
   }
 
   /** The row that says how a task of a run ended. */

@@ -11,6 +11,8 @@ export type Found = Extract<State.Result, { readonly receipt: CID }>;
 interface KeepingSteps {
   /** `go` is to be called in the next turn. */
   later(go: () => void): void;
+  /** It was run, and its result does not count yet. */
+  hold(task: number, receipt: CID): void;
   /** It is kept. */
   settle(task: number, result: Found): void;
   refuse(task: number, failure: Failure): void;
@@ -26,8 +28,8 @@ const BATCH = 256;
  *
  * Invariants
  * K1. Such a task is settled, and what awaits it begins, when its output is kept, however its result was found. It rests until then.
- * K2. Nothing is put before its receipt and what came with that are committed: who drives the run may be killed between any two steps, and the next finds the result and
- *     puts it then.
+ * K2. Nothing is put before its receipt, and the row that says so, are committed: who drives the run may be killed between any two steps, and the next finds the result
+ *     and puts it then.
  * K3. One batch at a time; what comes meanwhile is the next. Every wait ends: a batch by itself, all of it when the run is stopped.
  * K4. A result that cannot be kept stays filed as what it is. It is the task that fails, as `unkept`.
  */
@@ -57,6 +59,7 @@ export class Keeping {
   take(task: number, result: State.Result): boolean {
     if (result.status !== State.OK || !this.isFor(task)) return false;
     State.hold(this.#context.state, task);
+    if (result.via === 'ran') this.#steps.hold(task, result.receipt);
     this.#waiting.set(task, result);
     return true;
   }

@@ -102,6 +102,7 @@ const Explanation = z.discriminatedUnion('kind', [
     lacks: optional(z.string()),
     member: optional(z.string()),
     tried: optional(z.object({ receipt: link, failure: optional(z.string()) })),
+    held: optional(link),
   }),
   z.object({ kind: z.literal('cancelled') }),
   z.object({ kind: z.literal('unneeded'), wantedBy: z.array(z.string()) }),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
@@ -203,3 +203,41 @@ test('what could not be kept is put when the run is resumed, by no other attempt
   const row = rowsOf(engine, run).get('random')!;
   assert.deepEqual([row.state, row.via, row.attempts, Buffer.from(row.receipt!.bytes).toString('hex')], ['ok', 'ran', 1, made.cid]);
 });
+
+for (const how of ['stopped', 'killed'] as const) {
+  test(`a run that is ${how} while an output is kept keeps it when it goes on, by no other attempt`, async () => {
+    using place = new Place();
+    using crashed = new Place();
+    prepare(place, {});
+    place.write('w.yaml', JSON.stringify({ tasks: { random: { ...tasks.random, durable: true } } }));
+    await using stack = new AsyncDisposableStack();
+    const first = stack.use(await place.open());
+    const stop = new AbortController();
+    const keeping: Keep = async (_outputs, signal) => {
+      // What a process leaves that is killed now.
+      cpSync(place.paths.home, crashed.paths.home, { recursive: true });
+      const stopped = Promise.withResolvers<never>();
+      signal.addEventListener('abort', () => stopped.reject(signal.reason as Error), { once: true });
+      stop.abort(new DocketError('CANCELLED', 'enough'));
+      return await stopped.promise;
+    };
+    const { run, state, tasks: counts } = await place.runWith(first, 'w.yaml', { placing: () => ({ keep: keeping }), signal: stop.signal });
+    assert.deepEqual([state, counts.ran, counts.cancelled], ['cancelled', 0, 1]);
+    const engine = how === 'stopped' ? first : stack.use(await crashed.open());
+    const row = rowsOf(engine, run).get('random')!;
+    assert.deepEqual([row.state, row.attempts], ['held', 1]);
+    const home = how === 'stopped' ? place : crashed;
+    assert.deepEqual(home.receipts().length, 1, 'none is invented');
+
+    const plan = await planOf(engine, run);
+    const kept: unknown[] = [];
+    const keep: Keep = async (outputs) => outputs.map(({ value }) => void kept.push(value));
+    const again = await resumeRun(engine, run, plan, {
+      ...resumption(engine, engine.ledger.run(run)!, plan, {}),
+      placing: () => ({ keep }),
+    });
+    assert.deepEqual([again.state, okReceipts(home), kept.length, home.receipts().length], ['completed', { random: 1 }, 1, 1]);
+    const { state: end, via, attempts } = rowsOf(engine, run).get('random')!;
+    assert.deepEqual([end, via, attempts], ['ok', 'ran', 1]);
+  });
+}

@@ -5,7 +5,7 @@ import { issuerOf, outAs } from '../../receipt/verify.ts';
 import { unkeptReceipt } from '../../scheduler/keeping.ts';
 import type { MemoSource } from '../../scheduler/lookup.ts';
 
-/** A run that was driven before, and which of its tasks ended by themselves then. */
+/** A run that was driven before, and which of its tasks ended by themselves then, or are held. */
 export interface DrivenBefore {
   readonly run: string;
   readonly hasEnded: (task: number) => boolean;
@@ -37,7 +37,7 @@ export function trustedMemo(
       // Read when it is asked for: the rows of a run of a million tasks are not kept in memory.
       const row = before?.hasEnded(task) === true ? ledger.runTask(before.run, task) : undefined;
       if (row === undefined || row.key === null || row.receipt === null) return undefined;
-      const receipt = row.state === 'ok' ? row.receipt : unkeptIn(ledger, row.receipt);
+      const receipt = row.state === 'ok' || row.state === 'held' ? row.receipt : unkeptIn(ledger, row.receipt);
       const filed = receipt && ledger.receipt(receipt);
       return filed !== undefined && judge()(filed.bytes)
         ? { via: row.via, key: row.key, receipt: filed.cid, bytes: filed.bytes }

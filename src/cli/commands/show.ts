@@ -122,11 +122,12 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   return 0;
 }
 
-const UNDER_WAY: ReadonlySet<string> = new Set(['running', 'retrying']);
+const UNDER_WAY: ReadonlySet<string> = new Set(['running', 'retrying', 'held']);
 
 function howText({ via, attempts, state }: TaskView): string {
   // It has a receipt all the same, which says why.
   if (state === 'failed' && attempts === 0) return 'not run';
+  if (state === 'held') return 'its output is being kept';
   if (state === 'retrying') return `attempt ${attempts} came to nothing`;
   if (via === 'ran') return attempts > 1 ? `ran, attempt ${attempts}` : 'ran';
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;

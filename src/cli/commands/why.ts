@@ -55,6 +55,7 @@ function sentences(label: string, why: Explanation): string[] {
               `  Its last attempt came to nothing: ${printable(why.tried.failure ?? 'its receipt is gone')}`,
               `  Receipt ${why.tried.receipt} says so.`,
             ]),
+        ...(why.held === undefined ? [] : [`  It was run, and its output is being put where it outlives this agent: receipt ${why.held}`]),
         ...(why.lacks === undefined ? [] : [`  It waits for an agent that could run it: ${printable(why.lacks)}`]),
       ];
     case 'unneeded':
@@ -173,6 +174,7 @@ function document(why: Explanation): Record<string, unknown> {
     case 'pending':
       return {
         ...why,
+        ...(why.held === undefined ? {} : { held: why.held.toString() }),
         ...(why.tried === undefined ? {} : { tried: { receipt: why.tried.receipt.toString(), failure: why.tried.failure ?? null } }),
       };
     default:
