@@ -116,8 +116,11 @@ export interface FiledResult {
 export interface Results {
   /** Resolves when all are durable. */
   file(results: readonly FiledResult[]): Promise<void>;
-  /** Keys of results have 32 bytes. For each what was filed last under it, by whomever; undefined if that is nothing. */
-  latest(keys: readonly Uint8Array[], signal?: AbortSignal): Promise<readonly (FiledResult | undefined)[]>;
+  /**
+   * Keys of results have 32 bytes. For each what was filed last under it, by whomever; undefined if that is nothing. A copy of the engine's that is behind may answer,
+   * unless it is to be certain: that asks more of the engine.
+   */
+  latest(keys: readonly Uint8Array[], signal?: AbortSignal, isCertain?: boolean): Promise<readonly (FiledResult | undefined)[]>;
   /** What each issuer filed last under this key, of what the engine still keeps. */
   all(key: Uint8Array, signal?: AbortSignal): Promise<readonly FiledResult[]>;
   /** Since when the engine keeps results: a larger whole number after it lost them. */

@@ -11,7 +11,7 @@ import { readShared } from './read-shared.ts';
  *
  * Invariants
  * F1. No question waits longer than `PATIENCE`, and none at all while the link is down or for `REST` after one got no answer at all: what is not found is run. Who asks with
- *     more patience has it asked until there is an answer.
+ *     more patience has it asked until there is an answer, of no copy of the engine's that may be behind.
  * F2. What was filed last under a key is looked at first. If that is not used, all that is there is looked at, what is filed in the names of those who are believed
  *     first, `MOST_READ` at most: an untrusted newer result hides no trusted one, and a flood costs no more than so many signatures.
  * F3. All that is refused is told to `trust`, whoever asked.
@@ -56,7 +56,7 @@ export class ResultFinder implements SharedResults {
     for (;;) {
       if (mayAsk()) {
         wasAsked = true;
-        answers = await this.#askOnce(questions);
+        answers = await this.#askOnce(questions, patience > 0);
       }
       if (answers !== undefined || clock.monotonic() >= until) break;
       await new Promise<void>((resolve) => void clock.after(AGAIN, resolve));
@@ -68,7 +68,7 @@ export class ResultFinder implements SharedResults {
   }
 
   /** Undefined if there was no answer. */
-  async #askOnce(questions: readonly Question[]): Promise<readonly Answer[] | undefined> {
+  async #askOnce(questions: readonly Question[], isCertain: boolean): Promise<readonly Answer[] | undefined> {
     const { clock } = this.#options;
     const answers: Answer[] = questions.map(() => NOTHING);
     const over = new AbortController();
@@ -78,7 +78,7 @@ export class ResultFinder implements SharedResults {
       late.resolve();
     });
     const heard = { isAnswered: false };
-    const asking = this.#ask(questions, answers, heard, over.signal).catch((error: unknown) => {
+    const asking = this.#ask(questions, { answers, heard, isCertain }, over.signal).catch((error: unknown) => {
       if (!over.signal.aborted && !isDocketError(error)) throw error;
       over.abort(error);
     });
@@ -95,11 +95,16 @@ export class ResultFinder implements SharedResults {
   }
 
   /** Fills in `answers` as they come. */
-  async #ask(questions: readonly Question[], answers: Answer[], heard: { isAnswered: boolean }, signal: AbortSignal): Promise<void> {
+  async #ask(
+    questions: readonly Question[],
+    { answers, heard, isCertain }: { readonly answers: Answer[]; readonly heard: { isAnswered: boolean }; readonly isCertain: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { mesh } = this.#options;
     const latest = await mesh.results.latest(
       questions.map(({ key }) => key),
       signal,
+      isCertain,
     );
     heard.isAnswered = true;
     const more: number[] = [];

@@ -39,8 +39,17 @@ export async function getFromLeader(
   selection: Selection,
   signal?: AbortSignal,
 ): Promise<Kept | undefined> {
-  const [kept] = await getAll(session, { ...stream, isDirect: false }, [selection], signal);
+  const [kept] = await getAllFromLeader(session, stream, [selection], signal);
   return kept;
+}
+
+export async function getAllFromLeader(
+  session: Session,
+  stream: StreamState,
+  selections: readonly Selection[],
+  signal?: AbortSignal,
+): Promise<readonly (Kept | undefined)[]> {
+  return await getAll(session, { ...stream, isDirect: false }, selections, signal);
 }
 
 /** All at once, from any copy of the stream if it allows that. Throws as `callApi`. */

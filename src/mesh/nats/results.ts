@@ -2,7 +2,7 @@ import { copyOf } from './copy.ts';
 import type { FiledResult, Results } from '../mesh.ts';
 import { checkResultKey, checkSize, checkWord } from '../names.ts';
 import type { Engine } from './engine.ts';
-import { getAll, type Kept } from './get.ts';
+import { getAll, getAllFromLeader, type Kept } from './get.ts';
 import { publishAll } from './publish.ts';
 
 /** Messages, and bytes of them, that are on the way at once. */
@@ -29,13 +29,14 @@ export class NatsResults implements Results {
       await this.#engine.run(async ({ session, states }) => await publishAll(session, states.results.name, some));
   }
 
-  async latest(keys: readonly Uint8Array[], signal?: AbortSignal): Promise<readonly (FiledResult | undefined)[]> {
+  async latest(keys: readonly Uint8Array[], signal?: AbortSignal, isCertain = false): Promise<readonly (FiledResult | undefined)[]> {
     for (const key of keys) checkResultKey(key);
     const selections = keys.map((key) => ({ last_by_subj: this.#subject(key) }));
     const found: (FiledResult | undefined)[] = [];
     for (let at = 0; at < selections.length; at += AT_ONCE) {
       const some = selections.slice(at, at + AT_ONCE);
-      const kept = await this.#engine.run(async ({ session, states }) => await getAll(session, states.results, some, signal), signal);
+      const get = isCertain ? getAllFromLeader : getAll;
+      const kept = await this.#engine.run(async ({ session, states }) => await get(session, states.results, some, signal), signal);
       found.push(...kept.map((each) => (each === undefined ? undefined : unframe(each))));
     }
     return found;
