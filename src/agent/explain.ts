@@ -66,7 +66,7 @@ export function explain(engine: Engine, question: Question): Explanation {
   };
   if (row.via !== 'ran' && row.via !== null && row.receipt !== null)
     return { kind: 'found', by: row.via, receipt: row.receipt, failure, ...others };
-  const subject = { ...question, row, started: own?.receipt.meta.started ?? 0 };
+  const subject = { ...question, row, issuer, started: own?.receipt.meta.started ?? 0 };
   return { kind: 'ran', receipt: row.receipt, failure, because: because(engine, subject), nearest: nearest(engine, subject), ...others };
 }
 
@@ -101,6 +101,8 @@ function skipped(engine: Engine, { run, plan }: Question, { cause }: RunTaskRow)
 interface Subject extends Question {
   readonly row: RunTaskRow;
   readonly started: number;
+  /** Of its receipt. */
+  readonly issuer: string | undefined;
 }
 
 function because(engine: Engine, subject: Subject): Because | undefined {
@@ -118,6 +120,8 @@ function because(engine: Engine, subject: Subject): Because | undefined {
     const earlier = { receipt: filed.receipt, at: filed.at, failure: undefined };
     return { kind: filed.at <= started ? 'blobs gone' : 'at the same time', earlier };
   }
+  const checked = checkedHere(engine, subject);
+  if (checked !== undefined) return { kind: 'checked', earlier: checked };
   const failed = failedBefore(engine, plan.tasks[index]!.instruction, row.key, row.receipt);
   return failed && { kind: 'failed before', earlier: failed };
 }
@@ -137,6 +141,29 @@ function lostResult(engine: Engine, { run, plan, index, row }: Subject): Earlier
   const found = before.find(({ receipt }) => receipt.meta.key !== undefined && Buffer.compare(receipt.meta.key, key) === 0);
   if (found === undefined || before.some(({ receipt }) => failureText(outcomeOf(receipt.out)) !== undefined)) return undefined;
   return { receipt: found.cid, at: found.at, failure: undefined };
+}
+
+/**
+ * What another agent had given when the task was begun here. A result that is believed is a hit, so it was run only to check that. (Where several have to agree on it, as
+ * author or run say, it goes without saying.)
+ */
+function checkedHere(engine: Engine, subject: Subject): Extract<Because, { kind: 'checked' }>['earlier'] | undefined {
+  const { run, plan, index, row, started, issuer } = subject;
+  const { instruction, task } = plan.tasks[index]!;
+  const isAgreedOn =
+    task.meta['agree'] !== undefined || (engine.ledger.run(run)?.options as { readonly agree?: unknown }).agree !== undefined;
+  if (row.key === null || isAgreedOn || issuer === undefined || issuer !== engine.did) return undefined;
+  const distrusted = new Set(
+    engine.ledger.trust().flatMap(({ did, verdict, at }) => (verdict === 'distrusted' && at <= started ? [did] : [])),
+  );
+  for (const { cid, at, bytes } of engine.ledger.receiptsOfInstruction(instruction, CANDIDATES)) {
+    const receipt = decodeAs(cid, bytes);
+    if (receipt?.meta.key === undefined || Buffer.compare(receipt.meta.key, row.key) !== 0) continue;
+    const isOfOther = receipt.iss !== issuer && !distrusted.has(receipt.iss);
+    if (isOfOther && at <= started && outcomeOf(receipt.out).tag === 'ok')
+      return { receipt: cid, at, failure: undefined, issuer: receipt.iss };
+  }
+  return undefined;
 }
 
 /** How many receipts and keys are looked at. */

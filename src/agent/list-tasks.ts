@@ -53,7 +53,8 @@ function listed(engine: Engine, { index, label, instruction, state: stand, via, 
   const state = endOfStand(stand, run) ?? stand;
   const error = (state === 'failed' || state === 'retrying') && read !== undefined ? (failureText(read.outcome) ?? null) : null;
   const named = { instruction: instruction.toString(), receipt: receipt?.toString() ?? null, agent: read?.receipt.iss ?? null };
-  return { index, label, state, via, attempts, ...named, error };
+  // One that nobody could run, or that was refused, has a receipt that says so, and was not run.
+  return { index, label, state, via: via === 'ran' && attempts === 0 ? null : via, attempts, ...named, error };
 }
 
 /** The plan may have been collected; the rows in the ledger then have to do. */

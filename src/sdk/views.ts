@@ -82,6 +82,7 @@ const Difference = z.object({
 const Because = z.discriminatedUnion('kind', [
   z.object({ kind: z.enum(['forced', 'impure', 'memo: never']) }),
   z.object({ kind: z.enum(['blobs gone', 'at the same time', 'failed before']), earlier: Earlier }),
+  z.object({ kind: z.literal('checked'), earlier: Earlier.extend({ issuer: z.string() }) }),
 ]);
 const others = {
   issuer: optional(z.string()),

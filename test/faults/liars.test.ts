@@ -71,6 +71,9 @@ suite('whom to believe, with real agents', { skip: noNatsServer, timeout: 120_00
     await one.start();
     const checked = await lab.run(one, fibs(NUMBERS, 'checked'));
     assert.deepEqual(checked.outputs, RIGHT);
+    const [label] = (await lab.events(one, checked.run)).flatMap(({ kind, label: name }) => (kind === 'dissent' ? [String(name)] : []));
+    const { stdout: why } = await lab.docket(one, ['why', checked.run, label!]);
+    assert.match(why, new RegExp(`${liar.did} had a result of it.* checked`));
     assert.match((await lab.docket(one, ['trust', 'ls'])).stdout, new RegExp(`^${liar.did} +distrusted `, 'm'));
   });
 });

@@ -136,6 +136,8 @@ function reasonText(because: Because): string {
       return `Receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)} has this very key, but blobs it names are gone, or it is damaged.`;
     case 'at the same time':
       return `Another run did the same work at the same time: receipt ${because.earlier.receipt}.`;
+    case 'checked':
+      return `${printable(because.earlier.issuer)} had a result of it, receipt ${because.earlier.receipt}: that was checked by running it here too (\`--spot-check\`, or \`--agree\` of the agent).`;
     case 'failed before':
       return `The same work failed before, and a failure is no result (\`memo: errors\` can make it one): receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)}: ${printable(because.earlier.failure ?? '')}`;
   }
@@ -186,7 +188,8 @@ function becauseDocument(found: Because | undefined): Record<string, unknown> | 
   if (found === undefined) return null;
   if (!('earlier' in found)) return { kind: found.kind };
   const { receipt, at, failure } = found.earlier;
-  return { kind: found.kind, receipt: receipt.toString(), at: timeText(at), failure: failure ?? null };
+  const issuer = found.kind === 'checked' ? { issuer: found.earlier.issuer } : {};
+  return { kind: found.kind, receipt: receipt.toString(), at: timeText(at), failure: failure ?? null, ...issuer };
 }
 
 function nearestDocument(found: Extract<Explanation, { kind: 'ran' }>['nearest']): Record<string, unknown> | null {
