@@ -150,9 +150,8 @@ function lostResult(engine: Engine, { run, plan, index, row }: Subject): Earlier
 function checkedHere(engine: Engine, subject: Subject): Extract<Because, { kind: 'checked' }>['earlier'] | undefined {
   const { run, plan, index, row, started, issuer } = subject;
   const { instruction, task } = plan.tasks[index]!;
-  const isAgreedOn =
-    task.meta['agree'] !== undefined || (engine.ledger.run(run)?.options as { readonly agree?: unknown }).agree !== undefined;
-  if (row.key === null || isAgreedOn || issuer === undefined || issuer !== engine.did) return undefined;
+  const { agree = task.meta['agree'] } = (engine.ledger.run(run)?.options ?? {}) as { readonly agree?: unknown };
+  if (row.key === null || agree !== undefined || issuer === undefined || issuer !== engine.did) return undefined;
   const distrusted = new Set(
     engine.ledger.trust().flatMap(({ did, verdict, at }) => (verdict === 'distrusted' && at <= started ? [did] : [])),
   );
