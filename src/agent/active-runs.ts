@@ -7,6 +7,7 @@ import type { RunRow } from '../ledger/runs.ts';
 import type { Permission } from '../manifest/model.ts';
 import type { PeerService } from '../protocol/peers.ts';
 import type { FetchView } from '../protocol/records.ts';
+import type { Movable } from '../scheduler/run-keys.ts';
 import { compile } from '../workflow/compile.ts';
 import type { Plan } from '../workflow/model.ts';
 import { admit, admitResources } from './admission.ts';
@@ -174,7 +175,7 @@ export class ActiveRuns implements AsyncDisposable {
       const shortage = await shortageOf(this.#shelf, plan, taken?.kept);
       const begin = { plan, kind: 'run', isTrusted, shortage, after: taken?.after ?? 0 } as const;
       await this.#drive(begin, place.move(), (hooks) =>
-        resumeRun(this.#engine, row.run, plan, { ...options, sharing: this.#terms.sharing, ...hooks }),
+        resumeRun(this.#engine, row.run, plan, { ...options, ...this.#inMesh(taken?.movable), ...hooks }),
       );
     } catch (error) {
       taken?.letGo(error);
@@ -229,12 +230,18 @@ export class ActiveRuns implements AsyncDisposable {
     admitResources(plan, shortage, this.#resources);
     const more = {
       byAgent: true,
-      sharing: this.#terms.sharing,
+      ...this.#inMesh(),
       ...(submission === undefined ? {} : { submission }),
       ...(id === undefined ? {} : { run: id }),
     };
     const begin = { plan, kind: 'run', isTrusted, traceparent, shortage } as const;
     return await this.#drive(begin, place.move(), (hooks) => runPlan(this.#engine, plan, { ...options, ...more, ...hooks }));
+  }
+
+  /** What a run has of the mesh. `movable`: as of `Taken`. */
+  #inMesh(movable: Movable = { epoch: 0, before: [] }): Pick<RunOptions, 'sharing' | 'movable'> {
+    const { sharing } = this.#terms;
+    return sharing === undefined ? {} : { sharing, movable };
   }
 
   async #planOf(what: What, isTrusted: boolean): Promise<Plan> {

@@ -10,6 +10,7 @@ import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type Fini
 import { signAll } from '../scheduler/filed.ts';
 import type { RunSummary } from '../scheduler/events.ts';
 import type { SlotSource } from '../scheduler/local-crew.ts';
+import type { Movable } from '../scheduler/run-keys.ts';
 import { agreeFromMeta, textOfAgree } from '../workflow/agree.ts';
 import type { Plan } from '../workflow/model.ts';
 import { isPure } from '../workflow/policy.ts';
@@ -18,6 +19,7 @@ import { checkCalls } from './check-calls.ts';
 import { CommitLine } from './commit-line.ts';
 import { isElsewhere, isTakenAway, withElsewhere } from './elsewhere.ts';
 import type { Engine } from './engine.ts';
+import { wasLastHere, withEpoch } from './drive-epoch.ts';
 import { expectedDurations } from './expected-durations.ts';
 import { fetchedFor } from './fetched-for.ts';
 import { homeOffer } from './home-offer.ts';
@@ -46,6 +48,8 @@ export interface RunOptions extends DriveOptions, DriveHooks {
   readonly tries?: Tries;
   /** Of an agent in a mesh. Default: there are no others. */
   readonly sharing?: Sharing | undefined;
+  /** Default: nobody else may go on with it. */
+  readonly movable?: Movable | undefined;
   /** Gets what the run needs and is elsewhere, when the run is recorded and before its first task begins. Throws the signal's reason when that is aborted. */
   readonly supply?: (signal: AbortSignal) => Promise<Supplied>;
   /** Where its tasks may be run, by its id; `known` resolves when it is recorded and told. Default: on the slots of this home, which runs all ops and has no tags. */
@@ -96,7 +100,7 @@ export async function runPlan(engine: Engine, plan: Plan, options: RunOptions = 
     },
     ...(submission === undefined ? [] : [{ kind: 'submission', ...submission, run } as const]),
   ]);
-  return await drive(engine, { run, plan, options, earlier: new Map(), wasDriven: false, recorded });
+  return await drive(engine, { run, plan, options, earlier: new Map(), isCurrent: true, recorded });
 }
 
 /** Throws `WORKFLOW_INVALID` for agreement on what need not be the same twice, and `AGREE_ALONE` where there is nobody to agree with. */
@@ -120,11 +124,15 @@ export async function resumeRun(engine: Engine, run: string, plan: Plan, options
   if (row?.state === 'completed') return completed(row);
   const earlier = new Map<number, Earlier>();
   for (const { index, state, attempts } of engine.ledger.runTasks(run)) earlier.set(index, { state, attempts });
-  const { tries } = options;
+  const { tries, movable } = options;
   const isAsBefore = row === undefined || ((tries ?? triesOf(row) ?? deathOf(row)) === undefined && !isElsewhere(row));
-  const kept = isAsBefore ? {} : { options: withTries(row, tries) };
+  const kept =
+    row === undefined || (isAsBefore && movable === undefined)
+      ? {}
+      : { options: movable === undefined ? withTries(row, tries) : withEpoch(withTries(row, tries), movable.epoch) };
+  const isCurrent = row === undefined || movable === undefined || wasLastHere(row, movable);
   const recorded = engine.ledger.commit([{ kind: 'run-update', run, state: 'running', finished: null, ...kept }]);
-  return await drive(engine, { run, plan, options, earlier, wasDriven: true, recorded });
+  return await drive(engine, { run, plan, options, earlier, isCurrent, recorded });
 }
 
 /** As it ended before. */
@@ -140,12 +148,13 @@ interface Drive {
   readonly plan: Plan;
   readonly options: RunOptions;
   readonly earlier: ReadonlyMap<number, Earlier>;
-  readonly wasDriven: boolean;
+  /** Whether nobody else has driven it since. */
+  readonly isCurrent: boolean;
   /** The commit of the run's row. Look-ups do not wait for it, but nothing is given to a slot before: recovery starts from that row. */
   readonly recorded: Promise<unknown>;
 }
 
-async function drive(engine: Engine, { run, plan: planned, options, earlier, wasDriven, recorded }: Drive): Promise<FinishedRun> {
+async function drive(engine: Engine, { run, plan: planned, options, earlier, isCurrent, recorded }: Drive): Promise<FinishedRun> {
   const { clock, ledger } = engine;
   const { sharing } = options;
   const began = clock.monotonic();
@@ -172,7 +181,7 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, was
     const coordinator = new Coordinator({
       run,
       plan,
-      memo: trustedMemo(ledger, { run, hasEnded: (task) => hasResult(earlier.get(task)) }),
+      memo: trustedMemo(ledger, { run, hasEnded: (task) => isCurrent && hasResult(earlier.get(task)) }),
       commit: (changes, written) => line.commit(changes, written),
       blobs: blobsHere(engine, elsewhere),
       issuer: engine.key.did,
@@ -205,11 +214,11 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, was
         : {
             trust: sharing.trust,
             shared: sharing.shared,
-            movable: options.isJob === true ? undefined : { wasDriven },
             agree: options.agree ?? sharing.agree,
             mayCheck: sharing.mayCheck,
             onDissent: sharing.onDissent,
           }),
+      movable: options.movable,
       signal,
     });
     options.onDriven?.(() => coordinator.load);

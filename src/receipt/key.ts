@@ -15,7 +15,7 @@ import type { Ipld, IpldMap } from '../ipld/value.ts';
  *   upstream. Only tasks whose whole upstream is pure and not forced may be looked up by it.
  *
  * What only the run may take that it was made for, since it has grants or its author wants no earlier result, is filed for whoever goes on with that run under a
- * third: a **run key**, over the run, the task and its resolved key.
+ * third: a **run key**, over the run, the epoch of the drive that finished it, the task and its resolved key.
  *
  * The preimages of resolved keys are stored, so that `why` can compare two of them field by field.
  */
@@ -85,9 +85,9 @@ export function forError(key: Uint8Array): Uint8Array {
   return sha3(salted);
 }
 
-/** 32 bytes: of this task in this run, when it has this resolved key. */
-export function ofRun(run: string, task: number, key: Uint8Array): Uint8Array {
-  return sha3(encode(['docket/run', run, task, key]));
+/** 32 bytes: of this task in this run, when it has this resolved key, and was finished in this drive. */
+export function ofRun(run: string, epoch: number, task: number, key: Uint8Array): Uint8Array {
+  return sha3(encode(['docket/run', run, epoch, task, key]));
 }
 
 function common(run: Named, { module, limits, grants, semantics }: Conditions): IpldMap {

@@ -4,14 +4,18 @@ import type { Policies } from './policies.ts';
 
 /** A run that others may go on with at their homes. */
 export interface Movable {
-  /** Whether there was an earlier drive, here or elsewhere. */
-  readonly wasDriven: boolean;
+  /** Of this drive: grows from one to the next; 0 for the first. */
+  readonly epoch: number;
+  /** Those of earlier drives, here or elsewhere, the last of them first. */
+  readonly before: readonly number[];
 }
 
 /**
  * Keys under which a run's finished tasks are filed for whoever goes on with it, where no other run may take them: they have grants, a module that may change, or an
  * author who wants no earlier results. All others are found by their declared and resolved keys.
  * What is agreed on is not among them: votes are looked for and counted anew.
+ *
+ * Each drive has keys of its own. Who was taken for dead and comes back may still file what it finished, and no drive takes that for what a later one did.
  */
 export class RunKeys {
   readonly #run: string;
@@ -31,11 +35,12 @@ export class RunKeys {
   of(task: number, key: Uint8Array): Uint8Array | undefined {
     if (this.#movable === undefined || this.#lookup.isVoted(task)) return undefined;
     const isForAll = this.#policies.of(task).pure && this.#lookup.isMemoized(task);
-    return isForAll ? undefined : Key.ofRun(this.#run, task, key);
+    return isForAll ? undefined : Key.ofRun(this.#run, this.#movable.epoch, task, key);
   }
 
-  /** The same of a task that an earlier drive may have finished. */
-  before(task: number, key: Uint8Array): Uint8Array | undefined {
-    return this.#movable?.wasDriven === true && !this.#lookup.isForced(task) ? this.of(task, key) : undefined;
+  /** Those of earlier drives, the last of them first; none for a task that needs none, or is to be run whatever is known. */
+  before(task: number, key: Uint8Array): readonly Uint8Array[] {
+    if (this.#movable === undefined || this.#lookup.isForced(task) || this.of(task, key) === undefined) return [];
+    return this.#movable.before.map((epoch) => Key.ofRun(this.#run, epoch, task, key));
   }
 }

@@ -49,7 +49,7 @@ export class SharedLookup {
     this.#context = context;
     this.#steps = steps;
     const { clock, movable } = context.options;
-    const patientUntil = movable?.wasDriven === true ? clock.monotonic() + PATIENCE : Number.NEGATIVE_INFINITY;
+    const patientUntil = movable !== undefined && movable.before.length > 0 ? clock.monotonic() + PATIENCE : Number.NEGATIVE_INFINITY;
     this.#inquiries = new Inquiries({
       source,
       tasks: context.state.plan.tasks.length,
@@ -165,8 +165,8 @@ export class SharedLookup {
     const expected: Expected = { module: policy.module ?? null, grants: policy.grants, limits, outcome: 'ok' };
     if (table === 'resolved') {
       const { key } = prepared.get(task)!.key;
-      const own = runKeys.before(task, key);
-      if (own !== undefined) return [{ table: 'declared', key: own, expected: { ...expected, key }, most: 1 }];
+      const before = runKeys.before(task, key);
+      if (before.length > 0) return before.map((own) => ({ table: 'declared', key: own, expected: { ...expected, key }, most: 1 }));
     }
     if (!policy.pure || !(lookup.mayHit(task) || isVoted)) return [];
     if (table === 'declared') {

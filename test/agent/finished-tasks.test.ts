@@ -16,6 +16,8 @@ import { isLink, isMap } from '../../src/ipld/value.ts';
 import { decode } from '../../src/receipt/verify.ts';
 import { hexOf } from '../../src/scheduler/blob-view.ts';
 import type { FinishedRun } from '../../src/scheduler/driver.ts';
+import type { RunEvent } from '../../src/scheduler/events.ts';
+import type { Movable } from '../../src/scheduler/run-keys.ts';
 import { contentPath } from '../../src/store/paths.ts';
 import { countBy, GUESTS, Place, slotsOf, wat } from './helpers.ts';
 
@@ -241,3 +243,28 @@ for (const how of ['stopped', 'killed'] as const) {
     assert.deepEqual([end, via, attempts], ['ok', 'ran', 1]);
   });
 }
+
+test('what a home has on record counts only if nobody else has driven the run since', async () => {
+  using place = new Place();
+  prepare(place, endless);
+  await using engine = await place.open();
+  const drive = async (movable: Movable, run?: string): Promise<string> => {
+    const stop = new AbortController();
+    const onEvent = ({ kind, ...event }: RunEvent): void => {
+      if (kind === 'started' && 'task' in event && event.task === FINISHED.length) stop.abort(new DocketError('CANCELLED', 'enough'));
+    };
+    const more = { movable, signal: stop.signal, onEvent };
+    if (run === undefined) return (await place.runWith(engine, 'w.yaml', more)).run;
+    const plan = await planOf(engine, run);
+    return (await resumeRun(engine, run, plan, { ...resumption(engine, engine.ledger.run(run)!, plan, {}), ...more })).run;
+  };
+  const run = await drive({ epoch: 0, before: [] });
+  assert.deepEqual(okReceipts(place), ONCE);
+  await drive({ epoch: 4, before: [0] }, run);
+  await drive({ epoch: 6, before: [4, 0] }, run);
+  assert.deepEqual(okReceipts(place), ONCE, 'as it was always here');
+  await drive({ epoch: 9, before: [8, 6, 4, 0] }, run);
+  assert.deepEqual(okReceipts(place), { ...ONCE, random: 2, never: 2, behind: 2 }, 'another drove it in between');
+  await drive({ epoch: 11, before: [9, 8, 6, 4, 0] }, run);
+  assert.deepEqual(okReceipts(place), { ...ONCE, random: 2, never: 2, behind: 2 });
+});

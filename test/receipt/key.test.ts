@@ -90,16 +90,20 @@ describe('declared key', () => {
 describe('run key', () => {
   const key = Uint8Array.from({ length: 32 }, (_, i) => i);
 
-  it('is the hash of the run, the task and its resolved key', () => {
-    // Of the CBOR written out by hand: ["docket/run", "RUN1", 7, bytes].
-    assert.equal(
-      Buffer.from(Key.ofRun('RUN1', 7, key)).toString('hex'),
-      '586956ae08f851a1e54a59f09f1742526e2575ff67732893c01e81f67dcaa4cc',
-    );
+  it('is the hash of the run, the drive, the task and its resolved key', () => {
+    // Of the CBOR written out by hand: ["docket/run", "RUN1", 3, 7, bytes].
+    const expected = 'b52f5cd58ac3fbd6379bfc2ea32d10ed12003877f31983d79b0994104fb22947';
+    assert.equal(Buffer.from(Key.ofRun('RUN1', 3, 7, key)).toString('hex'), expected);
   });
 
   it('differs by each', () => {
-    const all = [Key.ofRun('RUN1', 7, key), Key.ofRun('RUN2', 7, key), Key.ofRun('RUN1', 8, key), Key.ofRun('RUN1', 7, key.toReversed())];
-    assert.equal(new Set(all.map((one) => Buffer.from(one).toString('hex'))).size, 4);
+    const all = [
+      Key.ofRun('RUN1', 3, 7, key),
+      Key.ofRun('RUN2', 3, 7, key),
+      Key.ofRun('RUN1', 4, 7, key),
+      Key.ofRun('RUN1', 3, 8, key),
+      Key.ofRun('RUN1', 3, 7, key.toReversed()),
+    ];
+    assert.equal(new Set(all.map((one) => Buffer.from(one).toString('hex'))).size, 5);
   });
 });

@@ -5,6 +5,7 @@ import { isMap } from '../../../src/ipld/value.ts';
 import type { RunTaskChange } from '../../../src/ledger/change.ts';
 import { LocalMesh } from '../../../src/mesh/local/local-mesh.ts';
 import { issuerOf } from '../../../src/receipt/verify.ts';
+import type { Movable } from '../../../src/scheduler/run-keys.ts';
 import { type Behavior, gives, nameOf, type RunResult } from '../../scheduler/harness.ts';
 import { planOf, type Sketch } from '../../scheduler/helpers.ts';
 import { Site } from './sharing.ts';
@@ -23,6 +24,8 @@ const RUN = 'RUN1';
 
 type Options = NonNullable<Parameters<Site['run']>[2]>;
 
+const movable = (epoch: number): Movable => ({ epoch, before: Array.from({ length: epoch }, (_, i) => epoch - 1 - i) });
+
 /** Sites of one mesh, at which everything that runs gives something new each time. */
 class Mesh implements AsyncDisposable {
   readonly mesh = new LocalMesh();
@@ -34,10 +37,11 @@ class Mesh implements AsyncDisposable {
     return this.#stack.use(await Site.open(this.mesh, this.members));
   }
 
-  async drive(site: Site, wasDriven: boolean, options: Options = {}): Promise<RunResult> {
+  /** The drive with that number, from 0 on. */
+  async drive(site: Site, epoch: number, options: Options = {}, tries?: number): Promise<RunResult> {
     const behave: Behavior = (job) => gives([nameOf(job), ++this.#time, isMap(job.input) ? job.input['args']! : null])(job);
-    const result = await site.run(plan, behave, { run: RUN, movable: { wasDriven }, ...options });
-    await site.fileAll();
+    const result = await site.run(plan, behave, { run: RUN, movable: movable(epoch), ...options });
+    await site.fileAll(tries);
     return result;
   }
 
@@ -49,10 +53,10 @@ class Mesh implements AsyncDisposable {
 test('runs no finished task again, and says who ran it', async () => {
   await using mesh = new Mesh();
   const [a, b] = [await mesh.site(), await mesh.site()];
-  const first = await mesh.drive(a, false);
+  const first = await mesh.drive(a, 0);
   assert.deepEqual(first.started.toSorted(), ['always', 'never', 'now', 'pure']);
   const rows = new Map<string, RunTaskChange>();
-  const second = await mesh.drive(b, true, {
+  const second = await mesh.drive(b, 1, {
     commit: async (changes) => {
       for (const change of changes) if (change.kind === 'run-task') rows.set(change.label, change);
       return await b.bench.commit(changes);
@@ -75,48 +79,63 @@ test('finds what two members finished before, and runs the rest', async () => {
     const index = sketch.findIndex((task) => task.name === name);
     return { signal: stop.signal, onEvent: (event) => event.kind === 'filed' && event.tasks.includes(index) && stop.abort() };
   };
-  const first = await mesh.drive(a, false, { ...stopAfter('now'), expected: (task) => (task === 0 ? 1_000 : 1) });
-  const second = await mesh.drive(b, true, stopAfter('never'));
-  const third = await mesh.drive(c, true);
+  const first = await mesh.drive(a, 0, { ...stopAfter('now'), expected: (task) => (task === 0 ? 1_000 : 1) });
+  const second = await mesh.drive(b, 1, stopAfter('never'));
+  const third = await mesh.drive(c, 2);
   const ran = [...first.started, ...second.started, ...third.started];
   assert.equal(third.state, 'completed');
   assert.equal(ran.filter((name) => name === 'now').length, 1);
   assert.equal(ran.filter((name) => name === 'never').length, 1);
 });
 
+test('goes by the last drive, also where one that was taken for dead tells later what it had finished', async () => {
+  await using mesh = new Mesh();
+  const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
+  const file = a.mesh.results.file.bind(a.mesh.results);
+  a.mesh.results.file = () => Promise.reject(new DocketError('MESH_UNREACHABLE', 'it stands still'));
+  const first = await mesh.drive(a, 0, {}, 40);
+  const second = await mesh.drive(b, 1);
+  assert.equal(second.started.length, 4);
+  a.mesh.results.file = file;
+  await a.fileAll();
+  const third = await mesh.drive(c, 2);
+  assert.deepEqual([third.started, third.outputs], [[], second.outputs]);
+  assert.notDeepEqual(first.outputs, second.outputs);
+});
+
 test('gives nothing to another run, nor to one of the same id with other inputs', async () => {
   await using mesh = new Mesh();
   const [a, b] = [await mesh.site(), await mesh.site()];
-  await mesh.drive(a, false);
-  const other = await mesh.drive(b, true, { run: 'RUN2' });
+  await mesh.drive(a, 0);
+  const other = await mesh.drive(b, 1, { run: 'RUN2' });
   assert.deepEqual(other.started.toSorted(), ['always', 'never', 'now', 'pure']);
   const changed = planOf(sketch.map((task) => (task.name === 'now' ? { ...task, input: { ...CLOCK.input, x: 1 } } : task)));
   const c = await mesh.site();
-  const result = await c.run(changed, gives('x'), { run: RUN, movable: { wasDriven: true } });
+  const result = await c.run(changed, gives('x'), { run: RUN, movable: movable(1) });
   assert.deepEqual(result.started.toSorted(), ['never', 'now', 'pure']);
 });
 
 test('runs what is still forced', async () => {
   await using mesh = new Mesh();
   const [a, b] = [await mesh.site(), await mesh.site()];
-  await mesh.drive(a, false);
-  assert.deepEqual((await mesh.drive(b, true, { forced: (task) => task === 2 })).started, ['always', 'pure']);
+  await mesh.drive(a, 0);
+  assert.deepEqual((await mesh.drive(b, 1, { forced: (task) => task === 2 })).started, ['always', 'pure']);
 });
 
 test('asks for nothing in its first drive, and files nothing where nobody else goes on with it', async () => {
   await using mesh = new Mesh();
   const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
-  await mesh.drive(a, false, { movable: undefined });
-  assert.deepEqual((await mesh.drive(b, true)).started.toSorted(), ['always', 'never', 'now', 'pure']);
-  assert.deepEqual((await mesh.drive(c, false)).started.toSorted(), ['always', 'never', 'now', 'pure']);
+  await mesh.drive(a, 0, { movable: undefined });
+  assert.deepEqual((await mesh.drive(b, 1)).started.toSorted(), ['always', 'never', 'now', 'pure']);
+  assert.deepEqual((await mesh.drive(c, 0)).started.toSorted(), ['always', 'never', 'now', 'pure']);
 });
 
 test('takes the word of nobody who is not believed', async () => {
   await using mesh = new Mesh();
   const [a, b] = [await mesh.site(), await mesh.site()];
-  await mesh.drive(a, false);
+  await mesh.drive(a, 0);
   mesh.members.delete(a.did);
-  const second = await mesh.drive(b, true);
+  const second = await mesh.drive(b, 1);
   assert.deepEqual(second.started.toSorted(), ['always', 'never', 'now', 'pure']);
   assert.ok(b.refused.length >= 2 && b.refused.every(({ issuer, reason }) => issuer === a.did && reason === 'untrusted'));
 });
@@ -124,7 +143,7 @@ test('takes the word of nobody who is not believed', async () => {
 test('waits for an answer at its beginning, and not later', async () => {
   await using mesh = new Mesh();
   const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
-  const first = await mesh.drive(a, false);
+  const first = await mesh.drive(a, 0);
   /** It answers from so many ms on. */
   const drive = async (site: Site, from: number): Promise<RunResult> => {
     const { results } = site.mesh;
@@ -136,7 +155,7 @@ test('waits for an answer at its beginning, and not later', async () => {
     };
     const over = { isSo: false };
     const { clock } = site;
-    const driving = mesh.drive(site, true, { clock }).finally(() => (over.isSo = true));
+    const driving = mesh.drive(site, 1, { clock }).finally(() => (over.isSo = true));
     while (!over.isSo) {
       clock.advance(50);
       await new Promise((resolve) => setImmediate(resolve));

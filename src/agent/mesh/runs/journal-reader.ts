@@ -48,7 +48,12 @@ export interface Before {
   readonly after: number;
   /** Tasks that ended well by being run. It was told some time after their receipts were to be committed. */
   readonly ran: ReadonlySet<number>;
+  /** Epochs of those drives, the last first; at the end 0, which stands for the first drive. */
+  readonly epochs: readonly number[];
 }
+
+/** Of earlier drives that are told of. */
+const MOST_EPOCHS = 15;
 
 /** Begins the part of a drive in the journal: nothing that earlier ones write from now on counts. Throws what `Journals` throws, and the signal's reason. */
 export async function beginPart(
@@ -59,11 +64,14 @@ export async function beginPart(
   await journals.append(journalOf(options.run), [encodeEntry({ epoch, first: 1, events: [] })]);
   let after = 0;
   const ran = new Set<number>();
+  const epochs: number[] = [];
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   try {
     for await (const entry of entriesOf({ ...options, journals, signal, after: 0, revision: async () => epoch })) {
-      if (entry.epoch === epoch && entry.events.length === 0) return { after, ran };
+      if (entry.epoch === epoch && entry.events.length === 0) return { after, ran, epochs: lastFirst(epochs) };
+      // The first drive begins without: it does not know its epoch yet.
+      if (entry.events.length === 0) epochs.push(entry.epoch);
       after = Math.max(after, entry.first + entry.events.length - 1);
       for (const event of entry.events) noteRan(event, ran);
     }
@@ -71,7 +79,11 @@ export async function beginPart(
     over.abort();
   }
   options.signal.throwIfAborted();
-  return { after, ran };
+  return { after, ran, epochs: lastFirst(epochs) };
+}
+
+function lastFirst(epochs: readonly number[]): number[] {
+  return [...epochs.slice(-MOST_EPOCHS).reverse(), 0];
 }
 
 function noteRan({ kind, data }: JournaledEvent, ran: Set<number>): void {

@@ -1,5 +1,6 @@
 import { DocketError, isDocketError } from '../../../errors.ts';
 import type { RunRow } from '../../../ledger/runs.ts';
+import type { Movable } from '../../../scheduler/run-keys.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import type { ActiveRuns } from '../../active-runs.ts';
 import { takenAway } from '../../elsewhere.ts';
@@ -98,8 +99,9 @@ export class Taking implements Tenure {
     const { terms } = this.#options;
     const { engine, self, vault, signal } = terms;
     if (this.#taken.has(run)) {
-      const { after = 0, kept = [] } = this.#taken.get(run) ?? {};
-      return { after, kept, letGo: () => {} };
+      const taken = this.#taken.get(run);
+      if (taken === undefined) return { after: 0, letGo: () => {} };
+      return { after: taken.after, kept: taken.kept, movable: movableOf(taken), letGo: () => {} };
     }
     const found = await this.#options.read(run).catch((error: unknown) => {
       if (isDocketError(error, 'MESH_UNREACHABLE')) this.#later.add(run);
@@ -118,16 +120,16 @@ export class Taking implements Tenure {
       throw takenAway(run, record.state === 'running' ? 'another member of the mesh has it' : `it is ${record.state}`);
     }
     try {
-      const { after } = await lastTold(terms, run, taken.revision);
+      const { after, epochs } = await lastTold(terms, run, taken.revision);
       const { isSecured } = taken.record;
       // It may have had it from another, and never all that it needs.
       const kept = isSecured ? await bringInputs(vault, shelfOf(engine), { plan, isSecured }, signal) : [];
-      this.#taken.set(run, { ...taken, after, isTrusted: true, kept });
+      this.#taken.set(run, { ...taken, after, epochs, isTrusted: true, kept });
       const back = (because: unknown): void => {
         this.#taken.delete(run);
         void letGo(terms, taken, because).catch(passOver);
       };
-      return { after, kept, letGo: back };
+      return { after, kept, movable: movableOf({ ...taken, epochs }), letGo: back };
     } catch (error) {
       await letGo(terms, taken, error).catch(passOver);
       throw error;
@@ -190,4 +192,8 @@ export class Taking implements Tenure {
     const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
     this.#options.tell({ kind: 'untaken', run, code, message });
   }
+}
+
+function movableOf({ revision, epochs }: Pick<TakenRun, 'revision' | 'epochs'>): Movable {
+  return { epoch: revision, before: epochs };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readJournal } from '../../../../src/agent/mesh/runs/journal-reader.ts';
+import { beginPart, readJournal } from '../../../../src/agent/mesh/runs/journal-reader.ts';
 import { reachedBy } from '../../../../src/agent/mesh/runs/reached.ts';
 import { DocketError } from '../../../../src/errors.ts';
 import { PromptDelivery } from '../../../../src/mesh/local/delivery.ts';
@@ -52,4 +52,19 @@ test('who cannot read the record is not waited for by a reader that ends', async
     },
   };
   assert.equal(await reachedBy(RUN, { records, clock }, stop.signal), undefined);
+});
+
+test('who begins a part is told of the drives before, the last first, the first as 0', async () => {
+  await using mesh = new LocalMesh({ clock: new HandClock(), delivery: new PromptDelivery() }).join('did:key:a');
+  const { journals } = mesh;
+  const begin = async (epoch: number): Promise<readonly number[]> => {
+    const { epochs } = await beginPart(journals, { run: RUN, onRefused: assert.fail, signal: new AbortController().signal }, epoch);
+    return epochs;
+  };
+  await journals.append(journalOf(RUN), [encodeEntry({ epoch: 3, first: 1, events: [{ kind: 'begun', data: '{}' }] })]);
+  assert.deepEqual(await begin(5), [0]);
+  await journals.append(journalOf(RUN), [encodeEntry({ epoch: 5, first: 2, events: [{ kind: 'begun', data: '{}' }] })]);
+  assert.deepEqual(await begin(9), [5, 0]);
+  // One that wrote nothing but that it begins.
+  assert.deepEqual(await begin(10), [9, 5, 0]);
 });
