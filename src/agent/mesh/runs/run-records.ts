@@ -14,13 +14,14 @@ import { graphOf, pageOf, seenIn } from './plan-view.ts';
 import { viewOfRecord } from './record-view.ts';
 import type { KnownRun, RunTable } from './run-table.ts';
 import { outputsOf } from './said.ts';
+import { toTheMoment } from './to-the-moment.ts';
 import type { Vault } from './vault.ts';
 
 /**
  * Runs of the mesh beside those of this home: any member answers for any run.
  *
  * - A run that is driven here, or that the mesh does not know, is answered for by this home.
- * - Of the others the record says how they are, and the journal what happens in them.
+ * - Of the others the record says how they are, and the journal what happens in them; of one that goes on its coordinator how its tasks are at the moment, if it can.
  * - What only a coordinator knows is asked of it: who that is is read anew each time, so that two members never ask each other in turn.
  * - If it cannot be reached, what plan and journal tell is told, and else `RUN_UNREACHABLE` thrown.
  */
@@ -107,7 +108,7 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
             ).outputs,
         )
         .catch(() => ({}));
-      return { ...viewOfRecord(record), outputs };
+      return { ...viewOfRecord(record), ...(await toTheMoment({ ...options, clock: engine.clock }, record)), outputs };
     },
     tasks: (word, page) =>
       ask(

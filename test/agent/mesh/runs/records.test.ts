@@ -24,6 +24,7 @@ test('a run is looked at, followed and cancelled from a member that has nothing 
   assert.equal((await lab.after(b.runs.find('last'))).run, run);
   const found = await lab.after(b.runs.find(run));
   assert.deepEqual([found.state, found.coordinator], ['running', 'did:key:a']);
+  assert.equal(found.tasks?.ran, 2);
   const { tasks } = await lab.after(b.runs.tasks(run, { from: 0, limit: 10 }));
   assert.deepEqual(
     tasks.map(({ label, state }) => [label, state]),
