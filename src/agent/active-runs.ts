@@ -169,8 +169,8 @@ export class ActiveRuns implements AsyncDisposable {
     const plan = await planOf(this.#engine, row.run);
     const isTrusted = mayAll && !isForeign(row);
     admit(plan, this.#terms, isTrusted);
-    const options = { ...resumption(this.#engine, row, plan, asked), ...(tries === undefined ? {} : { tries }) };
     const taken = await this.#terms.tenure?.take(row, plan);
+    const options = { ...resumption(this.#engine, row, plan, asked, taken?.ran), ...(tries === undefined ? {} : { tries }) };
     try {
       const shortage = await shortageOf(this.#shelf, plan, taken?.kept);
       const begin = { plan, kind: 'run', isTrusted, shortage, after: taken?.after ?? 0 } as const;

@@ -202,7 +202,7 @@ export class Agent implements AsyncDisposable {
     const known = stack.use(new Peers({ addresses: options.peers ?? [], did: engine.key.did, clock }));
     const peers = peerServiceOf(engine, known, roles, mesh?.peers);
     const members = mesh?.service ?? lonely(engine, view, drained);
-    const runs = mesh && sharing && (await openRuns({ part: mesh, engine, active: () => active, peers, trust: sharing.trust, tell }));
+    const runs = mesh && sharing && (await openRuns({ part: mesh, engine, active: () => active, peers, sharing, tell }));
     if (sharing !== undefined) await mesh?.work({ peers, policy, trust: sharing.trust, isRunner: roles.includes('runner') });
     if (runs !== undefined) watches.push(runs.watch);
     const watch = together(watches);

@@ -52,7 +52,7 @@ export function taskProblem(
   const { meta, out } = receipt;
   if (via === 'ran' && !isSameCid(instruction, meta.instruction))
     return `it is of instruction ${instruction}, its receipt of ${meta.instruction}`;
-  if ((state === 'ok') !== (out[0] !== 'error')) return `it ended as ${state}, its receipt says ${out[0]}`;
+  if ((state === 'ok' || state === 'held') !== (out[0] !== 'error')) return `it ended as ${state}, its receipt says ${out[0]}`;
   return key === null || meta.key === undefined || isSame(key, meta.key) ? undefined : 'its key is not that of its receipt';
 }
 

@@ -8,7 +8,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { RunLocks } from '../ledger/run-locks.ts';
 import type { Outcome } from '../receipt/outcome.ts';
 import { signAll } from '../scheduler/filed.ts';
-import { Filing } from '../scheduler/filing.ts';
+import { Filing, RETRYING } from '../scheduler/filing.ts';
 import { Lookup } from '../scheduler/lookup.ts';
 import { policiesOf } from './policies-of.ts';
 import type { Store } from '../store/store.ts';
@@ -54,7 +54,7 @@ export async function crashReceipts(parts: Parts, run: string, begun: readonly S
       attempt,
       key: undefined,
     });
-    return [...changes, filing.standing(run, index, task, { state: 'retrying', receipt, key: null, attempts: attempt })];
+    return [...changes, filing.standing(run, index, task, { ...RETRYING, receipt, key: null, attempts: attempt })];
   });
   return signAll(filed, parts.key);
 }

@@ -3,6 +3,7 @@ import type { RunRow } from '../ledger/runs.ts';
 import { type DriveOptions, isWeight } from '../scheduler/driver.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
+import { resultOf } from './trust/trusted-memo.ts';
 
 /** Whether the run was started with the wish to run this task whatever is known. */
 export function wasForced({ options }: RunRow, { label, group }: PlannedTask): boolean {
@@ -10,15 +11,15 @@ export function wasForced({ options }: RunRow, { label, group }: PlannedTask): b
   return force === 'all' || (Array.isArray(force) && (force.includes(label) || force.includes(group)));
 }
 
-/** Labels of the tasks whose run was asked for and has not come yet. */
-function stillForced(engine: Engine, row: RunRow, plan: Plan): string[] {
-  const ran = new Set(
-    // Later drives find it by its key, which is what the row then says; attempts it has only if it was run in this run.
-    [...engine.ledger.runTasks(row.run)]
-      .filter(({ state, attempts }) => (state === 'ok' || state === 'held') && attempts > 0)
-      .map(({ index }) => index),
-  );
-  return plan.tasks.filter((task, i) => wasForced(row, task) && !ran.has(i)).map((task) => task.label);
+/** Labels of the tasks whose run was asked for and has not come yet. `elsewhere`: those that ran at other homes. */
+function stillForced(engine: Engine, row: RunRow, plan: Plan, elsewhere: ReadonlySet<number>): string[] {
+  const forced = plan.tasks.map((task) => wasForced(row, task));
+  if (!forced.includes(true)) return [];
+  const ran = new Set(elsewhere);
+  // Later drives find it by its key, which is what the row then says; attempts it has only if it was run in this run.
+  for (const task of engine.ledger.runTasks(row.run))
+    if (forced[task.index] === true && task.attempts > 0 && resultOf(engine.ledger, task) !== undefined) ran.add(task.index);
+  return plan.tasks.filter((_, i) => forced[i] === true && !ran.has(i)).map((task) => task.label);
 }
 
 type Asked = Pick<DriveOptions, 'slots' | 'failFast' | 'awaitTime'>;
@@ -29,19 +30,20 @@ export function askedOf({ options }: RunRow): { readonly slots: number | null; r
   return { slots: typeof slots === 'number' ? slots : null, failFast: failFast === true };
 }
 
-/** How a run is taken up: what it was started with holds where nothing else is said. */
+/** How a run is taken up: what it was started with holds where nothing else is said. `ran`: as of `Taken`. */
 export function resumption(
   engine: Engine,
   row: RunRow,
   plan: Plan,
   { slots, failFast, awaitTime = awaitTimeOf(row) }: Asked,
+  ran: ReadonlySet<number> = new Set(),
 ): DriveOptions {
   const before = askedOf(row);
   const most = slots ?? before.slots;
   const agree = agreeOf(row);
   const weight = weightOf(row);
   return {
-    force: stillForced(engine, row, plan),
+    force: stillForced(engine, row, plan, ran),
     failFast: failFast === true || before.failFast,
     ...(most === null ? {} : { slots: most }),
     ...(agree === undefined ? {} : { agree }),

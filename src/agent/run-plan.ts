@@ -4,7 +4,7 @@ import type { Change, RunTaskRow } from '../ledger/change.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { semanticsOf } from '../runner/ops.ts';
 import type { Elsewhere } from '../scheduler/blob-view.ts';
-import type { CoordinatorOptions } from '../scheduler/coordinator-options.ts';
+import type { CoordinatorOptions, EarlierEnd } from '../scheduler/coordinator-options.ts';
 import { Coordinator, type Load } from '../scheduler/coordinator.ts';
 import { AWAIT_TIME, completedRun, type DriveHooks, type DriveOptions, type FinishedRun } from '../scheduler/driver.ts';
 import { signAll } from '../scheduler/filed.ts';
@@ -181,7 +181,7 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, isC
     const coordinator = new Coordinator({
       run,
       plan,
-      memo: trustedMemo(ledger, { run, hasEnded: (task) => isCurrent && hasResult(earlier.get(task)) }),
+      memo: trustedMemo(ledger, { run, hasEnded: (task) => isCurrent && endIn(earlier.get(task)) !== undefined }),
       commit: (changes, written) => line.commit(changes, written),
       blobs: blobsHere(engine, elsewhere),
       issuer: engine.key.did,
@@ -322,13 +322,9 @@ function pollCancel(
   return poll;
 }
 
-/** Whether it ended by itself, or would have if what it gave had counted. */
-function hasResult(earlier: Earlier | undefined): boolean {
-  return endIn(earlier) !== undefined || earlier?.state === 'held';
-}
-
-function endIn(earlier: Earlier | undefined): 'ok' | 'failed' | undefined {
-  return earlier?.state === 'ok' || earlier?.state === 'failed' ? earlier.state : undefined;
+function endIn(earlier: Earlier | undefined): EarlierEnd | undefined {
+  const state = earlier?.state;
+  return state === 'ok' || state === 'failed' || state === 'held' ? state : undefined;
 }
 
 function forcedBy(plan: Plan, force: RunOptions['force']): (task: number) => boolean {

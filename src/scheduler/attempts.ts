@@ -5,6 +5,8 @@ import { failureMap } from '../receipt/out.ts';
 import type { Failure, Outcome, Usage } from '../receipt/outcome.ts';
 import { type Boarded, Boarding } from './boarding.ts';
 import type { Crew, PlaceEnd } from './crew.ts';
+import { viaName } from './events.ts';
+import { RETRYING, type Standing } from './filing.ts';
 import { hostTrouble } from './host-trouble.ts';
 import { MemberEnds } from './member-ends.ts';
 import { Pace } from './pace.ts';
@@ -51,8 +53,8 @@ export class Attempts {
   readonly #members: MemberEnds;
   readonly #pace: Pace;
   readonly #rests: Rests;
-  /** Tasks whose row says that their result does not count yet. */
-  readonly #held = new Set<number>();
+  /** Tasks whose row says that their result does not count yet, and of which attempt that is. */
+  readonly #held = new Map<number, number>();
   readonly #shared: SharedWork;
   readonly #jobs = new Map<number, AbortController>();
   /** How often a task's runner died. */
@@ -72,8 +74,8 @@ export class Attempts {
       refuse: (task, failure) => steps.refuse(task, failure),
       check: (task) => steps.check(task),
       enqueue: (task) => this.enqueue(task),
-      fileRow: (task, result, receipt) => this.fileRow(task, result, receipt),
-      fileRetry: (task, receipt) => this.#fileStanding(task, 'retrying', receipt),
+      fileHeld: (task, result) => this.fileHeld(task, result),
+      fileRetry: (task, receipt) => this.#fileStanding(task, RETRYING, receipt),
       kindOf: (task) => this.#boarding.kindOf(task),
       isStopped: () => this.#isStopped,
       conclude: (task, outcome, receipt) => this.#conclude(task, outcome, receipt),
@@ -214,12 +216,12 @@ export class Attempts {
     const trouble = hostTrouble(failure);
     if (trouble instanceof DocketError) this.#steps.fail(trouble);
     if (trouble === 'blob' && !this.#isStopped && this.#steps.makersOfMissing(task).length > 0) {
-      this.#fileStanding(task, 'retrying', receipt);
+      this.#fileStanding(task, RETRYING, receipt);
       this.#shared.release(task);
       return this.#steps.remake(task, failure);
     }
     if (!this.#isWorthRepeating(task, failure, trouble)) return this.#steps.finish(task, failed);
-    this.#fileStanding(task, 'retrying', receipt);
+    this.#fileStanding(task, RETRYING, receipt);
     this.#rest(task, failure.message);
   }
 
@@ -231,8 +233,8 @@ export class Attempts {
 
   /** Tries in this drive of the run. */
   #tried(task: number): number {
-    const { options, state } = this.#context;
-    return state.attempts[task]! - (options.begun?.(task) ?? 0) - this.#members.uncounted(task);
+    const { state } = this.#context;
+    return state.attempts[task]! - state.begun[task]! - this.#members.uncounted(task);
   }
 
   #rest(task: number, message: string): void {
@@ -265,21 +267,25 @@ export class Attempts {
    */
   fileRow(index: number, result: State.Settled, receipt?: CID): void {
     const { options, state, filing, outbox } = this.#context;
-    if (result.status === State.CANCELLED && (this.#held.has(index) || this.#context.earlier(index) !== undefined)) return;
+    if (
+      result.status === State.CANCELLED &&
+      (this.#held.get(index) === state.attempts[index] || this.#context.earlier(index) !== undefined)
+    )
+      return;
     const row = filing.row(options.run, index, state.plan.tasks[index]!, result, { receipt: receipt ?? null, ...this.#attempted(index) });
     const isFinished = 'via' in result && result.via === 'finished';
     outbox.file(index, [isFinished ? { ...row, via: options.memo.finished?.(index)?.via ?? 'ran' } : row]);
   }
 
-  /** The row of a task that was run, and whose result does not count yet. */
-  fileHeld(index: number, receipt: CID): void {
-    this.#held.add(index);
-    this.#fileStanding(index, 'held', receipt);
+  /** The row of a task whose result does not count yet. */
+  fileHeld(index: number, { via, receipt }: Extract<State.Result, { readonly receipt: CID }>): void {
+    this.#held.set(index, this.#context.state.attempts[index]!);
+    this.#fileStanding(index, { state: 'held', via: viaName(via) }, receipt);
   }
 
-  #fileStanding(index: number, how: 'retrying' | 'held', receipt: CID): void {
+  #fileStanding(index: number, how: Pick<Standing, 'state' | 'via'>, receipt: CID): void {
     const { options, state, filing, outbox } = this.#context;
-    const more = { state: how, receipt, ...this.#attempted(index) };
+    const more = { ...how, receipt, ...this.#attempted(index) };
     outbox.file(index, [filing.standing(options.run, index, state.plan.tasks[index]!, more)]);
   }
 

@@ -21,6 +21,9 @@ import type { Movable } from './run-keys.ts';
 import type { SharedResults } from './shared-results.ts';
 import type { WorkClaims } from './work-claims.ts';
 
+/** How a task stands after a drive that was stopped: `held` if its result does not count yet. */
+export type EarlierEnd = 'ok' | 'failed' | 'held';
+
 /** What a coordinator needs of the world. */
 export interface CoordinatorOptions {
   readonly run: string;
@@ -72,8 +75,8 @@ export interface CoordinatorOptions {
   readonly expected: (task: number) => number | undefined;
   /** Attempts of a task that earlier drives of this run began; default none. */
   readonly begun?: (task: number) => number;
-  /** How a task ended in earlier drives of this run, if it did by itself; default: none did. */
-  readonly earlier?: (task: number) => 'ok' | 'failed' | undefined;
+  /** How a task ended in earlier drives of this run, if it did by itself, or that it is held; default: none did. */
+  readonly earlier?: (task: number) => EarlierEnd | undefined;
   /** Written to before jobs are given away. */
   readonly flight: Pick<Flight, 'started' | 'returned'>;
   /** What is to be filed when everything demanded is settled, together with the last of it. */

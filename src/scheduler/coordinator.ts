@@ -140,7 +140,7 @@ export class Coordinator {
     });
     this.#keeping = new Keeping(this.#context, {
       later: (go) => post({ kind: 'later', go }),
-      hold: (task, receipt) => this.#attempts.fileHeld(task, receipt),
+      hold: (task, result) => this.#attempts.fileHeld(task, result),
       settle: (task, result) => this.#settle(task, result),
       refuse: steps.refuse,
       fail,
@@ -286,8 +286,10 @@ export class Coordinator {
 
   #finish(task: number, result: State.Result): void {
     if (this.#stopping === 'no' && this.#keeping.take(task, result)) return;
+    if (result.status !== State.OK || !this.#keeping.isFor(task)) return this.#settle(task, result);
     // What was not kept is not told as done.
-    this.#settle(task, result.status === State.OK && this.#keeping.isFor(task) ? { status: State.CANCELLED } : result);
+    if (result.via === 'ran') this.#attempts.fileHeld(task, result);
+    this.#settle(task, { status: State.CANCELLED });
   }
 
   #settle(task: number, result: State.Result): void {
@@ -344,7 +346,7 @@ function contextOf(
 ): RunContext {
   const { plan, begun } = options;
   const state = State.create(plan);
-  if (begun !== undefined) state.attempts.set(plan.tasks.map((_, i) => begun(i)));
+  if (begun !== undefined) for (const i of plan.tasks.keys()) State.begunBefore(state, i, begun(i));
   const policies = new Policies(plan, options.semantics, (cid) => options.blobs.standsFor(cid));
   const isVoted = (task: number): boolean => agreeOf({ options, state, policies }, task) !== undefined;
   const lookup = new Lookup(plan, policies, options.memo, options.forced, isVoted);
@@ -363,7 +365,7 @@ function contextOf(
     outbox,
     targets: targetsOf(state, promises, options.keep === undefined ? [] : durableTasks(state)),
     priorities: () => (priorities ??= longestPath(plan.tasks, (task) => options.expected(task) ?? 1)),
-    earlier: (task) => (state.attempts[task] === (begun?.(task) ?? 0) ? options.earlier?.(task) : undefined),
+    earlier: (task) => (state.attempts[task] === state.begun[task] ? options.earlier?.(task) : undefined),
     prepared: new Map(),
     bringing,
   };

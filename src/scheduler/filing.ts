@@ -52,6 +52,14 @@ export interface Adopted extends Pick<Ended, 'index' | 'task' | 'policy' | 'outc
   readonly foundAt?: string;
 }
 
+/** How a task stands that has not ended: what its last attempt came to. */
+export interface Standing extends Pick<RunTaskChange, 'key' | 'attempts' | 'via'> {
+  readonly state: 'retrying' | 'held';
+  readonly receipt: CID;
+}
+
+export const RETRYING = { state: 'retrying', via: 'ran' } as const;
+
 /** Issues receipts, and says what is to be filed in the ledger for each. */
 export class Filing {
   readonly #issuer: string;
@@ -122,13 +130,8 @@ export class Filing {
   }
 
   /** The row of a task that has not ended: an attempt of it did. */
-  standing(
-    run: string,
-    index: number,
-    { label, instruction }: Pick<PlannedTask, 'label' | 'instruction'>,
-    more: Pick<RunTaskChange, 'key' | 'attempts'> & { readonly state: 'retrying' | 'held'; readonly receipt: CID },
-  ): Change {
-    return { kind: 'run-task', run, index, label, instruction, via: 'ran', cause: null, ...more };
+  standing(run: string, index: number, { label, instruction }: Pick<PlannedTask, 'label' | 'instruction'>, standing: Standing): Change {
+    return { kind: 'run-task', run, index, label, instruction, cause: null, ...standing };
   }
 
   /** The row that says how a task of a run ended. */

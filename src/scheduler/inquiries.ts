@@ -1,5 +1,5 @@
 import type { MemoTable } from '../ledger/ledger.ts';
-import type { Answer, Question, SharedResults } from './shared-results.ts';
+import type { Answer, Asking, Question, SharedResults } from './shared-results.ts';
 
 /** Answers to what was asked about some tasks of one run: in the order of the tasks, each with those to its questions. */
 export interface Answered {
@@ -33,7 +33,7 @@ export class Inquiries {
   readonly #source: SharedResults;
   readonly #onAnswer: (answered: Answered) => void;
   readonly #onFailure: (cause: unknown) => void;
-  readonly #patience: () => number;
+  readonly #asking: () => Asking;
   readonly #states: Readonly<Record<MemoTable, Uint8Array>>;
   #gathered: Record<MemoTable, Gathered[]> = { declared: [], resolved: [] };
   #pending = 0;
@@ -44,13 +44,12 @@ export class Inquiries {
     readonly tasks: number;
     readonly onAnswer: (answered: Answered) => void;
     readonly onFailure: (cause: unknown) => void;
-    /** As of `SharedResults.find`. */
-    readonly patience: () => number;
+    readonly asking: () => Asking;
   }) {
     this.#source = options.source;
     this.#onAnswer = options.onAnswer;
     this.#onFailure = options.onFailure;
-    this.#patience = options.patience;
+    this.#asking = options.asking;
     this.#states = { declared: new Uint8Array(options.tasks), resolved: new Uint8Array(options.tasks) };
   }
 
@@ -107,7 +106,7 @@ export class Inquiries {
     try {
       const answers = await this.#source.find(
         batch.flatMap(({ questions }) => questions),
-        this.#patience(),
+        this.#asking(),
       );
       let at = 0;
       const own = batch.map(({ questions }) => answers.slice(at, (at += questions.length)));

@@ -12,7 +12,7 @@ interface KeepingSteps {
   /** `go` is to be called in the next turn. */
   later(go: () => void): void;
   /** It was run, and its result does not count yet. */
-  hold(task: number, receipt: CID): void;
+  hold(task: number, result: Found): void;
   /** It is kept. */
   settle(task: number, result: Found): void;
   refuse(task: number, failure: Failure): void;
@@ -59,7 +59,7 @@ export class Keeping {
   take(task: number, result: State.Result): boolean {
     if (result.status !== State.OK || !this.isFor(task)) return false;
     State.hold(this.#context.state, task);
-    if (result.via === 'ran') this.#steps.hold(task, result.receipt);
+    if (result.via === 'ran') this.#steps.hold(task, result);
     this.#waiting.set(task, result);
     return true;
   }

@@ -84,11 +84,6 @@ export class Lookup {
     return this.#isVoted(task);
   }
 
-  /** Whether nothing that is known of it counts. */
-  isForced(task: number): boolean {
-    return this.#forced(task);
-  }
-
   /** Whether results of this task are filed under its keys. */
   isMemoized(task: number): boolean {
     const { pure, memo } = this.#policies.of(task);

@@ -19,7 +19,8 @@ import { isWord } from './words.ts';
 type Good = Extract<Judged, { readonly tag: 'good' }>;
 
 interface MemberSteps extends Pick<Steps, 'finish' | 'check' | 'enqueue' | 'refuse'> {
-  fileRow(task: number, result: State.Settled, receipt?: CID): void;
+  /** The task's row, with a result that does not count yet. */
+  fileHeld(task: number, result: Extract<State.Result, { readonly receipt: CID }>): void;
   /** The task's row, after an attempt that is not the last. */
   fileRetry(task: number, receipt: CID): void;
   kindOf(task: number): TaskKind;
@@ -202,7 +203,7 @@ export class MemberEnds {
       this.#moves.ended(task);
       return this.#steps.finish(task, result);
     }
-    this.#steps.fileRow(task, result, result.receipt);
+    this.#steps.fileHeld(task, result);
     if (bringing.begin(wanted, () => this.#keep(task, result))) return State.rest(state, task);
     if (this.#steps.isStopped()) return this.#steps.finish(task, { status: State.CANCELLED });
     const message = `nobody gives ${wanted[0]!.toString()}, which its result names`;

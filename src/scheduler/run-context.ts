@@ -1,7 +1,7 @@
 import type { CID } from '../ipld/cid.ts';
 import type { Failure } from '../receipt/outcome.ts';
 import type { Bringing } from './bringing.ts';
-import type { CoordinatorOptions } from './coordinator-options.ts';
+import type { CoordinatorOptions, EarlierEnd } from './coordinator-options.ts';
 import type { Filing } from './filing.ts';
 import type { Lookup } from './lookup.ts';
 import type { Outbox } from './outbox.ts';
@@ -28,7 +28,7 @@ export interface RunContext {
   /** Longest remaining path of each task, computed when first asked for: the most urgent runs first. */
   readonly priorities: () => Float64Array;
   /** How a task ended by itself in an earlier drive of this run, if it did and was not begun anew. */
-  readonly earlier: (task: number) => 'ok' | 'failed' | undefined;
+  readonly earlier: (task: number) => EarlierEnd | undefined;
   /** What is known of a task between its look-up and its end. */
   readonly prepared: Map<number, Prepared>;
   /** Tasks whose output must be agreed on; made after what shares this. */

@@ -38,9 +38,9 @@ export class RunKeys {
     return isForAll ? undefined : Key.ofRun(this.#run, this.#movable.epoch, task, key);
   }
 
-  /** Those of earlier drives, the last of them first; none for a task that needs none, or is to be run whatever is known. */
+  /** Those of earlier drives, the last of them first; none for a task that needs none. What is to be run whatever is known was, if it is filed there. */
   before(task: number, key: Uint8Array): readonly Uint8Array[] {
-    if (this.#movable === undefined || this.#lookup.isForced(task) || this.of(task, key) === undefined) return [];
+    if (this.#movable === undefined || this.of(task, key) === undefined) return [];
     return this.#movable.before.map((epoch) => Key.ofRun(this.#run, epoch, task, key));
   }
 }

@@ -147,8 +147,9 @@ export class Search {
     const { state, lookup, agreements, checks } = this.#context;
     const [first] = found;
     if (lookup.isVoted(task)) agreements().found(task, found);
-    else if (first === undefined) this.#steps.enqueue(task);
-    else {
+    else if (first === undefined) {
+      if (!this.recheck(task)) this.#steps.enqueue(task);
+    } else {
       const take = (): void => {
         State.makeReady(state, task);
         this.#takeOrRun(task, this.#shared!.adopt('resolved', task, first));
@@ -194,7 +195,7 @@ export class Search {
 
   /** Names ready tasks by their resolved keys, and takes what is filed there. */
   #checkAll(tasks: readonly number[]): void {
-    const { lookup, prepared, policies, state, checks } = this.#context;
+    const { lookup, prepared, policies, state, checks, runKeys } = this.#context;
     const keyed = tasks.flatMap((task) => {
       if (!this.#prepare(task)) return [];
       if (checks().isUnderWay(task)) {
@@ -206,6 +207,9 @@ export class Search {
     const hits = lookup.byResolved(keyed);
     keyed.forEach(({ task, key }, i) => {
       const hit = hits[i];
+      // What the run finished elsewhere comes before what this home knows of other runs.
+      if (hit?.via === 'resolved' && runKeys.before(task, key).length > 0 && this.#shared?.ask('resolved', task) === 'wait')
+        return State.rest(state, task);
       if (hit !== undefined && this.#isUsable(task, hit.value)) return this.#take(task, hit);
       if (hit !== undefined && this.#presence.bring(hit.value, () => this.#again(task))) return State.rest(state, task);
       const place = policies.of(task).pure ? this.#join(task, key) : 'lead';

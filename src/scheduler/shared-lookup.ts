@@ -43,7 +43,7 @@ export class SharedLookup {
   readonly #known = new Map<number, FoundResult>();
   #askedInVain = false;
   #told = 0;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(context: RunContext, source: SharedResults, steps: Steps) {
     this.#context = context;
@@ -55,7 +55,7 @@ export class SharedLookup {
       tasks: context.state.plan.tasks.length,
       onAnswer: (answered) => steps.later(() => this.#answer(answered)),
       onFailure: (cause) => steps.fail(cause),
-      patience: () => Math.max(0, patientUntil - clock.monotonic()),
+      asking: () => ({ patience: Math.max(0, patientUntil - clock.monotonic()), signal: this.#stopping.signal }),
     });
   }
 
@@ -73,7 +73,7 @@ export class SharedLookup {
     const known = table === 'declared' ? this.#known.get(task) : undefined;
     this.#known.delete(task);
     if (known !== undefined) return known;
-    if (this.#isStopped) return undefined;
+    if (this.#stopping.signal.aborted) return undefined;
     if (!this.#inquiries.isAsked(table, task)) {
       if (!this.#inquiries.mayAsk(table, task)) return undefined;
       const questions = this.#questions(table, task);
@@ -95,7 +95,7 @@ export class SharedLookup {
     const { options, state, policies, prepared, filing, outbox, runKeys } = this.#context;
     const { cid, bytes, receipt, outcome, small, held, holder, heardOf } = found;
     const isOfRun = table === 'resolved' && runKeys.of(task, prepared.get(task)!.key.key) !== undefined;
-    if (isOfRun) State.tried(state, task, receipt.meta.attempt);
+    if (isOfRun) State.begunBefore(state, task, receipt.meta.attempt);
     outbox.addBlobs(small, []);
     options.blobs.elsewhere.add(holder, held);
     const adopted = {
@@ -127,7 +127,7 @@ export class SharedLookup {
   }
 
   #answer({ table, tasks, answers }: Answered): void {
-    if (this.#isStopped) return;
+    if (this.#stopping.signal.aborted) return;
     tasks.forEach((task, i) => {
       for (const answer of answers[i]!) this.tell(task, answer);
       const found = answers[i]!.flatMap((answer) => answer.found);
@@ -182,7 +182,7 @@ export class SharedLookup {
 
   /** Nobody is answered any more. */
   stop(): void {
-    this.#isStopped = true;
+    this.#stopping.abort();
     for (const tasks of Object.values(this.#waiting)) tasks.clear();
   }
 }

@@ -9,9 +9,16 @@ import type { Refusal } from '../receipt/trust.ts';
 export interface SharedResults {
   /**
    * What is known under these keys, in this order. Ends within about a second, and never rejects: who cannot be asked knows nothing.
-   * All that it gives was verified, and its issuer is believed. `patience`: for how many ms it is asked again as long as there is no answer; default 0.
+   * All that it gives was verified, and its issuer is believed.
    */
-  find(questions: readonly Question[], patience?: number): Promise<readonly Answer[]>;
+  find(questions: readonly Question[], asking?: Asking): Promise<readonly Answer[]>;
+}
+
+export interface Asking {
+  /** For how many ms it is asked again as long as the answer is not certain. Default 0. */
+  readonly patience?: number;
+  /** Nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Question {

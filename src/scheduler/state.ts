@@ -49,6 +49,8 @@ export interface RunState {
   readonly missing: Uint32Array;
   /** Attempts begun, those of earlier drives of the same run included. */
   readonly attempts: Uint16Array;
+  /** Those of earlier drives. */
+  readonly begun: Uint16Array;
   /** Dependents of task i: `dependents[offsets[i] … offsets[i + 1]]`. */
   readonly offsets: Uint32Array;
   readonly dependents: Uint32Array;
@@ -73,6 +75,7 @@ export function create(plan: Plan): RunState {
     status: new Uint8Array(size),
     missing: new Uint32Array(size),
     attempts: new Uint16Array(size),
+    begun: new Uint16Array(size),
     offsets,
     dependents,
     results: Array.from({ length: size }, () => undefined),
@@ -199,9 +202,11 @@ export function rest(state: RunState, task: number): void {
   state.status[task] = RESTING;
 }
 
-/** Earlier drives of the run began so many attempts, as is heard now. */
-export function tried(state: RunState, task: number, attempts: number): void {
-  state.attempts[task] = Math.max(state.attempts[task]!, attempts);
+/** Earlier drives of the run began so many attempts of it, or more than was known. */
+export function begunBefore(state: RunState, task: number, attempts: number): void {
+  const more = Math.max(0, attempts - state.attempts[task]!);
+  state.attempts[task]! += more;
+  state.begun[task]! += more;
 }
 
 /** The result of a task is known and does not count yet; it may be one that nobody demanded. */

@@ -58,7 +58,7 @@ function count({ state, targets, earlier }: Pick<Finished, 'state' | 'targets' |
   return counts;
 }
 
-const STOPPED = { ok: 'cached', failed: 'failed', not: 'cancelled' } as const;
+const STOPPED = { ok: 'cached', failed: 'failed', held: 'cancelled', not: 'cancelled' } as const;
 
 /** Undefined if it was not looked at, or stopped. */
 function endOf(result: State.Settled | undefined): 'ran' | 'cached' | 'failed' | 'skipped' | undefined {

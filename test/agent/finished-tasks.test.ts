@@ -3,6 +3,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
+import { checkHome } from '../../src/agent/check-home.ts';
 import type { Engine } from '../../src/agent/engine.ts';
 import { explain } from '../../src/agent/explain.ts';
 import { localDriver } from '../../src/agent/local-driver.ts';
@@ -187,24 +188,44 @@ test('what it gave is gone: the task is run again, and what came of the old outp
   assert.deepEqual(endsIn(engine, run), ends);
 });
 
-test('what could not be kept is put when the run is resumed, by no other attempt', async () => {
-  using place = new Place();
-  prepare(place, {});
-  place.write('w.yaml', JSON.stringify({ tasks: { random: { ...tasks.random, durable: true } } }));
-  await using engine = await place.open();
-  const kept: unknown[] = [];
-  const keep: Keep = async (outputs) => outputs.map(({ value }) => void kept.push(value));
-  const noRoom: Keep = async (outputs) => outputs.map(() => new DocketError('MESH_FULL', 'no room'));
-  const { run, state } = await place.runWith(engine, 'w.yaml', { placing: () => ({ keep: noRoom }) });
-  const made = place.receipts().find(({ tag }) => tag === 'ok')!;
-  assert.deepEqual([state, rowsOf(engine, run).get('random')!.state], ['failed', 'failed']);
+for (const force of [undefined, 'all'] as const)
+  test(`what could not be kept is put when the run is resumed, by no other attempt${force === undefined ? '' : ', also if all was forced'}`, async () => {
+    using place = new Place();
+    prepare(place, {});
+    place.write('w.yaml', JSON.stringify({ tasks: { random: { ...tasks.random, durable: true } } }));
+    await using engine = await place.open();
+    const kept: unknown[] = [];
+    const keep: Keep = async (outputs) => outputs.map(({ value }) => void kept.push(value));
+    const noRoom: Keep = async (outputs) => outputs.map(() => new DocketError('MESH_FULL', 'no room'));
+    const { run, state } = await place.runWith(engine, 'w.yaml', {
+      placing: () => ({ keep: noRoom }),
+      ...(force === undefined ? {} : { force }),
+    });
+    const made = place.receipts().find(({ tag }) => tag === 'ok')!;
+    assert.deepEqual([state, rowsOf(engine, run).get('random')!.state], ['failed', 'failed']);
 
-  const plan = await planOf(engine, run);
-  const again = await resumeRun(engine, run, plan, { ...resumption(engine, engine.ledger.run(run)!, plan, {}), placing: () => ({ keep }) });
-  assert.deepEqual([again.state, okReceipts(place), kept], ['completed', { random: 1 }, [made.value]]);
-  const row = rowsOf(engine, run).get('random')!;
-  assert.deepEqual([row.state, row.via, row.attempts, Buffer.from(row.receipt!.bytes).toString('hex')], ['ok', 'ran', 1, made.cid]);
-});
+    const plan = await planOf(engine, run);
+    const again = await resumeRun(engine, run, plan, {
+      ...resumption(engine, engine.ledger.run(run)!, plan, {}),
+      placing: () => ({ keep }),
+    });
+    assert.deepEqual([again.state, okReceipts(place), kept], ['completed', { random: 1 }, [made.value]]);
+    const row = rowsOf(engine, run).get('random')!;
+    assert.deepEqual([row.state, row.via, row.attempts, Buffer.from(row.receipt!.bytes).toString('hex')], ['ok', 'ran', 1, made.cid]);
+  });
+
+/** Keeps nothing until the run is stopped, which it then is. `look`: what is done before that. */
+function stopWhileKept(look: () => void = () => {}): { readonly keep: Keep; readonly signal: AbortSignal } {
+  const stop = new AbortController();
+  const keep: Keep = async (_outputs, signal) => {
+    look();
+    const stopped = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => stopped.reject(signal.reason as Error), { once: true });
+    stop.abort(new DocketError('CANCELLED', 'enough'));
+    return await stopped.promise;
+  };
+  return { keep, signal: stop.signal };
+}
 
 for (const how of ['stopped', 'killed'] as const) {
   test(`a run that is ${how} while an output is kept keeps it when it goes on, by no other attempt`, async () => {
@@ -214,33 +235,32 @@ for (const how of ['stopped', 'killed'] as const) {
     place.write('w.yaml', JSON.stringify({ tasks: { random: { ...tasks.random, durable: true } } }));
     await using stack = new AsyncDisposableStack();
     const first = stack.use(await place.open());
-    const stop = new AbortController();
-    const keeping: Keep = async (_outputs, signal) => {
-      // What a process leaves that is killed now.
-      cpSync(place.paths.home, crashed.paths.home, { recursive: true });
-      const stopped = Promise.withResolvers<never>();
-      signal.addEventListener('abort', () => stopped.reject(signal.reason as Error), { once: true });
-      stop.abort(new DocketError('CANCELLED', 'enough'));
-      return await stopped.promise;
-    };
-    const { run, state, tasks: counts } = await place.runWith(first, 'w.yaml', { placing: () => ({ keep: keeping }), signal: stop.signal });
+    // What a process leaves that is killed in the middle of it.
+    const { keep: never, signal } = stopWhileKept(() => cpSync(place.paths.home, crashed.paths.home, { recursive: true }));
+    const { run, state, tasks: counts } = await place.runWith(first, 'w.yaml', { placing: () => ({ keep: never }), signal });
     assert.deepEqual([state, counts.ran, counts.cancelled], ['cancelled', 0, 1]);
-    const engine = how === 'stopped' ? first : stack.use(await crashed.open());
-    const row = rowsOf(engine, run).get('random')!;
-    assert.deepEqual([row.state, row.attempts], ['held', 1]);
-    const home = how === 'stopped' ? place : crashed;
-    assert.deepEqual(home.receipts().length, 1, 'none is invented');
-
+    const [home, engine] = how === 'stopped' ? [place, first] : [crashed, stack.use(await crashed.open())];
     const plan = await planOf(engine, run);
+    const resumed = async ({ keep, signal: until }: { readonly keep: Keep; readonly signal?: AbortSignal }): Promise<FinishedRun> => {
+      const more = { placing: () => ({ keep }), ...(until === undefined ? {} : { signal: until }) };
+      return await resumeRun(engine, run, plan, { ...resumption(engine, engine.ledger.run(run)!, plan, {}), ...more });
+    };
+    const standing = (): unknown[] => {
+      const { state: stand, via, attempts } = rowsOf(engine, run).get('random')!;
+      return [stand, via, attempts, home.receipts().length];
+    };
+    assert.deepEqual(standing(), ['held', 'ran', 1, 1]);
+    assert.equal((await resumed(stopWhileKept())).state, 'cancelled');
+    assert.deepEqual(standing(), ['held', 'ran', 1, 1], 'also after another stop');
+    const looked = await Array.fromAsync(checkHome(engine, new AbortController().signal));
+    assert.deepEqual(
+      looked.flatMap(({ damage }) => damage ?? []),
+      [],
+    );
     const kept: unknown[] = [];
-    const keep: Keep = async (outputs) => outputs.map(({ value }) => void kept.push(value));
-    const again = await resumeRun(engine, run, plan, {
-      ...resumption(engine, engine.ledger.run(run)!, plan, {}),
-      placing: () => ({ keep }),
-    });
-    assert.deepEqual([again.state, okReceipts(home), kept.length, home.receipts().length], ['completed', { random: 1 }, 1, 1]);
-    const { state: end, via, attempts } = rowsOf(engine, run).get('random')!;
-    assert.deepEqual([end, via, attempts], ['ok', 'ran', 1]);
+    const again = await resumed({ keep: async (outputs) => outputs.map(({ value }) => void kept.push(value)) });
+    assert.deepEqual([again.state, okReceipts(home), kept.length], ['completed', { random: 1 }, 1]);
+    assert.deepEqual(standing(), ['ok', 'ran', 1, 1]);
   });
 }
 

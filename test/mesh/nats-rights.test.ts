@@ -118,7 +118,7 @@ test('the rights in the documentation are enough, and no more than this mesh', {
   await removeMarks(at.engine, 0, new AbortController().signal);
 
   await ann.mesh.results.file([{ key: keyOf(1), issuer: ANN, value: bytes('x') }]);
-  assert.equal((await ben.mesh.results.latest([keyOf(1)]))[0]?.issuer, ANN);
+  for (const isCertain of [false, true]) assert.equal((await ben.mesh.results.latest([keyOf(1)], undefined, isCertain))[0]?.issuer, ANN);
   assert.equal((await ben.mesh.results.all(keyOf(1))).length, 1);
   await ann.mesh.journals.append('run.1', [bytes('entry')]);
   for await (const { entry } of ben.mesh.journals.read('run.1', 0, new AbortController().signal)) {

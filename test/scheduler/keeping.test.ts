@@ -114,6 +114,30 @@ describe('outputs that are to be durable', () => {
     assert.deepEqual([state, tasks.cancelled, tasks.ran], ['cancelled', 1, 0]);
   });
 
+  it('of a task that ends well after the run was stopped are not claimed, and what it gave is on record', async () => {
+    await using bench = await Bench.open();
+    const plan = planOf([{ name: 'a', meta: DURABLE }]);
+    const cancel = new AbortController();
+    const rows: unknown[] = [];
+    const { state, tasks } = await bench.run(
+      plan,
+      async (job) => {
+        cancel.abort(new DocketError('CANCELLED', 'enough'));
+        await new Promise((resolve) => setImmediate(resolve));
+        return gives(1)(job);
+      },
+      {
+        keep: new Shelf().keep,
+        signal: cancel.signal,
+        commit: async (changes) => {
+          for (const change of changes) if (change.kind === 'run-task') rows.push([change.state, change.attempts, change.receipt !== null]);
+          return await bench.commit(changes);
+        },
+      },
+    );
+    assert.deepEqual([state, tasks.cancelled, rows], ['cancelled', 1, [['held', 1, true]]]);
+  });
+
   it('of twins are each kept', async () => {
     await using bench = await Bench.open();
     // The same work once it is known what they are given.

@@ -94,6 +94,16 @@ export class ResultFiler implements AsyncDisposable {
     return TABLES.reduce((sum, table) => sum + Math.max(0, this.#options.ledger.lastRow(table) - this.#marks[table]), 0);
   }
 
+  /** Resolves when the mesh was told of all there is, while its link is up; or after so many ms. */
+  async told(ms: number): Promise<void> {
+    const { clock, mesh } = this.#options;
+    const until = clock.monotonic() + ms;
+    while (this.behind > 0 && mesh.link.tag === 'up' && !this.#isOver && clock.monotonic() < until) {
+      this.#begin();
+      await new Promise<void>((resolve) => void clock.after(GATHER, resolve));
+    }
+  }
+
   #nameOf(table: MemoTable, made: number): string {
     return `${table} ${this.#options.mesh.name} ${made}`;
   }

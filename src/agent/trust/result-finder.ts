@@ -3,15 +3,16 @@ import { isDocketError } from '../../errors.ts';
 import { DocketError } from '../../errors.ts';
 import type { FiledResult, Mesh } from '../../mesh/mesh.ts';
 import type { Refusal, Trust } from '../../receipt/trust.ts';
-import type { Answer, FoundResult, Question, SharedResults } from '../../scheduler/shared-results.ts';
+import type { Answer, Asking, FoundResult, Question, SharedResults } from '../../scheduler/shared-results.ts';
 import { readShared } from './read-shared.ts';
 
 /**
  * Looks for results in the mesh.
  *
  * Invariants
- * F1. No question waits longer than `PATIENCE`, and none at all while the link is down or for `REST` after one got no answer at all: what is not found is run. Who asks with
- *     more patience has it asked until there is an answer, of no copy of the engine's that may be behind.
+ * F1. No question waits longer than `PATIENCE`, and none at all while the link is down or for `REST` after one got no answer at all: what is not found is run.
+ *     Who asks with more patience has it asked until it is certain: copies of the engine's, which may be behind, and for what these lack whoever leads them. As long as
+ *     that does not answer it is asked for one key by all who wait; in the end what copies said is what is known.
  * F2. What was filed last under a key is looked at first. If that is not used, all that is there is looked at, what is filed in the names of those who are believed
  *     first, `MOST_READ` at most: an untrusted newer result hides no trusted one, and a flood costs no more than so many signatures.
  * F3. All that is refused is told to `trust`, whoever asked.
@@ -27,7 +28,7 @@ interface Options {
 /** In ms. */
 const PATIENCE = 1_000;
 const REST = 5_000;
-/** Between two questions with patience. */
+/** Before a question that is asked in vain is asked again. */
 const AGAIN = 250;
 /** Results under one key that are read. */
 const MOST_READ = 64;
@@ -38,28 +39,42 @@ const STRIDE = 32;
 
 const NOTHING: Answer = { found: [], refused: [] };
 
+/** `answers` undefined: there was none. `isCertain`: asking once more would give no others. */
+interface Heard {
+  readonly answers: readonly Answer[] | undefined;
+  readonly isCertain: boolean;
+}
+
+interface Progress {
+  isAnswered: boolean;
+  isCertain: boolean;
+}
+
 export class ResultFinder implements SharedResults {
   readonly #options: Options;
   #restsUntil = Number.NEGATIVE_INFINITY;
+  /** One for all that wait for an answer. */
+  #probing: Promise<boolean> | undefined;
 
   constructor(options: Options) {
     this.#options = options;
   }
 
-  async find(questions: readonly Question[], patience = 0): Promise<readonly Answer[]> {
+  async find(questions: readonly Question[], { patience = 0, signal }: Asking = {}): Promise<readonly Answer[]> {
     const { mesh, clock, onAsked } = this.#options;
     if (questions.length === 0) return [];
     const until = clock.monotonic() + patience;
-    const mayAsk = (): boolean => mesh.link.tag === 'up' && (patience > 0 || clock.monotonic() >= this.#restsUntil);
+    const isPatient = patience > 0;
     let answers: readonly Answer[] | undefined;
     let wasAsked = false;
     for (;;) {
-      if (mayAsk()) {
+      if (mesh.link.tag === 'up' && (isPatient || clock.monotonic() >= this.#restsUntil)) {
         wasAsked = true;
-        answers = await this.#askOnce(questions, patience > 0);
+        const heard = await this.#askOnce(questions, isPatient);
+        answers = heard.answers ?? answers;
+        if (heard.isCertain) break;
       }
-      if (answers !== undefined || clock.monotonic() >= until) break;
-      await new Promise<void>((resolve) => void clock.after(AGAIN, resolve));
+      if (!isPatient || !(await this.#isAnswering(questions[0]!.key, until, signal))) break;
     }
     const given = answers ?? questions.map(() => NOTHING);
     const found = given.filter((answer) => answer.found.length > 0).length;
@@ -67,48 +82,105 @@ export class ResultFinder implements SharedResults {
     return given;
   }
 
-  /** Undefined if there was no answer. */
-  async #askOnce(questions: readonly Question[], isCertain: boolean): Promise<readonly Answer[] | undefined> {
+  /** Waits until whoever leads the results answers, for so long; false if that did not come about. */
+  async #isAnswering(key: Uint8Array, until: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const { clock } = this.#options;
+    const isWaiting = (): boolean => clock.monotonic() < until && signal?.aborted !== true;
+    while (isWaiting()) {
+      this.#probing ??= this.#probe(key).finally(() => (this.#probing = undefined));
+      if (await this.#probing) return isWaiting();
+    }
+    return false;
+  }
+
+  /** Asks one question, a moment from now. */
+  async #probe(key: Uint8Array): Promise<boolean> {
+    const { mesh, clock } = this.#options;
+    await new Promise<void>((resolve) => void clock.after(AGAIN, resolve));
+    if (mesh.link.tag === 'down') return false;
+    return (await this.#within(async (signal) => await mesh.results.latest([key], signal, true))) === 'done';
+  }
+
+  async #askOnce(questions: readonly Question[], isPatient: boolean): Promise<Heard> {
     const { clock } = this.#options;
     const answers: Answer[] = questions.map(() => NOTHING);
+    const progress: Progress = { isAnswered: false, isCertain: !isPatient };
+    const end = await this.#within(async (signal) => await this.#ask(questions, { answers, progress, isPatient }, signal));
+    // That there is too much under some key is no reason to ask for no other.
+    if (!progress.isAnswered) {
+      this.#restsUntil = clock.monotonic() + REST;
+      return { answers: undefined, isCertain: end === 'refused' };
+    }
+    return { answers: [...answers], isCertain: progress.isCertain || end === 'refused' };
+  }
+
+  /** `refused`: this member may not do it, however often it tries. */
+  async #within(work: (signal: AbortSignal) => Promise<unknown>): Promise<'done' | 'failed' | 'refused'> {
     const over = new AbortController();
-    const late = Promise.withResolvers<void>();
-    const stop = clock.after(PATIENCE, () => {
+    const late = Promise.withResolvers<'failed'>();
+    const stop = this.#options.clock.after(PATIENCE, () => {
       over.abort(new DocketError('MESH_NO_ANSWER', `results were not found within ${PATIENCE} ms`));
-      late.resolve();
+      late.resolve('failed');
     });
-    const heard = { isAnswered: false };
-    const asking = this.#ask(questions, { answers, heard, isCertain }, over.signal).catch((error: unknown) => {
-      if (!over.signal.aborted && !isDocketError(error)) throw error;
-      over.abort(error);
-    });
+    const working = work(over.signal).then(
+      () => 'done' as const,
+      (error: unknown) => {
+        if (!over.signal.aborted && !isDocketError(error)) throw error;
+        over.abort(error);
+        return isDocketError(error, 'MESH_REFUSED') ? ('refused' as const) : ('failed' as const);
+      },
+    );
     try {
       // Not all that an engine's client does can be aborted.
-      await Promise.race([asking, late.promise]);
+      return await Promise.race([working, late.promise]);
     } finally {
       stop();
     }
-    // That there is too much under some key is no reason to ask for no other.
-    if (heard.isAnswered) return [...answers];
-    this.#restsUntil = clock.monotonic() + REST;
-    return undefined;
   }
 
   /** Fills in `answers` as they come. */
   async #ask(
     questions: readonly Question[],
-    { answers, heard, isCertain }: { readonly answers: Answer[]; readonly heard: { isAnswered: boolean }; readonly isCertain: boolean },
+    { answers, progress, isPatient }: { readonly answers: Answer[]; readonly progress: Progress; readonly isPatient: boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const { mesh } = this.#options;
-    const latest = await mesh.results.latest(
-      questions.map(({ key }) => key),
-      signal,
-      isCertain,
-    );
-    heard.isAnswered = true;
+    const latest = [
+      ...(await mesh.results.latest(
+        questions.map(({ key }) => key),
+        signal,
+      )),
+    ];
+    progress.isAnswered = true;
+    await this.#read(questions, { latest, answers }, signal);
+    const lacking = isPatient ? [...questions.keys()].filter((i) => latest[i] === undefined) : [];
+    if (lacking.length > 0) {
+      const certain = await mesh.results.latest(
+        lacking.map((i) => questions[i]!.key),
+        signal,
+        true,
+      );
+      lacking.forEach((i, at) => (latest[i] = certain[at]));
+      const late = lacking.filter((i) => latest[i] !== undefined);
+      await this.#read(questions, { latest, answers, only: late }, signal);
+    }
+    progress.isCertain = true;
+  }
+
+  /** Judges what was filed last under each key, and if that is not used the rest. `only`: of which questions; default all. */
+  async #read(
+    questions: readonly Question[],
+    {
+      latest,
+      answers,
+      only = [...questions.keys()],
+    }: { readonly latest: readonly (FiledResult | undefined)[]; readonly answers: Answer[]; readonly only?: readonly number[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { mesh } = this.#options;
     const more: number[] = [];
-    for (const [i, question] of questions.entries()) {
+    for (const i of only) {
+      const question = questions[i]!;
       const filed = latest[i];
       if (filed === undefined) continue;
       if (i % STRIDE === STRIDE - 1) await turn(signal);

@@ -41,6 +41,7 @@ export class SharingPart implements Sharing, AsyncDisposable {
   readonly agree: Agree | undefined;
   readonly #stack = new AsyncDisposableStack();
   readonly mayCheck: (() => boolean) | undefined;
+  readonly #filer: ResultFiler;
 
   constructor({ mesh, engine, metrics, tell, mode = 'members', agree, spotCheck = 0, random }: Parts) {
     const { ledger, clock, key } = engine;
@@ -82,7 +83,7 @@ export class SharingPart implements Sharing, AsyncDisposable {
       },
     });
     const reader = engine.reader();
-    const filer = this.#stack.use(
+    this.#filer = this.#stack.use(
       new ResultFiler({
         mesh,
         ledger,
@@ -97,8 +98,13 @@ export class SharingPart implements Sharing, AsyncDisposable {
         onTrouble: (cause, after) => tell('results not filed', { error: (cause as Error).message, again: after }),
       }),
     );
-    metrics.gauge({ name: 'docket_results_unfiled', help: 'Results the mesh was not told of yet.' }, () => [[{}, filer.behind]]);
+    metrics.gauge({ name: 'docket_results_unfiled', help: 'Results the mesh was not told of yet.' }, () => [[{}, this.#filer.behind]]);
     this.#dissents = counts.dissents;
+  }
+
+  /** As `ResultFiler.told`. */
+  async told(ms: number): Promise<void> {
+    await this.#filer.told(ms);
   }
 
   readonly #dissents: ReturnType<Metrics['counter']>;

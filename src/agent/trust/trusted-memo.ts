@@ -1,4 +1,5 @@
 import type { CID } from '../../ipld/cid.ts';
+import type { RunTaskRow } from '../../ledger/change.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { outcomeOf } from '../../receipt/out.ts';
 import { issuerOf, outAs } from '../../receipt/verify.ts';
@@ -36,8 +37,8 @@ export function trustedMemo(
     finished(task) {
       // Read when it is asked for: the rows of a run of a million tasks are not kept in memory.
       const row = before?.hasEnded(task) === true ? ledger.runTask(before.run, task) : undefined;
-      if (row === undefined || row.key === null || row.receipt === null) return undefined;
-      const receipt = row.state === 'ok' || row.state === 'held' ? row.receipt : unkeptIn(ledger, row.receipt);
+      if (row === undefined || row.key === null) return undefined;
+      const receipt = resultOf(ledger, row);
       const filed = receipt && ledger.receipt(receipt);
       return filed !== undefined && judge()(filed.bytes)
         ? { via: row.via, key: row.key, receipt: filed.cid, bytes: filed.bytes }
@@ -46,9 +47,11 @@ export function trustedMemo(
   };
 }
 
-/** The receipt of what a task gave that failed only since that could not be kept. */
-function unkeptIn(ledger: Pick<Ledger, 'receipt'>, receipt: CID): CID | undefined {
-  const filed = ledger.receipt(receipt);
+/** The receipt of what a task gave, also if it does not count yet, or failed only since its output could not be kept. */
+export function resultOf(ledger: Pick<Ledger, 'receipt'>, { state, receipt }: Pick<RunTaskRow, 'state' | 'receipt'>): CID | undefined {
+  if (receipt === null) return undefined;
+  if (state === 'ok' || state === 'held') return receipt;
+  const filed = state === 'failed' ? ledger.receipt(receipt) : undefined;
   const out = filed && outAs(filed.cid, filed.bytes);
   const outcome = out && outcomeOf(out);
   return outcome?.tag === 'error' ? unkeptReceipt(outcome.failure) : undefined;

@@ -68,6 +68,46 @@ suite('Agents in a mesh', () => {
     assert.equal(await metric(second, /^docket_results_asked_total\{answer="found"\} (\d+)$/m), 2);
   });
 
+  test('what a run finished at one that is stopped is taken by the next, whatever its grants and memo', async () => {
+    const mesh = new LocalMesh();
+    place.write('loop.wasm', readFileSync(guest('loop')));
+    const tasks = {
+      granted: { module: 'noop.wasm', grant: ['clock'] },
+      never: { module: 'noop.wasm', memo: 'never' },
+      endless: { module: 'loop.wasm', files: { a: { from: 'granted', at: '/stdout' }, b: { from: 'never', at: '/stdout' } } },
+    };
+    const file = place.write('own.yaml', JSON.stringify({ name: 'own', tasks }));
+    await using stopping = new AsyncDisposableStack();
+    await using stack = new AsyncDisposableStack();
+    const first = stopping.use(await start(mesh, 'd1'));
+    const second = stack.use(await start(mesh, 'd2'));
+    const at = (agent: Agent, ...args: string[]): ReturnType<Place['docket']> =>
+      place.docket([...args, '--agent', agent.url], { env: { DOCKET_TOKEN: agent.token } });
+    const id = (await at(first, 'run', file, '--detach')).stdout.trim();
+    const shown = async (agent: Agent): Promise<string[][]> => {
+      const { tasks: all } = JSON.parse((await at(agent, 'show', id, '--json')).stdout) as { tasks: Record<string, string>[] };
+      return all.map(({ label, state, via, agent: by }) => [label!, state!, via!, by!]);
+    };
+    const until = async (agent: Agent, isSo: (rows: string[][]) => boolean): Promise<string[][]> => {
+      const end = performance.now() + PATIENCE;
+      for (;;) {
+        const rows = await shown(agent);
+        if (isSo(rows)) return rows;
+        assert.ok(performance.now() < end, JSON.stringify(rows));
+      }
+    };
+    await until(first, (rows) => rows.some(([label, state]) => label === 'endless' && state === 'running'));
+    const { did } = first.engine.key;
+    await stopping.disposeAsync();
+    const rows = await until(second, (all) => all.filter(([, state]) => state === 'ok').length === 2);
+    const ended = rows.filter(([, state]) => state === 'ok').toSorted();
+    assert.deepEqual(ended, [
+      ['granted', 'ok', 'ran', did],
+      ['never', 'ok', 'ran', did],
+    ]);
+    await at(second, 'cancel', id);
+  });
+
   test('listed, it is not believed, counted, and shown by who signed', async () => {
     const mesh = new LocalMesh();
     await using first = await start(mesh, 'b1');

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DocketError } from '../../../src/errors.ts';
-import { isMap } from '../../../src/ipld/value.ts';
+import { ofBlob } from '../../../src/ipld/cid.ts';
+import { type Ipld, isMap } from '../../../src/ipld/value.ts';
 import type { RunTaskChange } from '../../../src/ledger/change.ts';
 import { LocalMesh } from '../../../src/mesh/local/local-mesh.ts';
 import { issuerOf } from '../../../src/receipt/verify.ts';
@@ -103,6 +104,22 @@ test('goes by the last drive, also where one that was taken for dead tells later
   assert.notDeepEqual(first.outputs, second.outputs);
 });
 
+test('tries a task whose output is gone as often as any, however many attempts it took before', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  const retried = planOf([{ name: 'big', ...CLOCK, meta: { retry: { attempts: 3, backoff: 0 } } }]);
+  const blob = ofBlob(new Uint8Array(5_000));
+  const lostTwice = (value: Ipld): Behavior => {
+    let left = 2;
+    return (job) =>
+      left-- > 0 ? { kind: 'lost', code: 'lost', message: 'killed', usage: { wall: 1, cpu: 1, memory: 0, output: 0 } } : gives(value)(job);
+  };
+  const first = await a.run(retried, lostTwice(blob), { run: RUN, movable: movable(0) });
+  await a.fileAll();
+  const second = await b.run(retried, lostTwice('here'), { run: RUN, movable: movable(1) });
+  assert.deepEqual([first.state, second.state, second.started.length], ['completed', 'completed', 3]);
+});
+
 test('gives nothing to another run, nor to one of the same id with other inputs', async () => {
   await using mesh = new Mesh();
   const [a, b] = [await mesh.site(), await mesh.site()];
@@ -115,11 +132,35 @@ test('gives nothing to another run, nor to one of the same id with other inputs'
   assert.deepEqual(result.started.toSorted(), ['never', 'now', 'pure']);
 });
 
-test('runs what is still forced', async () => {
+test('runs what is forced, if it was not run in it', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  const forced = (task: number): boolean => task === 2;
+  const first = await mesh.drive(a, 0, { forced });
+  await mesh.drive(b, 0, { run: 'RUN2' });
+  const second = await mesh.drive(b, 1, { forced });
+  assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
+  assert.deepEqual((await mesh.drive(b, 1, { run: 'RUN3', forced })).started.toSorted(), ['always', 'never', 'now', 'pure']);
+});
+
+test('takes what it finished before what this home knows of other runs', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  await mesh.drive(b, 0, { run: 'RUN2' });
+  const first = await mesh.drive(a, 0);
+  const second = await mesh.drive(b, 1);
+  assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
+  assert.deepEqual((await mesh.drive(b, 1, { run: 'RUN3' })).started.toSorted(), ['never', 'now', 'pure'], 'which is found otherwise');
+});
+
+test('finds what a task gave that ran once more, and passes nothing on that it heard', async () => {
   await using mesh = new Mesh();
   const [a, b] = [await mesh.site(), await mesh.site()];
   await mesh.drive(a, 0);
-  assert.deepEqual((await mesh.drive(b, 1, { forced: (task) => task === 2 })).started, ['always', 'pure']);
+  const again = await mesh.drive(a, 0, { forced: () => true });
+  const second = await mesh.drive(b, 1);
+  assert.deepEqual([second.started, second.outputs], [[], again.outputs]);
+  assert.equal(b.filed.declared, 0);
 });
 
 test('asks for nothing in its first drive, and files nothing where nobody else goes on with it', async () => {
@@ -140,30 +181,59 @@ test('takes the word of nobody who is not believed', async () => {
   assert.ok(b.refused.length >= 2 && b.refused.every(({ issuer, reason }) => issuer === a.did && reason === 'untrusted'));
 });
 
+/** A drive of the run at a site at which this is what questions come to; time goes on meanwhile. `ms`: when the last was asked; `asked`: keys. */
+async function driveAsking(
+  mesh: Mesh,
+  site: Site,
+  latest: (
+    ask: (isCertain: boolean) => ReturnType<Site['mesh']['results']['latest']>,
+    isCertain: boolean,
+    ms: number,
+  ) => ReturnType<Site['mesh']['results']['latest']>,
+): Promise<RunResult & { readonly ms: number; readonly asked: number }> {
+  const { clock } = site;
+  const { results } = site.mesh;
+  const real = results.latest.bind(results);
+  const began = clock.monotonic();
+  let [asked, ms] = [0, 0];
+  results.latest = async (keys, signal, isCertain = false) => {
+    asked += keys.length;
+    ms = clock.monotonic() - began;
+    return await latest(async (certain) => await real(keys, signal, certain), isCertain, ms);
+  };
+  const over = { isSo: false };
+  const driving = mesh.drive(site, 1, { clock }).finally(() => (over.isSo = true));
+  while (!over.isSo) {
+    clock.advance(50);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { ...(await driving), ms, asked };
+}
+
+const silent = (): Promise<never> => Promise.reject(new DocketError('MESH_NO_ANSWER', 'no leader'));
+const lacking = async (found: Promise<readonly unknown[]>): Promise<undefined[]> => (await found).map(() => undefined);
+
 test('waits for an answer at its beginning, and not later', async () => {
   await using mesh = new Mesh();
   const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
   const first = await mesh.drive(a, 0);
-  /** It answers from so many ms on. */
-  const drive = async (site: Site, from: number): Promise<RunResult> => {
-    const { results } = site.mesh;
-    const latest = results.latest.bind(results);
-    const began = site.clock.monotonic();
-    results.latest = async (keys, signal) => {
-      if (site.clock.monotonic() - began < from) throw new DocketError('MESH_NO_ANSWER', 'no leader');
-      return await latest(keys, signal);
-    };
-    const over = { isSo: false };
-    const { clock } = site;
-    const driving = mesh.drive(site, 1, { clock }).finally(() => (over.isSo = true));
-    while (!over.isSo) {
-      clock.advance(50);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    return await driving;
-  };
-  const second = await drive(b, 8_000);
+  const second = await driveAsking(mesh, b, async (ask, isCertain, ms) => (ms < 8_000 ? await silent() : await ask(isCertain)));
   assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
-  const third = await drive(c, 3_600_000);
+  assert.ok(second.asked < 100, 'one key at a time');
+  const third = await driveAsking(mesh, c, silent);
   assert.deepEqual(third.started.toSorted(), ['always', 'never', 'now', 'pure']);
+});
+
+test('asks who leads the results for what a copy lacks; if that does not answer the copies count', async () => {
+  await using mesh = new Mesh();
+  const [a, b, c, d] = [await mesh.site(), await mesh.site(), await mesh.site(), await mesh.site()];
+  const first = await mesh.drive(a, 0);
+  const behind = await driveAsking(mesh, b, async (ask, isCertain) => (isCertain ? await ask(true) : await lacking(ask(false))));
+  assert.deepEqual([behind.started, behind.outputs], [[], first.outputs]);
+  const leaderless = await driveAsking(mesh, c, async (ask, isCertain) => (isCertain ? await silent() : await ask(false)));
+  assert.deepEqual([leaderless.started, leaderless.outputs], [[], first.outputs]);
+  const refused = (): Promise<never> => Promise.reject(new DocketError('MESH_REFUSED', 'no right to do that'));
+  const unable = await driveAsking(mesh, d, async (ask, isCertain) => (isCertain ? await refused() : await lacking(ask(false))));
+  assert.deepEqual(unable.started.toSorted(), ['always', 'never', 'now', 'pure']);
+  assert.ok(unable.ms < 1_000, 'it is not waited for what it may not ask');
 });

@@ -39,6 +39,7 @@ export interface DriveTerms {
   readonly mesh: Mesh;
   readonly self: Holder;
   readonly vault: Vault;
+  readonly resultsTold: (ms: number) => Promise<void>;
   /** Has `ActiveRuns` let go of it. */
   readonly stop: (run: string, reason: DocketError) => Promise<void>;
   /** The mesh does not take what is said of a run: the drive goes on, and goes on trying. */
@@ -60,6 +61,8 @@ export interface DriveStart {
 /** How long a record waits for the run's plan and inputs to be in the mesh, in ms. */
 const SECURE_PATIENCE = 1_000;
 const FIRST_WAIT = 1_000;
+/** How long others wait for the results of a run that is handed over to be told, in ms. */
+const RESULTS = 2_000;
 /** Between two words of how far that is, in ms. */
 const PROGRESS = 1_000;
 /** What kills its coordinator does so at once, as a rule: whoever has driven it for so long, in ms, was not killed by it. */
@@ -182,6 +185,8 @@ export class Drive implements AsyncDisposable {
     if (end === undefined) {
       // Stopped in order, or this member could not go on with it: another may.
       await this.journal.close(false);
+      // Who takes it at once is to find what was finished here.
+      await this.#terms.resultsTold(RESULTS);
       const tries = this.#isLeaving ? this.#tries : this.#tries + 1;
       const said = this.#say();
       const awaits = said.isSecured ? {} : { awaits: this.#terms.self.did };

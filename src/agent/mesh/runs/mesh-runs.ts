@@ -48,6 +48,8 @@ export interface MeshRunsOptions {
   readonly vault: Vault;
   /** Whose word counts, by DID. */
   readonly believes: (did: string) => boolean;
+  /** Resolves when the mesh was told of all results that are filed here, or after so many ms. Default: nothing is told. */
+  readonly resultsTold?: (ms: number) => Promise<void>;
   /** Who drives runs here; there when the first one begins. */
   readonly active: () => ActiveRuns;
   /** Which runs that ended are kept in the mesh. */
@@ -79,7 +81,7 @@ export class MeshRuns implements AsyncDisposable {
   #isLeaving = false;
 
   constructor(options: MeshRunsOptions) {
-    const { engine, mesh, self, company, vault, believes, active } = options;
+    const { engine, mesh, self, company, vault, believes, active, resultsTold = async () => {} } = options;
     const { clock } = engine;
     this.#options = options;
     const { signal } = this.#stopping;
@@ -90,6 +92,7 @@ export class MeshRuns implements AsyncDisposable {
       mesh,
       self,
       vault,
+      resultsTold,
       stop: (run, reason) => active().stop(run, reason),
       onUntold: (run, { code, message }) => this.#tell({ kind: 'untold', run, code, message }),
     };

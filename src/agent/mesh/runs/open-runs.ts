@@ -1,7 +1,7 @@
 import type { PeerService } from '../../../protocol/peers.ts';
-import type { Trust } from '../../../receipt/trust.ts';
 import type { ActiveRuns } from '../../active-runs.ts';
 import type { Engine } from '../../engine.ts';
+import type { SharingPart } from '../../trust/sharing-part.ts';
 import type { MeshPart, Tell } from '../mesh-part.ts';
 import type { Company, Present } from './company.ts';
 import { MeshRuns } from './mesh-runs.ts';
@@ -12,12 +12,12 @@ interface RunsOptions {
   readonly engine: Engine;
   readonly active: () => ActiveRuns;
   readonly peers: Pick<PeerService, 'bring'>;
-  readonly trust: Pick<Trust, 'accepts'>;
+  readonly sharing: Pick<SharingPart, 'trust' | 'told'>;
   readonly tell: Tell;
 }
 
 /** The runs of an agent that is in a mesh. */
-export function openRuns({ part, engine, active, peers, trust, tell }: RunsOptions): MeshRuns {
+export function openRuns({ part, engine, active, peers, sharing, tell }: RunsOptions): MeshRuns {
   const { mesh, members } = part;
   const { did, incarnation } = members.self.beat.view;
   return new MeshRuns({
@@ -26,7 +26,8 @@ export function openRuns({ part, engine, active, peers, trust, tell }: RunsOptio
     self: { did, incarnation },
     company: companyOf(part),
     vault: vaultOf(mesh, engine, (cid, signal) => peers.bring(cid, { hops: 0, signal })),
-    believes: (by) => trust.accepts(by).kind === 'yes',
+    believes: (by) => sharing.trust.accepts(by).kind === 'yes',
+    resultsTold: (ms) => sharing.told(ms),
     active,
     onTold: ({ kind, ...facts }) => tell(`run ${kind}`, facts),
   });

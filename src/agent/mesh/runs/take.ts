@@ -4,7 +4,6 @@ import type { Change } from '../../../ledger/change.ts';
 import type { Mesh } from '../../../mesh/mesh.ts';
 import { encodeRunRecord, type Holder, keyOfRun, type RunRecord } from '../../../protocol/mesh/run-record.ts';
 import { isVouched } from '../../../protocol/mesh/voucher.ts';
-import type { Plan, PlannedTask } from '../../../workflow/model.ts';
 import type { Engine } from '../../engine.ts';
 import { isForeign, withForeign } from '../../foreign.ts';
 import { readPlan } from '../../read-plan.ts';
@@ -49,6 +48,7 @@ export interface TakenRun {
   readonly after: number;
   /** As of `Before`. */
   readonly epochs: readonly number[];
+  readonly ran: ReadonlySet<number>;
   readonly isTrusted: boolean;
   /** As `Taken.kept`. */
   readonly kept: readonly CID[];
@@ -128,7 +128,7 @@ export async function prepare(terms: TakeTerms, taken: TakenRecord): Promise<Tak
   const plan = await readPlan(engine, cid, { isTrusted });
   const kept = await bringInputs(vault, shelfOf(engine), { plan, isSecured }, terms.signal);
   if (row === undefined) {
-    const force = stillForced(await forceOf(record.asked, engine.store, bring), plan, ran);
+    const force = await forceOf(record.asked, engine.store, bring);
     const options = withForeign(optionsOf(record.asked, force), !isTrusted);
     const { name, workflow, created } = record;
     await engine.ledger.commit([{ kind: 'run', run, name, workflow, plan: cid, options, tasks: plan.tasks.length, created }]);
@@ -142,20 +142,12 @@ export async function prepare(terms: TakeTerms, taken: TakenRecord): Promise<Tak
     };
     await engine.ledger.commit([back]);
   }
-  return { record, revision, after, epochs, isTrusted, kept };
+  return { record, revision, after, epochs, ran, isTrusted, kept };
 }
 
 /** Whether an agent that is believed took it, with this plan, from somebody who may give its tasks all they ask for. */
 function isVouchedFor({ believes }: Pick<TakeTerms, 'believes'>, { voucher, ...record }: RunRecord): boolean {
   return voucher !== undefined && isVouched(voucher, record) && believes(voucher.by);
-}
-
-/** Tasks that are to be run whatever is known, and were not yet. */
-function stillForced(force: 'all' | readonly string[] | null, { tasks }: Plan, ran: ReadonlySet<number>): 'all' | readonly string[] | null {
-  if (force === null || ran.size === 0) return force;
-  const names = new Set(force === 'all' ? [] : force);
-  const isForced = ({ label, group }: PlannedTask): boolean => force === 'all' || names.has(label) || names.has(group);
-  return tasks.filter((task, i) => isForced(task) && !ran.has(i)).map(({ label }) => label);
 }
 
 /** What earlier drives told; nothing that they write from now on counts. Throws `MESH_…`. */
