@@ -336,6 +336,31 @@ suite('Results in the mesh', () => {
     assert.deepEqual(site.filed, { resolved: 9, declared: 6 }, 'also while it is there');
   });
 
+  test('who is about to leave tells all there is, and waits for no engine that does not take it', async () => {
+    await using site = await Site.open(new LocalMesh(), new Set());
+    await site.run(plan, echo);
+    assert.ok(site.behind > 0);
+    const over = { isSo: false };
+    const waited = async (ms: number): Promise<number> => {
+      over.isSo = false;
+      const began = site.clock.monotonic();
+      const telling = site.told(ms).finally(() => (over.isSo = true));
+      while (!over.isSo) {
+        await new Promise((resolve) => setImmediate(resolve));
+        site.clock.advance(10);
+      }
+      await telling;
+      return site.clock.monotonic() - began;
+    };
+    const { results } = site.mesh;
+    const file = results.file.bind(results);
+    results.file = () => Promise.reject(new Error('no leader'));
+    assert.ok((await waited(2_000)) >= 2_000);
+    results.file = file;
+    await waited(2_000);
+    assert.equal(site.behind, 0);
+  });
+
   test('a ledger that cannot be read, or not written, for a while is told of, and all is filed afterwards', async (t) => {
     await using site = await Site.open(new LocalMesh(), new Set());
     const { ledger } = site.bench;

@@ -87,6 +87,15 @@ export class Site implements AsyncDisposable {
     }
   }
 
+  /** As of the filer. */
+  async told(ms: number): Promise<void> {
+    await this.#filer.told(ms);
+  }
+
+  get behind(): number {
+    return this.#filer.behind;
+  }
+
   /** As after a restart. */
   async reopenFiler(): Promise<void> {
     await this.#filer[Symbol.asyncDispose]();
