@@ -212,6 +212,7 @@ export class MeshPart implements AsyncDisposable {
         if (objects + pins > 0) tell('mesh swept', { objects, bytes, pins });
       },
       onUnreadable: (record, { message }) => tell('mesh not swept', { record, error: message }),
+      onRefused: (refused) => this.refusals.add(refused),
       onFailure: (error) => tell('mesh not swept', { error: (error as Error).message }),
     });
   }
@@ -293,7 +294,7 @@ export class MeshPart implements AsyncDisposable {
       },
       () => [[{}, this.#unreadable]],
     );
-    metrics.countedBy({ name: 'docket_mesh_refused_total', help: 'Messages of other members that were not taken.' }, () =>
+    metrics.countedBy({ name: 'docket_mesh_refused_total', help: 'Messages and records of other members that were not taken.' }, () =>
       [...this.refusals.totals].map(([reason, total]) => [{ reason }, total]),
     );
   }

@@ -9,6 +9,7 @@ import type { Store } from '../../store/store.ts';
 import * as Tree from '../../store/tree.ts';
 import { objectOf } from './mesh-finder.ts';
 import { pin } from './pins.ts';
+import type { Refused } from './refusals.ts';
 
 /**
  * Blobs that outlive the members that have them: what a run needs, so that another member can go on with it, and outputs that are to last.
@@ -24,10 +25,12 @@ const AT_ONCE = 4;
 /** Bytes of a tree, or of a large value, that is looked into. */
 const MOST_LOOKED = 256 * 2 ** 20;
 
-interface ObjectsOptions {
+export interface ObjectsOptions {
   readonly mesh: Pick<Mesh, 'objects' | 'records'>;
   readonly store: Store;
   readonly clock: Clock;
+  /** As of `pin`. */
+  readonly onRefused?: ((refused: Refused) => void) | undefined;
 }
 
 export interface Kept {
@@ -62,8 +65,8 @@ export class MeshObjects {
 
   /** Has these not swept as long as the run is known, or for `lasting` ms: to be called before they are put. Throws `MESH_…`. */
   async pin(run: string, cids: readonly Cid.CID[], signal: AbortSignal, lasting?: number): Promise<void> {
-    const { mesh, clock } = this.#options;
-    await pin(run, cids, { records: mesh.records, objects: mesh.objects, clock, signal, lasting });
+    const { mesh, clock, onRefused } = this.#options;
+    await pin(run, cids, { records: mesh.records, objects: mesh.objects, clock, signal, lasting, onRefused });
   }
 
   /** Has what these name, and what that names in turn, kept for a run, or for `lasting` ms. For each value what became of it. Throws `MESH_…`. */

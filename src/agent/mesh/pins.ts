@@ -6,7 +6,8 @@ import { isList } from '../../ipld/value.ts';
 import type { MeshRecord, Objects, Records } from '../../mesh/mesh.ts';
 import { count, link, maps, own, readMessage } from '../../protocol/mesh/message.ts';
 import { MESH_VERSION } from '../../protocol/mesh/member.ts';
-import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
+import type { Refused } from './refusals.ts';
+import { encodeSweep, readSweep, refusalOf, SWEEP } from './sweep-record.ts';
 
 /**
  * Which objects of the mesh a run needs: a record `kept.<run>` that names lists of their digests, themselves objects. What is to be there for so long, whatever becomes
@@ -18,6 +19,8 @@ import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
  *     times rather than with each that comes.
  * K2. Pins are written before what they name is put, and a sweep that may have looked before is waited for. So nothing is taken to be there that a sweep is about
  *     to delete: it reads the pins after it said that it deletes, and says so anew before each portion. One that is waited for in vain has its turn taken away.
+ * K3. What is no record of a sweep may hide one, which has lost its turn by that, and looks whether it has before each object it deletes. So that is waited for until what
+ *     it was at is over, and then made a free turn, and told.
  */
 
 /** Objects of one run. */
@@ -26,6 +29,8 @@ const MOST = 1_000_000;
 const MOST_BYTES = 34 * MOST + 9;
 /** How long a portion of a sweep is waited for, in ms: one that takes longer has died in the middle, or stands still. What it may begin in its time (`sweep.ts`, G3) is over by then. */
 const SWEEPING = 60_000;
+/** The same for one whose record was overwritten by what nobody can read. */
+const DELETING = 2_000;
 const LOOK = 200;
 
 const ALIKE = 7;
@@ -46,12 +51,14 @@ export function keyOfPins(run: string, lasting?: number): string {
 }
 
 interface Pinning {
-  readonly records: Pick<Records, 'get' | 'put'>;
+  readonly records: Pick<Records, 'get' | 'put' | 'delete'>;
   readonly objects: Pick<Objects, 'put' | 'get'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** As of `keyOfPins`. */
   readonly lasting?: number | undefined;
+  /** Told of a record of the sweep that cannot be read. */
+  readonly onRefused?: ((refused: Refused) => void) | undefined;
 }
 
 /** Resolves when these, beside what the run has pinned before, will not be swept; then they may be put. Throws `MESH_…`, `BLOB_TOO_LARGE`, `BLOB_MISSING`, `IPLD_INVALID`. */
@@ -132,7 +139,8 @@ function read({ key, value }: MeshRecord): { readonly lists: readonly List[]; re
 
 async function seenBy(records: Pick<Records, 'get'>): Promise<number> {
   const record = await records.get(SWEEP);
-  return record === undefined ? 0 : readSweep(record).seen;
+  const sweep = record && readSweep(record);
+  return sweep === undefined || 'refused' in sweep ? 0 : sweep.seen;
 }
 
 /** Digests. Throws `MESH_…`, and `BLOB_MISSING` or `IPLD_INVALID` if what is pinned is not known: then nothing may be swept that it may pin. */
@@ -161,21 +169,35 @@ export function digestOf(cid: CID): string {
   return Buffer.from(cid.multihash.digest).toString('base64url');
 }
 
-async function sweepOver({ records, clock, signal }: Pinning): Promise<void> {
+async function sweepOver({ records, clock, signal, onRefused }: Pinning): Promise<void> {
   const began = clock.monotonic();
   for (let first: number | undefined; ;) {
     const record = await records.get(SWEEP);
-    if (record === undefined || !readSweep(record).isDeleting || (first ??= record.revision) !== record.revision) return;
-    if (clock.monotonic() - began >= SWEEPING) return await endTurn(record, records);
+    if (record === undefined || (first ??= record.revision) !== record.revision) return;
+    const sweep = readSweep(record);
+    const patience = patienceFor(sweep);
+    if (patience === 0) return;
+    if (clock.monotonic() - began >= patience) {
+      const isEnded = await endTurn(record, records);
+      if (isEnded && 'refused' in sweep) onRefused?.(refusalOf(sweep));
+      return;
+    }
     await new Promise<void>((resolve) => clock.after(LOOK, resolve));
     signal.throwIfAborted();
   }
 }
 
-/** Whoever has the turn deletes no more under it, if it lives. Another revision has ended it as well. */
-async function endTurn(record: MeshRecord, records: Pick<Records, 'put'>): Promise<void> {
-  const { holder, seen } = readSweep(record);
-  if (holder !== undefined) await records.put(SWEEP, encodeSweep({ holder, isDeleting: false, seen }), record.revision);
+/** In ms. What a newer Docket writes may be a sweep, of which nothing else is known. */
+function patienceFor(sweep: ReturnType<typeof readSweep>): number {
+  if ('refused' in sweep) return sweep.refused === 'newer' ? SWEEPING : DELETING;
+  return sweep.isDeleting ? SWEEPING : 0;
+}
+
+/** Whoever has the turn deletes no more under it, if it lives. False if another revision has ended it already. */
+async function endTurn(record: MeshRecord, records: Pick<Records, 'put' | 'delete'>): Promise<boolean> {
+  const sweep = readSweep(record);
+  if ('refused' in sweep) return await records.delete(SWEEP, record.revision);
+  return (await records.put(SWEEP, encodeSweep({ ...sweep, isDeleting: false }), record.revision)) !== undefined;
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -6,8 +6,8 @@ const TELL = 60_000;
 export interface Refused {
   /** A code of the registry, or a word. */
   readonly reason: string;
-  /** DID, as who sent it says. */
-  readonly from: string;
+  /** DID, as who sent it says; not of a record. */
+  readonly from?: string;
   readonly message: string;
 }
 
@@ -17,7 +17,7 @@ interface Count {
   toldAt: number;
 }
 
-/** Messages of others that were not taken: all are counted by reason, and of each reason one is told a minute, so that who sends garbage fills no log. */
+/** Messages and records of others that were not taken: all are counted by reason, and of each reason one is told a minute, so that who sends garbage fills no log. */
 export class Refusals {
   readonly #counts = new Map<string, Count>();
   readonly #clock: Clock;

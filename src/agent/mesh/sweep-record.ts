@@ -1,14 +1,14 @@
 import { encode } from '../../ipld/dag-cbor.ts';
 import type { MeshRecord } from '../../mesh/mesh.ts';
-import { count, flag, own, readMessage, text } from '../../protocol/mesh/message.ts';
+import { count, flag, own, readMessage, type Refused, text } from '../../protocol/mesh/message.ts';
 import { MESH_VERSION } from '../../protocol/mesh/member.ts';
 
 /** Key of the record that says who sweeps the objects of the mesh. */
 export const SWEEP = 'lease.sweep';
 
 export interface SweepRecord {
-  /** DID of the member whose turn it is; undefined if the record cannot be read. */
-  readonly holder: string | undefined;
+  /** DID of the member whose turn it is. */
+  readonly holder: string;
   /** It deletes a portion of what was not pinned when it said so. */
   readonly isDeleting: boolean;
   /**
@@ -18,16 +18,22 @@ export interface SweepRecord {
   readonly seen: number;
 }
 
-export function encodeSweep({ holder, isDeleting, seen }: SweepRecord & { readonly holder: string }): Uint8Array {
+export function encodeSweep({ holder, isDeleting, seen }: SweepRecord): Uint8Array {
   return encode({ v: MESH_VERSION, holder, deleting: isDeleting, seen });
 }
 
-/** What cannot be read is of a newer Docket, or nobody's: nothing is known of what it does. */
-export function readSweep({ value }: MeshRecord): SweepRecord {
-  const read = readMessage(value, (parts): SweepRecord => ({
+export function readSweep({ value }: MeshRecord): SweepRecord | Refused {
+  return readMessage(value, (parts): SweepRecord => ({
     holder: text(parts, 'holder', 255),
     isDeleting: flag(parts, 'deleting'),
     seen: own(parts, 'seen') === undefined ? 0 : count(parts, 'seen'),
   }));
-  return 'refused' in read ? { holder: undefined, isDeleting: true, seen: 0 } : read;
+}
+
+/** As what is refused is counted and told. From whom it is nobody knows. */
+export function refusalOf({ refused, problem }: Refused): { readonly reason: string; readonly message: string } {
+  return {
+    reason: `record ${refused}`,
+    message: `the record ${SWEEP} of the mesh cannot be read, and is taken for a free turn: ${problem}`,
+  };
 }

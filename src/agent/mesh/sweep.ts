@@ -3,7 +3,8 @@ import type { CID } from '../../ipld/cid.ts';
 import { type DocketError, isDocketError } from '../../errors.ts';
 import type { Mesh, MeshRecord } from '../../mesh/mesh.ts';
 import { digestOf, keyOfPins, listsOf, pinned, PINS, untilOf } from './pins.ts';
-import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
+import type { Refused } from './refusals.ts';
+import { encodeSweep, readSweep, refusalOf, SWEEP } from './sweep-record.ts';
 
 /**
  * Deletes objects of the mesh that no run needs any more, and has the engine tidy up its records. One member does it for all, whoever has the lease.
@@ -11,8 +12,8 @@ import { encodeSweep, readSweep, SWEEP } from './sweep-record.ts';
  * Invariants
  * G1. An object goes only if no run has pinned it and this member has seen that for `age` ms, by its own monotonic clock; who begins to sweep begins to count. Pins go
  *     like that when their run is not known, those that hold until a time of the mesh when that is over.
- * G2. Whoever sweeps has the lease, a record whose holder is present. It is taken by compare-and-set, and taken again before each portion of deletions: who lost it
- *     deletes no more.
+ * G2. Whoever sweeps has the lease, a record whose holder is present. It is taken by compare-and-set, and taken again before each portion of deletions, and looked at before each of these: who
+ *     lost it deletes no more. What cannot be read there is nobody's.
  * G3. What is pinned is read after the lease says that its holder deletes, and what was pinned since before each portion, which is begun anew when `PORTION_TIME` is over.
  *     So who pins waits for a portion, not for all of a sweep (see `pins.ts`, K2).
  * G4. The time of the mesh goes on by what a sweeper saw pass between two of its sweeps with nobody else's between, and by `MOST_STEP` turns at most: who pins reads it
@@ -39,6 +40,8 @@ export interface SweepOptions {
   readonly onSwept?: (swept: Swept) => void;
   /** Told in each turn of each record of pins for which no object is deleted. */
   readonly onUnreadable?: (key: string, error: DocketError) => void;
+  /** Told of a lease that could not be read, and is taken. */
+  readonly onRefused?: (refused: Refused) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -82,7 +85,7 @@ export class Sweeper implements AsyncDisposable {
     this.#cancel = this.#later();
   }
 
-  /** Now, if the lease can be had; undefined if not. One at a time. Throws `MESH_…`, and `IPLD_INVALID` if the record of the lease cannot be read. */
+  /** Now, if the lease can be had; undefined if not. One at a time. Throws `MESH_…`. */
   async sweep(): Promise<Swept | undefined> {
     const at = this.#options.clock.monotonic();
     const turn = await this.#take(at);
@@ -125,15 +128,18 @@ export class Sweeper implements AsyncDisposable {
 
   /** Undefined if it is not this member's. */
   async #take(now: number): Promise<Turn | undefined> {
-    const { mesh, isPresent, every = DEFAULTS.every } = this.#options;
+    const { mesh, isPresent, onRefused, every = DEFAULTS.every } = this.#options;
     const record = await mesh.records.get(SWEEP);
-    const { holder, seen } = record === undefined ? { holder: undefined, seen: 0 } : readSweep(record);
-    if (holder !== undefined && holder !== mesh.self && isPresent(holder)) return undefined;
+    const sweep = record && readSweep(record);
+    const before = sweep === undefined || 'refused' in sweep ? undefined : sweep;
+    if (before !== undefined && before.holder !== mesh.self && isPresent(before.holder)) return undefined;
     const isNext = record !== undefined && record.revision === this.#last?.revision;
     const passed = isNext ? Math.min(Math.round(now - this.#last!.at), MOST_STEP * every) : 0;
-    const turn = { revision: record?.revision ?? 0, seen: seen + passed };
+    const turn = { revision: record?.revision ?? 0, seen: (before?.seen ?? 0) + passed };
     const revision = await this.#say(turn, false);
-    return revision === undefined ? undefined : { ...turn, revision };
+    if (revision === undefined) return undefined;
+    if (sweep !== undefined && 'refused' in sweep) onRefused?.(refusalOf(sweep));
+    return { ...turn, revision };
   }
 
   #say({ revision, seen }: Turn, isDeleting: boolean): Promise<number | undefined> {
@@ -176,6 +182,7 @@ export class Sweeper implements AsyncDisposable {
       while (at < Math.min(start + PORTION, objects.length) && clock.monotonic() - began < PORTION_TIME) {
         const { cid, size } = objects[at++]!;
         if (found.needed.has(digestOf(cid))) continue;
+        if ((await mesh.records.get(SWEEP))?.revision !== revision) return swept;
         await mesh.objects.delete(cid);
         still.delete(cid.toString());
         swept = { ...swept, objects: swept.objects + 1, bytes: swept.bytes + size };

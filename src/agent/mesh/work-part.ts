@@ -100,7 +100,7 @@ export class WorkPart implements AsyncDisposable {
       }),
     );
     held.of = () => host.held;
-    const objects = new MeshObjects({ mesh, store: engine.store, clock });
+    const objects = new MeshObjects({ mesh, store: engine.store, clock, onRefused: (refused) => refusals.add(refused) });
     const keep = (run: string): Keep => keeperOf(run, { objects, bring, clock });
     const believed = stack.use(new BelievedMembers({ members, trust, clock }));
     const delegation = stack.use(new Delegation({ members: believed, mail: mailOf(mesh, engine.store), clock }));

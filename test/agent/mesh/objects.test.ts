@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { MeshObjects } from '../../../src/agent/mesh/objects.ts';
 import { pin, pinned } from '../../../src/agent/mesh/pins.ts';
+import type { Refused } from '../../../src/agent/mesh/refusals.ts';
 import { encodeSweep, SWEEP } from '../../../src/agent/mesh/sweep-record.ts';
 import { Sweeper, type SweepOptions } from '../../../src/agent/mesh/sweep.ts';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -227,6 +228,13 @@ const timeless = {
   after: (_ms: number, callback: () => void) => clearImmediate.bind(undefined, setImmediate(callback)),
 };
 
+/** Time passes by what waits for it. */
+const passing = (clock: HandClock) => ({
+  ...timeless,
+  monotonic: () => clock.monotonic(),
+  after: (ms: number, callback: () => void) => (clock.advance(ms), timeless.after(ms, callback)),
+});
+
 /** In the mesh. */
 async function putMany(place: Place): Promise<Cid.CID[]> {
   const cids = await Promise.all(Array.from({ length: 20 }, () => put(place)));
@@ -271,15 +279,65 @@ test('a sweep that stands still loses its turn to who pins, and deletes no more'
   const remove = mesh.objects.delete.bind(mesh.objects);
   mesh.objects.delete = async (object) => {
     const others = cids.filter((cid) => !cid.equals(object));
-    const passing = {
-      ...timeless,
-      monotonic: () => clock.monotonic(),
-      after: (ms: number, callback: () => void) => (clock.advance(ms), timeless.after(ms, callback)),
-    };
-    await pin('r', others, { records: mesh.records, objects: mesh.objects, clock: passing, signal: never });
+    await pin('r', others, { records: mesh.records, objects: mesh.objects, clock: passing(clock), signal: never });
     await remove(object);
   };
   assert.equal((await sweeper.sweep())?.objects, 1, 'what it was at');
+  const has = await Promise.all(cids.map((cid) => mesh.objects.has(cid)));
+  assert.equal(has.filter(Boolean).length, 19);
+});
+
+test('a record of the sweep that cannot be read is waited for once, for two seconds, told and made a free turn', async () => {
+  await using place = open();
+  const { mesh, clock } = place;
+  const told: string[] = [];
+  const onRefused = ({ reason, message }: Refused): void => void told.push(`${reason}: ${message}`);
+  const began = clock.monotonic();
+  const pins = { records: mesh.records, objects: mesh.objects, clock: passing(clock), signal: never, onRefused };
+  await mesh.records.put(SWEEP, new Uint8Array([0xff, 1, 2]), 0);
+  await Promise.all(['a', 'b'].map((run) => pin(run, [Cid.ofBlob(Buffer.from(run))], pins)));
+  await pin('c', [Cid.ofBlob(Buffer.from('c'))], pins);
+  assert.equal(await mesh.records.get(SWEEP), undefined);
+  assert.ok(clock.monotonic() - began < 10_000, `${clock.monotonic() - began} ms`);
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /^record garbage: the record lease\.sweep of the mesh cannot be read/);
+
+  // A newer Docket may sweep under what only it can read.
+  const revision = (await mesh.records.put(SWEEP, encode({ v: 2 }), 0))!;
+  const newer = clock.monotonic();
+  await pin('d', [Cid.ofBlob(Buffer.from('d'))], pins);
+  assert.ok(clock.monotonic() - newer >= 60_000);
+  assert.equal(await mesh.records.delete(SWEEP, revision), false);
+  assert.match(told[1]!, /^record newer: /);
+
+  await mesh.records.put(SWEEP, randomBytes(20), 0);
+  await using sweeper = place.sweeper({ onRefused });
+  assert.notEqual(await sweeper.sweep(), undefined, 'nobody has it');
+  assert.equal(told.length, 3);
+});
+
+test('a sweep whose record was overwritten by garbage deletes no more, and who pins waits for what it was at', async () => {
+  await using place = open();
+  const { mesh, clock } = place;
+  const cids = await putMany(place);
+  await using sweeper = place.sweeper();
+  await sweeper.sweep();
+  clock.advance(AGE);
+  const remove = mesh.objects.delete.bind(mesh.objects);
+  let pinning: Promise<void> | undefined;
+  let wasPinned = false;
+  mesh.objects.delete = async (object) => {
+    const { revision } = (await mesh.records.get(SWEEP))!;
+    await mesh.records.put(SWEEP, new Uint8Array([0xff]), revision);
+    pinning = pin('r', cids, { records: mesh.records, objects: mesh.objects, clock: systemClock, signal: never }).then(() => {
+      wasPinned = true;
+    });
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(wasPinned, false);
+    await remove(object);
+  };
+  assert.equal((await sweeper.sweep())?.objects, 1, 'what it was at');
+  await pinning;
   const has = await Promise.all(cids.map((cid) => mesh.objects.has(cid)));
   assert.equal(has.filter(Boolean).length, 19);
 });

@@ -18,14 +18,17 @@ interface RunsOptions {
 
 /** The runs of an agent that is in a mesh. */
 export function openRuns({ part, engine, active, peers, sharing, tell }: RunsOptions): MeshRuns {
-  const { mesh, members } = part;
+  const { mesh, members, refusals } = part;
+  const { store, clock } = engine;
   const { did, incarnation } = members.self.beat.view;
   return new MeshRuns({
     engine,
     mesh,
     self: { did, incarnation },
     company: companyOf(part),
-    vault: vaultOf(mesh, engine, (cid, signal) => peers.bring(cid, { hops: 0, signal })),
+    vault: vaultOf(mesh, { store, clock, onRefused: (refused) => refusals.add(refused) }, (cid, signal) =>
+      peers.bring(cid, { hops: 0, signal }),
+    ),
     believes: (by) => sharing.trust.accepts(by).kind === 'yes',
     resultsTold: (ms) => sharing.told(ms),
     active,

@@ -1,14 +1,12 @@
-import type { Clock } from '../../../base/clock.ts';
 import { mapConcurrent } from '../../../base/limit-concurrency.ts';
 import { DocketError, isDocketError } from '../../../errors.ts';
 import * as Cid from '../../../ipld/cid.ts';
 import type { Mesh } from '../../../mesh/mesh.ts';
-import type { Store } from '../../../store/store.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import { inputsOf } from '../../missing-inputs.ts';
 import type { ResourceShelf } from '../../resources/shelf.ts';
 import { objectOf } from '../mesh-finder.ts';
-import { MeshObjects } from '../objects.ts';
+import { MeshObjects, type ObjectsOptions } from '../objects.ts';
 
 /** What keeps blobs beyond this member, and has them brought from wherever they are. */
 export interface Vault {
@@ -23,10 +21,10 @@ export interface Vault {
 /** Through the objects of the mesh. What is not among them, since a run was lost before it was secured, or is not what it is called there, `bring` asks everybody for: the member that drove it may be there again. */
 export function vaultOf(
   mesh: Pick<Mesh, 'objects' | 'records'>,
-  { store, clock }: { readonly store: Store; readonly clock: Clock },
+  { store, clock, onRefused }: Omit<ObjectsOptions, 'mesh'>,
   bring: (cid: Cid.CID, signal: AbortSignal) => Promise<void>,
 ): Vault {
-  const objects = new MeshObjects({ mesh, store, clock });
+  const objects = new MeshObjects({ mesh, store, clock, onRefused });
   return {
     pin: (run, cids, signal) => objects.pin(run, cids, signal),
     put: (cid, signal) => objects.put(cid, signal),
