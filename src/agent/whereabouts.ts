@@ -24,6 +24,7 @@ export class Whereabouts {
       case 'moved':
       case 'refused':
       case 'retrying':
+      case 'held':
         this.#members.delete(task);
     }
   }

@@ -18,6 +18,8 @@ export type RunEvent =
   | { readonly kind: 'retrying'; readonly task: number; readonly after: number; readonly message: string }
   /** It waits for receipts of instructions that are not in the workflow, for at most so many ms. */
   | { readonly kind: 'awaiting'; readonly task: number; readonly instructions: readonly string[]; readonly most: number }
+  /** Its result is known, and counts when its output is kept beyond the agents that have it. */
+  | { readonly kind: 'held'; readonly task: number }
   | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: ToldVia | null; readonly message?: string }
   /** What the run needs and is elsewhere is fetched before its first task begins: how far that is, every second or so. */
   | {

@@ -59,6 +59,7 @@ export class Keeping {
   take(task: number, result: State.Result): boolean {
     if (result.status !== State.OK || !this.isFor(task)) return false;
     State.hold(this.#context.state, task);
+    this.#context.options.onEvent({ kind: 'held', task });
     if (result.via === 'ran') this.#steps.hold(task, result);
     this.#waiting.set(task, result);
     return true;

@@ -62,6 +62,7 @@ function toRunEvent({ kind, data }: EventView): RunEvent | undefined {
     case 'moved':
     case 'refused':
     case 'unplaceable':
+    case 'held':
     case 'awaiting':
     case 'fetching':
     case 'fetched':

@@ -67,6 +67,9 @@ test('tasks at other agents are told apart from those that run here, and wait fo
   assert.deepEqual([tally.running, tally.awaiting], [0, 2], 'it said when it goes on');
   tally.add({ kind: 'started', task: 1, attempt: 2 });
   assert.deepEqual([tally.running, tally.awaiting], [1, 1]);
+  tally.add({ kind: 'held', task: 3 });
+  assert.deepEqual([tally.away, tally.resting], [{ tasks: 0, agents: 0 }, 1]);
+  assert.match(pictureRows(tally, 0, { width: 100, height: 24 })[0]!, / 1 running, 1 held, 1 ran$/);
   tally.add({ kind: 'planned', total: 5 });
   assert.deepEqual(
     [tally.running, tally.away, tally.awaiting, tally.settled],

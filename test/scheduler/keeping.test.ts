@@ -60,6 +60,10 @@ describe('outputs that are to be durable', () => {
     await shelf.called.promise;
     assert.deepEqual(settled(events), []);
     assert.deepEqual(
+      events.filter(({ kind }) => kind === 'held'),
+      [{ kind: 'held', task: 0 }],
+    );
+    assert.deepEqual(
       shelf.asked.map(({ value, durable }) => [String(value), durable]),
       [[blob.toString(), 86_400_000]],
     );

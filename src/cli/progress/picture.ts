@@ -24,19 +24,21 @@ export function pictureRows(tally: Tally, perSecond: number, { width, height }: 
   const bar = Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, Math.floor((width - names) / 3)));
   const running = tally.runningByGroup();
   const away = tally.awayByGroup();
-  const rows = shown.map(
-    ({ group, name }) => `${pad(fit(name, names), names)} ${groupText(group, running.get(group) ?? 0, away.get(group) ?? 0, bar)}`,
-  );
+  const resting = tally.restingByGroup();
+  const rows = shown.map(({ group, name }) => {
+    const underWay = { running: running.get(group) ?? 0, 'at other agents': away.get(group) ?? 0, held: resting.get(group) ?? 0 };
+    return `${pad(fit(name, names), names)} ${groupText(group, underWay, bar)}`;
+  });
   const hidden = groups.length - shown.length;
   rows.push(`${totalText(tally, perSecond)}${hidden > 0 ? `, ${hidden} more groups` : ''}`);
   return rows.map((row) => fit(row, Math.max(1, width - 1)));
 }
 
-function groupText(group: GroupTally, running: number, away: number, bar: number): string {
+function groupText(group: GroupTally, underWay: Readonly<Record<string, number>>, bar: number): string {
   const finished = done(group);
   const filled = Math.floor((finished / group.size) * bar);
   const { ran, cached, failed, skipped } = group;
-  const parts = Object.entries({ running, 'at other agents': away, ran, cached, failed, skipped })
+  const parts = Object.entries({ ...underWay, ran, cached, failed, skipped })
     .filter(([, count]) => count > 0)
     .map(([part, count]) => `${count} ${part}`);
   return `${'█'.repeat(filled)}${'░'.repeat(bar - filled)} ${finished}/${group.size}  ${parts.join(', ')}`.trimEnd();

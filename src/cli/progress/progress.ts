@@ -91,7 +91,7 @@ function plainLines(plan: Plan, { tally, idle }: Watched, out: NodeJS.WriteStrea
     if (tally.settled === told) return;
     told = tally.settled;
     const elapsed = formatDuration(Math.round((now() - began) / 1000) * 1000);
-    out.write(`${elapsed}: ${tally.settled}/${tally.total} tasks, ${tally.running} running${awayText(tally)}\n`);
+    out.write(`${elapsed}: ${tally.settled}/${tally.total} tasks, ${tally.running} running${awayText(tally)}${restingText(tally)}\n`);
   }, LINE_MS);
   timer.unref();
   return {
@@ -121,7 +121,7 @@ function idleTeller(tally: Tally, now: () => number, text: string): () => readon
   let told = false;
   return () => {
     // What waits for a receipt, an agent or its next attempt has said so, and for how long.
-    const isIdle = tally.running === 0 && tally.away.tasks === 0 && tally.settled < tally.total && tally.awaiting === 0;
+    const isIdle = tally.running === 0 && tally.away.tasks === 0 && tally.settled < tally.total && tally.awaiting + tally.resting === 0;
     if (!isIdle) {
       since = undefined;
       told = false;
@@ -141,6 +141,10 @@ function idleTeller(tally: Tally, now: () => number, text: string): () => readon
 
 function awayText({ away: { tasks, agents } }: Tally): string {
   return tasks === 0 ? '' : `, ${tasks} at ${agents === 1 ? 'another agent' : `${agents} other agents`}`;
+}
+
+function restingText({ resting }: Tally): string {
+  return resting === 0 ? '' : `, ${resting} held until ${resting === 1 ? 'its output is' : 'their outputs are'} kept in the mesh`;
 }
 
 function fetchingText({ resource, from, bytes, size }: NonNullable<Tally['fetching']>): string {

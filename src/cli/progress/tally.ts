@@ -34,6 +34,8 @@ export class Tally {
   readonly #satisfied: Uint8Array;
   /** Tasks that have said what they wait for, a receipt of another workflow, an agent that can run them or their next attempt, and for how long. */
   readonly #awaiting = new Set<number>();
+  /** Tasks whose output is being put where it outlives the agents. */
+  readonly #resting = new Set<number>();
   settled = 0;
   held = 0;
   /** What was told last of what the run waits for before its first task begins; undefined after that. */
@@ -68,13 +70,21 @@ export class Tally {
     return this.#awaiting.size;
   }
 
-  /** The same for each group that has any. Those that got their slot first are taken to be the ones that run. */
+  get resting(): number {
+    return this.#resting.size;
+  }
+
+  /** `running` for each group that has any. Those that got their slot first are taken to be the ones that run. */
   runningByGroup(): ReadonlyMap<GroupTally, number> {
     return this.#byGroup(this.#started.keys().take(this.running));
   }
 
   awayByGroup(): ReadonlyMap<GroupTally, number> {
     return this.#byGroup(this.#away.keys());
+  }
+
+  restingByGroup(): ReadonlyMap<GroupTally, number> {
+    return this.#byGroup(this.#resting);
   }
 
   #byGroup(tasks: Iterable<number>): ReadonlyMap<GroupTally, number> {
@@ -102,6 +112,10 @@ export class Tally {
       case 'refused':
         this.#leave(event.task);
         return;
+      case 'held':
+        this.#leave(event.task);
+        this.#resting.add(event.task);
+        return;
       case 'unplaceable':
       case 'awaiting':
         this.#awaiting.add(event.task);
@@ -111,7 +125,7 @@ export class Tally {
         return;
       case 'planned':
         // Also of a coordinator that took over: what the one before it had under way is known no longer.
-        for (const underWay of [this.#started, this.#away, this.#awaiting]) underWay.clear();
+        for (const underWay of [this.#started, this.#away, this.#awaiting, this.#resting]) underWay.clear();
         this.held = 0;
         this.fetching = undefined;
         return;
@@ -132,6 +146,7 @@ export class Tally {
     this.#awaiting.delete(task);
     this.#started.delete(task);
     this.#away.delete(task);
+    this.#resting.delete(task);
   }
 
   #end(task: number, end: End | undefined): void {
@@ -154,7 +169,8 @@ export class Tally {
           --this.#wanted[input.task]! > 0 ||
           this.#ends[input.task] !== undefined ||
           this.#started.has(input.task) ||
-          this.#away.has(input.task)
+          this.#away.has(input.task) ||
+          this.#resting.has(input.task)
         )
           continue;
         this.#end(input.task, 'cached');

@@ -35,9 +35,12 @@ export function seenIn(events: Iterable<EventView>): Map<number, Seen> {
       });
     else if (kind === 'retrying' && before !== undefined)
       seen.set(task, { ...before, state: 'retrying', via: 'ran', error: typeof message === 'string' ? message : null });
+    else if (kind === 'held' && before !== undefined) seen.set(task, { ...before, state: 'held', via: 'ran' });
   }
   return seen;
 }
+
+const UNDER_WAY: ReadonlySet<string> = new Set(['running', 'retrying', 'held']);
 
 export function pageOf(
   plan: Plan,
@@ -48,7 +51,7 @@ export function pageOf(
   const unseen = runState === 'running' ? 'pending' : runState === 'completed' ? 'cached' : 'cancelled';
   const tasks = plan.tasks.slice(from, from + limit).map(({ label, instruction }, i): TaskView => {
     const of = seen.get(from + i) ?? { state: unseen, via: null, attempts: 0, agent: null, error: null };
-    const isUnderWay = of.state === 'running' || of.state === 'retrying';
+    const isUnderWay = UNDER_WAY.has(of.state);
     const state = isUnderWay && runState !== 'running' ? unseen : of.state;
     return { index: from + i, label, instruction: instruction.toString(), receipt: null, ...of, state };
   });
