@@ -11,6 +11,8 @@ import { policiesOf } from './policies-of.ts';
 import * as Tree from '../store/tree.ts';
 import type { Plan } from '../workflow/model.ts';
 import { endOfStand } from '../workflow/run-state.ts';
+import { grantsOf } from '../workflow/grants.ts';
+import { isFixed } from '../workflow/resource.ts';
 import { asPromise } from '../workflow/promise.ts';
 import type { Because, Earlier, Explanation } from '../protocol/explanation.ts';
 import { compareKeys } from './compare-keys.ts';
@@ -112,7 +114,8 @@ function because(engine: Engine, subject: Subject): Because | undefined {
   if (memo === 'never' || (!pure && memo !== 'always')) {
     const earlier = lostResult(engine, subject);
     if (earlier !== undefined) return { kind: 'blobs gone', earlier };
-    return { kind: memo === 'never' ? 'memo: never' : 'impure' };
+    const { task } = plan.tasks[index]!;
+    return memo === 'never' ? { kind: 'memo: never' } : { kind: 'impure', grants: grantsOf(task), isOpen: !isFixed(task.run.rsc) };
   }
   if (row.key === null) return undefined;
   const filed = engine.ledger.key(row.key);

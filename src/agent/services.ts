@@ -54,7 +54,9 @@ export function servicesOf(
   const refuseWhileDraining = (): void => {
     if (isDraining()) throw new DocketError('NOT_READY', 'the agent takes no work: it is being stopped');
     if (drained?.is === true)
-      throw new DocketError('NOT_READY', 'the agent takes no work: it is drained', { next: '`docket agents undrain` ends that.' });
+      throw new DocketError('NOT_READY', 'the agent takes no work: it is drained', {
+        next: `\`docket agents undrain ${engine.key.did}\` ends that.`,
+      });
   };
   return {
     ...records,

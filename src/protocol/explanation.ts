@@ -27,7 +27,9 @@ export interface TracedDifference extends Difference {
 
 /** Why earlier results did not count, if it was not the key. */
 export type Because =
-  | { readonly kind: 'forced' | 'impure' | 'memo: never' }
+  | { readonly kind: 'forced' | 'memo: never' }
+  /** `isOpen`: its module comes from a URL without integrity. */
+  | { readonly kind: 'impure'; readonly grants: readonly string[]; readonly isOpen: boolean }
   /** There is a result under this very key, made before; its blobs are gone or its receipt is damaged. */
   | { readonly kind: 'blobs gone'; readonly earlier: Earlier }
   /** Another run made a result under this key while this one did. */

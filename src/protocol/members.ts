@@ -44,6 +44,8 @@ export interface MeshView {
 export interface Drained {
   readonly did: string;
   readonly host: string;
+  /** Its tag `name`. */
+  readonly name: string | null;
   readonly isDrained: boolean;
 }
 

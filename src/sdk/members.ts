@@ -48,7 +48,7 @@ const Answer = z.object({
   members: z.array(Row).optional(),
 });
 
-const DrainAnswer = z.object({ did: z.string(), host: z.string(), isDrained: z.boolean() });
+const DrainAnswer = z.object({ did: z.string(), host: z.string(), name: z.string().nullable().default(null), isDrained: z.boolean() });
 
 export type PeerRow = z.output<typeof Peer>;
 

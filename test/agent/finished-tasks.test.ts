@@ -176,7 +176,7 @@ test('what it gave is gone: the task is run again, and what came of the old outp
   const filed = engine.ledger.receipt(receipt!)!;
   const [, value] = decode(filed.bytes).receipt.out;
   assert.ok(isMap(value) && isLink(value['stdout']!));
-  assert.deepEqual([because('random'), because('never')], [{ kind: 'impure' }, { kind: 'memo: never' }]);
+  assert.deepEqual([because('random'), because('never')], [{ kind: 'impure', grants: ['random'], isOpen: false }, { kind: 'memo: never' }]);
 
   rmSync(contentPath(place.paths.store, hexOf(value['stdout'])));
   await resume(engine, run);

@@ -85,7 +85,7 @@ suite('settings of a mesh', () => {
       refused({ ...MESH, creds: join(folder, 'absent') }, /absent.*ENOENT/);
       refused({ ...MESH, creds: folder }, /it is no file/);
       refused({ ...MESH, nkey: file('open', 'SU', 0o644) }, /others may read or write it.*chmod 600/);
-      refused({ ...MESH, 'mesh-login': file('lines', 'a\nb') }, /does not hold USER:PASSWORD/);
+      refused({ ...MESH, 'mesh-login': file('lines', 'a\nb') }, /does not hold USER:PASSWORD.* Write USER:PASSWORD, or a token, into it/);
       refused({ ...MESH, 'mesh-login': file('large', 'x'.repeat(20_000)) }, /too large/);
       refused({ ...MESH, 'mesh-tls-cert': 'c.pem' }, /a certificate and no key/);
     } finally {

@@ -135,11 +135,12 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
     assert.equal((await at('cancel', waits)).status, 0);
 
     const drained = await at('agents', 'drain', two.did.slice(0, 24), '--json');
-    assert.deepEqual(JSON.parse(drained.stdout), { did: two.did, host: JSON.parse(drained.stdout).host, isDrained: true });
-    await until(async () => /draining/.test((await at('agents')).stdout));
+    assert.deepEqual(JSON.parse(drained.stdout), { did: two.did, host: JSON.parse(drained.stdout).host, name: 'agent-2', isDrained: true });
+    await until(async () => / draining /.test((await at('agents')).stdout));
+    assert.match((await at('agents')).stdout, /^mesh docket: 2 agents \(1 draining\), 1 of 1 slot free\n/);
     const refused = await place.docket(['run', file, '--home', two.home]);
-    assert.match(refused.stderr, /drained.*NOT_READY/);
-    assert.match((await at('agents', 'undrain', 'agent-2')).stdout, /takes work again/);
+    assert.match(refused.stderr, new RegExp(`drained.*NOT_READY[^]*\`docket agents undrain ${two.did}\``));
+    assert.match((await at('agents', 'undrain', 'agent-2')).stdout, /^agent-2 \(did:key:\S+\) takes work again/);
 
     const trusted = await at('trust', 'add', two.did.slice('did:key:'.length, 20), '--json');
     assert.deepEqual(JSON.parse(trusted.stdout), { did: two.did, verdict: 'trusted' }, 'the letters that the table shows');

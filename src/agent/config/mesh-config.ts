@@ -6,6 +6,8 @@ import type { Values } from './settings.ts';
 /** How an agent is told of its mesh. What is secret stands in files and never in options, which everybody on the machine can read. */
 
 const DEFAULT_NAME = 'docket';
+const READABLE = 'Name a file that only the user of the agent can read: chmod 600.';
+const WRITE = 'Write USER:PASSWORD, or a token, into it: visible characters of ASCII, at most 4096.';
 const LOGIN = /^[\x21-\x7e]{1,4096}$/;
 
 /** Undefined for an agent that is in no mesh. Throws `CONFIG_INVALID` for settings of a mesh without one, that contradict each other, or name a file that cannot be used. */
@@ -61,18 +63,17 @@ function withLogin(server: string, login: string): string {
 
 /** `USER:PASSWORD`, or a token, as it stands in a URL. */
 function readLogin(path: string): string {
-  const unusable = unusableAt(path);
-  const login = readSecret(path, unusable).trim();
-  if (!LOGIN.test(login)) throw unusable('it does not hold USER:PASSWORD, or a token, on one line');
+  const login = readSecret(path, unusableAt(path)).trim();
+  if (!LOGIN.test(login)) throw unusableAt(path, WRITE)('it does not hold USER:PASSWORD, or a token, on one line');
   const at = login.indexOf(':');
   const parts = at < 0 ? [login] : [login.slice(0, at), login.slice(at + 1)];
   return parts.map(encodeURIComponent).join(':');
 }
 
-function unusableAt(path: string): Unusable {
+function unusableAt(path: string, next = READABLE): Unusable {
   return (why, cause) =>
     new DocketError('CONFIG_INVALID', `the file ${path}, which shows the mesh who this agent is, cannot be used: ${why}`, {
       ...(cause === undefined ? {} : { cause }),
-      next: 'Name a file that only the user of the agent can read: chmod 600.',
+      next,
     });
 }

@@ -35,14 +35,15 @@ export function memberServiceOf({ clock, drained, self, joined }: ServiceParts):
     mesh: () => (joined === undefined ? null : viewOf(joined.mesh, joined.members)),
     list,
     async drain(word, isDrained, signal) {
-      const { did, host, isSelf } = find(list(), word);
+      const { did, host, tags, isSelf } = find(list(), word);
+      const name = tags['name'] ?? null;
       if (isSelf || joined === undefined) await drained.set(isDrained);
       else {
         const answer = decodeDrained(await joined.mesh.messages.ask(did, encodeDrain({ isDrained }), { patience: PATIENCE, signal }));
         if ('refused' in answer || answer.isDrained !== isDrained)
-          throw new DocketError('MESH_NO_ANSWER', `${host} (${did}) does not answer as a member does`);
+          throw new DocketError('MESH_NO_ANSWER', `${name ?? host} (${did}) does not answer as a member does`);
       }
-      return { did, host, isDrained };
+      return { did, host, name, isDrained };
     },
   };
 }

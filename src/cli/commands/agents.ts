@@ -41,9 +41,9 @@ Examples:
     if (word === undefined)
       throw call.usage(`${verb} takes the DID, the host or the tag "name" of an agent`, '`docket agents` lists them.');
     if (call.flag('watch')) throw call.usage(`--watch goes without ${verb}`);
-    const { did, host, isDrained } = await askDrain(await agentDoor(call), word, known === 'drain', call.signal);
-    const told = `${printable(host)} (${printable(did)}) ${isDrained ? 'takes no new work, and finishes what it has' : 'takes work again'}\n`;
-    call.streams.stdout.write(call.flag('json') ? jsonLine({ did, host, isDrained }) : told);
+    const { did, host, name, isDrained } = await askDrain(await agentDoor(call), word, known === 'drain', call.signal);
+    const told = `${printable(name ?? host)} (${printable(did)}) ${isDrained ? 'takes no new work, and finishes what it has' : 'takes work again'}\n`;
+    call.streams.stdout.write(call.flag('json') ? jsonLine({ did, host, name, isDrained }) : told);
     return 0;
   },
 };
@@ -98,9 +98,11 @@ const HEADER = ['HOST', 'AGENT', 'STATE', 'FREE', 'WAIT', 'LOAD', 'UP', 'HEARD',
 function meshLine(mesh: Around['mesh'], members: readonly MemberRow[]): string {
   if (mesh === null) return 'in no mesh\n';
   const present = members.filter(({ state }) => state !== 'gone');
-  const [slots, free] = [present.reduce((sum, row) => sum + row.slots, 0), present.reduce((sum, row) => sum + row.free, 0)];
+  const taking = present.filter(({ state }) => state === 'present');
+  const [slots, free] = [taking.reduce((sum, row) => sum + row.slots, 0), taking.reduce((sum, row) => sum + row.free, 0)];
+  const draining = present.length === taking.length ? '' : ` (${present.length - taking.length} draining)`;
   const state = mesh.link === 'up' ? '' : `, NOT HEARD: ${printable(mesh.error ?? '')}`;
-  return `mesh ${mesh.name}: ${counted(present.length, 'agent')}, ${free} of ${counted(slots, 'slot')} free${state}\n`;
+  return `mesh ${mesh.name}: ${counted(present.length, 'agent')}${draining}, ${free} of ${counted(slots, 'slot')} free${state}\n`;
 }
 
 function memberCells(row: MemberRow): string[] {

@@ -11,7 +11,7 @@ import { keptFolder, temporaryFolder } from '../dev/folder.ts';
 import { readable } from '../dev/log-line.ts';
 import { findNatsServer, startNats } from '../dev/nats.ts';
 import { count } from '../option-values.ts';
-import { jsonLine, table } from '../present.ts';
+import { counted, jsonLine, table } from '../present.ts';
 
 const DEFAULT_AGENTS = 3;
 const MOST_AGENTS = 32;
@@ -149,7 +149,7 @@ function document({ name, url, home, did, pid }: DevAgent): Record<string, unkno
 function welcome(folder: string, nats: string, slots: number, agents: readonly DevAgent[]): string {
   const rows = agents.map(({ name, url, pid, did }) => [`  ${name}`, url, `pid ${pid}`, did]);
   return `
-A mesh of ${agents.length} agents on ${nats}, ${slots} slot${slots === 1 ? '' : 's'} each; all of it lies in ${folder}
+A mesh of ${counted(agents.length, 'agent')} on ${nats}, ${counted(slots, 'slot')} each; all of it lies in ${folder}
 
 ${table(rows)}
 In another terminal, at the first of them (any will do):
@@ -158,7 +158,7 @@ In another terminal, at the first of them (any will do):
   docket agents
   docket run WORKFLOW.yaml
 
-Then kill one in the middle of a run (kill -9 ${agents.at(-1)!.pid}), and see the others go on. Ctrl-C here ends them all.
+${agents.length === 1 ? '' : `Then kill one in the middle of a run (kill -9 ${agents.at(-1)!.pid}), and see the others go on. `}Ctrl-C here ends ${agents.length === 1 ? 'it' : 'them all'}.
 
 `;
 }

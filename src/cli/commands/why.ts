@@ -129,7 +129,7 @@ function reasonText(because: Because): string {
     case 'forced':
       return 'It was forced: --force or --force-task was given.';
     case 'impure':
-      return 'It is granted what differs between runs (clock, random), or its module comes from a URL without integrity: an earlier result does not count; `memo: always` would change that.';
+      return `${impureText(because)}: an earlier result does not count; \`memo: always\` would change that.`;
     case 'memo: never':
       return 'Its memo policy is "never", so no result of it is kept for others.';
     case 'blobs gone':
@@ -141,6 +141,13 @@ function reasonText(because: Because): string {
     case 'failed before':
       return `The same work failed before, and a failure is no result (\`memo: errors\` can make it one): receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)}: ${printable(because.earlier.failure ?? '')}`;
   }
+}
+
+function impureText({ grants, isOpen }: Extract<Because, { kind: 'impure' }>): string {
+  const granted = grants.length === 0 ? [] : [`it is granted what differs between runs (${grants.map(printable).join(', ')})`];
+  const open = isOpen ? ['its module comes from a URL without integrity'] : [];
+  const text = [...granted, ...open].join(', and ');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 function timeText(at: number): string {
@@ -186,7 +193,7 @@ function document(why: Explanation): Record<string, unknown> {
 
 function becauseDocument(found: Because | undefined): Record<string, unknown> | null {
   if (found === undefined) return null;
-  if (!('earlier' in found)) return { kind: found.kind };
+  if (!('earlier' in found)) return { ...found };
   const { receipt, at, failure } = found.earlier;
   const issuer = found.kind === 'checked' ? { issuer: found.earlier.issuer } : {};
   return { kind: found.kind, receipt: receipt.toString(), at: timeText(at), failure: failure ?? null, ...issuer };

@@ -25,9 +25,22 @@ export async function logIn(address: ServerAddress, options: NatsOptions, patien
   try {
     return await connect(connecting);
   } catch (cause) {
-    throw deniedBy(addressText(address), cause instanceof Error ? cause : new Error(String(cause)));
+    const isNobody = login === undefined && options.credentials === undefined && options.tls?.cert === undefined;
+    throw deniedBy(addressText(address), cause instanceof Error ? cause : new Error(String(cause)), isNobody);
   }
 }
+
+/** What such a file has to hold, and where that comes from. */
+const HOLDS = {
+  creds: [
+    'credentials of NATS (JWT and seed)',
+    'Name a file as `nsc generate creds` writes it: the JWT of a user and its seed, each between lines of dashes.',
+  ],
+  nkey: [
+    'seed of an nkey (SU…)',
+    'Name a file with the seed of a user on a line of its own, as `nk -gen user` writes it: it begins with SU.',
+  ],
+} as const;
 
 function authenticatorOf({ kind, file }: NatsCredentials): Authenticator {
   const bytes = readGiven(file, 'credentials');
@@ -36,11 +49,8 @@ function authenticatorOf({ kind, file }: NatsCredentials): Authenticator {
     // Read through once: the client takes what it cannot read for a lost connection.
     authenticator('nonce');
   } catch (cause) {
-    throw new DocketError(
-      'USAGE',
-      `${file} holds no ${kind === 'creds' ? 'credentials of NATS (JWT and seed)' : 'seed of an nkey (SU…)'}`,
-      { cause },
-    );
+    const [what, next] = HOLDS[kind];
+    throw new DocketError('USAGE', `${file} holds no ${what}`, { cause, next });
   }
   return authenticator;
 }

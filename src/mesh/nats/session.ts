@@ -253,10 +253,15 @@ function refusalOf(cause: Refusal): DocketError {
   return new DocketError('MESH_REFUSED', `this account may not ${verb} "${cause.subject}"`, { cause, details: { subject: cause.subject } });
 }
 
-/** What the server said before it hung up, or instead of taking the connection. */
-export function deniedBy(server: string, error: Error): DocketError {
+/** What the server said before it hung up, or instead of taking the connection; `isNobody`: it was shown no credentials. */
+export function deniedBy(server: string, error: Error, isNobody = false): DocketError {
   if (error instanceof errors.UserAuthenticationExpiredError)
     return new DocketError('MESH_DENIED', `${server} says that the credentials have expired`, { cause: error });
+  if (error instanceof errors.AuthorizationError && isNobody)
+    return new DocketError('MESH_DENIED', `${server} asks for credentials, and none are given`, {
+      cause: error,
+      next: 'Name a file with some: --creds, --nkey or --mesh-login.',
+    });
   if (error instanceof errors.AuthorizationError)
     return new DocketError('MESH_DENIED', `${server} does not take these credentials (${error.message})`, { cause: error });
   return new DocketError('MESH_UNREACHABLE', `${server} ended the connection: ${error.message}`, { cause: error });

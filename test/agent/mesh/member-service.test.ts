@@ -24,7 +24,7 @@ function serviceAmong(others: Readonly<Record<string, Readonly<Record<string, st
 
 test('a member is called by its tag name where it alone has it', async () => {
   const service = serviceAmong({ 'did:key:zAnn': { name: 'agent-2' }, 'did:key:zBen': { name: 'twin' }, 'did:key:zCat': { name: 'twin' } });
-  assert.equal((await service.drain('agent-2', true, never)).did, 'did:key:zAnn');
+  assert.deepEqual(await service.drain('agent-2', true, never), { did: 'did:key:zAnn', host: 'laptop', name: 'agent-2', isDrained: true });
   await assert.rejects(service.drain('twin', true, never), { code: 'MEMBER_UNKNOWN', message: /^2 agents are called "twin"/ });
   await assert.rejects(service.drain('laptop', true, never), { code: 'MEMBER_UNKNOWN', message: /^4 agents/ });
   await assert.rejects(service.drain('agent-3', true, never), { code: 'MEMBER_UNKNOWN', message: /did you mean "agent-[12]"/ });
