@@ -86,12 +86,21 @@ export interface RunView {
   readonly coordinator?: string | undefined;
   /** DID of the member that it waits for, which alone has what it needs: it was lost before others could have it. */
   readonly awaits?: string | undefined;
+  /** Of a run of a mesh that goes on: there as long as its coordinator alone has all that it needs. */
+  readonly unsecured?: Unsecured | undefined;
   /** Why it failed, if not for its tasks. */
   readonly failure?: RunFailure;
   /** What it waits for before its first task begins; not there if that is nothing. */
   readonly fetching?: readonly FetchView[] | undefined;
   /** What was fetched for it, the first thousand; not there if that is nothing, or whoever fetched it did not say. */
   readonly fetched?: readonly FetchedView[] | undefined;
+}
+
+/** What kept the rest from being put into the mesh; it is tried again. Empty if it is on its way, or only the coordinator could tell. */
+export interface Unsecured {
+  /** Of docs/errors.md. */
+  readonly code?: string;
+  readonly message?: string;
 }
 
 /** A resource that was fetched. */

@@ -33,6 +33,9 @@ export type RunEvent =
     }
   | ({ readonly kind: 'fetched' } & FetchedView)
   | { readonly kind: 'unfetched'; readonly resource: string; readonly code: string; readonly message: string }
+  /** In a mesh: what another agent would need to go on with it cannot be kept there. Told once for each code; it is tried again, and `secured` told when it is there. */
+  | { readonly kind: 'unsecured'; readonly code: string; readonly message: string }
+  | { readonly kind: 'secured'; readonly plan: string }
   /** How these tasks ended is committed, with their receipts. Each was settled before, and may be told again. */
   | { readonly kind: 'filed'; readonly tasks: readonly number[] }
   | { readonly kind: 'conflict'; readonly kept: CID; readonly other: CID }

@@ -67,6 +67,8 @@ function toRunEvent({ kind, data }: EventView): RunEvent | undefined {
     case 'fetching':
     case 'fetched':
     case 'unfetched':
+    case 'unsecured':
+    case 'secured':
     case 'settled':
     case 'dissent':
     case 'slots':

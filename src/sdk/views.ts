@@ -31,6 +31,7 @@ export const Run = z.object({
   failFast: z.boolean(),
   coordinator: optional(z.string()),
   awaits: optional(z.string()),
+  unsecured: optional(z.object({ code: z.string().exactOptional(), message: z.string().exactOptional() })),
   failure: z.object({ code: z.string(), message: z.string(), next: z.string() }).exactOptional(),
   fetching: optional(z.array(z.object({ resource: z.string(), from: z.string().nullable(), bytes: count, size: count.nullable() }))),
   fetched: optional(

@@ -256,6 +256,19 @@ test('lines that are told stand above the picture, whole, also when the run is t
   assert.deepEqual(screen.shown, ['run 01X: three tasks', 'failed 0', 'stopping: 1 task is being ended; once more kills', '']);
 });
 
+test('that a run is not secured is told, and that it is only after that', () => {
+  const screen = new Screen();
+  const streams = { stderr: screen } as unknown as Parameters<typeof progressFor>[1]['streams'];
+  const progress = progressFor(planOf([{ group: 'count' }]), { streams, env: { TERM: 'dumb' } }, () => 0);
+  progress.event({ kind: 'secured', plan: 'x' });
+  progress.event({ kind: 'unsecured', code: 'MESH_FULL', message: 'no\nroom' });
+  for (let i = 0; i < 2; i++) progress.event({ kind: 'secured', plan: 'x' });
+  progress.stop();
+  const [first, ...rest] = screen.shown;
+  assert.match(first!, /^not secured yet, .*no.*room \[MESH_FULL\]$/);
+  assert.deepEqual(rest, ['secured: other agents can go on with it', '']);
+});
+
 test('a terminal that does not say how wide it is gets a picture all the same', () => {
   const screen = new Screen(0);
   const streams = { stderr: screen } as unknown as Parameters<typeof progressFor>[1]['streams'];

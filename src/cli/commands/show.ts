@@ -79,6 +79,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
     return 0;
   }
   stdout.write(
+        ...(run.unsecured === undefined ? {} : { unsecured: run.unsecured }),
     `run       ${run.run}\nworkflow  ${printable(run.name)}\ncid       ${run.workflow}\nstate     ${run.state}\nstarted   ${new Date(run.created).toISOString()}\n`,
   );
   for (const { resource, from, bytes, size } of fetching ?? []) {
@@ -103,6 +104,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   const agents = new Set(tasks.flatMap(({ agent }) => agent ?? []));
   const isShared = agents.size > 1 || (run.coordinator !== undefined && [...agents].some((agent) => agent !== run.coordinator));
   if (shown.length > 0)
+  if (run.unsecured !== undefined) stdout.write(`unsecured ${printable(unsecuredText(run.unsecured))}\n`);
     stdout.write(
       `\n${table([
         ['TASK', 'STATE', 'HOW', ...(isShared ? ['AGENT'] : []), 'RECEIPT'],
@@ -133,6 +135,11 @@ function howText({ via, attempts, state }: TaskView): string {
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
   if (state === 'running' && attempts > 1) return `attempt ${attempts}`;
   return state === 'cached' ? 'not needed' : '';
+}
+
+function unsecuredText({ code, message }: NonNullable<RunView['unsecured']>): string {
+  const why = code === undefined || message === undefined ? 'the rest is on its way into the mesh' : `${message} [${code}]`;
+  return `only the agent that drives it has all that it needs: ${why}`;
 }
 
 async function showCid(call: Call, desk: Desk, cid: Cid.CID): Promise<number> {

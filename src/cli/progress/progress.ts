@@ -161,6 +161,7 @@ function stoppingText({ running }: Tally): string {
 function teller(plan: Plan): (event: RunEvent) => string | undefined {
   let failures = 0;
   let refusals = 0;
+  let isUnsecured = false;
   const labelOf = (task: number): string => printable(plan.tasks[task]!.label);
   return (event) => {
     if (event.kind === 'conflict')
@@ -178,6 +179,15 @@ function teller(plan: Plan): (event: RunEvent) => string | undefined {
       return `${labelOf(event.task)}: not believed${event.member === '' ? '' : ` of ${printable(event.member)}`}: ${printable(event.why)}`;
     if (event.kind === 'fetched') return `fetched ${printable(event.resource)}: ${formatSize(event.bytes)} from ${printable(event.from)}`;
     if (event.kind === 'unfetched') return `not fetched: ${printable(event.message)}`;
+    if (event.kind === 'unsecured') {
+      isUnsecured = true;
+      return `not secured yet, so that no other agent can go on with it: ${printable(`${event.message} [${event.code}]`)}`;
+    }
+    if (event.kind === 'secured') {
+      const line = isUnsecured ? 'secured: other agents can go on with it' : undefined;
+      isUnsecured = false;
+      return line;
+    }
     if (event.kind === 'retrying') return `retrying ${labelOf(event.task)} in ${formatDuration(event.after)}: ${printable(event.message)}`;
     if (event.kind === 'unplaceable')
       return `${labelOf(event.task)} waits for an agent that can run it, for ${formatDuration(event.most)} at most: ${printable(event.why)}`;

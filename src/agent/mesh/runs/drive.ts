@@ -1,26 +1,24 @@
-import { backoff } from '../../../base/backoff.ts';
 import type { EventLog } from '../../../base/event-log.ts';
 import { DocketError } from '../../../errors.ts';
 import type { CID } from '../../../ipld/cid.ts';
 import type { RunRow } from '../../../ledger/runs.ts';
 import type { Mesh } from '../../../mesh/mesh.ts';
 import type { Holder } from '../../../protocol/mesh/run-record.ts';
-import { vouch, type Voucher } from '../../../protocol/mesh/voucher.ts';
+import type { Unsecured } from '../../../protocol/records.ts';
 import { isGivenUp, type RunEvent } from '../../../scheduler/events.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import { NO_COUNTS, type RunCounts } from '../../../workflow/run-state.ts';
 import { takenAway } from '../../elsewhere.ts';
 import type { Engine } from '../../engine.ts';
-import { planIn } from '../../plan-of.ts';
-import { shelfOf } from '../../resources/shelf.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { Lease, type Loss, type Said } from './lease.ts';
 import { passOver } from './pass-over.ts';
 import { keepPart } from './keep-part.ts';
-import { pause, within } from './pause.ts';
+import { within } from './pause.ts';
 import { askedIn, endBy, inlineOrLink, saidBy } from './said.ts';
+import { Securing } from './securing.ts';
 import type { TakenRun } from './take.ts';
-import { secure, type Vault } from './vault.ts';
+import type { Vault } from './vault.ts';
 
 /**
  * A run that this member drives, as the mesh is told of it: its record, its journal, and what another would need to go on with it.
@@ -44,6 +42,9 @@ export interface DriveTerms {
   readonly stop: (run: string, reason: DocketError) => Promise<void>;
   /** The mesh does not take what is said of a run: the drive goes on, and goes on trying. */
   readonly onUntold: (run: string, error: DocketError) => void;
+  /** What another would need to go on with it cannot be kept in the mesh: that is tried again. `onSecured`: it is there now, after that. */
+  readonly onUnsecured: (run: string, error: DocketError) => void;
+  readonly onSecured: (run: string) => void;
 }
 
 export interface DriveStart {
@@ -60,11 +61,8 @@ export interface DriveStart {
 
 /** How long a record waits for the run's plan and inputs to be in the mesh, in ms. */
 const SECURE_PATIENCE = 1_000;
-const FIRST_WAIT = 1_000;
 /** How long others wait for the results of a run that is handed over to be told, in ms. */
 const RESULTS = 2_000;
-/** Between two words of how far that is, in ms. */
-const PROGRESS = 1_000;
 /** What kills its coordinator does so at once, as a rule: whoever has driven it for so long, in ms, was not killed by it. */
 const SURVIVED = 600_000;
 
@@ -83,13 +81,7 @@ export class Drive implements AsyncDisposable {
   readonly #counts: { -readonly [K in keyof RunCounts]: RunCounts[K] };
   readonly #outcome = Promise.withResolvers<Outcome>();
   readonly #stopTrial: () => void;
-  #secured: CID | undefined;
-  /** The plan that whoever drove it before secured, as long as the mesh has what it had then. Not all of it need be here. */
-  #securedBefore: CID | undefined;
-  /** The plan it began with. */
-  #first: CID | undefined;
-  #voucher: { readonly plan: CID; readonly voucher: Voucher } | undefined;
-  #securing: Promise<void> = Promise.resolve();
+  readonly #securing: Securing;
   #deaths: number;
   #tries: number;
   #isLeaving = false;
@@ -106,21 +98,16 @@ export class Drive implements AsyncDisposable {
     this.#start = start;
     this.#counts = { ...NO_COUNTS, total: start.plan.tasks.length };
     [this.#deaths, this.#tries] = [taken?.record.deaths ?? 0, taken?.record.tries ?? 0];
-    this.#securedBefore = taken?.record.isSecured === true ? taken.record.plan : undefined;
-    this.#secure();
+    this.#securing = this.#secure();
     const lease = {
-      ready: within(engine.clock, SECURE_PATIENCE, this.#securing),
+      ready: within(engine.clock, SECURE_PATIENCE, this.#securing.done),
       run,
       self,
       mesh,
       clock: engine.clock,
       say: () => this.#say(),
       onLost: (because: Loss) => this.#lost(because),
-      onVanished: () => {
-        this.#secured = undefined;
-        this.#securedBefore = undefined;
-        this.#secure();
-      },
+      onVanished: () => this.#securing.anew(),
       onTrouble: (error: DocketError) => terms.onUntold(run, error),
     };
     this.lease = new Lease(lease, taken?.revision);
@@ -146,12 +133,17 @@ export class Drive implements AsyncDisposable {
     return this.#terms.mesh.link.tag === 'up' && !this.lease.isTroubled;
   }
 
+  /** There if others could not go on with it. */
+  get unsecured(): Unsecured | undefined {
+    return this.#securing.unsecured;
+  }
+
   event(event: RunEvent): void {
     if (event.kind === 'settled') {
       if (!this.#isLeaving || !isGivenUp(event)) this.#settled(event);
     } else if (event.kind === 'filed' && this.#counts.ran > 0) this.#gotOn();
     // Everything that was elsewhere is here now.
-    else if (event.kind === 'planned') this.#secure();
+    else if (event.kind === 'planned') this.#securing.again();
   }
 
   /** The drive has ended, and the log has told so. */
@@ -165,7 +157,7 @@ export class Drive implements AsyncDisposable {
       return 'lost';
     });
     this.#stopping.abort();
-    await this.#securing;
+    await this.#securing.done;
     await this.journal[Symbol.asyncDispose]();
     await this.lease[Symbol.asyncDispose]();
     this.#outcome.resolve(outcome);
@@ -219,17 +211,12 @@ export class Drive implements AsyncDisposable {
     void this.#terms.stop(this.run, reason);
   }
 
-  #rowPlan(): CID | undefined {
-    const plan = this.#terms.engine.ledger.run(this.run)?.plan ?? undefined;
-    return plan === undefined || plan.equals(this.#secured) ? undefined : plan;
-  }
-
   #say(): Said {
     const row = this.#terms.engine.ledger.run(this.run);
     const before = this.#start.taken?.record;
     const base = {
       asked: before?.asked ?? askedIn(row ?? { options: {} }).asked,
-      isSecured: this.#secured !== undefined && row?.plan?.equals(this.#secured) === true,
+      isSecured: this.#securing.isSecured,
       deaths: this.#deaths,
       tries: this.#tries,
       submission: this.#start.submission,
@@ -237,90 +224,25 @@ export class Drive implements AsyncDisposable {
       plan: before?.plan ?? this.#start.plan.workflow,
     };
     const said = saidBy(row ?? vanished(this.#start), base);
-    const voucher = this.#voucherOf(said.plan);
+    const voucher = this.#securing.voucherOf(said.plan);
     return voucher === undefined ? said : { ...said, voucher };
   }
 
-  /** This member's, or that of whoever drove it before. Another plan takes another. */
-  #voucherOf(plan: CID): Voucher | undefined {
-    if (this.#voucher?.plan.equals(plan) === true) return this.#voucher.voucher;
-    const before = this.#start.taken?.record;
-    return before?.plan.equals(plan) === true ? before.voucher : undefined;
-  }
-
-  /** One after the other; what is there already costs a look. */
-  #secure(): void {
-    this.#securing = this.#securing.then(() => this.#secureOnce());
-  }
-
-  async #secureOnce(): Promise<void> {
-    const { engine, vault } = this.#terms;
-    const { signal } = this.#stopping;
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      try {
-        const cid = this.#rowPlan();
-        if (cid === undefined) return;
-        await this.#vouch(cid);
-        await this.#keepForced(signal);
-        if (this.#securedBefore?.equals(cid) === true) {
-          this.#secured = cid;
-          return this.lease.nudge('now');
-        }
-        const said = this.#progress();
-        const missing = await secure(
-          vault,
-          shelfOf(engine),
-          { run: this.run, cid, plan: await this.#planOf(cid) },
-          { signal, onProgress: said.told },
-        );
-        // The rest is on its way: there will be a call for that.
-        if (missing > 0) return;
-        this.#secured = cid;
-        if (said.wasTold) this.log.add('secured', { plan: cid.toString() });
-        return this.lease.nudge('now');
-      } catch (error) {
-        if (signal.aborted) return;
-        passOver(error);
-        await pause(engine.clock, backoff(FIRST_WAIT, attempt), signal);
-      }
-    }
-  }
-
-  async #vouch(plan: CID): Promise<void> {
-    const { run, isTrusted } = this.#start;
-    if (!isTrusted || this.#voucherOf(plan) !== undefined) return;
-    this.#voucher = { plan, voucher: await vouch({ run, plan }, this.#terms.engine.key) };
-  }
-
-  /** Decoding takes long: the one it began with is at hand. What URLs gave stands in another. */
-  async #planOf(cid: CID): Promise<Plan> {
-    this.#first ??= cid;
-    return cid.equals(this.#first) ? this.#start.plan : await planIn(this.#terms.engine, { run: this.run, plan: cid });
-  }
-
-  async #keepForced(signal: AbortSignal): Promise<void> {
-    const { engine, vault } = this.#terms;
-    const row = engine.ledger.run(this.run);
-    const { asked, blob } = askedIn(row ?? { options: {} });
-    if (blob === undefined) return;
-    await engine.store.put(blob);
-    await vault.pin(this.run, [asked.force as CID], signal);
-    await vault.put(asked.force as CID, signal);
-  }
-
-  #progress(): { readonly told: (done: number, all: number) => void; readonly wasTold: boolean } {
-    const { clock } = this.#terms.engine;
-    let next = clock.monotonic() + PROGRESS;
-    const progress = {
-      wasTold: false,
-      told: (done: number, all: number): void => {
-        if (clock.monotonic() < next || this.#hasEnded) return;
-        next = clock.monotonic() + PROGRESS;
-        progress.wasTold = true;
-        this.log.add('securing', { done, all });
+  #secure(): Securing {
+    const { engine, vault, mesh, onSecured, onUnsecured } = this.#terms;
+    const { run, plan, isTrusted, taken } = this.#start;
+    return new Securing({
+      ...{ engine, vault, run, plan, isTrusted, before: taken?.record, signal: this.#stopping.signal },
+      link: () => mesh.link,
+      tell: (kind, data) => {
+        if (!this.#hasEnded) this.log.add(kind, data);
       },
-    };
-    return progress;
+      onSecured: (wasTrouble) => {
+        this.lease.nudge('now');
+        if (wasTrouble) onSecured(run);
+      },
+      onTrouble: (error) => onUnsecured(run, error),
+    });
   }
 
   /** Resolves when the run stands in the mesh, or after so long (ms). */
@@ -332,7 +254,7 @@ export class Drive implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopTrial();
     this.#stopping.abort();
-    await this.#securing;
+    await this.#securing.done;
     await this.journal[Symbol.asyncDispose]();
     await this.lease[Symbol.asyncDispose]();
     this.#outcome.resolve('lost');

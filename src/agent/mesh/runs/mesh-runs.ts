@@ -95,6 +95,8 @@ export class MeshRuns implements AsyncDisposable {
       resultsTold,
       stop: (run, reason) => active().stop(run, reason),
       onUntold: (run, { code, message }) => this.#tell({ kind: 'untold', run, code, message }),
+      onUnsecured: (run, { code, message }) => this.#tell({ kind: 'unsecured', run, code, message }),
+      onSecured: (run) => this.#tell({ kind: 'secured', run }),
     };
     this.table = new RunTable({
       records: mesh.records,

@@ -5,7 +5,7 @@ import type { RunFailure, RunView } from '../../../protocol/records.ts';
 
 /** What the mesh says of a run, as runs are shown. Outputs behind a link are left out. */
 export function viewOfRecord(record: RunRecord): RunView {
-  const { run, name, workflow, plan, created, finished, counts, outputs, asked, coordinator, awaits, state } = record;
+  const { run, name, workflow, plan, created, finished, counts, outputs, asked, coordinator, awaits, state, isSecured } = record;
   return {
     run,
     name,
@@ -20,6 +20,7 @@ export function viewOfRecord(record: RunRecord): RunView {
     failFast: asked.failFast,
     ...failureOf(record),
     ...(coordinator === null ? {} : { coordinator: coordinator.did }),
+    ...(coordinator !== null && state === 'running' && !isSecured ? { unsecured: {} } : {}),
     ...(coordinator === null && state === 'running' && awaits !== undefined ? { awaits } : {}),
   };
 }

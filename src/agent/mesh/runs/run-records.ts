@@ -93,7 +93,7 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     async find(word) {
       const run = await idOf(word);
       const known = elsewhere(run);
-      if (known === undefined) return { ...(await local.find(run)), ...(isHere(run) ? { coordinator: self.did } : {}) };
+      if (known === undefined) return withDrive(await local.find(run), options);
       const { record } = (await readNow(options, run)) ?? known;
       // What cannot be read of it does not keep the rest from being told. A home that was full kept them nowhere but in its row.
       const outputs = await outputsOf(record, engine.store, bring)
@@ -164,6 +164,13 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
 /** A home leaves out who signed a result if that is itself; whoever asks at another agent does not know whom that means. */
 function signedBy(did: string, why: Explanation): Explanation {
   return (why.kind === 'ran' || why.kind === 'found') && why.receipt !== null && !('issuer' in why) ? { ...why, issuer: did } : why;
+}
+
+/** With what the home's own row does not say. */
+function withDrive(view: RunView, { drive, self }: MeshRecordsOptions): RunView {
+  const driven = drive(view.run);
+  if (driven?.isHeld !== true) return view;
+  return { ...view, coordinator: self.did, ...(view.state === 'running' ? { unsecured: driven.unsecured } : {}) };
 }
 
 const RUN_ID = /^[0-9A-Z]{26}$/;

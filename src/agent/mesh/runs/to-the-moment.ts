@@ -13,7 +13,7 @@ interface Asking {
 /** How long a coordinator may take to say how its run is, in ms. */
 const PATIENCE = 500;
 
-/** What the record of a run that goes on says late, or not at all: how its tasks are at this moment, and what it fetches. Nothing if its coordinator does not say. */
+/** What the record of a run that goes on says late, or not at all: how its tasks are at this moment, what it fetches, and what keeps it from being secured. Nothing if its coordinator does not say. */
 export async function toTheMoment(
   { clock, self, recordsAt }: Asking,
   { run, state, coordinator }: Pick<RunRecord, 'run' | 'state' | 'coordinator'>,
@@ -24,6 +24,11 @@ export async function toTheMoment(
     .catch(passOver);
   const view = await within(clock, PATIENCE, asked);
   if (view === undefined || view.state !== 'running') return {};
-  const { tasks, fetching, fetched } = view;
-  return { tasks, ...(fetching === undefined ? {} : { fetching }), ...(fetched === undefined ? {} : { fetched }) };
+  const { tasks, fetching, fetched, unsecured } = view;
+  return {
+    tasks,
+    ...(fetching === undefined ? {} : { fetching }),
+    ...(fetched === undefined ? {} : { fetched }),
+    ...(unsecured === undefined ? {} : { unsecured }),
+  };
 }
