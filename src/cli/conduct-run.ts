@@ -154,8 +154,12 @@ function summaryText({ run, state, tasks, errors, moreErrors, seconds }: Finishe
     .join('')}${next[state]}`;
 }
 
-/** What nobody could run has written nothing. */
+/** What nobody could run has written nothing; what was run and not kept is only to be kept. */
 function failedAdvice(run: string, errors: FinishedRun['errors']): string {
-  if (errors.length === 0 || errors.some(({ code }) => code !== 'unplaceable')) return `docket logs ${run} TASK has what a task wrote`;
-  return `start an agent that has what is lacking, or change \`needs\`; then docket resume ${run} goes on`;
+  // An output fails for its task.
+  const codes = new Set(errors.map(({ code }) => code).filter((code) => code !== 'output'));
+  const [only] = codes.size === 1 ? codes : [];
+  if (only === 'unplaceable') return `start an agent that has what is lacking, or change \`needs\`; then docket resume ${run} goes on`;
+  if (only === 'unkept') return `when there is room, or what else it lacked, docket resume ${run} keeps it and runs nothing again`;
+  return `docket logs ${run} TASK has what a task wrote`;
 }

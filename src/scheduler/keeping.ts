@@ -114,8 +114,10 @@ function durableOf({ plan }: State.RunState, task: number): Durable | undefined 
 
 /** What it names as text: as a link the receipt would count as a blob that the failure needs. */
 function failureOf(why: Error, receipt: CID): Failure {
-  const data = { ...(isDocketError(why) ? { code: why.code } : {}), receipt: receipt.toString() };
-  return { code: 'unkept', message: `its output could not be put where it outlives this agent: ${why.message}`, data };
+  const code = isDocketError(why) ? why.code : undefined;
+  const data = { ...(code === undefined ? {} : { code }), receipt: receipt.toString() };
+  const because = `${code === undefined ? '' : ` (${code})`}: ${why.message}`;
+  return { code: 'unkept', message: `its output could not be put where it outlives this agent${because}`, data };
 }
 
 /** The receipt of the result that could not be kept, as the failure tells; undefined for another failure. */

@@ -106,9 +106,11 @@ suite('durable outputs', () => {
         }),
       });
     await using agent = await start(mesh, 'b1', full);
-    const report = await run(agent);
-    assert.equal(report.state, 'failed');
-    assert.match(JSON.stringify(report), /unkept/);
+    const { status, stdout, stderr } = await docket(agent, 'run', place.at('durable.yaml'), '--json');
+    const report = JSON.parse(stdout) as Counted;
+    assert.deepEqual([report.state, status], ['failed', 1]);
+    assert.match(JSON.stringify(report), /\(MESH_FULL\): the stream of objects is full/);
+    assert.match(stderr, /docket resume \S+ keeps it and runs nothing again/);
   });
 });
 
