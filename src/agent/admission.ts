@@ -1,6 +1,6 @@
 import { DocketError, isDocketError } from '../errors.ts';
 import type { Permission } from '../manifest/model.ts';
-import { grantsOf } from '../workflow/grants.ts';
+import { GRANTS, grantsOf } from '../workflow/grants.ts';
 import type { Plan } from '../workflow/model.ts';
 import { requireOp } from './op-policy.ts';
 import type { Resources } from './resources/resources.ts';
@@ -14,11 +14,17 @@ interface Terms {
   readonly ops: readonly string[];
 }
 
+/** What tasks may be granted of what modules may be given. */
+export function grantsBy(policy: readonly Permission[]): readonly string[] {
+  return GRANTS.filter((grant) => policy.some(({ kind }) => kind === grant));
+}
+
 /** Throws `OP_REFUSED`, and `PERMISSION_DENIED` unless the run is of somebody who may give everything. */
 export function admit({ tasks }: Pick<Plan, 'tasks'>, { policy, ops }: Terms, isTrusted: boolean): void {
+  const given = grantsBy(policy);
   for (const { task, label } of tasks) {
     requireOp(task.run.op, ops, `task ${label}`);
-    const denied = isTrusted ? undefined : grantsOf(task).find((grant) => !policy.some(({ kind }) => kind === grant));
+    const denied = isTrusted ? undefined : grantsOf(task).find((grant) => !given.includes(grant));
     if (denied !== undefined)
       throw new DocketError('PERMISSION_DENIED', `task ${label} asks for ${denied}, which this agent does not give`, {
         next: `Start the agent with --allow ${denied} if you trust the module.`,

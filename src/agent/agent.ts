@@ -13,6 +13,7 @@ import type { Role } from '../protocol/peers.ts';
 import type { Scope } from '../protocol/rights.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { ActiveRuns } from './active-runs.ts';
+import { grantsBy } from './admission.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.ts';
 import { Drained } from './drained.ts';
@@ -189,7 +190,7 @@ export class Agent implements AsyncDisposable {
     const { tell = () => {} } = options;
     const drained = new Drained(engine.paths.home);
     const roles = options.roles ?? ALL_ROLES;
-    const view = ownView(engine, { memory: options.memory ?? memoryHere(), ops, tags, roles });
+    const view = ownView(engine, { memory: options.memory ?? memoryHere(), ops, grants: grantsBy(policy), tags, roles });
     const mesh =
       options.mesh &&
       stack.use(

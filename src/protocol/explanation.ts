@@ -62,7 +62,13 @@ interface Word {
   readonly dissents?: readonly Dissenting[] | undefined;
 }
 
-/** Why a task of a run was run, or was not. */
+/** What all other members of the mesh, so many, do not give to tasks at the moment, of what a task asks for: they would run it else. */
+export interface Ungiven {
+  readonly grants: readonly string[];
+  readonly members: number;
+}
+
+/** Why a task of a run was run, or was not. `ungiven`: of one that its coordinator ran, or that waits. */
 export type Explanation =
   | ({
       readonly kind: 'found';
@@ -82,6 +88,7 @@ export type Explanation =
       readonly member?: string | undefined;
       readonly tried?: { readonly receipt: CID; readonly failure: string | undefined } | undefined;
       readonly held?: CID | undefined;
+      readonly ungiven?: Ungiven | undefined;
     }
   | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
   | {
@@ -96,6 +103,7 @@ export type Explanation =
       readonly receipt: CID | null;
       readonly failure: string | undefined;
       readonly because: Because | undefined;
+      readonly ungiven?: Ungiven | undefined;
       /** The nearest earlier result under another key; undefined if there is none. */
       readonly nearest:
         | { readonly receipt: CID; readonly at: number; readonly label: string; readonly differences: readonly TracedDifference[] }

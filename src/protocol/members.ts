@@ -24,6 +24,8 @@ export interface MemberRow {
   /** Bytes that tasks may need together. */
   readonly memory: number;
   readonly ops: readonly string[];
+  /** What it gives to tasks of others; null where an agent of an older version does not say. */
+  readonly grants: readonly string[] | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly roles: readonly string[];
   /** Processes that want to run, by processor. */

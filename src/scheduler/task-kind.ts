@@ -9,6 +9,8 @@ export interface TaskKind {
   readonly name: string;
   readonly op: string;
   readonly needs: Needs.Needs;
+  /** What it asks for beyond its inputs. Left out: nothing. */
+  readonly grants?: readonly string[];
   /** Agents that said already what comes out: it goes to others. */
   readonly notAt?: ReadonlySet<string>;
   /** The one agent it is to be run by. */
@@ -27,6 +29,15 @@ export function lackOf({ op, needs, notAt, onlyAt }: TaskKind, place: Needs.Offe
   if (notAt?.has(place.did) === true) return 'it said already what comes out';
   if (onlyAt !== undefined && onlyAt !== place.did) return 'it is to be checked by another';
   return place.ops.includes(op) ? Needs.lacking(needs, place)[0] : `it does not run ${op}`;
+}
+
+/** The same of a member, which gives tasks of others no more than anybody may have of it. One that does not say what that is may give all. */
+export function lackThere(
+  kind: TaskKind,
+  member: Parameters<typeof lackOf>[1] & { readonly grants?: readonly string[] },
+): string | undefined {
+  const denied = kind.grants?.find((grant) => member.grants?.includes(grant) === false);
+  return denied === undefined ? lackOf(kind, member) : `it does not give ${denied} to tasks (--allow ${denied} there)`;
 }
 
 /** Where all places are alike. */
@@ -52,10 +63,10 @@ export class Kinds {
     const { run, meta } = this.#plan.tasks[task]!.task;
     if (meta['needs'] === undefined && this.#isPlain) return ANY;
     const { needs, text } = this.#needsOf(meta);
-    // Members may refuse tasks for what they are granted.
-    const name = `${run.op} ${this.#policies.of(task).grants.join(',')} ${needs.within ?? ''} ${text}`;
+    const { grants } = this.#policies.of(task);
+    const name = `${run.op} ${grants.join(',')} ${needs.within ?? ''} ${text}`;
     let kind = this.#known.get(name);
-    if (kind === undefined) this.#known.set(name, (kind = { name, op: run.op, needs }));
+    if (kind === undefined) this.#known.set(name, (kind = { name, op: run.op, needs, grants }));
     return kind;
   }
 

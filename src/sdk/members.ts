@@ -22,6 +22,8 @@ const Row = z.object({
   waiting: count,
   memory: count,
   ops: z.array(z.string()),
+  // Agents that are older than it do not say.
+  grants: z.array(z.string()).nullable().default(null),
   tags: z.record(z.string(), z.string()),
   roles: z.array(z.string()),
   load: z.number(),

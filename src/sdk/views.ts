@@ -91,6 +91,7 @@ const others = {
   assents: optional(z.array(z.object({ receipt: link, issuer: z.string() }))),
   dissents: optional(z.array(z.object({ receipt: link, issuer: z.string(), failure: optional(z.string()) }))),
 };
+const ungiven = optional(z.object({ grants: z.array(z.string()), members: count }));
 const Explanation = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('found'),
@@ -106,6 +107,7 @@ const Explanation = z.discriminatedUnion('kind', [
     member: optional(z.string()),
     tried: optional(z.object({ receipt: link, failure: optional(z.string()) })),
     held: optional(link),
+    ungiven,
   }),
   z.object({ kind: z.literal('cancelled') }),
   z.object({ kind: z.literal('unneeded'), wantedBy: z.array(z.string()) }),
@@ -120,6 +122,7 @@ const Explanation = z.discriminatedUnion('kind', [
     receipt: link.nullable(),
     failure: optional(z.string()),
     because: optional(Because),
+    ungiven,
     ...others,
     nearest: optional(z.object({ receipt: link, at: count, label: z.string(), differences: z.array(Difference) })),
   }),

@@ -121,6 +121,18 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
     assert.match((await elsewhere('show', 'last')).stdout, new RegExp(`driven by ${one.did}[^]*all +ok +ran +bafy`));
     assert.match((await elsewhere('why', 'last', 'all')).stdout, new RegExp(`all was run: receipt bafy\\S+ of ${one.did}\\.`));
 
+    const granted = place.write(
+      'granted.yaml',
+      `tasks: { all: { each: [a, b, c], module: '${guest('loop')}', args: ["\${item}"], limits: { time: 500ms }, grant: [clock, random] } }`,
+    );
+    assert.equal((await at('run', granted)).status, 1, 'they run out of time');
+    const { tasks: all } = JSON.parse((await at('show', 'last', '--json')).stdout) as { tasks: { attempts: number; agent: string }[] };
+    assert.deepEqual([...new Set(all.map(({ attempts, agent }) => `${attempts} ${agent}`))], [`1 ${one.did}`], 'never offered in vain');
+    const ungiven = /The other agent does not give clock and random to tasks now.*`--allow clock,random`/;
+    assert.match((await at('why', 'last', 'all[a]')).stdout, ungiven);
+    assert.match((await elsewhere('why', 'last', 'all[a]')).stdout, ungiven);
+    assert.doesNotMatch((await at('why', 'last', 'all[a]', '--local')).stdout, /does not give/, 'a home alone knows of no others');
+
     const looping = place.write('loops.yaml', `tasks: { there: { module: '${guest('loop')}', needs: { tags: { name: agent-2 } } } }`);
     const loops = (await at('run', looping, '--detach')).stdout.trim();
     const taskOf = async (id: string) =>

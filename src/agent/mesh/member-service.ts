@@ -57,12 +57,12 @@ function rowOf(
   beat: Beat,
   { isSelf, heard, because }: { readonly isSelf: boolean; readonly heard: number; readonly because?: string },
 ): MemberRow {
-  const { did, incarnation, host, version, started, slots, memory, ops, tags, roles, isDraining } = beat.view;
+  const { did, incarnation, host, version, started, slots, memory, ops, grants = null, tags, roles, isDraining } = beat.view;
   const { free, room, waiting, load } = beat;
   const state = because === undefined ? (isDraining ? 'draining' : 'present') : 'gone';
   return {
     ...{ did, incarnation, isSelf, state, because: because ?? null, host, version, started: isoOf(started), slots, free, room, waiting },
-    ...{ memory, ops, tags, roles, load, heard: Math.round(heard) },
+    ...{ memory, ops, grants, tags, roles, load, heard: Math.round(heard) },
   };
 }
 

@@ -11,7 +11,7 @@ import { memberServiceOf } from './member-service.ts';
 /** What an agent offers, whether it is in a mesh or not. */
 export type OwnView = Omit<MemberView, 'isDraining' | 'door'>;
 
-export function ownView(engine: Engine, more: Pick<MemberView, 'memory' | 'ops' | 'tags' | 'roles'>): OwnView {
+export function ownView(engine: Engine, more: Pick<MemberView, 'memory' | 'ops' | 'grants' | 'tags' | 'roles'>): OwnView {
   const { key, clock, random, slotCount } = engine;
   const started = clock.now();
   const incarnation = ulid(started, () => random.next() / 256);

@@ -92,6 +92,7 @@ function isSameView(a: Beat['view'], b: Beat['view']): boolean {
       a.slots === b.slots &&
       a.memory === b.memory &&
       isSameList(a.ops, b.ops) &&
+      isSameList(a.grants ?? [], b.grants ?? []) &&
       isSameList(a.roles, b.roles) &&
       isSameMap(a.tags, b.tags) &&
       isSameDoor(a.door, b.door))

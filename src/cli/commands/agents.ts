@@ -87,13 +87,14 @@ function text({ mesh, members, peers, absent }: Around): string {
     '',
     version,
     ops.join(','),
+    '?',
     tagsText(tags),
   ]);
   const gone = absent.map(({ url, error }) => [url, '', `no answer: ${error}`]);
   return `${meshLine(mesh, members)}${table([HEADER, ...rows, ...more, ...gone])}`;
 }
 
-const HEADER = ['HOST', 'AGENT', 'STATE', 'FREE', 'WAIT', 'LOAD', 'UP', 'HEARD', 'VERSION', 'OPS', 'TAGS'];
+const HEADER = ['HOST', 'AGENT', 'STATE', 'FREE', 'WAIT', 'LOAD', 'UP', 'HEARD', 'VERSION', 'OPS', 'GRANTS', 'TAGS'];
 
 function meshLine(mesh: Around['mesh'], members: readonly MemberRow[]): string {
   if (mesh === null) return 'in no mesh\n';
@@ -106,7 +107,7 @@ function meshLine(mesh: Around['mesh'], members: readonly MemberRow[]): string {
 }
 
 function memberCells(row: MemberRow): string[] {
-  const { host, did, state, because, free, slots, waiting, load, started, heard, version, ops, tags, isSelf } = row;
+  const { host, did, state, because, free, slots, waiting, load, started, heard, version, ops, grants, tags, isSelf } = row;
   const isGone = state === 'gone';
   return [
     host,
@@ -119,6 +120,7 @@ function memberCells(row: MemberRow): string[] {
     isSelf ? 'asked' : heard < LOOK ? 'now' : `${formatDuration(Math.round(heard / LOOK) * LOOK)} ago`,
     version,
     ops.join(','),
+    grants === null ? '?' : grants.join(','),
     tagsText(tags),
   ];
 }

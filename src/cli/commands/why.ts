@@ -1,4 +1,4 @@
-import type { Assenting, Because, Dissenting, Explanation } from '../../protocol/explanation.ts';
+import type { Assenting, Because, Dissenting, Explanation, Ungiven } from '../../protocol/explanation.ts';
 import type { Command } from '../command.ts';
 import { openDesk } from '../open-desk.ts';
 import { counted, jsonable, jsonLine, printable } from '../present.ts';
@@ -57,6 +57,7 @@ function sentences(label: string, why: Explanation): string[] {
             ]),
         ...(why.held === undefined ? [] : [`  It was run, and its output is being put where it outlives this agent: receipt ${why.held}`]),
         ...(why.lacks === undefined ? [] : [`  It waits for an agent that could run it: ${printable(why.lacks)}`]),
+        ...ungivenLines(why.ungiven),
       ];
     case 'unneeded':
       return [`${label} was not looked at: everything that wants it (${shortList(why.wantedBy)}) was found by its own key.`];
@@ -65,7 +66,7 @@ function sentences(label: string, why: Explanation): string[] {
     case 'cancelled':
       return [`${label} was cancelled with its run, before it could end.`];
     case 'ran':
-      return [...ranSentences(label, why), ...othersLines(why)];
+      return [...ranSentences(label, why), ...ungivenLines(why.ungiven), ...othersLines(why)];
   }
 }
 
@@ -90,6 +91,15 @@ function ranSentences(label: string, { receipt, issuer, failure, because, neares
     `  No earlier result has its key. The nearest is ${nearest.receipt} of ${timeText(at)}; ${counted(differences.length, 'field')} differ${differences.length === 1 ? 's' : ''}:`,
   );
   return [...lines, ...differenceLines(differences)];
+}
+
+function ungivenLines(found: Ungiven | undefined): string[] {
+  if (found === undefined) return [];
+  const grants = found.grants.map(printable);
+  const others = found.members === 1 ? 'The other agent does' : `The ${found.members} other agents do`;
+  return [
+    `  ${others} not give ${grants.join(' and ')} to tasks now, and so cannot run it: \`--allow ${grants.join(',')}\` there would change that.`,
+  ];
 }
 
 function othersLines({ assents, dissents }: Pick<Extract<Explanation, { kind: 'ran' }>, 'assents' | 'dissents'>): string[] {
@@ -176,6 +186,7 @@ function document(why: Explanation): Record<string, unknown> {
         issuer: why.issuer ?? null,
         failure: why.failure ?? null,
         because: becauseDocument(why.because),
+        ...(why.ungiven === undefined ? {} : { ungiven: why.ungiven }),
         nearest: nearestDocument(why.nearest),
         assents: assentDocuments(why.assents),
         dissents: dissentDocuments(why.dissents),

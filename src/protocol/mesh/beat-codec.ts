@@ -24,7 +24,7 @@ const TAG = 1_024;
 const DID = 256;
 
 export function encodeView(view: MemberView): Uint8Array {
-  const { did, incarnation, version, host, started, slots, memory, ops, tags, roles, isDraining, door } = view;
+  const { did, incarnation, version, host, started, slots, memory, ops, grants, tags, roles, isDraining, door } = view;
   return encode({
     v: MESH_VERSION,
     did,
@@ -35,6 +35,7 @@ export function encodeView(view: MemberView): Uint8Array {
     slots,
     memory,
     ops,
+    ...(grants === undefined ? {} : { grants }),
     tags,
     roles,
     isDraining,
@@ -80,6 +81,7 @@ function readView(map: IpldMap): MemberView {
     slots: count(map, 'slots'),
     memory: count(map, 'memory'),
     ops: texts(map, 'ops', { most: MOST_OPS, longest: NAME }),
+    ...(own(map, 'grants') === undefined ? {} : { grants: texts(map, 'grants', { most: MOST_OPS, longest: NAME }) }),
     tags: entries(map, 'tags', MOST_TAGS, readTag),
     roles: texts(map, 'roles', { most: MOST_OPS, longest: NAME }),
     isDraining: flag(map, 'isDraining'),

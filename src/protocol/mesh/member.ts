@@ -18,6 +18,8 @@ export interface MemberView {
   /** Bytes of memory that tasks may have together. */
   readonly memory: number;
   readonly ops: readonly string[];
+  /** What it gives to tasks of others that ask for it. Members of before this was said leave it out: what they give is seen when they refuse. */
+  readonly grants?: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
   readonly roles: readonly string[];
   /** Takes no new tasks from others, nor new runs. */

@@ -1,5 +1,5 @@
 import type { Beat } from '../../protocol/mesh/member.ts';
-import { lackOf, type TaskKind } from '../task-kind.ts';
+import { lackThere, type TaskKind } from '../task-kind.ts';
 import { CapacityHeap } from './capacity-heap.ts';
 import { Refusals } from './refusals.ts';
 import * as Seat from './seat.ts';
@@ -175,7 +175,7 @@ export class MemberTable {
     if (this.#seats.size === 0) return 'no other member is there that is believed';
     const whys = new Map<string, number>();
     for (const seat of this.#seats.values()) {
-      const why = this.#refusals.why(seat.did, kind) ?? lackOf(kind, seat.view) ?? Seat.faultOf(seat) ?? 'it is draining';
+      const why = this.#refusals.why(seat.did, kind) ?? lackThere(kind, seat.view) ?? Seat.faultOf(seat) ?? 'it is draining';
       whys.set(why, (whys.get(why) ?? 0) + 1);
     }
     const told = [...whys].toSorted(([, a], [, b]) => b - a).slice(0, MOST_TOLD);
@@ -195,7 +195,7 @@ export class MemberTable {
   }
 
   #place({ kind, heap }: Index, seat: Seat.Seat): void {
-    if (seat.view.isDraining || this.#refusals.why(seat.did, kind) !== undefined || lackOf(kind, seat.view) !== undefined)
+    if (seat.view.isDraining || this.#refusals.why(seat.did, kind) !== undefined || lackThere(kind, seat.view) !== undefined)
       heap.delete(seat);
     else heap.set(seat, leftFor(seat, kind));
   }

@@ -76,7 +76,15 @@ suite('beats', () => {
     assert.equal(refusal({ v: 9 }), 'newer');
     for (const change of [{ view: 'x' }, { seq: -1 }, { load: 'high' }, { isLeaving: 1 }, { view: new Uint8Array(20_000) }])
       assert.equal(refusal(change), 'shape');
-    for (const inView of [{ v: 9 }, { slots: 0.5 }, { tags: { a: 1 } }, { door: 1 }, { door: { hosts: [], port: 0 } }, { ops: 'all' }])
+    for (const inView of [
+      { v: 9 },
+      { slots: 0.5 },
+      { tags: { a: 1 } },
+      { door: 1 },
+      { door: { hosts: [], port: 0 } },
+      { ops: 'all' },
+      { grants: 'all' },
+    ])
       assert.equal(refusal({}, inView), 'shape');
   });
 });

@@ -93,7 +93,7 @@ export const workMessage: fc.Arbitrary<WorkMessage> = fc
   )
   .map(([of, message]) => ({ ...message, ...of }));
 
-export const memberView: fc.Arbitrary<MemberView> = record({
+const sinceBefore: fc.Arbitrary<MemberView> = record({
   did: text(60),
   incarnation: text(26),
   version: text(10),
@@ -107,3 +107,8 @@ export const memberView: fc.Arbitrary<MemberView> = record({
   isDraining: fc.boolean(),
   door: fc.option(record({ hosts: fc.array(text(30), few), port: fc.integer({ min: 1, max: 65_535 }) })),
 });
+
+/** Versions of before it do not say what they grant. */
+export const memberView: fc.Arbitrary<MemberView> = fc
+  .tuple(sinceBefore, fc.option(fc.array(text(20), few)))
+  .map(([view, grants]) => (grants === null ? view : { ...view, grants }));

@@ -65,3 +65,24 @@ describe('what a member refuses', () => {
     assert.ok(table.best(kindOf(0))!.left > 0);
   });
 });
+
+describe('what a member does not give', () => {
+  const plain = kindOf(0);
+  const random: TaskKind = { ...kindOf(1), grants: ['clock', 'random'] };
+
+  it('keeps tasks that ask for it from being offered there at all', () => {
+    const table = new MemberTable();
+    table.hear(beatOf(viewOf('m0', { grants: ['clock'] }), 1));
+    assert.equal(table.best(random), undefined);
+    assert.ok(table.best(plain)!.left > 0);
+    assert.match(table.obstacle(random)!, /it does not give random to tasks \(--allow random there\) \(1 of 1 members\)/);
+    assert.equal(table.isHealing, false, 'no time heals that');
+    table.hear(beatOf(viewOf('m1', { grants: ['clock', 'random'] }), 1));
+    assert.equal(table.best(random)!.item.did, 'm1');
+  });
+
+  it('is not known of one that does not say', () => {
+    const table = tableOf(1);
+    assert.ok(table.best(random)!.left > 0);
+  });
+});

@@ -15,6 +15,8 @@ export interface Present {
   readonly incarnation: string;
   /** Takes no new runs. */
   readonly isDraining: boolean;
+  /** As `MemberView` has it. */
+  readonly grants?: readonly string[];
 }
 
 /**

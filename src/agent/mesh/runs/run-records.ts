@@ -2,9 +2,10 @@ import { DocketError, isDocketError } from '../../../errors.ts';
 import type { RunRecord } from '../../../protocol/mesh/run-record.ts';
 import type { Explanation } from '../../../protocol/explanation.ts';
 import type { EventView, RunFilter, RunRecords, RunView, TaskPage } from '../../../protocol/records.ts';
+import { grantsOf } from '../../../workflow/grants.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import type { Engine } from '../../engine.ts';
-import { planIn } from '../../plan-of.ts';
+import { planIn, planOf } from '../../plan-of.ts';
 import { cancelAnywhere, type CancelTerms } from './cancel.ts';
 import { endRun } from './end-run.ts';
 import { followRun, type FollowTerms } from './follow-run.ts';
@@ -15,6 +16,7 @@ import { viewOfRecord } from './record-view.ts';
 import type { KnownRun, RunTable } from './run-table.ts';
 import { outputsOf } from './said.ts';
 import { toTheMoment } from './to-the-moment.ts';
+import { ungiven } from './ungiven.ts';
 import type { Vault } from './vault.ts';
 
 /**
@@ -65,6 +67,16 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     await bring(plan);
     return await planIn(engine, { run, plan });
   };
+
+  /** Of a task that is run here because no other member may: what keeps them from it. */
+  async function stayed(run: string, label: string, why: Explanation): Promise<Explanation> {
+    if (why.kind !== 'ran' && why.kind !== 'pending') return why;
+    if (why.kind === 'ran' ? why.issuer !== self.did : why.member !== undefined) return why;
+    const { tasks } = await planOf(engine, run);
+    const planned = tasks.find((task) => task.label === label);
+    const found = planned && ungiven(grantsOf(planned.task), options.company.others());
+    return found === undefined ? why : { ...why, ungiven: found };
+  }
 
   /** Of whoever has the rows; if that cannot be asked what `otherwise` gives. */
   async function ask<T>(
@@ -130,7 +142,7 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
         async (run) => {
           const { label, why } = await local.why(run, task);
           const isOfMesh = table.get(run) !== undefined || options.drive(run) !== undefined;
-          return { label, why: isOfMesh ? signedBy(engine.key.did, why) : why };
+          return { label, why: isOfMesh ? await stayed(run, label, signedBy(engine.key.did, why)) : why };
         },
         (records, run) => records.why(run, task),
       ),
