@@ -107,17 +107,23 @@ interface Subject extends Question {
   readonly issuer: string | undefined;
 }
 
+/** An earlier result, and whose it is. */
+type Signed = Extract<Because, { kind: 'checked' }>['earlier'];
+
 function because(engine: Engine, subject: Subject): Because | undefined {
   const { plan, index, forced, row, started } = subject;
   const { memo, pure } = policiesOf(engine, plan).of(index);
   if (forced) return { kind: 'forced' };
   if (memo === 'never' || (!pure && memo !== 'always')) {
     const earlier = lostResult(engine, subject);
-    if (earlier !== undefined) return { kind: 'blobs gone', earlier };
+    if (earlier !== undefined)
+      return distrusted(engine, subject).has(earlier.issuer) ? { kind: 'not believed', earlier } : { kind: 'blobs gone', earlier };
     const { task } = plan.tasks[index]!;
     return memo === 'never' ? { kind: 'memo: never' } : { kind: 'impure', grants: grantsOf(task), isOpen: !isFixed(task.run.rsc) };
   }
   if (row.key === null) return undefined;
+  const disbelieved = disbelievedResult(engine, subject);
+  if (disbelieved !== undefined) return { kind: 'not believed', earlier: disbelieved };
   const filed = engine.ledger.key(row.key);
   if (filed !== undefined && row.receipt !== null && !filed.receipt.equals(row.receipt)) {
     const earlier = { receipt: filed.receipt, at: filed.at, failure: undefined };
@@ -133,7 +139,7 @@ function because(engine: Engine, subject: Subject): Because | undefined {
  * The result that the same run had finished with, of which no other may be used. Receipts do not say of which run they are, but attempts are numbered through all drives of
  * one: it is of the attempt before, unless that may as well have come to nothing.
  */
-function lostResult(engine: Engine, { run, plan, index, row }: Subject): Earlier | undefined {
+function lostResult(engine: Engine, { run, plan, index, row }: Subject): Signed | undefined {
   const { key } = row;
   const created = engine.ledger.run(run)?.created;
   if (key === null || created === undefined || row.attempts < 2) return undefined;
@@ -143,29 +149,51 @@ function lostResult(engine: Engine, { run, plan, index, row }: Subject): Earlier
   });
   const found = before.find(({ receipt }) => receipt.meta.key !== undefined && Buffer.compare(receipt.meta.key, key) === 0);
   if (found === undefined || before.some(({ receipt }) => failureText(outcomeOf(receipt.out)) !== undefined)) return undefined;
-  return { receipt: found.cid, at: found.at, failure: undefined };
+  return { receipt: found.cid, at: found.at, failure: undefined, issuer: found.receipt.iss };
 }
 
 /**
  * What another agent had given when the task was begun here. A result that is believed is a hit, so it was run only to check that. (Where several have to agree on it, as
  * author or run say, it goes without saying.)
  */
-function checkedHere(engine: Engine, subject: Subject): Extract<Because, { kind: 'checked' }>['earlier'] | undefined {
-  const { run, plan, index, row, started, issuer } = subject;
-  const { instruction, task } = plan.tasks[index]!;
+function checkedHere(engine: Engine, subject: Subject): Signed | undefined {
+  const { run, plan, index, issuer } = subject;
+  const { task } = plan.tasks[index]!;
   const { agree = task.meta['agree'] } = (engine.ledger.run(run)?.options ?? {}) as { readonly agree?: unknown };
-  if (row.key === null || agree !== undefined || issuer === undefined || issuer !== engine.did) return undefined;
-  const distrusted = new Set(
-    engine.ledger.trust().flatMap(({ did, verdict, at }) => (verdict === 'distrusted' && at <= started ? [did] : [])),
-  );
-  for (const { cid, at, bytes } of engine.ledger.receiptsOfInstruction(instruction, CANDIDATES)) {
+  if (agree !== undefined || issuer === undefined || issuer !== engine.did) return undefined;
+  const barred = distrusted(engine, subject);
+  return earlierResults(engine, subject).find((earlier) => earlier.issuer !== issuer && !barred.has(earlier.issuer));
+}
+
+/** The newest result there was, if all there were are of agents that are not believed. */
+function disbelievedResult(engine: Engine, subject: Subject): Signed | undefined {
+  const barred = distrusted(engine, subject);
+  if (barred.size === 0) return undefined;
+  const earlier = earlierResults(engine, subject);
+  return earlier.every(({ issuer }) => barred.has(issuer)) ? earlier[0] : undefined;
+}
+
+/** Results under the same key that were here when the task was begun, the newest first. */
+function earlierResults(engine: Engine, subject: Subject): Signed[] {
+  const { plan, index, row } = subject;
+  const begun = begunAt(engine, subject);
+  return engine.ledger.receiptsOfInstruction(plan.tasks[index]!.instruction, CANDIDATES).flatMap(({ cid, at, bytes }) => {
+    if (at > begun || row.receipt?.equals(cid) === true) return [];
     const receipt = decodeAs(cid, bytes);
-    if (receipt?.meta.key === undefined || Buffer.compare(receipt.meta.key, row.key) !== 0) continue;
-    const isOfOther = receipt.iss !== issuer && !distrusted.has(receipt.iss);
-    if (isOfOther && at <= started && outcomeOf(receipt.out).tag === 'ok')
-      return { receipt: cid, at, failure: undefined, issuer: receipt.iss };
-  }
-  return undefined;
+    const isSame = receipt?.meta.key !== undefined && row.key !== null && Buffer.compare(receipt.meta.key, row.key) === 0;
+    return isSame && outcomeOf(receipt.out).tag === 'ok' ? [{ receipt: cid, at, failure: undefined, issuer: receipt.iss }] : [];
+  });
+}
+
+/** Whom this home did not believe when the task was begun. */
+function distrusted(engine: Engine, subject: Subject): ReadonlySet<string> {
+  const begun = begunAt(engine, subject);
+  return new Set(engine.ledger.trust().flatMap(({ did, verdict, at }) => (verdict === 'distrusted' && at <= begun ? [did] : [])));
+}
+
+/** By the clock of this home: of what another agent ran all that is known is that its run had begun. */
+function begunAt({ did, ledger }: Engine, { run, issuer, started }: Subject): number {
+  return issuer !== undefined && issuer === did ? started : (ledger.run(run)?.created ?? started);
 }
 
 /** How many receipts and keys are looked at. */

@@ -36,6 +36,8 @@ export type Because =
   | { readonly kind: 'at the same time'; readonly earlier: Earlier }
   /** Another agent had a result of it when it was begun here, which was checked by that: a spot check, or where the agent wants several to agree. */
   | { readonly kind: 'checked'; readonly earlier: Earlier & { readonly issuer: string } }
+  /** Only another agent had a result of it when it was begun, which was distrusted then. */
+  | { readonly kind: 'not believed'; readonly earlier: Earlier & { readonly issuer: string } }
   /** The same work was tried before and gave no result. */
   | { readonly kind: 'failed before'; readonly earlier: Earlier };
 

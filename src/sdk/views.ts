@@ -84,7 +84,7 @@ const Because = z.discriminatedUnion('kind', [
   z.object({ kind: z.enum(['forced', 'memo: never']) }),
   z.object({ kind: z.literal('impure'), grants: z.array(z.string()), isOpen: z.boolean() }),
   z.object({ kind: z.enum(['blobs gone', 'at the same time', 'failed before']), earlier: Earlier }),
-  z.object({ kind: z.literal('checked'), earlier: Earlier.extend({ issuer: z.string() }) }),
+  z.object({ kind: z.enum(['checked', 'not believed']), earlier: Earlier.extend({ issuer: z.string() }) }),
 ]);
 const others = {
   issuer: optional(z.string()),

@@ -154,6 +154,17 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
     assert.match(refused.stderr, new RegExp(`drained.*NOT_READY[^]*\`docket agents undrain ${two.did}\``));
     assert.match((await at('agents', 'undrain', 'agent-2')).stdout, /^agent-2 \(did:key:\S+\) takes work again/);
 
+    const anywhere = place.write('anywhere.yaml', `tasks: { all: { module: '${guest('noop')}', nonce: a } }`);
+    assert.equal((await at('run', anywhere)).status, 0);
+    assert.match((await at('why', 'last', 'all')).stdout, new RegExp(`all was not run: receipt bafy\\S+ of ${two.did} was used`));
+    assert.equal((await at('trust', 'rm', two.did)).status, 0);
+    assert.equal((await at('run', anywhere)).status, 0);
+    const disbelieved = new RegExp(`of ${one.did}\\.\n +${two.did} had a result of it, receipt bafy\\S+, and is not believed`);
+    assert.match((await at('why', 'last', 'all')).stdout, disbelieved);
+    assert.match((await elsewhere('why', 'last', 'all')).stdout, disbelieved);
+    const { because } = JSON.parse((await at('why', 'last', 'all', '--json')).stdout) as { because: { kind: string; issuer: string } };
+    assert.deepEqual([because.kind, because.issuer], ['not believed', two.did]);
+
     const trusted = await at('trust', 'add', two.did.slice('did:key:'.length, 20), '--json');
     assert.deepEqual(JSON.parse(trusted.stdout), { did: two.did, verdict: 'trusted' }, 'the letters that the table shows');
 

@@ -148,6 +148,8 @@ function reasonText(because: Because): string {
       return `Another run did the same work at the same time: receipt ${because.earlier.receipt}.`;
     case 'checked':
       return `${printable(because.earlier.issuer)} had a result of it, receipt ${because.earlier.receipt}: that was checked by running it here too (\`--spot-check\`, or \`--agree\` of the agent).`;
+    case 'not believed':
+      return `${printable(because.earlier.issuer)} had a result of it, receipt ${because.earlier.receipt}, and is not believed (\`docket trust ls\`).`;
     case 'failed before':
       return `The same work failed before, and a failure is no result (\`memo: errors\` can make it one): receipt ${because.earlier.receipt} of ${timeText(because.earlier.at)}: ${printable(because.earlier.failure ?? '')}`;
   }
@@ -206,7 +208,7 @@ function becauseDocument(found: Because | undefined): Record<string, unknown> | 
   if (found === undefined) return null;
   if (!('earlier' in found)) return { ...found };
   const { receipt, at, failure } = found.earlier;
-  const issuer = found.kind === 'checked' ? { issuer: found.earlier.issuer } : {};
+  const issuer = 'issuer' in found.earlier ? { issuer: found.earlier.issuer } : {};
   return { kind: found.kind, receipt: receipt.toString(), at: timeText(at), failure: failure ?? null, ...issuer };
 }
 
