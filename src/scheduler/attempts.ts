@@ -124,7 +124,7 @@ export class Attempts {
   /** Gives queued tasks to free places, and asks for more places while there are tasks for them. */
   dispatch(): void {
     if (this.#isStopped) return;
-    this.#crew.want(this.queued + this.#jobs.size);
+    this.#want();
     for (let boarded = this.#boarding.board(); boarded.length > 0; boarded = this.#boarding.board()) {
       const may = this.#shared.claim(boarded.map(({ task }) => task));
       const leaving: Boarded[] = [];
@@ -134,7 +134,13 @@ export class Attempts {
       });
       this.#launch(leaving);
     }
+    // What was begun elsewhere, or can be begun nowhere now, keeps no slot.
+    this.#want();
     if (this.queued === 0) this.#crew.rest();
+  }
+
+  #want(): void {
+    this.#crew.want(this.#boarding.here + this.#jobs.size);
   }
 
   #isAlone(task: number): boolean {

@@ -74,19 +74,28 @@ export class Boarding {
     this.#steps = steps;
     const { plan, crew: factory, here } = context.options;
     this.#kinds = new Kinds(plan, context.policies, { isPlain: factory === undefined && here === undefined });
-    this.#lines = new Lines(context.priorities);
+    this.#lines = new Lines(context.priorities, (kind) => crew.mayRunHere(kind));
     this.#isHomeAlone = factory === undefined;
     this.#unplaceable = new Unplaceable(context.options.clock, () => steps.overdue(), this.#isHomeAlone);
-    this.#patience = new Patience(context.options.clock, () => steps.again());
+    this.#patience = new Patience(
+      context.options.clock,
+      () => steps.again(),
+      (kind) => crew.mayRunHere(kind),
+    );
   }
 
   get size(): number {
     return this.#inLine + this.#uncommitted.length;
   }
 
-  /** As `Steps.backlog`. */
+  /** Tasks that could begin here if a slot of this home were free. */
+  get here(): number {
+    return this.#lines.here + this.#patience.here;
+  }
+
+  /** As `Steps.backlog`. Where none of them is for here, slots of this home may be had for others. */
   get backlog(): number {
-    return this.#crew.hasIdle ? this.#inLine / FURTHER : this.#inLine;
+    return this.#crew.hasIdle || this.here === 0 ? this.#inLine / FURTHER : this.#inLine;
   }
 
   get #inLine(): number {
@@ -106,7 +115,7 @@ export class Boarding {
 
   /** Whether it could be run by this agent itself, as far as its needs go. */
   mayRunHere(task: number): boolean {
-    return this.#crew.obstacle(restrict(this.#kinds.of(task), { onlyAt: this.#context.options.issuer })) === undefined;
+    return this.#crew.mayRunHere(this.#kinds.of(task));
   }
 
   enqueue(task: number): void {

@@ -17,8 +17,10 @@ export interface Crew extends AsyncDisposable {
   readonly held: number;
   /** A place is free, if not for every kind of task. */
   readonly hasIdle: boolean;
-  /** Asks for places until there are so many for this run, those in use included. */
+  /** So many jobs are given away or could be run by this agent: asks for slots of this home until there is one for each that is not elsewhere, and gives back those it has beyond that. */
   want(wanted: number): void;
+  /** Whether this agent itself could run tasks of this kind, if its slots were free. The same at all times. */
+  mayRunHere(kind: TaskKind): boolean;
   /** A free place for such a task, or undefined if there is none at the moment. */
   berth(wanted: Wanted): Berth | undefined;
   /** For a task that `mayWait` and got no berth: the place it should wait for, though others may be free. Undefined if it is free to go anywhere. */
@@ -65,8 +67,8 @@ export interface Nearer {
 
 /** The slots of this home. */
 export interface HomeCrew extends Crew {
-  /** Whether a task of this kind would have a place at once. */
-  isFreeFor(kind: TaskKind): boolean;
+  /** Whether a task of this kind would have a place at once, or if only a slot were `held`. */
+  isFreeFor(kind: TaskKind): 'yes' | 'unheld' | 'no';
 }
 
 /** What a crew that places tasks elsewhere is made of, for one run. */

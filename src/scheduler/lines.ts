@@ -7,27 +7,40 @@ const MOST_KINDS = 256;
 interface Line {
   readonly kind: TaskKind;
   readonly queue: ReadyQueue;
+  readonly isForHere: boolean;
 }
 
 /** Tasks that wait for a place: a line for each kind, so that those for which there is none keep no others waiting. The most urgent comes first. */
 export class Lines {
   readonly #priorities: () => Float64Array;
   readonly #lines = new Map<string, Line>();
+  readonly #isForHere: (kind: TaskKind) => boolean;
   #size = 0;
+  #here = 0;
 
-  constructor(priorities: () => Float64Array) {
+  /** `isForHere`: whether this agent itself could run such tasks. The same at all times. */
+  constructor(priorities: () => Float64Array, isForHere: (kind: TaskKind) => boolean) {
     this.#priorities = priorities;
+    this.#isForHere = isForHere;
   }
 
   get size(): number {
     return this.#size;
   }
 
+  /** Those of them that this agent itself could run. */
+  get here(): number {
+    return this.#here;
+  }
+
   push(task: number, kind: TaskKind): void {
     let line = this.#lines.get(kind.name);
-    if (line === undefined) this.#lines.set(kind.name, (line = { kind, queue: new ReadyQueue(this.#priorities) }));
+    if (line === undefined) {
+      line = { kind, queue: new ReadyQueue(this.#priorities), isForHere: this.#isForHere(kind) };
+      this.#lines.set(kind.name, line);
+    }
     line.queue.push(task);
-    this.#size++;
+    this.#count(line, 1);
   }
 
   /**
@@ -62,18 +75,19 @@ export class Lines {
 
   /** At most so many of one line; false if there was no place for the next. */
   #serve<Found>(
-    { kind, queue }: Line,
+    line: Line,
     most: number,
     find: (task: number, kind: TaskKind) => Found | undefined,
     take: (task: number, found: Found, kind: TaskKind) => void,
   ): boolean {
+    const { kind, queue } = line;
     let isServed = true;
     for (let task = queue.peek(), i = 0; task !== undefined && i < most; task = queue.peek(), i++) {
       const found = find(task, kind);
       isServed = found !== undefined;
       if (found === undefined) break;
       queue.pop();
-      this.#size--;
+      this.#count(line, -1);
       take(task, found, kind);
     }
     if (queue.size === 0) this.#lines.delete(kind.name);
@@ -85,12 +99,18 @@ export class Lines {
     const line = this.#lines.get(kind.name);
     if (line === undefined) return [];
     this.#lines.delete(kind.name);
-    this.#size -= line.queue.size;
+    this.#count(line, -line.queue.size);
     return line.queue.take(line.queue.size);
+  }
+
+  #count({ isForHere }: Line, tasks: number): void {
+    this.#size += tasks;
+    if (isForHere) this.#here += tasks;
   }
 
   clear(): void {
     this.#lines.clear();
     this.#size = 0;
+    this.#here = 0;
   }
 }

@@ -22,6 +22,8 @@ import { lackOf, type TaskKind } from './task-kind.ts';
  *     with what there is. Of the runs of a process one gathers at a time.
  * C5. The memory that tasks say they need is taken with the place and given back with it, so that all that runs in this process, or is in line, needs no more than
  *     there is (`MemoryAccount`).
+ * C6. What no job of this run can use now is given back: a slot that was idle for `LINGER` while fewer are wanted than are held. So nothing is given back between two tasks of a busy run, and
+ *     a run that waits for others keeps nobody waiting.
  */
 
 /** The right to use one slot of the home, with the slot. */
@@ -46,6 +48,8 @@ export interface SlotSource {
 interface Member {
   readonly lease: Lease;
   readonly since: number;
+  /** When it had its last job. */
+  idleSince: number;
   outstanding: number;
   /** The least depth of the jobs in line. */
   depth: number;
@@ -71,6 +75,8 @@ interface Options {
 
 /** How long a slot is kept while others wait for it, in ms. */
 const TURN = 500;
+/** How long slots are kept that nothing is there for, in ms. */
+const LINGER = 500;
 
 /** How long slots are gathered for a task, and how long that rests then, in ms. */
 const GATHER = 30_000;
@@ -98,7 +104,7 @@ export class LocalCrew implements HomeCrew {
   #endRest: (() => void) | undefined;
   /** Slots that jobs hold beside those they run in. */
   #besides = 0;
-  /** Slots that were asked for, one a job. */
+  /** Jobs that are here or could be. */
   #wanted = 0;
   #acquiring = 0;
   #unwatch: () => void = () => {};
@@ -131,7 +137,7 @@ export class LocalCrew implements HomeCrew {
     return this.#gather !== undefined;
   }
 
-  /** Asks for slots until `wanted` are held or asked for, within the run's size. */
+  /** Asks for slots until `wanted` are held or asked for, within the run's size; what is held beyond that is given back after a while. */
   want(wanted: number): void {
     this.#wanted = wanted;
     const least = Math.max(wanted + this.#besides, this.#busy + (this.#gather?.slots ?? 0));
@@ -142,16 +148,21 @@ export class LocalCrew implements HomeCrew {
   }
 
   get #busy(): number {
-    let busy = 0;
-    for (const { outstanding } of this.#members) if (outstanding > 0) busy++;
-    return busy;
+    return this.#members.size - this.#idle;
+  }
+
+  get #idle(): number {
+    let idle = 0;
+    for (const { outstanding } of this.#members) if (outstanding === 0) idle++;
+    return idle;
   }
 
   async #acquire(): Promise<void> {
     try {
       const lease = await this.#source.acquire(this.#stop.signal, this);
       if (this.#stop.signal.aborted) return await lease.release();
-      this.#members.add({ lease, since: this.#clock.monotonic(), outstanding: 0, depth: 1, alone: false, leaving: false });
+      const now = this.#clock.monotonic();
+      this.#members.add({ lease, since: now, idleSince: now, outstanding: 0, depth: 1, alone: false, leaving: false });
     } catch (cause) {
       if (!this.#stop.signal.aborted) this.#onFailure(cause);
     } finally {
@@ -161,9 +172,10 @@ export class LocalCrew implements HomeCrew {
   }
 
   /** Whether a task of this kind would have a place at once. */
-  isFreeFor(kind: TaskKind): boolean {
+  isFreeFor(kind: TaskKind): 'yes' | 'unheld' | 'no' {
     const { slots, memory } = kind.needs;
-    return this.hasIdle && slots === 1 && this.obstacle(kind) === undefined && this.#memory.isFree(memory, this.#mostMemory);
+    if (slots !== 1 || !this.mayRunHere(kind) || !this.#memory.isFree(memory, this.#mostMemory)) return 'no';
+    return this.hasIdle ? 'yes' : 'unheld';
   }
 
   /** None for kinds there is an `obstacle` for. `slots`, `memory`: what it takes up. Default: what its kind needs, else 1 and none. */
@@ -274,6 +286,7 @@ export class LocalCrew implements HomeCrew {
   #vacate(member: Member): void {
     member.outstanding--;
     member.alone = false;
+    member.idleSince = this.#clock.monotonic();
     this.#considerLeaving(member);
   }
 
@@ -288,14 +301,33 @@ export class LocalCrew implements HomeCrew {
     return member.lease.isWantedHere() || member.lease.isWantedElsewhere();
   }
 
-  /** An idle slot ends no job, so whether others wait for it is asked from time to time. */
+  /** An idle slot ends no job, so whether it is of use is asked from time to time. */
   #watch(): void {
     this.#unwatch = this.#clock.after(TURN, () => {
       this.#watchGathering();
       if (this.#memory.recall(this)) this.#onChange();
       for (const member of this.#members) this.#considerLeaving(member);
+      this.#leaveUnneeded();
       this.#watch();
     });
+  }
+
+  #leaveUnneeded(): void {
+    if (this.isGathering) return;
+    const until = this.#clock.monotonic() - LINGER;
+    let jobs = -this.#besides;
+    for (const { outstanding } of this.#members) jobs += outstanding;
+    let spare = this.#idle - Math.max(0, this.#wanted - jobs);
+    for (const member of this.#members) {
+      if (spare <= 0) return;
+      if (member.outstanding > 0 || member.idleSince > until) continue;
+      this.#leave(member);
+      spare--;
+    }
+  }
+
+  mayRunHere(kind: TaskKind): boolean {
+    return this.obstacle(kind) === undefined;
   }
 
   obstacle(kind: TaskKind): string | undefined {

@@ -24,25 +24,38 @@ interface Kept {
   name: string;
 }
 
+interface Place extends Queue {
+  readonly tasks: Set<number>;
+  readonly isForHere: boolean;
+}
+
 export class Patience {
   readonly #clock: Clock;
   readonly #due: () => void;
-  readonly #queues = new Map<string, Queue & { readonly tasks: Set<number> }>();
+  readonly #isForHere: (kind: TaskKind) => boolean;
+  readonly #queues = new Map<string, Place>();
   readonly #kept = new Map<number, Kept>();
   /** By how long they wait, of which there are few: so the first of each is over first. */
   readonly #ends = new Map<number, Set<number>>();
   readonly #spent = new Set<number>();
+  #here = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
-  /** `due`: some have waited long enough. */
-  constructor(clock: Clock, due: () => void) {
+  /** `due`: some have waited long enough. `isForHere`: as in `Lines`. */
+  constructor(clock: Clock, due: () => void, isForHere: (kind: TaskKind) => boolean) {
     this.#clock = clock;
     this.#due = due;
+    this.#isForHere = isForHere;
   }
 
   /** Tasks that wait. */
   get size(): number {
     return this.#kept.size;
+  }
+
+  /** Those of them that this agent itself could run. */
+  get here(): number {
+    return this.#here;
   }
 
   /** Whether it may wait. */
@@ -66,8 +79,9 @@ export class Patience {
       kept.name = name;
     }
     let queue = this.#queues.get(name);
-    if (queue === undefined) this.#queues.set(name, (queue = { kind, nearer, tasks: new Set() }));
+    if (queue === undefined) this.#queues.set(name, (queue = { kind, nearer, tasks: new Set(), isForHere: this.#isForHere(kind) }));
     queue.tasks.add(task);
+    if (queue.isForHere) this.#here++;
     this.#watch();
   }
 
@@ -88,8 +102,9 @@ export class Patience {
   }
 
   #unqueue(task: number, { name }: Kept): void {
-    const { tasks } = this.#queues.get(name)!;
+    const { tasks, isForHere } = this.#queues.get(name)!;
     tasks.delete(task);
+    if (isForHere) this.#here--;
     if (tasks.size === 0) this.#queues.delete(name);
   }
 
@@ -134,6 +149,7 @@ export class Patience {
 
   clear(): void {
     this.#queues.clear();
+    this.#here = 0;
     this.#kept.clear();
     this.#ends.clear();
     this.#spent.clear();

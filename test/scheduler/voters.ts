@@ -41,6 +41,10 @@ export class VotingCrew implements Crew {
 
   want(): void {}
 
+  mayRunHere(kind: TaskKind): boolean {
+    return this.#parts.local.mayRunHere(kind);
+  }
+
   protected fit(kind: TaskKind): Voter | undefined {
     return this.#voters.find(({ did }) => lackOf(kind, { ops: [kind.op], tags: {}, slots: 1, memory: 2 ** 40, did }) === undefined);
   }

@@ -121,6 +121,7 @@ export class Bench {
     } finally {
       this.#isDispatching = false;
     }
+    this.#crew?.want(this.#running.size + this.#queue.size);
     if (this.#queue.size > 0) return;
     this.#crew?.rest();
     if (this.#running.size === 0 && this.#crew !== undefined) this.#linger();

@@ -45,6 +45,10 @@ export class LateCrew implements Crew {
     this.#crew.want(wanted);
   }
 
+  mayRunHere(kind: TaskKind): boolean {
+    return this.#crew.mayRunHere(kind);
+  }
+
   berth(wanted: Wanted): Berth | undefined {
     return this.#crew.berth(wanted);
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { deferred } from '../../base/deferred.ts';
 import type { Ends, States } from '../../protocol/mesh/work.ts';
 import type { HeldBlob } from '../blob-view.ts';
-import type { Berth, Crew, CrewParts, Nearer, PlaceEnd, Wanted, Work } from '../crew.ts';
+import type { Berth, Crew, CrewParts, HomeCrew, Nearer, PlaceEnd, Wanted, Work } from '../crew.ts';
 import type { TaskKind } from '../task-kind.ts';
 import { type Bytes, type Choice, choices, isOpen } from './choose.ts';
 import type { Holders } from './holders.ts';
@@ -72,6 +72,8 @@ export class MeshCrew implements Crew {
   #stopTick: (() => void) | undefined;
   /** It was said of some tasks that nobody could run them: they wait where nothing but a change of members wakes them. */
   #isObstructed = false;
+  /** Jobs that are here or could be. */
+  #wanted = 0;
   /** Version of the table at the last tick. */
   #seen = -1;
 
@@ -94,7 +96,12 @@ export class MeshCrew implements Crew {
   }
 
   want(wanted: number): void {
-    this.#parts.local.want(wanted - this.#waiting.size);
+    this.#wanted = wanted - this.#waiting.size;
+    this.#parts.local.want(this.#wanted);
+  }
+
+  mayRunHere(kind: TaskKind): boolean {
+    return this.#parts.local.mayRunHere(kind);
   }
 
   obstacle(kind: TaskKind): string | undefined {
@@ -155,7 +162,7 @@ export class MeshCrew implements Crew {
     const { table, holders } = this.#shop;
     const { local, blobs } = this.#parts;
     const bytes = inputs.length === 0 ? NOWHERE : bytesOf(inputs, blobs, holders);
-    const may = { here: local.obstacle(wanted.kind) === undefined, wait: wanted.mayWait === true };
+    const may = { here: local.mayRunHere(wanted.kind), wait: wanted.mayWait === true };
     return choices(table, wanted.kind, load, bytes, may);
   }
 
@@ -315,15 +322,23 @@ export class MeshCrew implements Crew {
       if (heard !== undefined) table.hear(heard.beat);
     }
     table.tick(now);
-    this.#do(Placed.tick(this.#drive, now, (placed) => this.#isFreeElsewhere(placed)));
+    // What waits elsewhere for long could be run here, if there were a slot.
+    let unheld = 0;
+    const effects = Placed.tick(this.#drive, now, (placed) => {
+      const free = this.#freeElsewhere(placed);
+      if (free === 'unheld') unheld++;
+      return free === 'yes';
+    });
+    this.#parts.local.want(this.#wanted + unheld);
+    this.#do(effects);
     // Another run's tick may have been the one that ended a suspension.
     if (this.#share.isHungry || table.version > this.#seen) this.#parts.onChange();
     this.#seen = table.version;
   }
 
-  #isFreeElsewhere({ seat, kind, load }: Placed.Placed): boolean {
+  #freeElsewhere({ seat, kind, load }: Placed.Placed): ReturnType<HomeCrew['isFreeFor']> {
     const best = this.#shop.table.best(kind);
-    if (best !== undefined && best.item !== seat && best.left >= load.units) return true;
+    if (best !== undefined && best.item !== seat && best.left >= load.units) return 'yes';
     return this.#parts.local.isFreeFor(kind);
   }
 

@@ -13,7 +13,8 @@ function crewWith(obstacle: string | undefined): HomeCrew {
   return {
     held: 0,
     hasIdle: false,
-    isFreeFor: () => false,
+    isFreeFor: () => 'no',
+    mayRunHere: () => obstacle === undefined,
     want() {},
     berth: () => undefined,
     obstacle: () => obstacle,

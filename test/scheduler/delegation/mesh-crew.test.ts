@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { assertByWeight } from '../by-weight.ts';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { HomeCrew } from '../../../src/scheduler/crew.ts';
 import { SLOT } from '../../../src/scheduler/delegation/seat.ts';
+import { NO_HOME } from './no-home.ts';
 import { beatOf, factsOf, Sim, SimRun, viewOf, wantedOf } from './sim.ts';
 
 function randomOf(seed: number): () => number {
@@ -219,6 +221,25 @@ describe('places at members', () => {
       assert.equal(crew.obstacle(kind), undefined);
       crew.berth(wantedOf(0))!.cancel();
     });
+
+  it('that let tasks wait make a home which holds no slot ask for one, as long as they do', async () => {
+    const sim = new Sim(even, () => 2_000);
+    const host = sim.host('a', 2, 8);
+    const asked: number[] = [];
+    const home: HomeCrew = { ...NO_HOME, isFreeFor: () => 'unheld', want: (wanted) => asked.push(wanted) };
+    await using crew = sim.crew('R', factsOf(2), 1, () => {}, home);
+    const run = new SimRun(crew, 2);
+    // Nobody has heard of it yet.
+    host.own = 1;
+    run.dispatch();
+    assert.equal(run.under, 2);
+    await sim.pass(900);
+    assert.equal(Math.max(0, ...asked), 0);
+    await sim.pass(600);
+    assert.equal(asked.at(-1), 1);
+    await sim.pass(1_800);
+    assert.equal(asked.at(-1), 0);
+  });
 
   it('leave no trace if they are given back', async () => {
     const sim = new Sim(even, () => 10);

@@ -4,7 +4,8 @@ import type { HomeCrew } from '../../../src/scheduler/crew.ts';
 export const NO_HOME: HomeCrew = {
   held: 0,
   hasIdle: false,
-  isFreeFor: () => false,
+  isFreeFor: () => 'no',
+  mayRunHere: () => false,
   want() {},
   berth: () => undefined,
   obstacle: () => 'no slots',

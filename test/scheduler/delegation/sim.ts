@@ -2,7 +2,7 @@ import { HandClock } from '../../hand-clock.ts';
 import type { Beat, MemberView } from '../../../src/protocol/mesh/member.ts';
 import type { AttemptName, Ends, HeldTask, OfferedTask, States, WorkMessage } from '../../../src/protocol/mesh/work.ts';
 import { BlobView } from '../../../src/scheduler/blob-view.ts';
-import type { Crew, CrewParts, TaskFacts, Wanted } from '../../../src/scheduler/crew.ts';
+import type { Crew, CrewParts, HomeCrew, TaskFacts, Wanted } from '../../../src/scheduler/crew.ts';
 import { Delegation } from '../../../src/scheduler/delegation/delegation.ts';
 import type { MembersView } from '../../../src/scheduler/delegation/members-view.ts';
 import type { TaskKind } from '../../../src/scheduler/task-kind.ts';
@@ -293,9 +293,9 @@ export class Sim {
     for (let i = 0; i < times; i++) this.clock.after(Math.floor(this.#random() * delay), deliver);
   }
 
-  crew(run: string, tasks: TaskFacts, weight = 1, onChange: () => void = () => {}): Crew {
+  crew(run: string, tasks: TaskFacts, weight = 1, onChange: () => void = () => {}, local: HomeCrew = NO_HOME): Crew {
     this.runs.push(run);
-    const parts: CrewParts = { self: 'did:key:self', local: NO_HOME, tasks, blobs: NO_BLOBS, clock: this.clock, onChange };
+    const parts: CrewParts = { self: 'did:key:self', local, tasks, blobs: NO_BLOBS, clock: this.clock, onChange };
     return this.delegation.crewOf({ run, epoch: 1, weight })(parts);
   }
 
