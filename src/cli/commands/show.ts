@@ -69,6 +69,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
         counts,
         ...(run.coordinator === undefined ? {} : { coordinator: run.coordinator }),
         ...(run.awaits === undefined ? {} : { awaits: run.awaits }),
+        ...(run.unsecured === undefined ? {} : { unsecured: run.unsecured }),
         ...(failure === undefined ? {} : { failure }),
         tasks,
         ...(fetching === undefined ? {} : { fetching }),
@@ -79,7 +80,6 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
     return 0;
   }
   stdout.write(
-        ...(run.unsecured === undefined ? {} : { unsecured: run.unsecured }),
     `run       ${run.run}\nworkflow  ${printable(run.name)}\ncid       ${run.workflow}\nstate     ${run.state}\nstarted   ${new Date(run.created).toISOString()}\n`,
   );
   for (const { resource, from, bytes, size } of fetching ?? []) {
@@ -93,6 +93,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   }
   if (run.coordinator !== undefined) stdout.write(`driven by ${printable(run.coordinator)}\n`);
   if (run.awaits !== undefined) stdout.write(`waits for ${printable(run.awaits)}, which alone has what it needs\n`);
+  if (run.unsecured !== undefined) stdout.write(`unsecured ${printable(unsecuredText(run.unsecured))}\n`);
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
   if (failure !== undefined) stdout.write(`failed    ${printable(`${failure.message} [${failure.code}]`)}\n          ${failure.next}\n`);
@@ -104,7 +105,6 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   const agents = new Set(tasks.flatMap(({ agent }) => agent ?? []));
   const isShared = agents.size > 1 || (run.coordinator !== undefined && [...agents].some((agent) => agent !== run.coordinator));
   if (shown.length > 0)
-  if (run.unsecured !== undefined) stdout.write(`unsecured ${printable(unsecuredText(run.unsecured))}\n`);
     stdout.write(
       `\n${table([
         ['TASK', 'STATE', 'HOW', ...(isShared ? ['AGENT'] : []), 'RECEIPT'],
