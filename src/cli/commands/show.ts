@@ -52,8 +52,18 @@ async function fetchingOf(call: Call, desk: Desk, { run, state, fetching }: RunV
 /** How long it may take to say so, in ms. */
 const PATIENCE = 3_000;
 
+/** `unlisted`: why they cannot be told. Only who drives the run can, and, as long as it is heard, the mesh. */
+async function tasksOf(desk: Desk, { run }: RunView): Promise<{ readonly tasks: readonly TaskView[]; readonly unlisted?: DocketError }> {
+  try {
+    return { tasks: await allTasks(await desk.records(), run) };
+  } catch (error) {
+    if (!isDocketError(error, 'RUN_UNREACHABLE')) throw error;
+    return { tasks: [], unlisted: error };
+  }
+}
+
 async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
-  const tasks = await allTasks(await desk.records(), run.run);
+  const { tasks, unlisted } = await tasksOf(desk, run);
   const { stdout } = call.streams;
   const { outputs, tasks: counts, failure } = run;
   const fetching = await fetchingOf(call, desk, run);
@@ -72,6 +82,7 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
         ...(run.unsecured === undefined ? {} : { unsecured: run.unsecured }),
         ...(failure === undefined ? {} : { failure }),
         tasks,
+        ...(unlisted === undefined ? {} : { unlisted: { code: unlisted.code, message: unlisted.message } }),
         ...(fetching === undefined ? {} : { fetching }),
         ...(run.fetched === undefined ? {} : { fetched: run.fetched }),
         outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, jsonable(value)])),
@@ -96,6 +107,8 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   if (run.unsecured !== undefined) stdout.write(`unsecured ${printable(unsecuredText(run.unsecured))}\n`);
   if (run.finished !== null) stdout.write(`ended     ${new Date(run.finished).toISOString()}\n`);
   if (counts !== null) stdout.write(`tasks     ${countsLine(counts)}\n`);
+  if (unlisted !== undefined)
+    stdout.write(`unlisted  ${printable(`which tasks those are cannot be told: ${unlisted.message} [${unlisted.code}]`)}\n`);
   if (failure !== undefined) stdout.write(`failed    ${printable(`${failure.message} [${failure.code}]`)}\n          ${failure.next}\n`);
   const failed = tasks.filter((task) => task.state === 'failed');
   const underWay = tasks.filter(({ state }) => UNDER_WAY.has(state));
@@ -124,6 +137,11 @@ async function showRun(call: Call, desk: Desk, run: RunView): Promise<number> {
   return 0;
 }
 
+function unsecuredText({ code, message }: NonNullable<RunView['unsecured']>): string {
+  const why = code === undefined || message === undefined ? 'the rest is on its way into the mesh' : `${message} [${code}]`;
+  return `only the agent that drives it has all that it needs: ${why}`;
+}
+
 const UNDER_WAY: ReadonlySet<string> = new Set(['running', 'retrying', 'held']);
 
 function howText({ via, attempts, state }: TaskView): string {
@@ -135,11 +153,6 @@ function howText({ via, attempts, state }: TaskView): string {
   if (via === 'declared' || via === 'resolved') return `cached (${via} key)`;
   if (state === 'running' && attempts > 1) return `attempt ${attempts}`;
   return state === 'cached' ? 'not needed' : '';
-}
-
-function unsecuredText({ code, message }: NonNullable<RunView['unsecured']>): string {
-  const why = code === undefined || message === undefined ? 'the rest is on its way into the mesh' : `${message} [${code}]`;
-  return `only the agent that drives it has all that it needs: ${why}`;
 }
 
 async function showCid(call: Call, desk: Desk, cid: Cid.CID): Promise<number> {

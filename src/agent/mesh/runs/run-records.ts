@@ -64,6 +64,9 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
   const idOf = (word: string): Promise<string> => resolveWord(options, word);
   const bring = (cid: Parameters<Vault['bring']>[0]): Promise<void> => vault.bring(cid, options.signal);
   const planOfRecord = async ({ run, plan }: RunRecord): Promise<Plan> => {
+    const { link } = options.mesh;
+    // Nothing would come of it before the patience of the engine is over.
+    if (link.tag === 'down' && (await engine.store.stat(plan)) === undefined) throw link.error;
     await bring(plan);
     return await planIn(engine, { run, plan });
   };
@@ -95,7 +98,9 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     } catch (error) {
       if (!isDocketError(error) || !(AWAY.has(error.code) || error.code === 'RUN_UNREACHABLE')) throw error;
       if (otherwise !== undefined)
-        return await otherwise(record).catch((cause: unknown) => Promise.reject(unreachable(run, messageOf(error), cause)));
+        return await otherwise(record).catch((cause: unknown) => {
+          throw unreachable(run, `${messageOf(error)}; nor can its plan be had: ${messageOf(cause)}`, cause);
+        });
       throw error.code === 'RUN_UNREACHABLE' ? error : unreachable(run, messageOf(error), error);
     }
   }
@@ -173,11 +178,6 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
   };
 }
 
-/** A home leaves out who signed a result if that is itself; whoever asks at another agent does not know whom that means. */
-function signedBy(did: string, why: Explanation): Explanation {
-  return (why.kind === 'ran' || why.kind === 'found') && why.receipt !== null && !('issuer' in why) ? { ...why, issuer: did } : why;
-}
-
 /** With what the home's own row does not say. */
 function withDrive(view: RunView, { drive, self }: MeshRecordsOptions): RunView {
   const driven = drive(view.run);
@@ -185,9 +185,14 @@ function withDrive(view: RunView, { drive, self }: MeshRecordsOptions): RunView 
   return { ...view, coordinator: self.did, ...(view.state === 'running' ? { unsecured: driven.unsecured } : {}) };
 }
 
+/** A home leaves out who signed a result if that is itself; whoever asks at another agent does not know whom that means. */
+function signedBy(did: string, why: Explanation): Explanation {
+  return (why.kind === 'ran' || why.kind === 'found') && why.receipt !== null && !('issuer' in why) ? { ...why, issuer: did } : why;
+}
+
 const RUN_ID = /^[0-9A-Z]{26}$/;
 
-/** The id that a word stands for, here or in the mesh. Throws `RUN_UNKNOWN`. */
+/** The id that a word stands for, here or in the mesh. Throws `RUN_UNKNOWN`; `MESH_UNREACHABLE` if it is none that is known here, and there may be more. */
 async function resolveWord(options: MeshRecordsOptions, word: string): Promise<string> {
   const { table, local } = options;
   const known = [...table.all()].filter(({ record }) => record.state !== 'deleted').map(({ record }) => record.run);
@@ -201,13 +206,16 @@ async function resolveWord(options: MeshRecordsOptions, word: string): Promise<s
   if (exact !== undefined) return exact;
   if (RUN_ID.test(start) && options.engine.ledger.run(start) !== undefined) return start;
   // It may be so new that nothing of it was told here.
-  if (RUN_ID.test(start) && (await options.read(start).catch(notHeard))?.record.state === 'running') return start;
+  const found = RUN_ID.test(start) ? await readHeard(options, start) : undefined;
+  if (found?.record?.state === 'running') return start;
   const like = start === '' ? [] : known.filter((run) => run.startsWith(start));
   const here = await local.find(word).catch((error: unknown) => {
     if (!isDocketError(error, 'RUN_UNKNOWN')) throw error;
-    if (like.length === 0)
-      throw new DocketError('RUN_UNKNOWN', `the mesh ${options.mesh.name} knows no run "${word}", and ${error.message}`);
-    return undefined;
+    if (like.length > 0) return undefined;
+    const { link, name } = options.mesh;
+    const why = found?.error ?? (link.tag === 'down' ? link.error : undefined);
+    if (why === undefined) throw new DocketError('RUN_UNKNOWN', `the mesh ${name} knows no run "${word}", and ${error.message}`);
+    throw new DocketError('MESH_UNREACHABLE', `${error.message}, and the mesh ${name} cannot be asked: ${why.message}`, { cause: why });
   });
   const all = new Set([...like, ...(here === undefined ? [] : [here.run])]);
   if (all.size > 1) throw new DocketError('RUN_UNKNOWN', `"${word}" is the beginning of several runs: give more of it`);
@@ -301,6 +309,18 @@ function messageOf(error: unknown): string {
 /** What stands in the mesh, if it is heard: who looks at a run does not wait for an engine that is away. Undefined: what was heard last has to do. */
 async function readNow({ mesh, engine, read }: MeshRecordsOptions, run: string): Promise<KnownRun | undefined> {
   return mesh.link.tag === 'down' ? undefined : await within(engine.clock, PATIENCE, read(run).catch(notHeard));
+}
+
+/** What stands in the mesh; `error` if that cannot be asked. */
+async function readHeard(
+  { mesh, read }: MeshRecordsOptions,
+  run: string,
+): Promise<{ readonly record?: RunRecord; readonly error?: Error } | undefined> {
+  if (mesh.link.tag === 'down') return { error: mesh.link.error };
+  return await read(run).catch((error: unknown) => {
+    if (isDocketError(error, 'MESH_UNREACHABLE')) return { error };
+    throw error;
+  });
 }
 
 /** What was heard last has to do. */

@@ -206,7 +206,7 @@ export class Member implements AsyncDisposable {
     this.local = runRecords(engine, { logOfRun: (run) => this.active.log(run), fetchingOf: (run) => this.active.fetching(run) });
     this.runs = this.meshRuns.records(this.local, async (did) => {
       const other = [...lab.members.values()].find((member) => member.mesh.self === did && !member.isGone);
-      if (other === undefined) throw new DocketError('AGENT_UNREACHABLE', `${did} cannot be reached`);
+      if (other === undefined || mesh.link.tag === 'down') throw new DocketError('AGENT_UNREACHABLE', `${did} cannot be reached`);
       return other.runs;
     });
     mesh.messages.onQuestion(async (_from, bytes) => {

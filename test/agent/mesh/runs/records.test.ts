@@ -86,6 +86,35 @@ test('of a run whose coordinator is away its plan, record and journal tell', asy
   assert.equal(late.events.at(-1)!.kind, 'ended');
 });
 
+test('who is cut off before it had the plan of a run tells what it heard of it, and that it cannot ask', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const run = await a.submit(FAN(1));
+  await lab.until(async () => (await a.record(run))!.isSecured);
+  const b = await lab.member('b');
+  await lab.until(() => b.meshRuns.table.get(run) !== undefined);
+  lab.delivery.cut('did:key:b');
+  const { state, coordinator } = await lab.after(b.runs.find(run));
+  assert.deepEqual([state, coordinator], ['running', 'did:key:a']);
+  const message = /^the coordinator of run \S+ cannot be asked: .*; nor can its plan be had: cut$/;
+  await assert.rejects(lab.after(b.runs.tasks(run, { from: 0, limit: 10 })), { code: 'RUN_UNREACHABLE', message });
+  await assert.rejects(lab.after(b.runs.graph(run)), { code: 'RUN_UNREACHABLE', message });
+  const strange = '0'.repeat(26);
+  for (const word of [strange, 'ZZ'])
+    await assert.rejects(lab.after(b.runs.find(word)), {
+      code: 'MESH_UNREACHABLE',
+      message: /^there is no run \S+ in this home.* and the mesh \S+ cannot be asked: cut$/,
+    });
+  const reader = b.follow(run);
+  assert.equal(await lab.after(a.runs.cancel(run, never)), 'cancelled');
+  assert.equal(reader.events.length, 0);
+  lab.delivery.mend('did:key:b');
+  await lab.after(reader.done);
+  assert.equal(reader.events.at(-1)!.kind, 'ended');
+  assert.equal((await lab.after(b.runs.tasks(run, { from: 0, limit: 10 }))).total, 2);
+  for (const word of [strange, 'ZZ']) await assert.rejects(lab.after(b.runs.find(word)), { code: 'RUN_UNKNOWN' });
+});
+
 test('a run that was cancelled and is resumed elsewhere is followed to its new end, by every member', async () => {
   await using lab = new Lab();
   const a = await lab.member('a');
