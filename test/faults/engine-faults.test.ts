@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
 import { connect } from '@nats-io/transport-node';
 import { Operator } from '../mesh/nats-jwt.ts';
+import { guest, MAIN, type Report } from '../cli/helpers.ts';
 import { NatsServer, noNatsServer } from '../mesh/nats-server.ts';
 import { type Event, fibs, Lab, until } from './lab.ts';
 
@@ -63,6 +68,29 @@ suite('an engine that fails agents in mid-run', { skip: noNatsServer }, () => {
       await until(async () => (await lab.json<{ state?: string }>(agent, ['show', id])).state === 'completed');
     const known = await lab.run(one!, fibs(NUMBERS, 'during'));
     assert.deepEqual([known.tasks.ran, known.outputs], [0, RIGHT]);
+  });
+
+  test('a server that stands still: who has heard of a run and no more tells that, and follows it later', { timeout: 60_000 }, async () => {
+    await using server = await NatsServer.start();
+    await using lab = new Lab([server]);
+    const one = await lab.start('one');
+    const run = await lab.submit(one, { tasks: { slow: { module: guest('loop'), limits: { time: '10min' } } } });
+    await lab.events(one, run, ({ kind }) => kind === 'secured' || kind === 'started');
+    const late = await lab.start('late');
+    await until(async () => (await lab.docket(late, ['runs'])).stdout.includes(run));
+    server.pause();
+    const args = ['watch', run, '--json', '--agent', late.url, '--token-file', late.tokenFile];
+    const env = { ...process.env, DOCKET_HOME: join(lab.folder, 'nobody') };
+    const watching = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const out = text(watching.stdout);
+    const waits = once(createInterface({ input: watching.stderr }), 'line');
+    const shown = await lab.json<{ state: string; tasks: unknown[]; unlisted?: { code: string } }>(late, ['show', run]);
+    assert.deepEqual([shown.state, shown.tasks, shown.unlisted?.code], ['running', [], 'RUN_UNREACHABLE']);
+    assert.match(String(await waits), /^the plan of run \S+ cannot be had yet, it is tried again: /);
+    server.resume();
+    await lab.hears(late, [one]);
+    assert.equal((await lab.docket(one, ['cancel', run])).status, 0);
+    assert.equal((JSON.parse(await out) as Report).state, 'cancelled');
   });
 
   test(
