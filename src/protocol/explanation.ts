@@ -92,7 +92,12 @@ export type Explanation =
       readonly held?: CID | undefined;
       readonly ungiven?: Ungiven | undefined;
     }
-  | { readonly kind: 'unneeded'; readonly wantedBy: readonly string[] }
+  /** `before`: it was run in an earlier drive of this run, by that member, or by who drove it then. */
+  | {
+      readonly kind: 'unneeded';
+      readonly wantedBy: readonly string[];
+      readonly before?: { readonly member?: string | undefined } | undefined;
+    }
   | {
       readonly kind: 'skipped';
       readonly cause: string | undefined;

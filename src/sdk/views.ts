@@ -110,7 +110,7 @@ const Explanation = z.discriminatedUnion('kind', [
     ungiven,
   }),
   z.object({ kind: z.literal('cancelled') }),
-  z.object({ kind: z.literal('unneeded'), wantedBy: z.array(z.string()) }),
+  z.object({ kind: z.literal('unneeded'), wantedBy: z.array(z.string()), before: optional(z.object({ member: optional(z.string()) })) }),
   z.object({
     kind: z.literal('skipped'),
     cause: optional(z.string()),

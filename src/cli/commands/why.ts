@@ -60,7 +60,12 @@ function sentences(label: string, why: Explanation): string[] {
         ...ungivenLines(why.ungiven),
       ];
     case 'unneeded':
-      return [`${label} was not looked at: everything that wants it (${shortList(why.wantedBy)}) was found by its own key.`];
+      return [
+        `${label} was not looked at${why.before === undefined ? '' : ' again'}: everything that wants it (${shortList(why.wantedBy)}) was found by its own key.`,
+        ...(why.before === undefined
+          ? []
+          : [`  It ran earlier in this run, at ${printable(why.before.member ?? 'the agent that drove it then')}.`]),
+      ];
     case 'skipped':
       return [`${label} was not run: ${skipReason(why)}`];
     case 'cancelled':

@@ -42,6 +42,20 @@ export function seenIn(events: Iterable<EventView>): Map<number, Seen> {
 
 const UNDER_WAY: ReadonlySet<string> = new Set(['running', 'retrying', 'held']);
 
+/** Which tasks were run, and ended well, in any drive; and by which member, if not by who drove the run then. */
+export function ranIn(events: Iterable<EventView>): Map<number, { readonly member?: string }> {
+  const at = new Map<number, { readonly member?: string }>();
+  const ran: typeof at = new Map();
+  for (const { kind, data } of events) {
+    if (kind !== 'started' && kind !== 'settled') continue;
+    const { task, state, via, member } = JSON.parse(data) as Readonly<Record<string, unknown>>;
+    if (typeof task !== 'number') continue;
+    if (kind === 'started') at.set(task, typeof member === 'string' ? { member } : {});
+    else if (state === 'ok' && via === 'ran') ran.set(task, at.get(task) ?? {});
+  }
+  return ran;
+}
+
 export function pageOf(
   plan: Plan,
   { state: runState }: Pick<RunRecord, 'state'>,

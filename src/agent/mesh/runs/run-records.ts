@@ -1,23 +1,21 @@
 import { DocketError, isDocketError } from '../../../errors.ts';
 import type { RunRecord } from '../../../protocol/mesh/run-record.ts';
-import type { Explanation } from '../../../protocol/explanation.ts';
-import type { EventView, RunFilter, RunRecords, RunView, TaskPage } from '../../../protocol/records.ts';
-import { grantsOf } from '../../../workflow/grants.ts';
+import type { RunFilter, RunRecords, RunView, TaskPage } from '../../../protocol/records.ts';
 import type { Plan } from '../../../workflow/model.ts';
 import type { Engine } from '../../engine.ts';
-import { planIn, planOf } from '../../plan-of.ts';
+import { planIn } from '../../plan-of.ts';
 import { cancelAnywhere, type CancelTerms } from './cancel.ts';
 import { endRun } from './end-run.ts';
 import { followRun, type FollowTerms } from './follow-run.ts';
-import { readJournal } from './journal-reader.ts';
-import { limited, within } from './pause.ts';
+import { within } from './pause.ts';
+import { journaled } from './journaled.ts';
 import { graphOf, pageOf, seenIn } from './plan-view.ts';
 import { viewOfRecord } from './record-view.ts';
 import type { KnownRun, RunTable } from './run-table.ts';
 import { outputsOf } from './said.ts';
 import { toTheMoment } from './to-the-moment.ts';
-import { ungiven } from './ungiven.ts';
 import type { Vault } from './vault.ts';
+import { whyInMesh } from './why-in-mesh.ts';
 
 /**
  * Runs of the mesh beside those of this home: any member answers for any run.
@@ -49,9 +47,8 @@ const AWAY: ReadonlySet<string> = new Set([
   'MESH_UNREACHABLE',
   'RUN_UNKNOWN',
 ]);
-/** How long a journal is read that has no end, and a record that does not come, in ms; and events of the journal. */
+/** How long a record is waited for that does not come, in ms. */
 const PATIENCE = 2_000;
-const MOST_EVENTS = 1_000_000;
 
 export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
   const { engine, table, local, self, vault } = options;
@@ -70,16 +67,6 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     await bring(plan);
     return await planIn(engine, { run, plan });
   };
-
-  /** Of a task that is run here because no other member may: what keeps them from it. */
-  async function stayed(run: string, label: string, why: Explanation): Promise<Explanation> {
-    if (why.kind !== 'ran' && why.kind !== 'pending') return why;
-    if (why.kind === 'ran' ? why.issuer !== self.did : why.member !== undefined) return why;
-    const { tasks } = await planOf(engine, run);
-    const planned = tasks.find((task) => task.label === label);
-    const found = planned && ungiven(grantsOf(planned.task), options.company.others());
-    return found === undefined ? why : { ...why, ungiven: found };
-  }
 
   /** Of whoever has the rows; if that cannot be asked what `otherwise` gives. */
   async function ask<T>(
@@ -147,7 +134,7 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
         async (run) => {
           const { label, why } = await local.why(run, task);
           const isOfMesh = table.get(run) !== undefined || options.drive(run) !== undefined;
-          return { label, why: isOfMesh ? await stayed(run, label, signedBy(engine.key.did, why)) : why };
+          return { label, why: isOfMesh ? await whyInMesh(options, { run, label }, why) : why };
         },
         (records, run) => records.why(run, task),
       ),
@@ -257,33 +244,6 @@ async function tasksOf(
 ): Promise<TaskPage> {
   const plan = await planOfRecord(record);
   return pageOf(plan, record, seenIn(await journaled(options, record.run)), page);
-}
-
-/** After an end, how long the journal may take to tell more, in ms: the run may have been resumed. */
-const MORE = 250;
-
-/** What the journal tells by now. */
-async function journaled({ mesh, engine, revision, onRefused, signal }: MeshRecordsOptions, run: string): Promise<EventView[]> {
-  using limit = limited(engine.clock, PATIENCE, signal);
-  const enough = new AbortController();
-  const until = AbortSignal.any([limit.signal, enough.signal]);
-  const events: EventView[] = [];
-  const reader = readJournal({ journals: mesh.journals, run, after: 0, revision: (stop) => revision(run, stop), onRefused, signal: until });
-  let next = reader.next();
-  try {
-    while (events.length < MOST_EVENTS) {
-      const result = events.at(-1)?.kind === 'ended' ? await within(engine.clock, MORE, next) : await next;
-      if (result === undefined || result.done === true) break;
-      events.push(result.value);
-      next = reader.next();
-    }
-  } catch (error) {
-    if (!limit.signal.aborted) throw error;
-  } finally {
-    enough.abort();
-    await next.catch(() => {});
-  }
-  return events;
 }
 
 async function deleteAnywhere(options: MeshRecordsOptions, run: string, isHere: (run: string) => boolean): Promise<void> {

@@ -53,6 +53,23 @@ test('a run is looked at, followed and cancelled from a member that has nothing 
   await assert.rejects(lab.after(b.runs.find(run)), { code: 'RUN_UNKNOWN', message: /^the mesh \S+ knows no run .*in this home/ });
 });
 
+test('of a task that ran before its run was taken over that is said, though nothing wanted it any more', async () => {
+  await using lab = new Lab();
+  const a = await lab.member('a');
+  const b = await lab.member('b');
+  const run = await a.submit(chain(40));
+  const reader = b.follow(run);
+  await lab.until(async () => (await a.record(run))!.isSecured);
+  await lab.until(() => reader.events.filter(({ kind }) => kind === 'settled').length >= 5, 'some of it is told');
+  await lab.until(() => lab.results.filter(({ kind }) => kind === 'receipt').length >= 5, 'others can find it');
+  await a.kill();
+  await lab.until(async () => (await b.record(run))?.state === 'completed', 'it is completed');
+  await lab.until(() => b.active.size === 0);
+  const { why } = await lab.after(b.runs.why(run, 't0'));
+  assert.deepEqual(why, { kind: 'unneeded', wantedBy: ['t1'], before: {} }, 'by who drove it then');
+  assert.deepEqual((await b.local.why(run, 't0')).why, { kind: 'unneeded', wantedBy: ['t1'] }, 'a home alone has no journal');
+});
+
 test('that a run is to be cancelled is not told as its end', async () => {
   await using lab = new Lab();
   const a = await lab.member('a');

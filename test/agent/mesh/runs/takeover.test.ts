@@ -126,7 +126,6 @@ test('of tasks that are to be run whatever is known, those are not run again tha
     [...b.engine.ledger.runTasks(run)].map(({ label, via, attempts }) => [label, via, attempts]),
     [['t3', 'declared', 0]],
   );
-  assert.deepEqual((b.engine.ledger.run(run)!.options as { readonly force: unknown }).force, ['slow']);
   assert.equal((await b.record(run))!.asked.force, 'all');
 });
 

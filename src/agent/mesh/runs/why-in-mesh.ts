@@ -1,0 +1,58 @@
+import type { Explanation } from '../../../protocol/explanation.ts';
+import { grantsOf } from '../../../workflow/grants.ts';
+import type { PlannedTask } from '../../../workflow/model.ts';
+import type { Engine } from '../../engine.ts';
+import { planOf } from '../../plan-of.ts';
+import type { Company } from './company.ts';
+import { journaled, type JournaledOptions } from './journaled.ts';
+import { passOver } from './pass-over.ts';
+import { ranIn } from './plan-view.ts';
+import { ungiven } from './ungiven.ts';
+
+interface Around extends JournaledOptions {
+  readonly engine: Engine;
+  readonly company: Company;
+}
+
+/** What a home says of a task of a run that it drives, or did, with what the mesh knows of that. */
+export async function whyInMesh(
+  around: Around,
+  { run, label }: { readonly run: string; readonly label: string },
+  why: Explanation,
+): Promise<Explanation> {
+  const { did } = around.engine.key;
+  const { tasks } = await planOf(around.engine, run);
+  const index = tasks.findIndex((task) => task.label === label);
+  const planned = tasks[index]!;
+  switch (why.kind) {
+    case 'unneeded':
+      return { ...why, ...(await ranBefore(around, run, index)) };
+    case 'found':
+      return signedBy(did, why);
+    case 'ran': {
+      const signed = signedBy(did, why);
+      return signed.issuer === did ? { ...signed, ...keptFrom(around, planned) } : signed;
+    }
+    case 'pending':
+      return why.member === undefined ? { ...why, ...keptFrom(around, planned) } : why;
+    default:
+      return why;
+  }
+}
+
+/** A home leaves out who signed a result if that is itself; whoever asks at another agent does not know whom that means. */
+function signedBy<T extends Extract<Explanation, { kind: 'ran' | 'found' }>>(did: string, why: T): T {
+  return why.receipt !== null && !('issuer' in why) ? { ...why, issuer: did } : why;
+}
+
+function keptFrom({ company }: Around, { task }: PlannedTask): Pick<Extract<Explanation, { kind: 'ran' }>, 'ungiven'> {
+  const found = ungiven(grantsOf(task), company.others());
+  return found === undefined ? {} : { ungiven: found };
+}
+
+/** The drive that ended had no need of it, as one before had run it: that has its row, if its home is there, and the journal says so. */
+async function ranBefore(around: Around, run: string, index: number): Promise<Pick<Extract<Explanation, { kind: 'unneeded' }>, 'before'>> {
+  const events = await journaled(around, run).catch(passOver);
+  const ran = ranIn(events ?? []).get(index);
+  return ran === undefined ? {} : { before: ran };
+}
