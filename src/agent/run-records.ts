@@ -6,6 +6,7 @@ import type { Plan } from '../workflow/model.ts';
 import type { Engine } from './engine.ts';
 import { fetchedFor } from './fetched-for.ts';
 import { findRun, findTask } from './find.ts';
+import { attemptsOf, inFlight } from './in-flight.ts';
 import { settleRun } from './recover.ts';
 import { ownRun } from './own-run.ts';
 import { askedOf, wasForced } from './resumption.ts';
@@ -58,7 +59,10 @@ export function runRecords(
       const task = plan.tasks[index]!;
       const isOver = row.state !== 'running' && row.state !== 'interrupted';
       const whereabouts = whereaboutsOf(row.run);
-      const where = { lacks: whereabouts?.lackOf(index), member: whereabouts?.memberOf(index) };
+      const begun = whereabouts === undefined ? [] : inFlight(engine.paths, row.run, attemptsOf(engine.ledger, row.run));
+      // What it ended with may not be the end of the task.
+      const member = begun.some((attempt) => attempt.index === index) ? whereabouts?.memberOf(index) : undefined;
+      const where = { lacks: whereabouts?.lackOf(index), member };
       const question = { run: row.run, plan, index, forced: wasForced(row, task), isOver, ...where };
       return { label: task.label, why: explain(engine, question) };
     },

@@ -16,6 +16,7 @@ export class Whereabouts {
         return;
       case 'unplaceable':
         this.#lacks.set(task, event.why);
+        this.#members.delete(task);
         return;
       case 'settled':
         this.#lacks.delete(task);

@@ -6,7 +6,8 @@ import { writeFailure } from './write-failure.ts';
 
 /**
  * Which tasks of a run were given to a runner, made with the first: one line `<index> <attempt>` each, appended at once and never rewritten; `-<index> <attempt>` takes
- * back what a runner gave back unstarted. When the coordinator was killed, those without a result in the ledger were in flight. The kernel keeps what a killed process wrote; after
+ * back what a runner gave back unstarted, and what has its receipt while its task has no row yet. When the coordinator was killed, those without a result in the ledger were in
+ * flight. The kernel keeps what a killed process wrote; after
  * a power cut lines may be missing, which is why nothing is concluded from their absence.
  */
 
@@ -42,7 +43,7 @@ export class Flight {
     this.#append(attempts.map(({ index, attempt }) => `${index} ${attempt}\n`).join(''));
   }
 
-  /** The task came back before anything of it had run: the attempt counts as not begun. */
+  /** The attempt is no more: nothing of the task had run, or it has its receipt and the task waits for more. */
   returned({ index, attempt }: Started): void {
     this.#append(`-${index} ${attempt}\n`);
   }

@@ -93,7 +93,7 @@ export class Agreements implements Voting {
   returned(task: number, result: State.Result): boolean {
     const ballot = this.#ballots.get(task);
     if (ballot === undefined || ballot.isOver || !('receipt' in result)) return false;
-    const { options } = this.#context;
+    const { options, state } = this.#context;
     // One that came may not have been what the task ended with: its member was in trouble, and it was run again elsewhere.
     const foreign = ballot.coming?.cid.equals(result.receipt) === true ? ballot.coming.receipt : undefined;
     const [issuer, cpu] = foreign === undefined ? [options.issuer, options.cpu] : [foreign.iss, foreign.meta.cpu];
@@ -108,7 +108,9 @@ export class Agreements implements Voting {
       this.#steps.settle(task, { status: State.CANCELLED });
       return true;
     }
-    State.makeReady(this.#context.state, task);
+    // It has its receipt, and nobody runs the task now.
+    if (Agreement.verdict(ballot.votes).tag === 'open') options.flight.returned({ index: task, attempt: state.attempts[task]! });
+    State.makeReady(state, task);
     this.#follow(task, ballot);
     return true;
   }

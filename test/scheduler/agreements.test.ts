@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { Started } from '../../src/ledger/flight.ts';
 import type { Trust } from '../../src/receipt/trust.ts';
 import type { Dissent } from '../../src/scheduler/voting.ts';
 import type { CoordinatorOptions } from '../../src/scheduler/coordinator-options.ts';
@@ -45,6 +46,18 @@ suite('Tasks on whose output agents must agree', () => {
       [['a', 'b'], ['a', 'b'], []],
     );
     assert.deepEqual(result.dissents, []);
+  });
+
+  test('one that was run is in flight no more while it waits for others to agree', async () => {
+    await using bench = await Bench.open();
+    const journal: string[] = [];
+    const flight = {
+      started: (attempts: readonly Started[]) => journal.push(...attempts.map(({ index, attempt }) => `${index} ${attempt}`)),
+      returned: ({ index, attempt }: Started) => void journal.push(`-${index} ${attempt}`),
+    };
+    const result = await vote(bench, { voters: [new Voter(honest), new Voter(honest)], work: planOf([{ name: 'a' }]), flight });
+    assert.equal(result.state, 'completed');
+    assert.deepEqual(journal, ['0 1', '-0 1', '0 2']);
   });
 
   test('a minority is outvoted and reported with proof; its result is no hit', async () => {

@@ -105,6 +105,7 @@ export class Tally {
         else this.#away.set(event.task, event.member);
         return;
       case 'retrying':
+      case 'unplaceable':
         this.#leave(event.task);
         this.#awaiting.add(event.task);
         return;
@@ -116,7 +117,6 @@ export class Tally {
         this.#leave(event.task);
         this.#resting.add(event.task);
         return;
-      case 'unplaceable':
       case 'awaiting':
         this.#awaiting.add(event.task);
         return;

@@ -33,6 +33,8 @@ export function seenIn(events: Iterable<EventView>): Map<number, Seen> {
         agent: before?.agent ?? null,
         error: typeof message === 'string' ? message : null,
       });
+    // Nobody has it: what ended there was not the end of the task.
+    else if (kind === 'unplaceable' && before?.state === 'running') seen.delete(task);
     else if (kind === 'retrying' && before !== undefined)
       seen.set(task, { ...before, state: 'retrying', via: 'ran', error: typeof message === 'string' ? message : null });
     else if (kind === 'held' && before !== undefined) seen.set(task, { ...before, state: 'held', via: 'ran' });
