@@ -172,11 +172,6 @@ function withDrive(view: RunView, { drive, self }: MeshRecordsOptions): RunView 
   return { ...view, coordinator: self.did, ...(view.state === 'running' ? { unsecured: driven.unsecured } : {}) };
 }
 
-/** A home leaves out who signed a result if that is itself; whoever asks at another agent does not know whom that means. */
-function signedBy(did: string, why: Explanation): Explanation {
-  return (why.kind === 'ran' || why.kind === 'found') && why.receipt !== null && !('issuer' in why) ? { ...why, issuer: did } : why;
-}
-
 const RUN_ID = /^[0-9A-Z]{26}$/;
 
 /** The id that a word stands for, here or in the mesh. Throws `RUN_UNKNOWN`; `MESH_UNREACHABLE` if it is none that is known here, and there may be more. */
