@@ -115,9 +115,11 @@ function because(engine: Engine, subject: Subject): Because | undefined {
   const { memo, pure } = policiesOf(engine, plan).of(index);
   if (forced) return { kind: 'forced' };
   if (memo === 'never' || (!pure && memo !== 'always')) {
-    const earlier = lostResult(engine, subject);
-    if (earlier !== undefined)
-      return distrusted(engine, subject).has(earlier.issuer) ? { kind: 'not believed', earlier } : { kind: 'blobs gone', earlier };
+    const lost = lostResult(engine, subject);
+    if (lost !== undefined) {
+      const { issuer, ...earlier } = lost;
+      return distrusted(engine, subject).has(issuer) ? { kind: 'not believed', earlier: lost } : { kind: 'blobs gone', earlier };
+    }
     const { task } = plan.tasks[index]!;
     return memo === 'never' ? { kind: 'memo: never' } : { kind: 'impure', grants: grantsOf(task), isOpen: !isFixed(task.run.rsc) };
   }
