@@ -4,6 +4,7 @@ import { DocketError } from '../../errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Again } from './again.ts';
 import { createConsumer, type Made, placeOf, type TailStart } from './consumer.ts';
+import { Doubt } from './doubt.ts';
 import { getFromLeader, type Kept } from './get.ts';
 import type { Session } from './session.ts';
 import { lookAt, type StreamState } from './streams.ts';
@@ -14,9 +15,6 @@ export type TailItem = Kept | 'all';
 /** Milliseconds without a sign of life after which a consumer is taken for dead, and between looks. */
 const SILENCE = 2_500;
 const LOOK = 500;
-/** Milliseconds of silence after which whoever leads the stream is asked what is newest, and the most between two such questions. */
-const DOUBT = 1_000;
-const MOST_DOUBT = 64_000;
 /** Signs of life without anything between them, of a consumer that has not read the stream to its end, after which another is begun. */
 const STUCK = 4;
 const STATUS = 100;
@@ -55,12 +53,12 @@ export class Tail implements Disposable {
   #answering: Disposable | undefined;
   #news = Promise.withResolvers<void>();
   #lastHeard: number;
-  /** When something came that is not just a sign of life, and its number in the stream. */
-  #lastItem: number;
+  /** Whether the leader is to be asked. */
+  readonly #doubt: Doubt;
   /** When the reader had last all there was. */
   #drained: number;
+  /** Number in the stream of what came last that is not just a sign of life. */
   #seq: number;
-  #doubt = DOUBT;
   /** Number in the stream of what the leader has and did not come. */
   #ahead = 0;
   #number = 0;
@@ -102,7 +100,8 @@ export class Tail implements Disposable {
     this.#stream = stream;
     this.#filter = start.filter;
     this.#listening = listening;
-    this.#lastHeard = this.#lastItem = this.#drained = clock.monotonic();
+    this.#lastHeard = this.#drained = clock.monotonic();
+    this.#doubt = new Doubt(this.#lastHeard);
     this.#seq = start.from === 'newest-of-each' ? 0 : start.from - 1;
     for (const end of [signal, session.lost]) end.addEventListener('abort', this.#wake, { once: true });
     if (this.#pending === 0) this.#haveAll();
@@ -172,8 +171,7 @@ export class Tail implements Disposable {
     if (place === undefined || place.number !== this.#number + 1) return this.#fail('messages are missing');
     this.#number = place.number;
     this.#seq = place.seq;
-    this.#lastItem = this.#lastHeard;
-    this.#doubt = DOUBT;
+    this.#doubt.ease(this.#lastHeard);
     const operation = message.headers?.get('KV-Operation') || undefined;
     const { seq, time, pending } = place;
     this.#queue.push({ subject: message.subject, seq, time, data: copyOf(message.data), operation });
@@ -232,10 +230,7 @@ export class Tail implements Disposable {
     const now = this.#clock.monotonic();
     if (now - this.#lastHeard > SILENCE) return this.#fail('nothing is heard of it');
     if (this.#ahead > this.#seq) return this.#fail('a copy of it is behind');
-    if (this.#queue.length === 0 && now - this.#lastItem >= this.#doubt) {
-      this.#doubt = Math.min(this.#doubt * 2, MOST_DOUBT);
-      void this.#askLeader();
-    }
+    if (this.#queue.length === 0 && this.#doubt.isDue(now)) void this.#askLeader();
     this.#cancelWatch = this.#clock.after(LOOK, () => this.#watch());
   }
 }
