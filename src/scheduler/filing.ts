@@ -125,7 +125,7 @@ export class Filing {
   /** The row that lets a result found by its resolved key be found by its declared key as well, or by whoever goes on with the run. */
   declare(index: number, receipt: CID, resolved: Uint8Array): Change[] {
     const key = this.#lookup.declaredKey(index);
-    if (key === undefined) return this.#runRows(index, resolved, receipt, {});
+    if (key === undefined) return this.#runRows(index, resolved, receipt, false);
     return [declaredRow(key, receipt, this.#lookup.wasDamaged(key), this.#wordOf(index))];
   }
 
@@ -163,22 +163,16 @@ export class Filing {
   }
 
   /** Of a task that ended well. */
-  #runRows(
-    index: number,
-    resolved: Uint8Array,
-    receipt: CID,
-    { replace = false, heardOf }: Pick<DeclaredChange, 'replace' | 'heardOf'>,
-  ): Change[] {
+  #runRows(index: number, resolved: Uint8Array, receipt: CID, replace: boolean, word: Word = {}): Change[] {
     const key = this.#runKeys?.of(index, resolved);
-    return key === undefined ? [] : [declaredRow(key, receipt, replace, heardOf === undefined ? {} : { heardOf })];
+    return key === undefined ? [] : [declaredRow(key, receipt, replace, word)];
   }
 
-  #keyRows(ended: Pick<Ended, 'index' | 'task' | 'policy' | 'outcome'>, key: Key, receipt: CID, heardOf?: string): Change[] {
-    const rows = this.#memoRows(ended, key, receipt, heardOf);
+  #keyRows(ended: Pick<Ended, 'index' | 'task' | 'policy' | 'outcome'>, key: Key, receipt: CID, foundAt?: string): Change[] {
+    const rows = this.#memoRows(ended, key, receipt, foundAt);
+    if (ended.outcome.tag === 'error') return rows;
     // One that ran once more did so since its output had gone.
-    return ended.outcome.tag === 'ok'
-      ? [...rows, ...this.#runRows(ended.index, key.key, receipt, { replace: true, ...(heardOf === undefined ? {} : { heardOf }) })]
-      : rows;
+    return [...rows, ...this.#runRows(ended.index, key.key, receipt, true, foundAt === undefined ? {} : { heardOf: foundAt })];
   }
 
   #memoRows(

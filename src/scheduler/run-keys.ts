@@ -31,16 +31,24 @@ export class RunKeys {
     this.#lookup = parts.lookup;
   }
 
+  /** Whether its results are filed under such keys. */
+  isFor(task: number): boolean {
+    if (this.#movable === undefined || this.#lookup.isVoted(task)) return false;
+    return !(this.#policies.of(task).pure && this.#lookup.isMemoized(task));
+  }
+
+  /** Whether an earlier drive may have filed one. */
+  mayKnow(task: number): boolean {
+    return this.#movable !== undefined && this.#movable.before.length > 0 && this.isFor(task);
+  }
+
   /** 32 bytes; undefined for a task that needs none. `key`: its resolved key. */
   of(task: number, key: Uint8Array): Uint8Array | undefined {
-    if (this.#movable === undefined || this.#lookup.isVoted(task)) return undefined;
-    const isForAll = this.#policies.of(task).pure && this.#lookup.isMemoized(task);
-    return isForAll ? undefined : Key.ofRun(this.#run, this.#movable.epoch, task, key);
+    return this.isFor(task) ? Key.ofRun(this.#run, this.#movable!.epoch, task, key) : undefined;
   }
 
   /** Those of earlier drives, the last of them first; none for a task that needs none. What is to be run whatever is known was, if it is filed there. */
   before(task: number, key: Uint8Array): readonly Uint8Array[] {
-    if (this.#movable === undefined || this.of(task, key) === undefined) return [];
-    return this.#movable.before.map((epoch) => Key.ofRun(this.#run, epoch, task, key));
+    return this.mayKnow(task) ? this.#movable!.before.map((epoch) => Key.ofRun(this.#run, epoch, task, key)) : [];
   }
 }

@@ -144,11 +144,12 @@ export class Search {
 
   /** What others know of one that is ready. */
   #found(task: number, found: readonly FoundResult[]): void {
-    const { state, lookup, agreements, checks } = this.#context;
+    const { state, lookup, agreements, checks, runKeys } = this.#context;
     const [first] = found;
     if (lookup.isVoted(task)) agreements().found(task, found);
     else if (first === undefined) {
-      if (!this.recheck(task)) this.#steps.enqueue(task);
+      // What is known here of other runs counts now.
+      if (!runKeys.mayKnow(task) || !this.recheck(task)) this.#steps.enqueue(task);
     } else {
       const take = (): void => {
         State.makeReady(state, task);
@@ -208,7 +209,7 @@ export class Search {
     keyed.forEach(({ task, key }, i) => {
       const hit = hits[i];
       // What the run finished elsewhere comes before what this home knows of other runs.
-      if (hit?.via === 'resolved' && runKeys.before(task, key).length > 0 && this.#shared?.ask('resolved', task) === 'wait')
+      if (hit?.via === 'resolved' && runKeys.mayKnow(task) && this.#shared?.ask('resolved', task) === 'wait')
         return State.rest(state, task);
       if (hit !== undefined && this.#isUsable(task, hit.value)) return this.#take(task, hit);
       if (hit !== undefined && this.#presence.bring(hit.value, () => this.#again(task))) return State.rest(state, task);

@@ -94,7 +94,7 @@ export class SharedLookup {
   adopt(table: MemoTable, task: number, found: FoundResult): Hit {
     const { options, state, policies, prepared, filing, outbox, runKeys } = this.#context;
     const { cid, bytes, receipt, outcome, small, held, holder, heardOf } = found;
-    const isOfRun = table === 'resolved' && runKeys.of(task, prepared.get(task)!.key.key) !== undefined;
+    const isOfRun = table === 'resolved' && runKeys.isFor(task);
     if (isOfRun) State.begunBefore(state, task, receipt.meta.attempt);
     outbox.addBlobs(small, []);
     options.blobs.elsewhere.add(holder, held);
