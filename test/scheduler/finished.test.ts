@@ -5,17 +5,9 @@ import type { Change, RunTaskChange } from '../../src/ledger/change.ts';
 import type { Finished } from '../../src/scheduler/lookup.ts';
 import type { Plan } from '../../src/workflow/model.ts';
 import { Bench, type Behavior, gives, nameOf, type RunResult } from './harness.ts';
-import { indexOf, planOf, type Sketch } from './helpers.ts';
+import { indexOf, kindsOfMemo, planOf } from './helpers.ts';
 
 /** What counts as finished in an earlier drive of the same run. */
-
-const CLOCK = { op: 'wasi/run', input: { grant: ['clock'] } };
-const chain: readonly Sketch[] = [
-  { name: 'now', ...CLOCK },
-  { name: 'never', awaits: ['now'], meta: { memo: 'never' } },
-  { name: 'always', ...CLOCK, meta: { memo: 'always' } },
-  { name: 'pure', awaits: ['never', 'always'] },
-];
 
 /** Drives of one run: their rows are kept here, since the bench has no run to file them under. */
 class Drives {
@@ -58,7 +50,7 @@ class Drives {
 describe('a run that is driven once more', () => {
   it('takes what it has finished, gives it to what awaits it, and leaves the rows as they are', async () => {
     await using bench = await Bench.open();
-    const drives = new Drives(bench, planOf(chain));
+    const drives = new Drives(bench, planOf(kindsOfMemo));
     const first = await drives.drive();
     const rows = [...drives.rows.values()];
     drives.rows.delete(3);
@@ -77,7 +69,7 @@ describe('a run that is driven once more', () => {
 
   it('runs what is forced anew, and what has another key by that', async () => {
     await using bench = await Bench.open();
-    const plan = planOf(chain);
+    const plan = planOf(kindsOfMemo);
     const drives = new Drives(bench, plan);
     await drives.drive();
     assert.deepEqual((await drives.drive({ forced: (task) => task === indexOf(plan, 'now') })).started, ['now', 'never', 'pure']);
@@ -86,7 +78,7 @@ describe('a run that is driven once more', () => {
 
   it('takes its own result before one that another run filed since', async () => {
     await using bench = await Bench.open();
-    const plan = planOf(chain);
+    const plan = planOf(kindsOfMemo);
     const drives = new Drives(bench, plan);
     const { outputs } = await drives.drive();
     await new Drives(bench, plan).drive({ forced: () => true });
@@ -111,7 +103,7 @@ describe('a run that is driven once more', () => {
 
   it('does not believe a row that names a receipt of something else', async () => {
     await using bench = await Bench.open();
-    const plan = planOf([chain[0]!, { ...chain[0]!, name: 'twin' }]);
+    const plan = planOf([kindsOfMemo[0]!, { ...kindsOfMemo[0]!, name: 'twin' }]);
     const drives = new Drives(bench, plan);
     await drives.drive();
     const [now, twin] = [drives.rows.get(0)!, drives.rows.get(1)!];

@@ -34,3 +34,11 @@ export function planOf(sketches: readonly Sketch[], outputs: Plan['outputs'] = {
 export function indexOf(plan: Plan, label: string): number {
   return plan.tasks.findIndex((task) => task.label === label);
 }
+
+/** Of each kind of memo one: granted something, `never`, granted and `always`, and one that any run may take the result of. */
+export const kindsOfMemo: readonly Sketch[] = [
+  { name: 'now', op: 'wasi/run', input: { grant: ['clock'] } },
+  { name: 'never', awaits: ['now'], meta: { memo: 'never' } },
+  { name: 'always', op: 'wasi/run', input: { grant: ['clock'] }, meta: { memo: 'always' } },
+  { name: 'pure', awaits: ['never', 'always'] },
+];

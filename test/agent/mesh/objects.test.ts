@@ -242,13 +242,19 @@ async function putMany(place: Place): Promise<Cid.CID[]> {
   return cids;
 }
 
+/** The same, that nobody has pinned, and that are to be deleted by now. */
+async function putDue(place: Place, sweeper: Pick<Sweeper, 'sweep'>): Promise<Cid.CID[]> {
+  const cids = await putMany(place);
+  await sweeper.sweep();
+  place.clock.advance(AGE);
+  return cids;
+}
+
 test('who pins in the middle of a long sweep waits for a portion of it, and what it pins is spared', async () => {
   await using place = open();
   const { mesh, clock } = place;
-  await putMany(place);
   await using sweeper = place.sweeper();
-  await sweeper.sweep();
-  clock.advance(AGE);
+  await putDue(place, sweeper);
   const last = (await Array.fromAsync(mesh.objects.list())).at(-1)!.cid;
   let deleted = 0;
   let deletedBefore: number | undefined;
@@ -272,10 +278,8 @@ test('who pins in the middle of a long sweep waits for a portion of it, and what
 test('a sweep that stands still loses its turn to who pins, and deletes no more', async () => {
   await using place = open();
   const { mesh, clock } = place;
-  const cids = await putMany(place);
   await using sweeper = place.sweeper();
-  await sweeper.sweep();
-  clock.advance(AGE);
+  const cids = await putDue(place, sweeper);
   const remove = mesh.objects.delete.bind(mesh.objects);
   mesh.objects.delete = async (object) => {
     const others = cids.filter((cid) => !cid.equals(object));
@@ -318,11 +322,9 @@ test('a record of the sweep that cannot be read is waited for once, for two seco
 
 test('a sweep whose record was overwritten by garbage deletes no more, and who pins waits for what it was at', async () => {
   await using place = open();
-  const { mesh, clock } = place;
-  const cids = await putMany(place);
+  const { mesh } = place;
   await using sweeper = place.sweeper();
-  await sweeper.sweep();
-  clock.advance(AGE);
+  const cids = await putDue(place, sweeper);
   const remove = mesh.objects.delete.bind(mesh.objects);
   let pinning: Promise<void> | undefined;
   let wasPinned = false;

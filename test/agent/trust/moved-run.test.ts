@@ -8,19 +8,12 @@ import { LocalMesh } from '../../../src/mesh/local/local-mesh.ts';
 import { issuerOf } from '../../../src/receipt/verify.ts';
 import type { Movable } from '../../../src/scheduler/run-keys.ts';
 import { type Behavior, gives, nameOf, type RunResult } from '../../scheduler/harness.ts';
-import { planOf, type Sketch } from '../../scheduler/helpers.ts';
+import { kindsOfMemo, planOf } from '../../scheduler/helpers.ts';
 import { Site } from './sharing.ts';
 
 /** A run that another member goes on with: what it finished and no other run may take. */
 
-const CLOCK = { op: 'wasi/run', input: { grant: ['clock'] } };
-const sketch: readonly Sketch[] = [
-  { name: 'now', ...CLOCK },
-  { name: 'never', awaits: ['now'], meta: { memo: 'never' } },
-  { name: 'always', ...CLOCK, meta: { memo: 'always' } },
-  { name: 'pure', awaits: ['never', 'always'] },
-];
-const plan = planOf(sketch);
+const plan = planOf(kindsOfMemo);
 const RUN = 'RUN1';
 
 type Options = NonNullable<Parameters<Site['run']>[2]>;
@@ -77,7 +70,7 @@ test('finds what two members finished before, and runs the rest', async () => {
   const [a, b, c] = [await mesh.site(), await mesh.site(), await mesh.site()];
   const stopAfter = (name: string): Options => {
     const stop = new AbortController();
-    const index = sketch.findIndex((task) => task.name === name);
+    const index = kindsOfMemo.findIndex((task) => task.name === name);
     return { signal: stop.signal, onEvent: (event) => event.kind === 'filed' && event.tasks.includes(index) && stop.abort() };
   };
   const first = await mesh.drive(a, 0, { ...stopAfter('now'), expected: (task) => (task === 0 ? 1_000 : 1) });
@@ -107,7 +100,7 @@ test('goes by the last drive, also where one that was taken for dead tells later
 test('tries a task whose output is gone as often as any, however many attempts it took before', async () => {
   await using mesh = new Mesh();
   const [a, b] = [await mesh.site(), await mesh.site()];
-  const retried = planOf([{ name: 'big', ...CLOCK, meta: { retry: { attempts: 3, backoff: 0 } } }]);
+  const retried = planOf([{ ...kindsOfMemo[0]!, name: 'big', meta: { retry: { attempts: 3, backoff: 0 } } }]);
   const blob = ofBlob(new Uint8Array(5_000));
   const lostTwice = (value: Ipld): Behavior => {
     let left = 2;
@@ -126,7 +119,7 @@ test('gives nothing to another run, nor to one of the same id with other inputs'
   await mesh.drive(a, 0);
   const other = await mesh.drive(b, 1, { run: 'RUN2' });
   assert.deepEqual(other.started.toSorted(), ['always', 'never', 'now', 'pure']);
-  const changed = planOf(sketch.map((task) => (task.name === 'now' ? { ...task, input: { ...CLOCK.input, x: 1 } } : task)));
+  const changed = planOf(kindsOfMemo.map((task) => (task.name === 'now' ? { ...task, input: { ...task.input, x: 1 } } : task)));
   const c = await mesh.site();
   const result = await c.run(changed, gives('x'), { run: RUN, movable: movable(1) });
   assert.deepEqual(result.started.toSorted(), ['never', 'now', 'pure']);
