@@ -74,8 +74,6 @@ interface Active {
   readonly plan: Plan;
   readonly places: TaskPlaces;
   readonly log: EventLog;
-  /** Which tasks ended and are committed, batch by batch. */
-  readonly filed: EventLog;
   readonly fetching: FetchEvents;
   /** Why nobody could run a task that waits for a place, by its index. */
   readonly whereabouts: Whereabouts;
@@ -140,7 +138,7 @@ export class ActiveRuns implements AsyncDisposable {
   }
 
   async #gotOn(run: string, signal: AbortSignal): Promise<void> {
-    for await (const _ of this.#active.get(run)?.filed.read(0, signal) ?? []) return;
+    for await (const { kind } of this.#active.get(run)?.log.read(0, signal) ?? []) if (kind === 'settled') return;
   }
 
   /** Takes up one run; one that is complete stays as it is. Gives its id. Throws `RUN_UNKNOWN`, `RUN_BUSY`, `AGENT_FULL`, `OP_REFUSED`. */
@@ -193,8 +191,8 @@ export class ActiveRuns implements AsyncDisposable {
     return this.#active.get(run)?.log ?? this.#ended.get(run);
   }
 
-  /** A run that goes on, with the log of which of its tasks ended and are committed. */
-  filed(run: string): Pick<Active, 'plan' | 'filed'> | undefined {
+  /** A run that goes on, with its log. */
+  live(run: string): Pick<Active, 'plan' | 'log'> | undefined {
     return this.#active.get(run);
   }
 
@@ -267,14 +265,14 @@ export class ActiveRuns implements AsyncDisposable {
       return Promise.reject(signal.reason as Error);
     }
     const observer = this.#terms.watch(begin);
-    const [log, filed] = [new EventLog({ after }), new EventLog()];
+    const log = new EventLog({ after });
     const stop = new AbortController();
     const known = Promise.withResolvers<string>();
     let id: string | undefined;
     const fetching = new FetchEvents(this.#engine.clock, (event) => onEvent(event));
     const onRun = (run: string): void => {
       id = run;
-      this.#active.set(run, { stop, plan, places: new TaskPlaces(plan), log, filed, fetching, whereabouts });
+      this.#active.set(run, { stop, plan, places: new TaskPlaces(plan), log, fetching, whereabouts });
       log.add('begun', { run, name: plan.name, workflow: plan.workflow.toString(), tasks: plan.tasks.length });
       observer.begun(run);
       known.resolve(run);
@@ -285,8 +283,7 @@ export class ActiveRuns implements AsyncDisposable {
       whereabouts.hear(event);
       // Others go on with what is let go of: that is no end to be told of.
       if (isTakenAway(stop.signal.reason) && isGivenUp(event)) return;
-      if (event.kind === 'filed') filed.add('filed', event.tasks);
-      else log.add(event.kind, toldEvent(event, plan));
+      log.add(event.kind, toldEvent(event, plan));
     };
     const broken = (error: unknown): void => {
       const { code, message } = isDocketError(error) ? error : { code: 'INTERNAL', message: String(error) };
@@ -320,7 +317,6 @@ export class ActiveRuns implements AsyncDisposable {
     this.#drives.set(stop, done);
     void done.then(() => {
       log.close();
-      filed.close();
       place[Symbol.dispose]();
       this.#drives.delete(stop);
       if (id !== undefined) this.#retire(id, log);

@@ -114,7 +114,7 @@ function taskCounter(
         const since = started.get(event.task);
         if (since === undefined) return;
         started.delete(event.task);
-        counts.ran(clock.monotonic() - since);
+        counts.ran((event.at ?? clock.monotonic()) - since);
         return;
       }
       case 'conflict':

@@ -219,6 +219,8 @@ async function drive(engine: Engine, { run, plan: planned, options, earlier, isC
             onDissent: sharing.onDissent,
           }),
       movable: options.movable,
+      // Nobody else goes on with what is not movable.
+      kept: options.movable === undefined ? undefined : sharing?.kept,
       signal,
     });
     options.onDriven?.(() => coordinator.load);

@@ -25,17 +25,17 @@ import { endOf } from './watch-rows.ts';
  */
 export async function* runTold(
   engine: Engine,
-  active: Pick<ActiveRuns, 'filed'>,
+  active: Pick<ActiveRuns, 'live'>,
   run: string,
   signal: AbortSignal,
   turn: Turn = async () => FREE,
 ): AsyncGenerator<RunTold> {
-  const live = active.filed(run);
+  const live = active.live(run);
   const plan = live?.plan ?? (await planOf(engine, run));
   const teller = new Teller(engine, run, plan, turn);
-  for await (const { kind, data } of live?.filed.read(0, signal) ?? []) {
+  for await (const { kind, data } of live?.log.read(0, signal) ?? []) {
     if (kind === 'gap') yield* teller.ended();
-    else for (const task of JSON.parse(data) as number[]) yield* teller.ofTask(task);
+    else if (kind === 'settled') yield* teller.ofTask((JSON.parse(data) as { readonly task: number }).task);
   }
   signal.throwIfAborted();
   // Not kept while its reader takes what is told before: it has the outputs.

@@ -83,10 +83,10 @@ class RunTrace implements RunObserver {
   };
 
   #taskSpan(
-    { task, state, via, message }: Extract<RunEvent, { kind: 'settled' }>,
+    { task, state, via, at, message }: Extract<RunEvent, { kind: 'settled' }>,
     known: { readonly began: number; readonly attempts: number } | undefined,
   ): Span {
-    const end = this.#now();
+    const end = at === undefined ? this.#now() : at + this.#offset;
     const planned = this.#start.plan.tasks[task]!;
     return {
       trace: this.#trace,

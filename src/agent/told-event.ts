@@ -7,7 +7,10 @@ export function toldEvent(event: RunEvent, plan: Plan): unknown {
   const { kind: _, ...all } = event;
   const rest = clippedIn(clippedIn(clippedIn(all, 'message'), 'resource'), 'why');
   if (event.kind === 'conflict') return { kept: event.kept.toString(), other: event.other.toString() };
-  return 'task' in event ? { label: plan.tasks[event.task]?.label, ...rest } : rest;
+  if (!('task' in event)) return rest;
+  // Of a clock that is nobody else's.
+  const { at: _at, ...task } = { at: undefined, ...rest };
+  return { label: plan.tasks[event.task]?.label, ...task };
 }
 
 function clippedIn<T extends object>(event: T, key: 'message' | 'resource' | 'why'): T {

@@ -41,6 +41,8 @@ export interface CoordinatorOptions {
   readonly trust?: Trust;
   /** Where results of other agents are found. Default: nowhere. */
   readonly shared?: SharedResults | undefined;
+  /** Resolves when what is committed by now is kept where others find it who go on with the run, or when that cannot be. Default: a commit is enough. */
+  readonly kept?: (() => Promise<void>) | undefined;
   /** Default: nobody else may go on with the run. */
   readonly movable?: Movable | undefined;
   /** How many agents must agree on the output of each pure task that says nothing of it itself. Default: whoever runs it is enough. */

@@ -22,11 +22,12 @@ import { Search } from './search.ts';
 import * as State from './state.ts';
 import { summarize } from './summary.ts';
 import { SpotChecks } from './spot-checks.ts';
+import { Telling } from './telling.ts';
 import { targetsOf } from './unneeded.ts';
 
 type Message =
   | { readonly kind: 'ended'; readonly task: number; readonly end: PlaceEnd; readonly started: number }
-  | { readonly kind: 'committed'; readonly tasks: readonly number[]; readonly result: CommitResult }
+  | { readonly kind: 'committed'; readonly tasks: readonly number[]; readonly result: CommitResult; readonly commit: number }
   | { readonly kind: 'rested'; readonly task: number }
   | { readonly kind: 'due' }
   | { readonly kind: 'overdue' }
@@ -58,7 +59,7 @@ const ENOUGH = 256;
  * K2. A result enters the state only with its receipt issued; `commit` of a receipt is asked for at once if anything waits for it,
  *     else within milliseconds (`Outbox`).
  * K3. Pure tasks start on issued receipts; a task with grants starts only when the receipts of all its inputs are committed (`Search`).
- * K4. `run` resolves after every commit has resolved, so nothing leaves before it is durable. How the run ended is filed with the last of its tasks, once
+ * K4. `run` resolves after every commit has resolved and every end was told, so nothing leaves before it is durable (`Telling`). How the run ended is filed with the last of its tasks, once
  *     everything is settled and no job is out: what comes after that changes nothing of it.
  * K5. While the outbox is full nothing new is looked up or begun, so that a ledger slower than the run does not fill the memory; each
  *     commit wakes the loop.
@@ -73,6 +74,7 @@ export class Coordinator {
   readonly #agreements: Agreements;
   readonly #checks: SpotChecks;
   readonly #keeping: Keeping;
+  readonly #telling: Telling;
   readonly #inbox = new Inbox<Message>();
   #stopping: 'no' | 'cancelled' | 'failed' = 'no';
   #broken: { readonly cause: unknown } | undefined;
@@ -86,7 +88,7 @@ export class Coordinator {
     const outbox = new Outbox({
       commit: options.commit,
       blobs: options.blobs,
-      onCommit: (tasks, result) => post({ kind: 'committed', tasks, result }),
+      onCommit: (tasks, result, commit) => post({ kind: 'committed', tasks, result, commit }),
       onFailure: fail,
       onDue: () => this.#inbox.nudge(),
       clock,
@@ -98,6 +100,12 @@ export class Coordinator {
       onFailure: fail,
     });
     this.#context = contextOf(options, outbox, bringing, { agreements: () => this.#agreements, checks: () => this.#checks });
+    this.#telling = new Telling({
+      onEvent: options.onEvent,
+      kept: options.kept,
+      standing: (task) => this.#context.state.results[task],
+      onTold: () => this.#inbox.nudge(),
+    });
     const local = new LocalCrew({
       source: slots,
       size,
@@ -212,6 +220,7 @@ export class Coordinator {
     // Long before its last commit is durable a run may need no slot any more.
     if (this.#context.state.open === 0 && this.#search.asking === 0) this.#crew.dismiss();
     if (this.#isSettled) this.#conclude();
+    if (this.#broken !== undefined && this.#context.outbox.pending === 0) this.#telling.lose();
     // Whatever waits for a commit: the end of the run, or a task with grants.
     const isAwaited = [this.#search, this.#attempts, this.#keeping].some((part) => part.isWaitingForCommits);
     this.#context.outbox.flush(this.#attempts.running === 0 || isAwaited || this.#stopping !== 'no');
@@ -219,7 +228,7 @@ export class Coordinator {
 
   #isOver(): boolean {
     const { outbox } = this.#context;
-    if (outbox.pending > 0) return false;
+    if (outbox.pending > 0 || !this.#telling.isDone) return false;
     return this.#broken === undefined ? this.#summary !== undefined : this.#attempts.running === 0;
   }
 
@@ -250,7 +259,7 @@ export class Coordinator {
       case 'ended':
         return this.#attempts.ended(message.task, message.end, message.started);
       case 'committed':
-        return this.#committed(message.tasks, message.result);
+        return this.#committed(message.tasks, message.result, message.commit);
       case 'rested':
         return this.#attempts.rested(message.task);
       case 'due':
@@ -273,13 +282,11 @@ export class Coordinator {
     }
   }
 
-  #committed(tasks: readonly number[], { conflicts }: CommitResult): void {
-    const { options, outbox, state } = this.#context;
+  #committed(tasks: readonly number[], { conflicts }: CommitResult, commit: number): void {
+    const { options } = this.#context;
     this.#conflicts += conflicts.length;
     for (const { kept, other } of conflicts) options.onEvent({ kind: 'conflict', kept, other });
-    // Of a task that is tried again, or whose end is in a later commit, this is not the end.
-    const ended = [...new Set(tasks)].filter((task) => State.isSettled(state, task) && !outbox.isPending(task));
-    if (ended.length > 0) options.onEvent({ kind: 'filed', tasks: ended });
+    this.#telling.committed(commit);
     this.#search.committed(tasks);
     this.#attempts.committed(tasks);
   }
@@ -313,14 +320,15 @@ export class Coordinator {
   }
 
   #apply(effects: State.Effects, receipt?: CID): void {
-    const { options, state } = this.#context;
+    const { options, state, outbox } = this.#context;
     for (const task of effects.ready) this.#search.check(task);
     for (const task of effects.settled) {
       const result = state.results[task]!;
       const via = 'via' in result ? viaName(result.via) : null;
       const message = result.status === State.FAILED ? { message: failureOf(result.value).message } : {};
-      options.onEvent({ kind: 'settled', task, state: stateName(result.status), via, ...message });
       this.#attempts.fileRow(task, result, 'value' in result ? receipt : undefined);
+      const at = options.clock.monotonic();
+      this.#telling.settled({ kind: 'settled', task, state: stateName(result.status), via, at, ...message }, result, outbox.commit);
       if (result.status === State.FAILED && options.failFast) this.#inbox.post({ kind: 'failFast' });
     }
   }

@@ -20,7 +20,15 @@ export type RunEvent =
   | { readonly kind: 'awaiting'; readonly task: number; readonly instructions: readonly string[]; readonly most: number }
   /** Its result is known, and counts when its output is kept beyond the agents that have it. */
   | { readonly kind: 'held'; readonly task: number }
-  | { readonly kind: 'settled'; readonly task: number; readonly state: TaskState; readonly via: ToldVia | null; readonly message?: string }
+  /** How it ended is committed and, in a mesh, kept where those find it who may go on with the run. `at`: when that was known, in ms of the monotonic clock here. */
+  | {
+      readonly kind: 'settled';
+      readonly task: number;
+      readonly state: TaskState;
+      readonly via: ToldVia | null;
+      readonly at?: number;
+      readonly message?: string;
+    }
   /** What the run needs and is elsewhere is fetched before its first task begins: how far that is, every second or so. */
   | {
       readonly kind: 'fetching';
@@ -36,8 +44,6 @@ export type RunEvent =
   /** In a mesh: what another agent would need to go on with it cannot be kept there. Told once for each code; it is tried again, and `secured` told when it is there. */
   | { readonly kind: 'unsecured'; readonly code: string; readonly message: string }
   | { readonly kind: 'secured'; readonly plan: string }
-  /** How these tasks ended is committed, with their receipts. Each was settled before, and may be told again. */
-  | { readonly kind: 'filed'; readonly tasks: readonly number[] }
   | { readonly kind: 'conflict'; readonly kept: CID; readonly other: CID }
   /** What it gave is not what others, who count more, agree on. `agreed`: their receipts; `isProof`: nothing but a fault or a lie explains it. */
   | {

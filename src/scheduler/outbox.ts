@@ -7,7 +7,8 @@ import type { Filed } from './filed.ts';
 interface OutboxOptions {
   readonly commit: (changes: readonly Filed[], written: readonly CID[]) => Promise<CommitResult>;
   readonly blobs: BlobView;
-  readonly onCommit: (tasks: readonly number[], result: CommitResult) => void;
+  /** `commit`: as of `Outbox.commit`. They resolve in order. */
+  readonly onCommit: (tasks: readonly number[], result: CommitResult, commit: number) => void;
   /** Whoever goes on all the same has what was lost forgotten; else its tasks stay pending, and its blobs readable. */
   readonly onFailure: (cause: unknown, forget: () => void) => void;
   /** What gathered has waited long enough: `flush` is wanted. */
@@ -38,6 +39,7 @@ export class Outbox {
   #small = new Map<string, Uint8Array>();
   #written: CID[] = [];
   #commits = 0;
+  #left = 0;
   #lastLeft = Number.NEGATIVE_INFINITY;
   #cancelDue: (() => void) | undefined;
 
@@ -48,6 +50,11 @@ export class Outbox {
   /** Commits under way. */
   get pending(): number {
     return this.#commits;
+  }
+
+  /** Number of the commit that holds all that is filed by now: it has left, or gathers. */
+  get commit(): number {
+    return this.#changes.length === 0 ? this.#left : this.#left + 1;
   }
 
   /** More waits to be filed than should: the ledger is slower than the run. */
@@ -103,6 +110,7 @@ export class Outbox {
     this.#small = new Map();
     this.#written = [];
     this.#commits++;
+    const number = ++this.#left;
     const forget = (): void => {
       blobs.forget(small);
       for (const task of tasks) this.#settle(task);
@@ -111,7 +119,7 @@ export class Outbox {
       (result) => {
         this.#commits--;
         forget();
-        onCommit(tasks, result);
+        onCommit(tasks, result, number);
       },
       (cause: unknown) => {
         this.#commits--;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.ts';
+import type { Engine } from '../../src/agent/engine.ts';
 import { runRecords } from '../../src/agent/run-records.ts';
 import type { TaskView } from '../../src/protocol/records.ts';
 import { GUESTS, Place } from './helpers.ts';
@@ -16,6 +17,15 @@ const RETRYING = JSON.stringify({
   tasks: { bad: { module: NUMERIC, func: 'unreachable', retry: { attempts: 2, backoff: '1h', 'on-failure': true } } },
 });
 
+/** Until the ledger is as it is to be. */
+async function committed({ ledger }: Engine, isThere: () => boolean): Promise<void> {
+  const there = Promise.withResolvers<void>();
+  const look = (): void => void (isThere() && there.resolve());
+  using _ear = ledger.onCommit(look);
+  look();
+  await there.promise;
+}
+
 /** The run, looked at while its task rests; then it is cancelled. */
 test('it counts as failed only where nothing more is tried', async () => {
   using place = new Place();
@@ -29,9 +39,8 @@ test('it counts as failed only where nothing more is tried', async () => {
     onEvent: ({ kind }) => void (kind === 'retrying' && resting.resolve()),
   });
   await resting.promise;
-  // What is committed next stands behind the attempt's own rows.
   const run = (await records.find('last')).run;
-  await engine.ledger.commit([{ kind: 'run-update', run, state: 'running' }]);
+  await committed(engine, () => engine.ledger.runTask(run, 0)?.state === 'retrying');
 
   const task = async (): Promise<TaskView> => (await records.tasks(run, { from: 0, limit: 1 })).tasks[0]!;
   const during = await task();

@@ -35,34 +35,32 @@ const FAILING = JSON.stringify({
 
 interface Ran {
   readonly run: string;
-  readonly filed: EventLog;
-  /** Those that were told to be filed. */
+  readonly log: EventLog;
+  /** Those that were told to have ended. */
   readonly tasks: ReadonlySet<number>;
 }
 
-async function ranOn(engine: Engine, place: Place, text: string, filed = new EventLog()): Promise<Ran> {
+async function ranOn(engine: Engine, place: Place, text: string, log = new EventLog()): Promise<Ran> {
   place.write('w.json', text);
   const tasks = new Set<number>();
   let run = '';
   await place.runWith(engine, 'w.json', {
     onRun: (id) => void (run = id),
     onEvent(event) {
-      if (event.kind !== 'filed') return;
-      for (const task of event.tasks) {
-        const { label, attempts } = engine.ledger.runTask(run, task)!;
-        assert.equal(attempts, label === 'bad' ? 3 : attempts, 'the last attempt is committed when it is told');
-        tasks.add(task);
-      }
-      filed.add('filed', event.tasks);
+      if (event.kind !== 'settled') return;
+      const { label, attempts } = engine.ledger.runTask(run, event.task)!;
+      assert.equal(attempts, label === 'bad' ? 3 : attempts, 'the last attempt is committed when it is told');
+      tasks.add(event.task);
+      log.add('settled', { task: event.task });
     },
   });
-  filed.close();
-  return { run, filed, tasks };
+  log.close();
+  return { run, log, tasks };
 }
 
-async function toldOf(engine: Engine, { run, filed }: Ran, { live = true } = {}): Promise<RunTold[]> {
+async function toldOf(engine: Engine, { run, log }: Ran, { live = true } = {}): Promise<RunTold[]> {
   const plan = await planOf(engine, run);
-  return await Array.fromAsync(runTold(engine, { filed: () => (live ? { plan, filed } : undefined) }, run, SIGNAL));
+  return await Array.fromAsync(runTold(engine, { live: () => (live ? { plan, log } : undefined) }, run, SIGNAL));
 }
 
 const shortly = (told: readonly RunTold[]): string[] =>
@@ -103,9 +101,9 @@ test('a reader for whom events were forgotten is told all the same, from the row
   await using engine = await place.open();
   const ran = await ranOn(engine, place, chain(40));
   const forgetful = new EventLog({ kept: 1 });
-  for (const task of ran.tasks) forgetful.add('filed', [task]);
+  for (const task of ran.tasks) forgetful.add('settled', { task });
   forgetful.close();
-  const told = shortly(await toldOf(engine, { ...ran, filed: forgetful }));
+  const told = shortly(await toldOf(engine, { ...ran, log: forgetful }));
   assert.deepEqual(told, [...Array.from({ length: 40 }, (_, i) => `t${i} ok`), 'completed']);
 });
 
@@ -123,7 +121,7 @@ test('following ends with its signal', async () => {
   const ran = await ranOn(engine, place, chain(1));
   const plan = await planOf(engine, ran.run);
   const stop = new AbortController();
-  const told = runTold(engine, { filed: () => ({ plan, filed: new EventLog() }) }, ran.run, stop.signal);
+  const told = runTold(engine, { live: () => ({ plan, log: new EventLog() }) }, ran.run, stop.signal);
   const next = told.next();
   stop.abort(new Error('enough'));
   await assert.rejects(next, /enough/);
@@ -139,7 +137,7 @@ test('receipts are read in turn, and a turn ends when more is asked for', async 
     held.all++;
     return { [Symbol.dispose]: () => void held.now-- };
   };
-  for await (const { kind } of runTold(engine, { filed: () => undefined }, run, SIGNAL, turn))
+  for await (const { kind } of runTold(engine, { live: () => undefined }, run, SIGNAL, turn))
     assert.equal(held.now, kind === 'receipt' ? 1 : 0);
   assert.deepEqual(held, { now: 0, all: 5 });
 });

@@ -4,11 +4,12 @@ import type { FleetAgent } from './fleet.ts';
 export const TASK_STATES = [
   'given to a member',
   'running at a member',
-  'ended at a member, not settled',
-  'settled from a member, not filed',
-  'settled from a member, its output there',
+  'ended at a member, not told',
+  'told of a member',
+  'told of a member, its output there',
   'running at the coordinator',
-  'settled by the coordinator, not filed',
+  'ended at the coordinator, not told',
+  'told of the coordinator',
 ] as const;
 
 export type TaskState = (typeof TASK_STATES)[number];
@@ -28,7 +29,7 @@ interface TaskEvent {
   readonly state?: string;
 }
 
-/** How long after its start a task is taken to run, and to have ended without being settled: most here take some 100 ms. */
+/** How long after its start a task is taken to run, and to have ended without being told: most here take some 100 ms. */
 const RUNNING = 60;
 const ENDING = 150;
 
@@ -56,11 +57,12 @@ export class StateKills {
     const fits = {
       'given to a member': { kind: 'started', at: 'member', who: 'member', after: 0 },
       'running at a member': { kind: 'started', at: 'member', who: 'member', after: RUNNING },
-      'ended at a member, not settled': { kind: 'started', at: 'member', who: 'member', after: ENDING },
-      'settled from a member, not filed': { kind: 'settled', at: 'member', who: 'coordinator', after: 0 },
-      'settled from a member, its output there': { kind: 'settled', at: 'member', who: 'member', after: 0 },
+      'ended at a member, not told': { kind: 'started', at: 'member', who: 'member', after: ENDING },
+      'told of a member': { kind: 'settled', at: 'member', who: 'coordinator', after: 0 },
+      'told of a member, its output there': { kind: 'settled', at: 'member', who: 'member', after: 0 },
       'running at the coordinator': { kind: 'started', at: 'coordinator', who: 'coordinator', after: RUNNING },
-      'settled by the coordinator, not filed': { kind: 'settled', at: 'coordinator', who: 'coordinator', after: 0 },
+      'ended at the coordinator, not told': { kind: 'started', at: 'coordinator', who: 'coordinator', after: ENDING },
+      'told of the coordinator': { kind: 'settled', at: 'coordinator', who: 'coordinator', after: 0 },
     } as const satisfies Record<TaskState, unknown>;
     const fit = fits[state];
     if (kind !== fit.kind || isAt !== fit.at) return undefined;

@@ -45,12 +45,13 @@ describe('memo: a hit gives what running would have given', () => {
       { name: 'late', awaits: ['x'] },
       { name: 'y', awaits: ['late'], input: { func: 'x' } },
     ]);
-    // Nothing is committed before all is settled; `late` gives what `a1` gave, so that y is the work of x.
+    // Nothing is committed before the end of y is to be; `late` gives what `a1` gave, so that y is the work of x.
     const settled = deferred<void>();
     const result = await bench.run(plan, (job) => gives(nameOf(job) === 'x' ? 8 : 7)(job), {
-      commit: (changes) => settled.promise.then(() => bench.commit(changes)),
-      onEvent: (event) => {
-        if (event.kind === 'settled' && event.task === indexOf(plan, 'y')) settled.resolve();
+      async commit(changes) {
+        if (changes.some((change) => change.kind === 'run-task' && change.label === 'y')) settled.resolve();
+        await settled.promise;
+        return await bench.commit(changes);
       },
     });
     assert.deepEqual(result.started, ['a', 'x', 'late']);

@@ -77,6 +77,10 @@ export class ResultFiler implements AsyncDisposable {
   #stopMarking: (() => void) | undefined;
   #work: Promise<void> | undefined;
   #isNudged = false;
+  /** Who waits until the mesh was told of rows up to these. */
+  readonly #awaited = new Set<{ readonly upTo: Readonly<Record<MemoTable, number>>; readonly resolve: () => void }>();
+  /** Since when somebody has waited and the mesh has taken nothing, in ms of the monotonic clock. */
+  #awaitedSince: number | undefined;
   #isOver = false;
   #rest = 0;
 
@@ -94,14 +98,39 @@ export class ResultFiler implements AsyncDisposable {
     return TABLES.reduce((sum, table) => sum + Math.max(0, this.#options.ledger.lastRow(table) - this.#marks[table]), 0);
   }
 
-  /** Resolves when the mesh was told of all there is, while its link is up; or after so many ms. */
+  /** Resolves when the mesh was told of all that is filed by now, or after so many ms. */
   async told(ms: number): Promise<void> {
-    const { clock, mesh } = this.#options;
-    const until = clock.monotonic() + ms;
-    while (this.behind > 0 && mesh.link.tag === 'up' && !this.#isOver && clock.monotonic() < until) {
-      this.#begin();
-      await new Promise<void>((resolve) => void clock.after(GATHER, resolve));
-    }
+    if (this.behind > 0) await this.#toldBy(this.#options.clock.monotonic() + ms);
+  }
+
+  /** The same; or when the mesh has taken nothing for so many ms since somebody began to wait: only the first who do so wait that long. */
+  async kept(ms: number): Promise<void> {
+    if (this.behind === 0) return;
+    this.#awaitedSince ??= this.#options.clock.monotonic();
+    await this.#toldBy(this.#awaitedSince + ms);
+  }
+
+  async #toldBy(time: number): Promise<void> {
+    const { ledger, clock } = this.#options;
+    const left = time - clock.monotonic();
+    if (left <= 0 || this.#isOver) return;
+    const upTo = { resolved: ledger.lastRow('resolved'), declared: ledger.lastRow('declared') };
+    if (this.#rest === 0) this.#begin();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const awaited = { upTo, resolve };
+    this.#awaited.add(awaited);
+    const stopTimer = clock.after(left, resolve);
+    await promise;
+    stopTimer();
+    this.#awaited.delete(awaited);
+  }
+
+  /** The mesh takes what it is told. */
+  #tookSome(): void {
+    this.#awaitedSince = undefined;
+    if (this.#awaited.size === 0) return;
+    const isAll = this.behind === 0;
+    for (const { upTo, resolve } of this.#awaited) if (isAll || TABLES.every((table) => upTo[table] <= this.#marks[table])) resolve();
   }
 
   #nameOf(table: MemoTable, made: number): string {
@@ -165,6 +194,8 @@ export class ResultFiler implements AsyncDisposable {
         this.#rest = 0;
       }
     }
+    // Rows that went, or marks that were found, leave nothing to tell.
+    this.#tookSome();
     return LOOK;
   }
 
@@ -188,6 +219,7 @@ export class ResultFiler implements AsyncDisposable {
     const tooLarge = made.filter((result) => result === 'too large').length;
     if (results.length > 0) await mesh.results.file(results);
     this.#marks[table] = rows.at(-1)!.id;
+    this.#tookSome();
     this.#stopMarking ??= this.#options.clock.after(MARKING, () => void this.#markLater());
     onFiled({ table, filed: results.length, tooLarge });
   }
@@ -264,6 +296,7 @@ export class ResultFiler implements AsyncDisposable {
   /** What is under way is not waited for longer than the engine takes: the mesh must be closed after this, or be reached. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
+    for (const { resolve } of this.#awaited) resolve();
     this.#ears.dispose();
     this.#stopTimer();
     await this.#work;

@@ -35,6 +35,9 @@ interface Parts extends SharingOptions {
   readonly random?: () => number;
 }
 
+/** How long a mesh that takes nothing keeps ends of tasks from being told, in ms: about as long as its engine needs for a new leader. */
+const PATIENCE = 10_000;
+
 export class SharingPart implements Sharing, AsyncDisposable {
   readonly trust: HomeTrust;
   readonly shared: ResultFinder;
@@ -106,6 +109,8 @@ export class SharingPart implements Sharing, AsyncDisposable {
   async told(ms: number): Promise<void> {
     await this.#filer.told(ms);
   }
+
+  readonly kept = (): Promise<void> => this.#filer.kept(PATIENCE);
 
   readonly #dissents: ReturnType<Metrics['counter']>;
 

@@ -7,6 +7,8 @@ import type { Agree } from '../../workflow/agree.ts';
 export interface Sharing {
   readonly trust: Trust;
   readonly shared: SharedResults;
+  /** As `CoordinatorOptions.kept`. */
+  readonly kept: () => Promise<void>;
   /** Where neither the author nor the run says anything. */
   readonly agree: Agree | undefined;
   /** Undefined: nothing is checked. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DocketError } from '../../../src/errors.ts';
 import { ofBlob } from '../../../src/ipld/cid.ts';
 import { type Ipld, isMap } from '../../../src/ipld/value.ts';
@@ -71,7 +72,7 @@ test('finds what two members finished before, and runs the rest', async () => {
   const stopAfter = (name: string): Options => {
     const stop = new AbortController();
     const index = kindsOfMemo.findIndex((task) => task.name === name);
-    return { signal: stop.signal, onEvent: (event) => event.kind === 'filed' && event.tasks.includes(index) && stop.abort() };
+    return { signal: stop.signal, onEvent: (event) => event.kind === 'settled' && event.task === index && stop.abort() };
   };
   const first = await mesh.drive(a, 0, { ...stopAfter('now'), expected: (task) => (task === 0 ? 1_000 : 1) });
   const second = await mesh.drive(b, 1, stopAfter('never'));
@@ -81,6 +82,39 @@ test('finds what two members finished before, and runs the rest', async () => {
   assert.equal(ran.filter((name) => name === 'now').length, 1);
   assert.equal(ran.filter((name) => name === 'never').length, 1);
 });
+
+for (const last of plan.tasks.keys())
+  test(`finds all that was told by a member that died when it had told ${last + 1} of them`, async () => {
+    await using mesh = new Mesh();
+    const [a, b] = [await mesh.site(), await mesh.site()];
+    const stop = new AbortController();
+    const told: string[] = [];
+    const driving = mesh.drive(
+      a,
+      0,
+      {
+        signal: stop.signal,
+        kept: () => a.kept(10_000),
+        onEvent(event) {
+          if (event.kind !== 'settled' || event.state !== 'ok' || told.push(plan.tasks[event.task]!.label) <= last) return;
+          a.mesh.results.file = () => Promise.reject(new DocketError('MESH_UNREACHABLE', 'it is dead'));
+          stop.abort();
+        },
+      },
+      40,
+    );
+    const over = { isSo: false };
+    void driving.finally(() => (over.isSo = true));
+    while (!over.isSo) {
+      await nextTurn();
+      a.clock.advance(1);
+    }
+    const { started } = await mesh.drive(b, 1);
+    assert.deepEqual(
+      started.filter((name) => told.slice(0, last + 1).includes(name)),
+      [],
+    );
+  });
 
 test('goes by the last drive, also where one that was taken for dead tells later what it had finished', async () => {
   await using mesh = new Mesh();

@@ -361,6 +361,47 @@ suite('Results in the mesh', () => {
     assert.equal(site.behind, 0);
   });
 
+  test('who waits for what is filed to be kept waits for the engine to take it, and together only so long for one that takes nothing', async () => {
+    await using site = await Site.open(new LocalMesh(), new Set());
+    const { results } = site.mesh;
+    const file = results.file.bind(results);
+    const taken = Promise.withResolvers<void>();
+    results.file = async (all) => {
+      await taken.promise;
+      return await file(all);
+    };
+    await site.run(plan, echo);
+    const turns = async (ms: number): Promise<void> => {
+      for (let left = ms; left > 0; left -= 10) {
+        await new Promise((resolve) => setImmediate(resolve));
+        site.clock.advance(10);
+      }
+    };
+    const kept: string[] = [];
+    const wait = (name: string): void => void site.kept(1_000).then(() => kept.push(name));
+    wait('a');
+    await turns(600);
+    wait('b');
+    await turns(200);
+    assert.deepEqual(kept, []);
+    await turns(300);
+    assert.deepEqual(kept, ['a', 'b']);
+    wait('c');
+    await turns(10);
+    assert.deepEqual(kept, ['a', 'b', 'c'], 'nobody else waits for it');
+    taken.resolve();
+    await site.fileAll();
+    results.file = file;
+    await site.run(planOf([{ name: 'more' }]), echo);
+    assert.ok(site.behind > 0);
+    wait('d');
+    await turns(100);
+    assert.deepEqual([kept.at(-1), site.behind], ['d', 0]);
+    wait('e');
+    await turns(10);
+    assert.equal(kept.at(-1), 'e', 'there is nothing to wait for');
+  });
+
   test('a ledger that cannot be read, or not written, for a while is told of, and all is filed afterwards', async (t) => {
     await using site = await Site.open(new LocalMesh(), new Set());
     const { ledger } = site.bench;

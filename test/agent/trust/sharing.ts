@@ -92,6 +92,11 @@ export class Site implements AsyncDisposable {
     await this.#filer.told(ms);
   }
 
+  /** As of the filer. */
+  async kept(ms: number): Promise<void> {
+    await this.#filer.kept(ms);
+  }
+
   get behind(): number {
     return this.#filer.behind;
   }

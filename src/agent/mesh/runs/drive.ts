@@ -141,7 +141,8 @@ export class Drive implements AsyncDisposable {
   event(event: RunEvent): void {
     if (event.kind === 'settled') {
       if (!this.#isLeaving || !isGivenUp(event)) this.#settled(event);
-    } else if (event.kind === 'filed' && this.#counts.ran > 0) this.#gotOn();
+      if (this.#counts.ran > 0) this.#gotOn();
+    }
     // Everything that was elsewhere is here now.
     else if (event.kind === 'planned') this.#securing.again();
   }
@@ -178,7 +179,7 @@ export class Drive implements AsyncDisposable {
       // Stopped in order, or this member could not go on with it: another may.
       await this.journal.close(false);
       // Who takes it at once is to find what was finished here.
-      await this.#terms.resultsTold(RESULTS);
+      if (this.#terms.mesh.link.tag === 'up') await this.#terms.resultsTold(RESULTS);
       const tries = this.#isLeaving ? this.#tries : this.#tries + 1;
       const said = this.#say();
       const awaits = said.isSecured ? {} : { awaits: this.#terms.self.did };
