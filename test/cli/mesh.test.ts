@@ -208,11 +208,14 @@ suite('a mesh on one machine', { skip: noNatsServer, timeout: 240_000 }, () => {
     assert.match(again.stderr, /AGENT_BUSY/);
     await end(first.child, 'SIGKILL');
     await until(() => first.dev.agents.every(({ pid }) => !isAlive(pid)));
-    await using second = await startDev(place, ['--agents', '1']);
+    await using second = await startDev(place, ['--agents', '1', '--allow', 'clock,random']);
     assert.deepEqual(
       second.dev.agents.map(({ did }) => did),
       first.dev.agents.map(({ did }) => did),
     );
+    const { stdout } = await place.docket(['agents', '--json', '--home', second.dev.agents[0]!.home]);
+    const { members } = JSON.parse(stdout) as { members: { grants: string[] }[] };
+    assert.deepEqual(members[0]!.grants, ['clock', 'random'], 'what it is started with now');
   });
 
   test('a drained agent is drained after a restart, and says so', async () => {
@@ -295,6 +298,7 @@ suite('agents without a mesh', () => {
       [['dev', '--agents', '0'], /at least 1/],
       [['dev', '--slots', '1025'], /--slots takes at most 1024/],
       [['dev', '--home', 'x'], /homes of their own/],
+      [['dev', '--allow', 'clock,tea'], /--allow takes permissions, not "tea"/],
     ] as const) {
       const { status, stderr } = await place.docket(args);
       assert.equal(status, 2, stderr);

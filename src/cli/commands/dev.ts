@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findAgent } from '../../agent/find-agent.ts';
 import { DocketError } from '../../errors.ts';
+import { parsePermission, PERMISSION_RULE } from '../../manifest/permission.ts';
 import { askAround } from '../../sdk/members.ts';
 import type { Call, Command } from '../command.ts';
 import { type DevAgent, startAgent } from '../dev/agents.ts';
@@ -23,12 +24,17 @@ const LOOK = 100;
 
 export const command: Command = {
   summary: 'Try a mesh on this machine: nats-server and several agents, until Ctrl-C.',
-  usage: '[--agents N] [--slots N] [--dir DIR]',
+  usage: '[--agents N] [--slots N] [--allow PERMISSIONS] [--dir DIR]',
   isOfHome: true,
   refuses: ['home'],
   options: {
     agents: { type: 'value', value: 'N', help: `how many agents (default: ${DEFAULT_AGENTS}, at most ${MOST_AGENTS})` },
     slots: { type: 'value', value: 'N', help: `slots of each (default: the processors, shared among them; at most ${MOST_SLOTS})` },
+    allow: {
+      type: 'value',
+      value: 'PERMISSIONS',
+      help: 'what tasks may be granted at any of the agents: clock, random, joined by commas (default: nothing)',
+    },
     dir: {
       type: 'value',
       value: 'DIR',
@@ -45,13 +51,17 @@ however this command ends. An agent that is killed stays dead, and the others go
 
 Examples:
   docket dev
-  docket dev --agents 5 --slots 1 --dir ~/mesh`,
+  docket dev --agents 5 --slots 1 --dir ~/mesh
+  docket dev --allow clock,random`,
   async run(call) {
     if (call.value('home') !== undefined) throw call.usage('the agents have homes of their own: --dir DIR says where');
     const agents = count(call, 'agents') ?? DEFAULT_AGENTS;
     if (agents > MOST_AGENTS) throw call.usage(`--agents takes at most ${MOST_AGENTS}, not "${agents}"`);
     const slots = count(call, 'slots') ?? Math.max(1, Math.floor(availableParallelism() / agents));
     if (slots > MOST_SLOTS) throw call.usage(`--slots takes at most ${MOST_SLOTS}, not "${slots}"`);
+    const allow = call.value('allow');
+    for (const text of allow?.split(',') ?? [])
+      if (parsePermission(text) === undefined) throw call.usage(`--allow takes permissions, not "${text}"`, PERMISSION_RULE);
     const file = findNatsServer(call.env['PATH']);
     await using stack = new AsyncDisposableStack();
     const dir = call.value('dir');
@@ -60,7 +70,7 @@ Examples:
     const nats = stack.use(await startNats({ file, folder: join(folder, 'nats'), ...mesh.hooks('nats'), signal: call.signal }));
     const names = Array.from({ length: agents }, (_, i) => `agent-${i + 1}`);
     const all = await startAll(names, stack, (name) =>
-      startAgent({ name, home: join(folder, name), mesh: nats.url, slots, ...mesh.hooks(name), signal: call.signal }),
+      startAgent({ name, home: join(folder, name), mesh: nats.url, slots, allow, ...mesh.hooks(name), signal: call.signal }),
     );
     await met(all, call.signal);
     const { stdout } = call.streams;

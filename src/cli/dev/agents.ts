@@ -17,6 +17,8 @@ interface Wanted {
   readonly home: string;
   readonly mesh: string;
   readonly slots: number;
+  /** As of `docket agent`. */
+  readonly allow: string | undefined;
   readonly onLine: (line: string) => void;
   readonly onEnd: (how: string) => void;
   readonly signal: AbortSignal;
@@ -26,14 +28,24 @@ interface Wanted {
 const SIZES = 'records=32MiB,results=256MiB,journals=128MiB,objects=1GiB';
 
 /** An agent of its own process, home and identity. Throws `DEV_FAILED`, the signal's reason. */
-export async function startAgent({ name, home, mesh, slots, onLine, onEnd, signal }: Wanted): Promise<DevAgent> {
+export async function startAgent({ name, home, mesh, slots, allow, onLine, onEnd, signal }: Wanted): Promise<DevAgent> {
   const listening = Promise.withResolvers<{ readonly url: string; readonly did: string }>();
   // Nobody may wait any more.
   listening.promise.catch(() => {});
   const abort = (): void => listening.reject(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   await using stack = new AsyncDisposableStack();
-  const options = ['--home', home, '--listen', '127.0.0.1:0', '--slots', String(slots), '--tag', `name=${name}`];
+  const options = [
+    '--home',
+    home,
+    '--listen',
+    '127.0.0.1:0',
+    '--slots',
+    String(slots),
+    '--tag',
+    `name=${name}`,
+    ...(allow === undefined ? [] : ['--allow', allow]),
+  ];
   const child = stack.use(
     new Child({
       file: process.execPath,
