@@ -6,9 +6,10 @@
  *    each home has its own: those end right again, and that is all.)
  * 3. No unverified result is used: every home is whole, and every receipt in it is signed by one of the agents; nowhere do outputs of one task differ.
  * 4. An agent that is told to end does, in order.
+ * 5. That a task has ended is not lost once it was told: unless a server was hurt about then, or who told it was frozen, it is not run again for want of its end.
  *
  * Measured beside that, and no violation by itself: how long work stands still (standstills.ts), where tasks stood at agents that were killed (stages.ts), how much
- * was done twice, and how many ends that were told were lost (repeats.ts).
+ * was done twice, and which tasks ran again (repeats.ts).
  *
  * Each event is a line of JSON in `chaos.log` in the folder it names; the last line sums up. Ends with 1 if anything did not hold; the folder is kept then. Events of a
  * run are kept as long as it goes on, and after that if it was slow or wrong.
@@ -91,9 +92,14 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     agents: () => agents.map(({ name }) => ({ name, did: dids.get(name)! })),
     unwell: () => everybody.filter(({ state }) => state !== 'up').map(({ name }) => name),
   });
-  const repeats = new Repeats(sinceBegin, (run, task, why, told) => {
-    tell({ event: 'ran again', run, task, why, told });
-    slow.add(run);
+  const repeats = new Repeats({
+    now: sinceBegin,
+    onRepeat(repeat) {
+      tell({ event: 'ran again', ...repeat });
+      slow.add(repeat.run);
+      if (repeat.why === 'end lost' && repeat.excuse === undefined)
+        violated(`run ${repeat.run}: that ${repeat.label} had ended was told, and is lost`);
+    },
   });
   /** Runs whose events are worth keeping. */
   const slow = new Set<string>();
@@ -118,6 +124,7 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     tell({ event: fault.kind, victim: fault.victim, ms: fault.ms, ...held });
     if (fault.kind === 'lose data') lastLoss = systemClock.monotonic();
     standstills.hurt(fault);
+    repeats.hurt(fault);
   };
   const busiest = (victims: readonly Victim[]): Victim | undefined => {
     const driven = [...standstills.going.values()].map(({ driver }) => driver);
@@ -137,6 +144,7 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
       onHealed: (victim, kind) => {
         tell({ event: 'healed', victim, kind });
         standstills.healed(victim);
+        repeats.healed(victim);
       },
       onStuck: (victim, error) => violated(`${victim}: ${error.message}`),
     },
@@ -151,7 +159,7 @@ async function torment({ minutes, hurt, seed, atOnce, again, keep, ...counts }: 
     const onEvent = (kind: string, data: string, by: FleetAgent): void => {
       appendFileSync(events, `${JSON.stringify({ at: sinceBegin(), by: by.name, kind, data })}\n`);
       standstills.event(run, kind, data, (did) => names.get(did));
-      repeats.event(run, kind, data);
+      repeats.event(run, kind, data, by.name);
     };
     const watching = watchRun({ run, pick, onEvent }, done.signal);
     const finding = await follow(submitted, { pick, clock: systemClock });
