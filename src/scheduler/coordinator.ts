@@ -311,6 +311,7 @@ export class Coordinator {
   #stop(how: 'cancelled' | 'failed'): void {
     if (this.#stopping !== 'no') return;
     this.#stopping = how;
+    if (how === 'cancelled') this.#telling.hurry();
     this.#context.bringing.stop();
     this.#keeping.stop();
     const twins = this.#search.stop();

@@ -25,6 +25,7 @@ interface Entry {
  * Invariants
  * W1. An end is told once the commit of its row has resolved, and `kept` after it. One whose commit failed is never told.
  * W2. Ends are told in the order in which they came about.
+ *     Of a run that is cancelled or handed over nobody waits for `kept`: whoever stops it would wait for a mesh that may be away.
  * W3. One that stands no longer when it may be told is not: its output was gone, and the task is told when it has ended anew.
  */
 export class Telling {
@@ -33,6 +34,7 @@ export class Telling {
   #waiting: Entry[] = [];
   #committed = 0;
   #kept = 0;
+  #isHurried = false;
 
   constructor(options: TellingOptions) {
     this.#options = options;
@@ -50,20 +52,27 @@ export class Telling {
 
   /** This commit has resolved, and all before it. */
   committed(commit: number): void {
-    const { kept, onTold } = this.#options;
+    const { kept } = this.#options;
     this.#committed = commit;
-    const go = (): void => {
-      this.#kept = Math.max(this.#kept, commit);
-      this.#tell();
-      onTold();
-    };
-    if (kept === undefined || this.isDone) go();
-    else void kept().then(go);
+    if (kept === undefined || this.#isHurried || this.isDone) this.#tellUpTo(commit);
+    else void kept().then(() => this.#tellUpTo(commit));
+  }
+
+  /** From now on what is committed is told. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#tellUpTo(this.#committed);
   }
 
   /** What is not committed by now never will be. */
   lose(): void {
     this.#waiting = this.#waiting.filter(({ commit }) => commit <= this.#committed);
+  }
+
+  #tellUpTo(commit: number): void {
+    this.#kept = Math.max(this.#kept, commit);
+    this.#tell();
+    this.#options.onTold();
   }
 
   #tell(): void {

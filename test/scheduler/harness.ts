@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { CommitLine } from '../../src/agent/commit-line.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { generateSeed, keyOf } from '../../src/ipld/identity.ts';
 import { type Ipld, isMap } from '../../src/ipld/value.ts';
@@ -91,6 +92,11 @@ export class Bench implements AsyncDisposable {
   /** Where runs of this bench, which may go on at the same time, claim their work. */
   readonly locks: string;
   readonly #dir: string;
+  readonly #line = new CommitLine({
+    settle: async () => {},
+    sign: (changes) => signAll(changes, this.key),
+    commit: (changes) => this.ledger.commit(changes.filter((change) => change.kind !== 'run-task')),
+  });
   readonly key = keyOf(generateSeed());
 
   private constructor(dir: string, ledger: Ledger) {
@@ -152,9 +158,9 @@ export class Bench implements AsyncDisposable {
     return { ...summary, started: slots.started, most: slots.most, events };
   }
 
-  /** The rows of tasks are left out, since there is no run to file them under. */
+  /** In the order of the calls. The rows of tasks are left out, since there is no run to file them under. */
   async commit(changes: readonly Filed[]): Promise<CommitResult> {
-    return await this.ledger.commit((await signAll(changes, this.key)).filter((change) => change.kind !== 'run-task'));
+    return await this.#line.commit(changes, []);
   }
 
   /** Changes the ledger behind its back. */

@@ -85,6 +85,17 @@ suite('how tasks ended', () => {
     assert.deepEqual(lab.told, [1, 0]);
   });
 
+  test('is told at once of a run that is stopped, so far as it is committed', async () => {
+    const lab = new Lab();
+    lab.end(0, 1);
+    lab.end(1, 2);
+    lab.telling.committed(1);
+    lab.telling.hurry();
+    assert.deepEqual(lab.told, [0]);
+    lab.telling.committed(2);
+    assert.deepEqual(lab.told, [0, 1]);
+  });
+
   test('is never told where its commit failed', async () => {
     const lab = new Lab();
     lab.end(0, 1);
@@ -134,6 +145,19 @@ suite('how tasks ended', () => {
     assert.equal(isOver, false);
     kept.resolve();
     assert.deepEqual(ends((await running).events), [0, 1]);
+  });
+
+  test('keeps no run from ending that is cancelled', async () => {
+    await using bench = await Bench.open();
+    const stop = new AbortController();
+    const { events } = await bench.run(planOf([{ name: 'a' }]), gives(1), {
+      signal: stop.signal,
+      kept: async () => {
+        stop.abort();
+        await new Promise(() => {});
+      },
+    });
+    assert.deepEqual(ends(events), [0]);
   });
 
   test('is told so far as it was committed when the ledger fails', async () => {

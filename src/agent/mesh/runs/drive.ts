@@ -177,9 +177,9 @@ export class Drive implements AsyncDisposable {
     const end = row && endBy(row, { ...this.#counts });
     if (end === undefined) {
       // Stopped in order, or this member could not go on with it: another may.
-      await this.journal.close(false);
       // Who takes it at once is to find what was finished here.
       if (this.#terms.mesh.link.tag === 'up') await this.#terms.resultsTold(RESULTS);
+      await this.journal.close(false);
       const tries = this.#isLeaving ? this.#tries : this.#tries + 1;
       const said = this.#say();
       const awaits = said.isSecured ? {} : { awaits: this.#terms.self.did };
