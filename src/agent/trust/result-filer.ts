@@ -100,13 +100,17 @@ export class ResultFiler implements AsyncDisposable {
 
   /** Resolves when the mesh was told of all that is filed by now, or after so many ms. */
   async told(ms: number): Promise<void> {
-    if (this.behind > 0) await this.#toldBy(this.#options.clock.monotonic() + ms);
+    if (this.behind === 0) return;
+    this.#begin();
+    await this.#toldBy(this.#options.clock.monotonic() + ms);
   }
 
   /** The same; or when the mesh has taken nothing for so many ms since somebody began to wait: only the first who do so wait that long. */
   async kept(ms: number): Promise<void> {
     if (this.behind === 0) return;
     this.#awaitedSince ??= this.#options.clock.monotonic();
+    // After trouble it is tried again when its rest is over, whoever waits.
+    if (this.#rest === 0) this.#begin();
     await this.#toldBy(this.#awaitedSince + ms);
   }
 
@@ -115,7 +119,6 @@ export class ResultFiler implements AsyncDisposable {
     const left = time - clock.monotonic();
     if (left <= 0 || this.#isOver) return;
     const upTo = { resolved: ledger.lastRow('resolved'), declared: ledger.lastRow('declared') };
-    if (this.#rest === 0) this.#begin();
     const { promise, resolve } = Promise.withResolvers<void>();
     const awaited = { upTo, resolve };
     this.#awaited.add(awaited);
