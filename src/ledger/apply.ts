@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { locator } from './locator.ts';
 import type { Sql } from './pack.ts';
+import { next, remember } from './row-numbers.ts';
 import { ROW } from './row.ts';
 import { seal } from './seal.ts';
 
@@ -128,16 +129,17 @@ export class Applier {
   #forget(cid: Uint8Array): void {
     const id = find(this.#sql.receiptFind, locator(cid), cid);
     if (id === undefined) return;
+    this.#sql.declaredGone.run();
+    this.#sql.resolvedGone.run();
     this.#sql.declaredForget.run(id);
     this.#sql.resolvedForget.run(id);
-    this.#sql.marksBack.run();
   }
 
   #trust([, ...columns]: readonly Sql[]): undefined {
     this.#sql.trust.run(...columns);
     if (columns[1] !== 'distrusted') return;
+    this.#sql.declaredGone.run();
     this.#sql.declaredClear.run();
-    this.#sql.marksBack.run();
   }
 
   #declare([, key, cid, replace, heardOf]: readonly Sql[]): undefined {
@@ -146,7 +148,6 @@ export class Applier {
     const id = find(this.#sql.declaredFind, place, key!);
     const sealed = seal(key as Uint8Array, cid as Uint8Array);
     if (id === undefined) this.#sql.declared.run(receipt, place, key!, sealed, heardOf!);
-    // With a new number: whoever goes through the rows in their order is to come upon it.
     else if (replace === 1) this.#sql.declaredReplace.run(receipt, sealed, heardOf!, id);
   }
 
@@ -241,11 +242,16 @@ function prepare(db: DatabaseSync) {
     receipt: write('INSERT INTO receipts (at, place, cid, instruction_place, instruction, invocation, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)'),
     receiptHeal: write('UPDATE receipts SET bytes = ? WHERE id = ?'),
     declaredFind: read('SELECT id FROM declared WHERE place = ? AND key = ?'),
-    declared: write('INSERT INTO declared (receipt, place, key, seal, heard_of) VALUES (?, ?, ?, ?, ?)'),
-    declaredReplace: write('UPDATE declared SET id = (SELECT max(id) + 1 FROM declared), receipt = ?, seal = ?, heard_of = ? WHERE id = ?'),
+    declared: write(`INSERT INTO declared (id, receipt, place, key, seal, heard_of) VALUES (${next('declared')}, ?, ?, ?, ?, ?)`),
+    // With a new number: whoever goes through the rows in their order is to come upon it.
+    declaredReplace: write(`UPDATE declared SET id = ${next('declared')}, receipt = ?, seal = ?, heard_of = ? WHERE id = ?`),
     resolvedFind: read('SELECT id, receipt, out FROM resolved WHERE place = ? AND key = ?'),
-    resolved: write('INSERT INTO resolved (receipt, place, key, out, label, preimage, seal) VALUES (?, ?, ?, ?, ?, ?, ?)'),
-    resolvedReplace: write('UPDATE resolved SET receipt = ?, out = ?, label = ?, preimage = ?, seal = ? WHERE id = ?'),
+    resolved: write(
+      `INSERT INTO resolved (id, receipt, place, key, out, label, preimage, seal) VALUES (${next('resolved')}, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    resolvedReplace: write(
+      `UPDATE resolved SET id = ${next('resolved')}, receipt = ?, out = ?, label = ?, preimage = ?, seal = ? WHERE id = ?`,
+    ),
     conflict: write('INSERT INTO conflicts (key, kept, other) VALUES (?, ?, ?) ON CONFLICT DO NOTHING'),
     smallFind: read('SELECT id FROM small WHERE place = ? AND digest = ?'),
     small: write('INSERT INTO small (place, digest, bytes) VALUES (?, ?, ?)'),
@@ -275,14 +281,11 @@ function prepare(db: DatabaseSync) {
        WHERE id = ?6 AND (?7 IS NULL OR state IN (SELECT value FROM json_each(?7)))`,
     ),
     token: write('INSERT INTO tokens (id, hash, rights, created, expires) VALUES (?, ?, ?, ?, ?)'),
+    declaredGone: write(remember('declared')),
+    resolvedGone: write(remember('resolved')),
     declaredForget: write('DELETE FROM declared WHERE receipt = ?'),
     resolvedForget: write('DELETE FROM resolved WHERE receipt = ?'),
     declaredClear: write('DELETE FROM declared'),
-    // Numbers of rows that are gone are given again, so a mark must not stand beyond the last row.
-    marksBack: write(
-      `UPDATE marks SET value = min(value, iif(name LIKE 'declared %', (SELECT coalesce(max(id), 0) FROM declared), (SELECT coalesce(max(id), 0) FROM resolved)))
-       WHERE name LIKE 'declared %' OR name LIKE 'resolved %'`,
-    ),
     trust: write(
       `INSERT INTO trust (did, verdict, name, why, at, evidence) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (did) DO UPDATE SET
          verdict = excluded.verdict, name = coalesce(excluded.name, name), why = excluded.why, at = excluded.at, evidence = excluded.evidence`,

@@ -2,6 +2,7 @@ import type { CID } from '../ipld/cid.ts';
 import { fromBytes } from '../ipld/cid-bytes.ts';
 import { type MemoTable, PLAIN } from './change.ts';
 import type { Reading } from './reading.ts';
+import { last } from './row-numbers.ts';
 import { seal } from './seal.ts';
 
 /** Reads for who tells others of the results that are filed here: rows of keys in the order they came. */
@@ -32,7 +33,7 @@ export function filedAfter(reading: Reading, table: MemoTable, after: number, li
 }
 
 export function lastRow(reading: Reading, table: MemoTable): number {
-  return (reading.get(`SELECT coalesce(max(id), 0) FROM ${table}`) as [number])[0];
+  return (reading.get(`SELECT ${last(table)}`) as [number])[0];
 }
 
 export function mark(reading: Reading, name: string): number | undefined {

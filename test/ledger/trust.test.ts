@@ -27,7 +27,7 @@ test('what is thought of an agent is kept over a restart; the last word counts, 
   assert.deepEqual(ledger.trust(), [{ did: LIAR, verdict: 'distrusted', name: 'lab 3', why: 'it lied', at: 5, evidence: ['bafyone'] }]);
 });
 
-test('with whoever is distrusted all short cuts go, and telling of them begins anew', async () => {
+test('with whoever is distrusted all short cuts go, and what comes after them has other numbers', async () => {
   using folder = new Folder();
   await using ledger = await Ledger.open(folder.at('ledger'));
   await ledger.commit([...declared('one'), ...declared('two', { heardOf: LIAR }), { kind: 'mark', name: 'declared lab', value: 2 }]);
@@ -40,20 +40,31 @@ test('with whoever is distrusted all short cuts go, and telling of them begins a
   );
   await ledger.commit([distrust]);
   assert.deepEqual(ledger.memo('declared', [key('declared one')]), [undefined]);
-  assert.equal(ledger.mark('declared lab'), 0);
+  assert.equal(ledger.lastRow('declared'), 2);
   await ledger.commit(declared('three'));
-  assert.equal(ledger.filedAfter('declared', 0, 10).length, 1);
+  assert.deepEqual([ledger.filedAfter('declared', ledger.mark('declared lab')!, 10).length, ledger.lastRow('declared')], [1, 3]);
+  await ledger.commit([distrust, distrust, ...declared('four')]);
+  assert.deepEqual(
+    ledger.filedAfter('declared', 0, 10).map(({ id }) => id),
+    [4],
+  );
 });
 
-test('a row that takes the number of one that was forgotten is not passed over', async () => {
+test('no row takes the number of one that was forgotten, or the place of one that was told', async () => {
   using folder = new Folder();
   await using ledger = await Ledger.open(folder.at('ledger'));
   const [one, two] = [receipt('one'), receipt('two')];
   await ledger.commit([one, resolved('one', 'one', 'x'), { kind: 'mark', name: 'resolved lab', value: 1 }]);
   await ledger.commit([{ kind: 'memo-forget', receipt: one.cid }]);
-  assert.equal(ledger.mark('resolved lab'), 0);
-  await ledger.commit([two, resolved('two', 'two', 'x')]);
-  assert(ledger.filedAfter('resolved', ledger.mark('resolved lab')!, 10)[0]!.receipt!.cid.equals(two.cid));
+  await ledger.commit([two, resolved('two', 'two', 'x'), { kind: 'mark', name: 'resolved lab', value: 2 }]);
+  assert(ledger.filedAfter('resolved', 1, 10)[0]!.receipt!.cid.equals(two.cid));
+  const three = receipt('three');
+  await ledger.commit([three, resolved('two', 'three', 'y', true)]);
+  const after = ledger.filedAfter('resolved', ledger.mark('resolved lab')!, 10);
+  assert.deepEqual(
+    after.map(({ id, receipt: row }) => [id, row!.cid.equals(three.cid)]),
+    [[3, true]],
+  );
 });
 
 test('refusals are added up by issuer and reason', async () => {
