@@ -95,6 +95,11 @@ export class Lookup {
     return this.isMemoized(task) && !this.#forced(task);
   }
 
+  /** Whether it has a declared key. */
+  isClean(task: number): boolean {
+    return this.#clean[task] === 1;
+  }
+
   /** Whether its resolved key can be made at once, wherever it is wanted. */
   isPlain(task: number): boolean {
     const { awaits, task: planned } = this.#plan.tasks[task]!;

@@ -149,7 +149,7 @@ export class Search {
     if (lookup.isVoted(task)) agreements().found(task, found);
     else if (first === undefined) {
       // What is known here of other runs counts now.
-      if (!runKeys.mayKnow(task) || !this.recheck(task)) this.#steps.enqueue(task);
+      if (!runKeys.comesFirst(task) || !this.recheck(task)) this.#steps.enqueue(task);
     } else {
       const take = (): void => {
         State.makeReady(state, task);
@@ -209,7 +209,7 @@ export class Search {
     keyed.forEach(({ task, key }, i) => {
       const hit = hits[i];
       // What the run finished elsewhere comes before what this home knows of other runs.
-      if (hit?.via === 'resolved' && runKeys.mayKnow(task) && this.#shared?.ask('resolved', task) === 'wait')
+      if (hit?.via === 'resolved' && runKeys.comesFirst(task) && this.#shared?.ask('resolved', task) === 'wait')
         return State.rest(state, task);
       if (hit !== undefined && this.#isUsable(task, hit.value)) return this.#take(task, hit);
       if (hit !== undefined && this.#presence.bring(hit.value, () => this.#again(task))) return State.rest(state, task);

@@ -92,9 +92,10 @@ export class SharedLookup {
 
   /** Files what was found; a hit like any other. */
   adopt(table: MemoTable, task: number, found: FoundResult): Hit {
-    const { options, state, policies, prepared, filing, outbox, runKeys } = this.#context;
+    const { options, state, policies, prepared, filing, outbox } = this.#context;
     const { cid, bytes, receipt, outcome, small, held, holder, heardOf } = found;
-    const isOfRun = table === 'resolved' && runKeys.isFor(task);
+    // Of a resolved key nobody's word is needed but the issuer's: that is one of a run key.
+    const isOfRun = table === 'resolved' && heardOf !== undefined;
     if (isOfRun) State.begunBefore(state, task, receipt.meta.attempt);
     outbox.addBlobs(small, []);
     options.blobs.elsewhere.add(holder, held);
@@ -157,27 +158,39 @@ export class SharedLookup {
 
   /** None if nobody else can know. */
   #questions(table: MemoTable, task: number): Question[] {
+    return table === 'declared' ? this.#ofDeclared(task) : this.#ofResolved(task);
+  }
+
+  #ofDeclared(task: number): Question[] {
+    const { lookup } = this.#context;
+    const key = lookup.isPlain(task) ? undefined : lookup.declaredKey(task);
+    return key === undefined ? [] : [{ table: 'declared', key, expected: this.#expected(task), most: 1 }];
+  }
+
+  /** What earlier drives of the run filed first. */
+  #ofResolved(task: number): Question[] {
     const { lookup, policies, prepared, runKeys } = this.#context;
-    const policy = policies.of(task);
-    const isVoted = lookup.isVoted(task);
-    const { memory, output, openFiles, fuel } = policy.limits;
-    const limits = { memory, output, openFiles, ...(fuel === undefined ? {} : { fuel }) };
-    const expected: Expected = { module: policy.module ?? null, grants: policy.grants, limits, outcome: 'ok' };
-    if (table === 'resolved') {
-      const { key } = prepared.get(task)!.key;
-      const before = runKeys.before(task, key);
-      if (before.length > 0) return before.map((own) => ({ table: 'declared', key: own, expected: { ...expected, key }, most: 1 }));
-    }
-    if (!policy.pure || !(lookup.mayHit(task) || isVoted)) return [];
-    if (table === 'declared') {
-      if (lookup.isPlain(task)) return [];
-      const key = lookup.declaredKey(task);
-      return key === undefined ? [] : [{ table, key, expected, most: 1 }];
-    }
+    const { pure, memo } = policies.of(task);
     const { key } = prepared.get(task)!.key;
-    const result: Question = { table, key, expected: { ...expected, key }, most: isVoted ? MOST_VOTES : 1 };
-    if (policy.memo !== 'errors') return [result];
-    return [result, { ...result, key: MemoKey.forError(key), expected: { ...expected, key, outcome: 'error' } }];
+    const expected = { ...this.#expected(task), key };
+    const questions: Question[] = runKeys.before(task, key).map((own) => ({ table: 'declared', key: own, expected, most: 1 }));
+    const isVoted = lookup.isVoted(task);
+    if (!pure || !(lookup.mayHit(task) || isVoted)) return questions;
+    const result: Question = { table: 'resolved', key, expected, most: isVoted ? MOST_VOTES : 1 };
+    questions.push(result);
+    if (memo === 'errors') questions.push({ ...result, key: MemoKey.forError(key), expected: { ...expected, outcome: 'error' } });
+    return questions;
+  }
+
+  #expected(task: number): Expected {
+    const { module, grants, limits } = this.#context.policies.of(task);
+    const { memory, output, openFiles, fuel } = limits;
+    return {
+      module: module ?? null,
+      grants,
+      limits: { memory, output, openFiles, ...(fuel === undefined ? {} : { fuel }) },
+      outcome: 'ok',
+    };
   }
 
   /** Nobody is answered any more. */

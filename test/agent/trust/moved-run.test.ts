@@ -6,6 +6,7 @@ import { ofBlob } from '../../../src/ipld/cid.ts';
 import { type Ipld, isMap } from '../../../src/ipld/value.ts';
 import type { RunTaskChange } from '../../../src/ledger/change.ts';
 import { LocalMesh } from '../../../src/mesh/local/local-mesh.ts';
+import { decodeShared, type SharedResult } from '../../../src/protocol/mesh/shared-result.ts';
 import { issuerOf } from '../../../src/receipt/verify.ts';
 import type { Movable } from '../../../src/scheduler/run-keys.ts';
 import { type Behavior, gives, nameOf, type RunResult } from '../../scheduler/harness.ts';
@@ -168,6 +169,27 @@ test('runs what is forced, if it was not run in it', async () => {
   const second = await mesh.drive(b, 1, { forced });
   assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
   assert.deepEqual((await mesh.drive(b, 1, { run: 'RUN3', forced })).started.toSorted(), ['always', 'never', 'now', 'pure']);
+});
+
+test('runs nothing again that was forced, and gives it to no other run that is', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  const forced = (): boolean => true;
+  const first = await mesh.drive(a, 0, { forced });
+  await mesh.drive(b, 0, { run: 'RUN2', forced });
+  const second = await mesh.drive(b, 1, { forced });
+  assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
+  assert.deepEqual((await mesh.drive(b, 1, { run: 'RUN3', forced })).started.toSorted(), ['always', 'never', 'now', 'pure']);
+});
+
+test('finds a pure task behind such a one where nobody told its resolved key', async () => {
+  await using mesh = new Mesh();
+  const [a, b] = [await mesh.site(), await mesh.site()];
+  const file = a.mesh.results.file.bind(a.mesh.results);
+  a.mesh.results.file = async (all) => await file(all.filter(({ value }) => (decodeShared(value) as SharedResult).statement !== undefined));
+  const first = await mesh.drive(a, 0);
+  const second = await mesh.drive(b, 1);
+  assert.deepEqual([second.started, second.outputs], [[], first.outputs]);
 });
 
 test('takes what it finished before what this home knows of other runs', async () => {
