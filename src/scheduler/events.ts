@@ -16,6 +16,8 @@ export type RunEvent =
   /** Nobody who is there could run it. It waits for somebody who can, for at most so many ms. */
   | { readonly kind: 'unplaceable'; readonly task: number; readonly why: string; readonly most: number }
   | { readonly kind: 'retrying'; readonly task: number; readonly after: number; readonly message: string }
+  /** Its result is known, and what it gave is nowhere to be had: it is run again. */
+  | { readonly kind: 'gone'; readonly task: number }
   /** It waits for receipts of instructions that are not in the workflow, for at most so many ms. */
   | { readonly kind: 'awaiting'; readonly task: number; readonly instructions: readonly string[]; readonly most: number }
   /** Its result is known, and counts when its output is kept beyond the agents that have it. */

@@ -112,7 +112,9 @@ export class Search {
       look.forEach((task, i) => {
         const hit = hits[i];
         if (hit !== undefined && this.#isUsable(task, hit.value)) this.#steps.adopt(task, hit);
-        else if (hit === undefined ? !this.#askDeclared(task) : !this.#presence.bring(hit.value, () => this.want(task))) this.#demand(task);
+        else if (hit === undefined) {
+          if (!this.#askDeclared(task)) this.#demand(task);
+        } else if (!this.#presence.bring(hit.value, () => this.want(task))) this.#demandAnew(task);
       });
     }
     const check = (this.#mayCheck ? this.#toCheck.take(BATCH) : []).filter((task) => state.status[task] === State.READY);
@@ -165,7 +167,7 @@ export class Search {
     const { state } = this.#context;
     if (state.status[task] !== State.IDLE) return;
     if (this.#isUsable(task, hit.value)) this.#steps.adopt(task, hit);
-    else if (!this.#presence.bring(hit.value, () => this.#adopt(task, hit))) this.#demand(task);
+    else if (!this.#presence.bring(hit.value, () => this.#adopt(task, hit))) this.#demandAnew(task);
   }
 
   /** The same by the resolved key, of a task that is ready. */
@@ -176,8 +178,19 @@ export class Search {
       State.makeReady(state, task);
       this.#takeOrRun(task, hit);
     };
-    if (this.#presence.bring(hit.value, go)) State.rest(state, task);
-    else this.#steps.enqueue(task);
+    if (this.#presence.bring(hit.value, go)) return State.rest(state, task);
+    this.#tellGone(task);
+    this.#steps.enqueue(task);
+  }
+
+  /** Its result is known, and of no use. */
+  #demandAnew(task: number): void {
+    this.#tellGone(task);
+    this.#demand(task);
+  }
+
+  #tellGone(task: number): void {
+    if (!this.#mustRun.has(task)) this.#context.options.onEvent({ kind: 'gone', task });
   }
 
   #demand(task: number): void {
@@ -213,6 +226,7 @@ export class Search {
         return State.rest(state, task);
       if (hit !== undefined && this.#isUsable(task, hit.value)) return this.#take(task, hit);
       if (hit !== undefined && this.#presence.bring(hit.value, () => this.#again(task))) return State.rest(state, task);
+      if (hit !== undefined) this.#tellGone(task);
       const place = policies.of(task).pure ? this.#join(task, key) : 'lead';
       if (place === 'lead') this.#lead(task);
       else if (place === 'follow') State.start(state, task);
@@ -297,6 +311,7 @@ export class Search {
     if (makers.length === 0 || remakes > MOST_REMAKES) this.#steps.refuse(task, this.#context.options.lacks?.(task) ?? why);
     else {
       for (const maker of makers) {
+        this.#tellGone(maker);
         this.#mustRun.add(maker);
         this.#steps.apply(State.reopen(state, maker, task));
         this.#wantInputs(maker);

@@ -63,6 +63,7 @@ function toRunEvent({ kind, data }: EventView): RunEvent | undefined {
     case 'refused':
     case 'unplaceable':
     case 'held':
+    case 'gone':
     case 'awaiting':
     case 'fetching':
     case 'fetched':

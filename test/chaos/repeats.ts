@@ -9,6 +9,8 @@ interface Told {
   readonly by: string;
   /** When it was told, in ms. */
   readonly at: number;
+  /** What it gave was told to be nowhere. */
+  readonly isGone: boolean;
 }
 
 export interface Repeat {
@@ -59,21 +61,22 @@ export class Repeats {
   }
 
   event(run: string, kind: string, data: string, by: string): void {
-    if (kind !== 'settled') return;
+    if (kind !== 'settled' && kind !== 'gone') return;
     const { label, task, state, via } = JSON.parse(data) as Readonly<Record<string, unknown>>;
-    if (state !== 'ok') return;
     const all = this.#told.get(run) ?? new Map<string, Told>();
     this.#told.set(run, all);
     const before = all.get(String(task));
+    if (kind === 'gone' && before !== undefined) all.set(String(task), { ...before, isGone: true });
+    if (state !== 'ok') return;
     if (before === undefined) this.#tasks++;
     else if (via === 'ran') {
-      const why = before.via === 'ran' ? 'end lost' : 'output gone';
+      const why = before.via !== 'ran' || before.isGone ? 'output gone' : 'end lost';
       const excuse = why === 'end lost' ? this.#excuse(before) : undefined;
       this.#again[why]++;
       if (why === 'end lost' && excuse === undefined) this.#again['end lost for nothing']++;
       this.#options.onRepeat({ run, label: String(label).slice(0, 40), why, told: before.at, excuse });
     }
-    all.set(String(task), { via: String(via), by, at: this.#options.now() });
+    all.set(String(task), { via: String(via), by, at: this.#options.now(), isGone: false });
   }
 
   #excuse({ by, at }: Told): string | undefined {

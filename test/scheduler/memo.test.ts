@@ -158,6 +158,8 @@ describe('memo: a hit gives what running would have given', () => {
     });
     assert.deepEqual(result.started, ['a', 'd']);
     assert.equal(result.state, 'completed');
+    const gone = result.events.flatMap((event) => (event.kind === 'gone' ? [event.task] : []));
+    assert.deepEqual(gone, [indexOf(planOf(changed), 'a')], 'it is told once');
   });
 
   it('memoizes a deterministic error only if asked, and never a lost runner', async () => {
