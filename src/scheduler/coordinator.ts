@@ -104,7 +104,7 @@ export class Coordinator {
       onEvent: options.onEvent,
       kept: options.kept,
       standing: (task) => this.#context.state.results[task],
-      onTold: () => this.#inbox.nudge(),
+      later: (go) => post({ kind: 'later', go }),
     });
     const local = new LocalCrew({
       source: slots,
@@ -220,10 +220,10 @@ export class Coordinator {
     // Long before its last commit is durable a run may need no slot any more.
     if (this.#context.state.open === 0 && this.#search.asking === 0) this.#crew.dismiss();
     if (this.#isSettled) this.#conclude();
-    if (this.#broken !== undefined && this.#context.outbox.pending === 0) this.#telling.lose();
     // Whatever waits for a commit: the end of the run, or a task with grants.
     const isAwaited = [this.#search, this.#attempts, this.#keeping].some((part) => part.isWaitingForCommits);
     this.#context.outbox.flush(this.#attempts.running === 0 || isAwaited || this.#stopping !== 'no');
+    if (this.#broken !== undefined && this.#context.outbox.pending === 0) this.#telling.lose();
   }
 
   #isOver(): boolean {

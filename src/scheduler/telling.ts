@@ -9,7 +9,8 @@ interface TellingOptions {
   readonly kept: (() => Promise<void>) | undefined;
   /** How the task stands settled now. */
   readonly standing: (task: number) => Settled | undefined;
-  readonly onTold: () => void;
+  /** `go` is to be called in a turn of the run. */
+  readonly later: (go: () => void) => void;
 }
 
 interface Entry {
@@ -54,8 +55,10 @@ export class Telling {
   committed(commit: number): void {
     const { kept } = this.#options;
     this.#committed = commit;
-    if (kept === undefined || this.#isHurried || this.isDone) this.#tellUpTo(commit);
-    else void kept().then(() => this.#tellUpTo(commit));
+    if (kept === undefined || this.#isHurried || this.isDone) return this.#tellUpTo(commit);
+    // Where it cannot be kept, and nobody can tell whether it is, progress is told all the same.
+    const go = (): void => this.#options.later(() => this.#tellUpTo(commit));
+    kept().then(go, go);
   }
 
   /** From now on what is committed is told. */
@@ -72,7 +75,6 @@ export class Telling {
   #tellUpTo(commit: number): void {
     this.#kept = Math.max(this.#kept, commit);
     this.#tell();
-    this.#options.onTold();
   }
 
   #tell(): void {

@@ -18,7 +18,7 @@ class Lab {
     onEvent: (event) => void (event.kind === 'settled' && this.told.push(event.task)),
     kept: () => new Promise((resolve) => this.#kept.push(resolve)),
     standing: (task) => this.standing.get(task),
-    onTold: () => {},
+    later: (go) => go(),
   });
 
   end(task: number, commit: number): void {
@@ -145,6 +145,30 @@ suite('how tasks ended', () => {
     assert.equal(isOver, false);
     kept.resolve();
     assert.deepEqual(ends((await running).events), [0, 1]);
+  });
+
+  test('is told where nobody can say whether it is kept', async () => {
+    await using bench = await Bench.open();
+    const { state, events } = await bench.run(planOf([{ name: 'a' }]), gives(1), {
+      kept: () => Promise.reject(new Error('the ledger cannot be read')),
+    });
+    assert.deepEqual([state, ends(events)], ['completed', [0]]);
+  });
+
+  test('ends the run in order where telling it fails', async () => {
+    await using bench = await Bench.open();
+    const telling = (kept?: () => Promise<void>): Promise<unknown> =>
+      bench.run(planOf([{ name: 'a' }, { name: 'b' }]), gives(1), {
+        ...(kept === undefined ? {} : { kept }),
+        onEvent({ kind }) {
+          if (kind === 'settled') throw new Error('nobody listens');
+        },
+      });
+    await assert.rejects(telling(), /nobody listens/);
+    await assert.rejects(
+      telling(async () => {}),
+      /nobody listens/,
+    );
   });
 
   test('keeps no run from ending that is cancelled', async () => {

@@ -10,6 +10,7 @@ import { state } from '../../receipt/statement.ts';
 import { decodeAs, issuerOf } from '../../receipt/verify.ts';
 import { digestHex } from '../../store/digest.ts';
 import { namedBlobs } from './named-blobs.ts';
+import { type Rows, ToldWaits } from './told-waits.ts';
 
 /**
  * Files in the mesh what is filed in the ledger.
@@ -23,6 +24,7 @@ import { namedBlobs } from './named-blobs.ts';
  *     gone before it told: so far as all its blobs are here, for who told last is asked for them.
  * R3. Only what was granted nothing is told under resolved keys: what an author keeps of an impure task is kept for himself. Rows of run keys stand among the declared
  *     ones, and are told: nobody but who goes on with that run asks for them.
+ *     Of what a member ran they say what its own filer may not have told before that member was lost.
  * R4. One page is under way at a time. Whatever fails is tried again, later each time, also reading the ledger: what was not told to the mesh is behind, never lost.
  */
 interface Options {
@@ -77,10 +79,7 @@ export class ResultFiler implements AsyncDisposable {
   #stopMarking: (() => void) | undefined;
   #work: Promise<void> | undefined;
   #isNudged = false;
-  /** Who waits until the mesh was told of rows up to these. */
-  readonly #awaited = new Set<{ readonly upTo: Readonly<Record<MemoTable, number>>; readonly resolve: () => void }>();
-  /** Since when somebody has waited and the mesh has taken nothing, in ms of the monotonic clock. */
-  #awaitedSince: number | undefined;
+  readonly #waits: ToldWaits;
   #isOver = false;
   #rest = 0;
 
@@ -89,7 +88,14 @@ export class ResultFiler implements AsyncDisposable {
     this.#options = options;
     this.#marks = { resolved: this.#earlier('resolved'), declared: this.#earlier('declared') };
     this.#ears.use(ledger.onCommit(() => this.#nudge()));
-    this.#ears.use(mesh.onLink(({ tag }) => tag === 'up' && this.#begin()));
+    this.#waits = new ToldWaits({ clock, isTold: (upTo) => TABLES.every((table) => upTo[table] <= this.#marks[table]) });
+    this.#ears.use(
+      mesh.onLink(({ tag }) => {
+        if (tag !== 'up') return;
+        this.#waits.moved();
+        this.#begin();
+      }),
+    );
     this.#stopTimer = clock.after(0, () => this.#begin());
   }
 
@@ -100,40 +106,22 @@ export class ResultFiler implements AsyncDisposable {
 
   /** Resolves when the mesh was told of all that is filed by now, or after so many ms. */
   async told(ms: number): Promise<void> {
-    if (this.behind === 0) return;
+    if (this.#isOver || this.behind === 0) return;
     this.#begin();
-    await this.#toldBy(this.#options.clock.monotonic() + ms);
+    await this.#waits.told(this.#lastRows(), ms);
   }
 
-  /** The same; or when the mesh has taken nothing for so many ms since somebody began to wait: only the first who do so wait that long. */
+  /** The same, or when the mesh has taken nothing for so many ms. Throws what reading the ledger throws. */
   async kept(ms: number): Promise<void> {
-    if (this.behind === 0) return;
-    this.#awaitedSince ??= this.#options.clock.monotonic();
+    if (this.#isOver || this.behind === 0) return;
     // After trouble it is tried again when its rest is over, whoever waits.
     if (this.#rest === 0) this.#begin();
-    await this.#toldBy(this.#awaitedSince + ms);
+    await this.#waits.kept(this.#lastRows(), ms);
   }
 
-  async #toldBy(time: number): Promise<void> {
-    const { ledger, clock } = this.#options;
-    const left = time - clock.monotonic();
-    if (left <= 0 || this.#isOver) return;
-    const upTo = { resolved: ledger.lastRow('resolved'), declared: ledger.lastRow('declared') };
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const awaited = { upTo, resolve };
-    this.#awaited.add(awaited);
-    const stopTimer = clock.after(left, resolve);
-    await promise;
-    stopTimer();
-    this.#awaited.delete(awaited);
-  }
-
-  /** The mesh takes what it is told. */
-  #tookSome(): void {
-    this.#awaitedSince = undefined;
-    if (this.#awaited.size === 0) return;
-    const isAll = this.behind === 0;
-    for (const { upTo, resolve } of this.#awaited) if (isAll || TABLES.every((table) => upTo[table] <= this.#marks[table])) resolve();
+  #lastRows(): Rows {
+    const { ledger } = this.#options;
+    return { resolved: ledger.lastRow('resolved'), declared: ledger.lastRow('declared') };
   }
 
   #nameOf(table: MemoTable, made: number): string {
@@ -186,7 +174,11 @@ export class ResultFiler implements AsyncDisposable {
     // By turns: a run asks by declared keys first, and they would come last while another is under way.
     for (let left: readonly MemoTable[] = TABLES; left.length > 0;) {
       for (const table of left) {
-        if (this.#isOver || this.#options.mesh.link.tag === 'down') return LOOK;
+        if (this.#isOver) return LOOK;
+        if (this.#options.mesh.link.tag === 'down') {
+          this.#waits.stuck();
+          return LOOK;
+        }
         await this.#findMarks();
         const rows = this.#page(table);
         if (rows.length === 0) {
@@ -197,12 +189,11 @@ export class ResultFiler implements AsyncDisposable {
         this.#rest = 0;
       }
     }
-    // Rows that went, or marks that were found, leave nothing to tell.
-    this.#tookSome();
     return LOOK;
   }
 
   #later(cause: unknown): number {
+    this.#waits.stuck();
     this.#rest = Math.min(MOST_REST, Math.max(LEAST_REST, 2 * this.#rest));
     this.#options.onTrouble(cause, this.#rest);
     return this.#rest;
@@ -210,9 +201,14 @@ export class ResultFiler implements AsyncDisposable {
 
   #page(table: MemoTable): FiledRow[] {
     const { ledger } = this.#options;
-    // Rows that went made room for others with their numbers.
-    this.#marks[table] = Math.min(this.#marks[table], ledger.lastRow(table));
-    return ledger.filedAfter(table, this.#marks[table], PAGE);
+    const last = ledger.lastRow(table);
+    const rows = ledger.filedAfter(table, this.#marks[table], PAGE);
+    // The last ones may have gone.
+    if (rows.length === 0 && last > this.#marks[table]) {
+      this.#marks[table] = last;
+      this.#waits.moved();
+    }
+    return rows;
   }
 
   async #filePage(table: MemoTable, rows: readonly FiledRow[]): Promise<void> {
@@ -222,7 +218,7 @@ export class ResultFiler implements AsyncDisposable {
     const tooLarge = made.filter((result) => result === 'too large').length;
     if (results.length > 0) await mesh.results.file(results);
     this.#marks[table] = rows.at(-1)!.id;
-    this.#tookSome();
+    this.#waits.moved();
     this.#stopMarking ??= this.#options.clock.after(MARKING, () => void this.#markLater());
     onFiled({ table, filed: results.length, tooLarge });
   }
@@ -299,7 +295,7 @@ export class ResultFiler implements AsyncDisposable {
   /** What is under way is not waited for longer than the engine takes: the mesh must be closed after this, or be reached. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
-    for (const { resolve } of this.#awaited) resolve();
+    this.#waits.letGo();
     this.#ears.dispose();
     this.#stopTimer();
     await this.#work;

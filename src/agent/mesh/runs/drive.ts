@@ -24,7 +24,8 @@ import type { Vault } from './vault.ts';
  * A run that this member drives, as the mesh is told of it: its record, its journal, and what another would need to go on with it.
  *
  * Invariants
- * D1. The drive waits for none of this: a mesh that is slow, full or away costs the run nothing.
+ * D1. The drive waits for none of this: a mesh that is slow, full or away costs the run nothing. (What tells how tasks ended waits for their results to be in the mesh, which
+ *     has bounds of its own: `ToldWaits`.)
  * D2. When the lease is lost the run is stopped at once, and nothing more is told of it.
  * D3. How it ended stands in the record before the journal tells it: whoever hears it and looks finds it so. That its outputs could not be kept for others, for want of
  *     space here or there, keeps nobody from being told.
