@@ -53,7 +53,7 @@ test('a host and a coordinator are drained in mid-run and take work again', { sk
     [...(await ask(host, '/metrics')).matchAll(/^docket_hosted_tasks\{.*\} (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
   await until(async () => (await ask(driver, '/metrics')).includes('docket_mesh_members 2'));
 
-  const work = { name: 'chain', workflow: chain(), tasks: STEPS, own: 0, outputs: {} };
+  const work = { name: 'chain', workflow: chain(), tasks: STEPS, own: 0, isForced: false, outputs: {} };
   const submitted = await submit(docket, { folder, agent: driver, work, clock: systemClock });
   assert.ok('run' in submitted, JSON.stringify(submitted));
   const { run } = submitted;

@@ -45,7 +45,7 @@ export async function submit(
   const file = join(folder, 'work', `${work.name}.yaml`);
   writeFileSync(file, work.workflow);
   const at = ['--agent', agent.url, '--token-file', agent.tokenFile];
-  const { status, stdout, stderr } = await docket(['run', file, ...at, '--detach', '--json']);
+  const { status, stdout, stderr } = await docket(['run', file, ...at, '--detach', '--json', ...(work.isForced ? ['--force'] : [])]);
   if (status !== 0) return { refused: stderr.slice(0, 300) };
   const { run } = JSON.parse(stdout) as { readonly run: string };
   return { run, work, file, since: clock.monotonic(), ended: Number.POSITIVE_INFINITY };

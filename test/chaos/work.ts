@@ -10,6 +10,8 @@ export interface Work {
   readonly tasks: number;
   /** How many of them no other run may take the results of. */
   readonly own: number;
+  /** It is asked to run whatever is known: nobody else's results are taken for its own. */
+  readonly isForced: boolean;
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
@@ -29,7 +31,8 @@ export function randomOf(seed: number): (most: number) => number {
 
 /**
  * Numbers of unlike length and a tree of sums; texts counted and merged in a tree, with outputs above 4 KiB; a chain; a task that fails, and one that goes on from
- * that; tasks with grants, and a chain without memory, which only the run itself may take the results of. All of it differs from work of another name, so that nothing is found that was not done for it.
+ * that; tasks with grants, and a chain without memory, which only the run itself may take the results of. One run in four is forced. All of it differs from work of another
+ * name, so that nothing is found that was not done for it.
  */
 export function makeWork(name: string, random: (most: number) => number): Work {
   // A sum has two parts each: a number without a partner would be given alone.
@@ -96,6 +99,7 @@ export function makeWork(name: string, random: (most: number) => number): Work {
     workflow: JSON.stringify(workflow),
     tasks: 2 * numbers.length - 1 + 2 * texts.length - 1 + steps + own,
     own,
+    isForced: random(4) === 0,
     outputs: {
       sum: numbers.reduce((sum, n) => sum + fib(n), 0),
       words: Words.sortedLines(counts),
