@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import { Fifo } from '../base/fifo.ts';
 import { isDocketError } from '../errors.ts';
 import type { CID } from '../ipld/cid.ts';
@@ -13,10 +14,15 @@ interface BringingOptions {
   /** `go` is to be called in the next turn. */
   readonly onBrought: (go: () => void) => void;
   readonly onFailure: (cause: unknown) => void;
+  readonly clock: Clock;
 }
 
 /** Blobs that come at a time. */
 const MOST = 16;
+/** How long it is tried to get what lies in the mesh and cannot be reached, and the time between two tries, which doubles; in ms. */
+const PATIENCE = 600_000;
+const LEAST_REST = 500;
+const MOST_REST = 10_000;
 
 /** A task that waits for blobs. */
 interface Waiting {
@@ -27,6 +33,9 @@ interface Waiting {
 interface Coming {
   readonly tag: 'coming';
   readonly cid: CID;
+  /** When it was asked for first, in ms of the monotonic clock. */
+  readonly since: number;
+  rest: number;
   readonly waiting: Waiting[];
 }
 
@@ -41,12 +50,16 @@ type Errand =
  * Invariants
  * B1. Each blob is brought once, however many tasks wait for it.
  * B2. Every wait ends: `bring` comes to an end, or all of it is stopped. Whether it was in vain the waiting tasks see when they look for their blobs again.
+ * B3. What a run was given, and only the mesh keeps, nobody can make again. As long as it cannot be reached there, for the engine is in trouble, it is tried again, up to
+ *     `PATIENCE`: only what is not there is in vain at once.
  */
 export class Bringing {
   readonly #options: BringingOptions;
   readonly #errands = new Map<string, Errand>();
   readonly #line = new Fifo<Coming>();
   readonly #stop = new AbortController();
+  /** What ends the rests of errands. */
+  readonly #rests = new Set<() => void>();
   #under = 0;
   #waiting = 0;
 
@@ -72,7 +85,7 @@ export class Bringing {
         known.waiting.push(waiting);
         continue;
       }
-      const errand: Coming = { tag: 'coming', cid, waiting: [waiting] };
+      const errand: Coming = { tag: 'coming', cid, since: this.#options.clock.monotonic(), rest: LEAST_REST, waiting: [waiting] };
       this.#errands.set(name, errand);
       this.#line.push(errand);
     }
@@ -88,21 +101,33 @@ export class Bringing {
     }
   }
 
-  async #run({ cid, waiting }: Coming): Promise<void> {
-    const { bring, blobs, onBrought, onFailure } = this.#options;
+  async #run(errand: Coming): Promise<void> {
+    const { cid, waiting } = errand;
+    const { bring, blobs, onFailure } = this.#options;
     const name = hexOf(cid);
+    let isResting = false;
     try {
       await bring!(cid, [...(blobs.elsewhere.of(cid)?.dids ?? [])], this.#stop.signal);
       this.#errands.delete(name);
     } catch (cause) {
       if (this.#stop.signal.aborted) return;
-      this.#errands.set(name, { tag: 'vain' });
-      blobs.elsewhere.forget(cid);
+      isResting = this.#isWorthRepeating(errand, cause);
+      if (!isResting) {
+        this.#errands.set(name, { tag: 'vain' });
+        blobs.elsewhere.forget(cid);
+      }
       if (!isDocketError(cause, 'BLOB_MISSING') && !isDocketError(cause, 'BLOB_UNREACHABLE') && !isDocketError(cause, 'BLOB_DAMAGED'))
         return onFailure(cause);
     } finally {
       this.#under--;
     }
+    if (isResting) this.#rest(errand);
+    else this.#tell(waiting);
+    this.#next();
+  }
+
+  #tell(waiting: readonly Waiting[]): void {
+    const { onBrought } = this.#options;
     for (const one of waiting) {
       if (--one.left > 0) continue;
       onBrought(() => {
@@ -111,7 +136,22 @@ export class Bringing {
         one.go();
       });
     }
-    this.#next();
+  }
+
+  #isWorthRepeating({ cid, since }: Coming, cause: unknown): boolean {
+    const { blobs, clock } = this.#options;
+    const isOfTheMesh = blobs.elsewhere.of(cid)?.dids.length === 0;
+    return isOfTheMesh && isDocketError(cause, 'BLOB_UNREACHABLE') && clock.monotonic() - since < PATIENCE;
+  }
+
+  #rest(errand: Coming): void {
+    const stopTimer = this.#options.clock.after(errand.rest, () => {
+      this.#rests.delete(stopTimer);
+      this.#line.push(errand);
+      this.#next();
+    });
+    this.#rests.add(stopTimer);
+    errand.rest = Math.min(MOST_REST, 2 * errand.rest);
   }
 
   /** Whether nobody gave it, who ever may be said to hold it by now. */
@@ -128,6 +168,7 @@ export class Bringing {
   /** Nobody is called any more. */
   stop(): void {
     this.#stop.abort();
+    for (const stopTimer of this.#rests) stopTimer();
     this.#waiting = 0;
   }
 }

@@ -98,6 +98,7 @@ export class Coordinator {
       blobs: options.blobs,
       onBrought: (go) => post({ kind: 'later', go }),
       onFailure: fail,
+      clock,
     });
     this.#context = contextOf(options, outbox, bringing, { agreements: () => this.#agreements, checks: () => this.#checks });
     this.#telling = new Telling({
