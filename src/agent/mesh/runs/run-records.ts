@@ -2,6 +2,7 @@ import { DocketError, isDocketError } from '../../../errors.ts';
 import type { RunRecord } from '../../../protocol/mesh/run-record.ts';
 import type { RunFilter, RunRecords, RunView, TaskPage } from '../../../protocol/records.ts';
 import type { Plan } from '../../../workflow/model.ts';
+import { wasDrivenBefore } from '../../drive-epoch.ts';
 import type { Engine } from '../../engine.ts';
 import { planIn } from '../../plan-of.ts';
 import { cancelAnywhere, type CancelTerms } from './cancel.ts';
@@ -15,6 +16,7 @@ import type { KnownRun, RunTable } from './run-table.ts';
 import { outputsOf } from './said.ts';
 import { toTheMoment } from './to-the-moment.ts';
 import type { Vault } from './vault.ts';
+import { withRanBefore } from './ran-before.ts';
 import { whyInMesh } from './why-in-mesh.ts';
 
 /**
@@ -58,6 +60,7 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     const known = table.get(run);
     return known === undefined || known.record.state === 'deleted' || isHere(run) ? undefined : known;
   };
+  const isOfMesh = (run: string): boolean => table.get(run) !== undefined || options.drive(run) !== undefined;
   const idOf = (word: string): Promise<string> => resolveWord(options, word);
   const bring = (cid: Parameters<Vault['bring']>[0]): Promise<void> => vault.bring(cid, options.signal);
   const planOfRecord = async ({ run, plan }: RunRecord): Promise<Plan> => {
@@ -117,7 +120,11 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     tasks: (word, page) =>
       ask(
         word,
-        (run) => local.tasks(run, page),
+        async (run) => {
+          const tasks = await local.tasks(run, page);
+          const row = engine.ledger.run(run);
+          return row !== undefined && isOfMesh(run) && wasDrivenBefore(row) ? await withRanBefore(options, run, tasks) : tasks;
+        },
         (records, run) => records.tasks(run, page),
         (record) => tasksOf(options, record, planOfRecord, page),
       ),
@@ -133,8 +140,7 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
         word,
         async (run) => {
           const { label, why } = await local.why(run, task);
-          const isOfMesh = table.get(run) !== undefined || options.drive(run) !== undefined;
-          return { label, why: isOfMesh ? await whyInMesh(options, { run, label }, why) : why };
+          return { label, why: isOfMesh(run) ? await whyInMesh(options, { run, label }, why) : why };
         },
         (records, run) => records.why(run, task),
       ),
@@ -156,7 +162,7 @@ export function meshRunRecords(options: MeshRecordsOptions): RunRecords {
     delete: async (word) => await deleteAnywhere(options, await idOf(word), isHere),
     async *events(word, after, signal) {
       const run = await idOf(word);
-      if (table.get(run) === undefined && options.drive(run) === undefined) yield* local.events(run, after, signal);
+      if (!isOfMesh(run)) yield* local.events(run, after, signal);
       else {
         const record = after > 0 ? undefined : ((await readNow(options, run)) ?? table.get(run));
         yield* followRun(options, { run, after, record }, signal);

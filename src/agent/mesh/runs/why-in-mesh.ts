@@ -4,9 +4,8 @@ import type { PlannedTask } from '../../../workflow/model.ts';
 import type { Engine } from '../../engine.ts';
 import { planOf } from '../../plan-of.ts';
 import type { Company } from './company.ts';
-import { journaled, type JournaledOptions } from './journaled.ts';
-import { passOver } from './pass-over.ts';
-import { ranIn } from './plan-view.ts';
+import type { JournaledOptions } from './journaled.ts';
+import { ranBefore } from './ran-before.ts';
 import { ungiven } from './ungiven.ts';
 
 interface Around extends JournaledOptions {
@@ -48,11 +47,4 @@ function signedBy<T extends Extract<Explanation, { kind: 'ran' | 'found' }>>(did
 function keptFrom({ company }: Around, { task }: PlannedTask): Pick<Extract<Explanation, { kind: 'ran' }>, 'ungiven'> {
   const found = ungiven(grantsOf(task), company.others());
   return found === undefined ? {} : { ungiven: found };
-}
-
-/** The drive that ended had no need of it, as one before had run it: that has its row, if its home is there, and the journal says so. */
-async function ranBefore(around: Around, run: string, index: number): Promise<Pick<Extract<Explanation, { kind: 'unneeded' }>, 'before'>> {
-  const events = await journaled(around, run).catch(passOver);
-  const ran = ranIn(events ?? []).get(index);
-  return ran === undefined ? {} : { before: ran };
 }

@@ -3,6 +3,7 @@ import { before, test } from 'node:test';
 import { buildGuests } from '../../../../scripts/build-guests.ts';
 import { DocketError } from '../../../../src/errors.ts';
 import { encode } from '../../../../src/ipld/dag-cbor.ts';
+import { withEpoch } from '../../../../src/agent/drive-epoch.ts';
 import { encodeEntry, journalOf } from '../../../../src/protocol/mesh/run-entry.ts';
 import { decodeRunRecord, encodeRunRecord, keyOfRun, type RunRecord } from '../../../../src/protocol/mesh/run-record.ts';
 import type { EventView } from '../../../../src/protocol/records.ts';
@@ -67,6 +68,14 @@ test('of a task that ran before its run was taken over that is said, though noth
   await lab.until(() => b.active.size === 0);
   const { why } = await lab.after(b.runs.why(run, 't0'));
   assert.deepEqual(why, { kind: 'unneeded', wantedBy: ['t1'], before: {} }, 'by who drove it then');
+  // As the drive of a member that shares results has it.
+  const options = withEpoch(b.engine.ledger.run(run)!.options as object, 1);
+  await b.engine.ledger.commit([{ kind: 'run-update', run, state: 'completed', options }]);
+  const { tasks } = await lab.after(b.runs.tasks(run, { from: 0, limit: 1 }));
+  assert.deepEqual(
+    tasks.map(({ label, state, via, agent, receipt }) => [label, state, via, agent, receipt]),
+    [['t0', 'ok', 'ran', null, null]],
+  );
   assert.deepEqual((await b.local.why(run, 't0')).why, { kind: 'unneeded', wantedBy: ['t1'] }, 'a home alone has no journal');
 });
 
