@@ -98,9 +98,12 @@ suite('what a nats-server refuses is told by name', { skip: noNatsServer }, () =
     await writeFile(file, new Operator().credentials());
     await assert.rejects(join(server.url, ANN, { credentials }), { code: 'MESH_DENIED' });
 
-    // Long enough to join on a machine that is busy.
-    await writeFile(file, operator.credentials(6));
-    await using ann = await join(server.url, ANN, { credentials, patience: 300 });
+    const joining = async (lasting: number): ReturnType<typeof join> => {
+      await writeFile(file, operator.credentials(lasting));
+      return await join(server.url, ANN, { credentials, patience: 300 });
+    };
+    // A machine that is busy may take longer to join than they last.
+    await using ann = await joining(5).catch(() => joining(30));
     await linked(ann.mesh, 'down');
     await until(() => ann.faults.some(({ code }) => code === 'MESH_DENIED'));
     // What the server says when it hangs up may be lost with the connection, but not what it says to the next one.
