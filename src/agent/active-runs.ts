@@ -168,7 +168,7 @@ export class ActiveRuns implements AsyncDisposable {
     const isTrusted = mayAll && !isForeign(row);
     admit(plan, this.#terms, isTrusted);
     const taken = await this.#terms.tenure?.take(row, plan);
-    const options = { ...resumption(this.#engine, row, plan, asked, taken?.ran), ...(tries === undefined ? {} : { tries }) };
+    const options = { ...resumption(this.#engine, row, plan, asked, taken?.movable), ...(tries === undefined ? {} : { tries }) };
     try {
       const shortage = await shortageOf(this.#shelf, plan, taken?.kept);
       const begin = { plan, kind: 'run', isTrusted, shortage, after: taken?.after ?? 0 } as const;

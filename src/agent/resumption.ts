@@ -2,6 +2,8 @@ import { type Agree, parseAgree } from '../workflow/agree.ts';
 import type { RunRow } from '../ledger/runs.ts';
 import { type DriveOptions, isWeight } from '../scheduler/driver.ts';
 import type { Plan, PlannedTask } from '../workflow/model.ts';
+import type { Movable } from '../scheduler/run-keys.ts';
+import { wasLastHere } from './drive-epoch.ts';
 import type { Engine } from './engine.ts';
 import { resultOf } from './trust/trusted-memo.ts';
 
@@ -11,11 +13,12 @@ export function wasForced({ options }: RunRow, { label, group }: PlannedTask): b
   return force === 'all' || (Array.isArray(force) && (force.includes(label) || force.includes(group)));
 }
 
-/** Labels of the tasks whose run was asked for and has not come yet. `elsewhere`: those that ran at other homes. */
-function stillForced(engine: Engine, row: RunRow, plan: Plan, elsewhere: ReadonlySet<number>): string[] {
+/** Labels of the tasks whose run was asked for and has not come yet, as far as the rows here say how they stand: what was run elsewhere is found as such all the same (`RunKeys`). */
+function stillForced(engine: Engine, row: RunRow, plan: Plan, movable: Movable | undefined): string[] {
   const forced = plan.tasks.map((task) => wasForced(row, task));
   if (!forced.includes(true)) return [];
-  const ran = new Set(elsewhere);
+  if (movable !== undefined && !wasLastHere(row, movable)) return plan.tasks.filter((_, i) => forced[i]).map(({ label }) => label);
+  const ran = new Set<number>();
   // Later drives find it by its key, which is what the row then says; attempts it has only if it was run in this run.
   for (const task of engine.ledger.runTasks(row.run))
     if (forced[task.index] === true && task.attempts > 0 && resultOf(engine.ledger, task) !== undefined) ran.add(task.index);
@@ -30,20 +33,20 @@ export function askedOf({ options }: RunRow): { readonly slots: number | null; r
   return { slots: typeof slots === 'number' ? slots : null, failFast: failFast === true };
 }
 
-/** How a run is taken up: what it was started with holds where nothing else is said. `ran`: as of `Taken`. */
+/** How a run is taken up: what it was started with holds where nothing else is said. `movable`: as of `Taken`. */
 export function resumption(
   engine: Engine,
   row: RunRow,
   plan: Plan,
   { slots, failFast, awaitTime = awaitTimeOf(row) }: Asked,
-  ran: ReadonlySet<number> = new Set(),
+  movable?: Movable,
 ): DriveOptions {
   const before = askedOf(row);
   const most = slots ?? before.slots;
   const agree = agreeOf(row);
   const weight = weightOf(row);
   return {
-    force: stillForced(engine, row, plan, ran),
+    force: stillForced(engine, row, plan, movable),
     failFast: failFast === true || before.failFast,
     ...(most === null ? {} : { slots: most }),
     ...(agree === undefined ? {} : { agree }),

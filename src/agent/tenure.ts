@@ -14,8 +14,6 @@ export interface Taken {
   readonly after: number;
   /** What the run needs and is not here, but kept where its tasks can have it when they need it. Default none. */
   readonly kept?: readonly CID[];
-  /** Tasks that ended well by being run in earlier drives, wherever. Default: only what the rows here say. */
-  readonly ran?: ReadonlySet<number>;
   /** Of the drive that begins, and those before. Default: it is the first. */
   readonly movable?: Movable;
   /** It could not be driven here after all. */

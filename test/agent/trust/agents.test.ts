@@ -108,6 +108,43 @@ suite('Agents in a mesh', () => {
     await at(second, 'cancel', id);
   });
 
+  test('what was forced and was run at one that is stopped is taken as it is, and nothing that was known before', async () => {
+    const mesh = new LocalMesh();
+    place.write('loop.wasm', readFileSync(guest('loop')));
+    const noops = Array.from({ length: 6 }, (_, i) => [`t${i}`, { module: 'noop.wasm', args: [`forced ${i}`] }]);
+    const known = place.write('known.yaml', JSON.stringify({ name: 'known', tasks: Object.fromEntries(noops) }));
+    const endless = { module: 'loop.wasm', files: Object.fromEntries(noops.map(([name]) => [name, { from: name, at: '/stdout' }])) };
+    const file = place.write('forced.yaml', JSON.stringify({ name: 'forced', tasks: { ...Object.fromEntries(noops), endless } }));
+    await using stopping = new AsyncDisposableStack();
+    await using stack = new AsyncDisposableStack();
+    const second = stack.use(await start(mesh, 'f2'));
+    const at = (agent: Agent, ...args: string[]): ReturnType<Place['docket']> =>
+      place.docket([...args, '--agent', agent.url], { env: { DOCKET_TOKEN: agent.token } });
+    const shown = async (agent: Agent, id: string): Promise<Record<string, string>[]> =>
+      (JSON.parse((await at(agent, 'show', id, '--json')).stdout) as { tasks: Record<string, string>[] }).tasks;
+    const earlier = JSON.parse((await at(second, 'run', known, '--json')).stdout) as { run: string };
+    const old = new Set((await shown(second, earlier.run)).map(({ receipt }) => receipt));
+    assert.equal(old.size, 6);
+    const first = stopping.use(await start(mesh, 'f1'));
+    const id = (await at(first, 'run', file, '--force', '--detach')).stdout.trim();
+    const until = async (agent: Agent, isSo: (rows: Record<string, string>[]) => boolean): Promise<Record<string, string>[]> => {
+      const end = performance.now() + PATIENCE;
+      for (;;) {
+        const rows = await shown(agent, id);
+        if (isSo(rows)) return rows.filter(({ state }) => state === 'ok');
+        assert.ok(performance.now() < end, JSON.stringify(rows));
+      }
+    };
+    const isUnderWay = (rows: Record<string, string>[]): boolean =>
+      rows.some(({ label, state }) => label === 'endless' && state === 'running');
+    const own = await until(first, isUnderWay);
+    assert.deepEqual([own.length, own.filter(({ receipt }) => old.has(receipt)).length], [6, 0], 'it was forced');
+    await stopping.disposeAsync();
+    const facts = ({ label, via, receipt }: Record<string, string>): unknown[] => [label, via, receipt];
+    assert.deepEqual((await until(second, isUnderWay)).map(facts), own.map(facts));
+    await at(second, 'cancel', id);
+  });
+
   test('listed, it is not believed, counted, and shown by who signed', async () => {
     const mesh = new LocalMesh();
     await using first = await start(mesh, 'b1');

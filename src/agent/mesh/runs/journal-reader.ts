@@ -1,5 +1,5 @@
 import type { Journals } from '../../../mesh/mesh.ts';
-import { decodeEntry, encodeEntry, type JournaledEvent, journalOf, type RunEntry } from '../../../protocol/mesh/run-entry.ts';
+import { decodeEntry, encodeEntry, journalOf, type RunEntry } from '../../../protocol/mesh/run-entry.ts';
 import type { EventView } from '../../../protocol/records.ts';
 
 /**
@@ -46,8 +46,6 @@ export async function* readJournal(options: JournalReaderOptions): AsyncGenerato
 export interface Before {
   /** Number of the last event. */
   readonly after: number;
-  /** Tasks that ended well by being run. It was told some time after their receipts were to be committed. */
-  readonly ran: ReadonlySet<number>;
   /** Epochs of those drives, the last first; at the end 0, which stands for the first drive. */
   readonly epochs: readonly number[];
 }
@@ -63,33 +61,25 @@ export async function beginPart(
 ): Promise<Before> {
   await journals.append(journalOf(options.run), [encodeEntry({ epoch, first: 1, events: [] })]);
   let after = 0;
-  const ran = new Set<number>();
   const epochs: number[] = [];
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   try {
     for await (const entry of entriesOf({ ...options, journals, signal, after: 0, revision: async () => epoch })) {
-      if (entry.epoch === epoch && entry.events.length === 0) return { after, ran, epochs: lastFirst(epochs) };
+      if (entry.epoch === epoch && entry.events.length === 0) return { after, epochs: lastFirst(epochs) };
       // The first drive begins without: it does not know its epoch yet.
       if (entry.events.length === 0) epochs.push(entry.epoch);
       after = Math.max(after, entry.first + entry.events.length - 1);
-      for (const event of entry.events) noteRan(event, ran);
     }
   } finally {
     over.abort();
   }
   options.signal.throwIfAborted();
-  return { after, ran, epochs: lastFirst(epochs) };
+  return { after, epochs: lastFirst(epochs) };
 }
 
 function lastFirst(epochs: readonly number[]): number[] {
   return [...epochs.slice(-MOST_EPOCHS).reverse(), 0];
-}
-
-function noteRan({ kind, data }: JournaledEvent, ran: Set<number>): void {
-  if (kind !== 'settled') return;
-  const { task, state, via } = JSON.parse(data) as Readonly<Record<string, unknown>>;
-  if (typeof task === 'number' && state === 'ok' && via === 'ran') ran.add(task);
 }
 
 async function* entriesOf({ journals, run, revision, onRefused, signal }: JournalReaderOptions): AsyncGenerator<RunEntry> {

@@ -48,7 +48,6 @@ export interface TakenRun {
   readonly after: number;
   /** As of `Before`. */
   readonly epochs: readonly number[];
-  readonly ran: ReadonlySet<number>;
   readonly isTrusted: boolean;
   /** As `Taken.kept`. */
   readonly kept: readonly CID[];
@@ -120,7 +119,7 @@ export async function prepare(terms: TakeTerms, taken: TakenRecord): Promise<Tak
   const { engine, vault } = terms;
   const { record, revision } = taken;
   const { run, plan: cid, isSecured } = record;
-  const { after, ran, epochs } = await lastTold(terms, run, revision);
+  const { after, epochs } = await lastTold(terms, run, revision);
   const row = engine.ledger.run(run);
   const isTrusted = (row?.plan?.equals(cid) === true && !isForeign(row)) || isVouchedFor(terms, record);
   const bring = (blob: CID): Promise<void> => vault.bring(blob, terms.signal);
@@ -142,7 +141,7 @@ export async function prepare(terms: TakeTerms, taken: TakenRecord): Promise<Tak
     };
     await engine.ledger.commit([back]);
   }
-  return { record, revision, after, epochs, ran, isTrusted, kept };
+  return { record, revision, after, epochs, isTrusted, kept };
 }
 
 /** Whether an agent that is believed took it, with this plan, from somebody who may give its tasks all they ask for. */

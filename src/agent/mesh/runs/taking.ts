@@ -101,7 +101,7 @@ export class Taking implements Tenure {
     if (this.#taken.has(run)) {
       const taken = this.#taken.get(run);
       if (taken === undefined) return { after: 0, letGo: () => {} };
-      return { after: taken.after, kept: taken.kept, ran: taken.ran, movable: movableOf(taken), letGo: () => {} };
+      return { after: taken.after, kept: taken.kept, movable: movableOf(taken), letGo: () => {} };
     }
     const found = await this.#options.read(run).catch((error: unknown) => {
       if (isDocketError(error, 'MESH_UNREACHABLE')) this.#later.add(run);
@@ -120,16 +120,16 @@ export class Taking implements Tenure {
       throw takenAway(run, record.state === 'running' ? 'another member of the mesh has it' : `it is ${record.state}`);
     }
     try {
-      const { after, epochs, ran } = await lastTold(terms, run, taken.revision);
+      const { after, epochs } = await lastTold(terms, run, taken.revision);
       const { isSecured } = taken.record;
       // It may have had it from another, and never all that it needs.
       const kept = isSecured ? await bringInputs(vault, shelfOf(engine), { plan, isSecured }, signal) : [];
-      this.#taken.set(run, { ...taken, after, epochs, ran, isTrusted: true, kept });
+      this.#taken.set(run, { ...taken, after, epochs, isTrusted: true, kept });
       const back = (because: unknown): void => {
         this.#taken.delete(run);
         void letGo(terms, taken, because).catch(passOver);
       };
-      return { after, kept, ran, movable: movableOf({ ...taken, epochs }), letGo: back };
+      return { after, kept, movable: movableOf({ ...taken, epochs }), letGo: back };
     } catch (error) {
       await letGo(terms, taken, error).catch(passOver);
       throw error;

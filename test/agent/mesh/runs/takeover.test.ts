@@ -107,28 +107,6 @@ function finishedAt({ engine }: Pick<Member, 'engine'>, run: string): number {
   return [...engine.ledger.runTasks(run)].filter(({ state }) => state === 'ok').length;
 }
 
-test('of tasks that are to be run whatever is known, those are not run again that were', async () => {
-  await using lab = new Lab();
-  const a = await lab.member('a');
-  const b = await lab.member('b');
-  await a.submit(chain(4));
-  await lab.until(() => a.active.size === 0);
-  const text = chain(4).replace('tasks:\n', 'tasks:\n  slow: { module: org.example.loop, limits: { time: 10min } }\n');
-  const run = await a.submit(text, { options: { force: 'all' } });
-  const reader = b.follow(run);
-  await lab.until(() => reader.events.filter(({ kind }) => kind === 'settled').length === 4, 'four are told');
-  await lab.until(async () => (await a.record(run))!.isSecured);
-  await a.kill();
-  // The last of the chain is found, so nobody looks at the others.
-  await lab.until(() => reader.events.filter(({ kind }) => kind === 'settled').length === 5, 'it goes on elsewhere');
-  await lab.until(() => [...b.engine.ledger.runTasks(run)].length > 0, 'what was found is filed');
-  assert.deepEqual(
-    [...b.engine.ledger.runTasks(run)].map(({ label, via, attempts }) => [label, via, attempts]),
-    [['t3', 'declared', 0]],
-  );
-  assert.equal((await b.record(run))!.asked.force, 'all');
-});
-
 test('of two members that could go on with a run one does', async () => {
   await using lab = new Lab();
   const a = await lab.member('a');
