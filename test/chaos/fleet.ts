@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -156,12 +157,22 @@ function eventIn(line: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** A port that nothing listens on now, and that the kernel gives nobody else soon. */
+/** Below those that kernels give to connections, any of which might take a port that is free now. */
+const LEAST_PORT = 20_000;
+const PORTS = 12_000;
+
+/** A port that nothing listens on now, and that the kernel gives to nobody. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('the server has no port');
-  return address.port;
+  for (;;) {
+    const port = LEAST_PORT + randomInt(PORTS);
+    const server = createServer();
+    server.listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
