@@ -29,6 +29,7 @@ export interface HeldBlob {
 /** Who else holds large blobs, as far as it is known. */
 export interface Elsewhere {
   add(did: string, blobs: Iterable<HeldBlob>): void;
+  /** `dids` empty: it lies in the mesh, and is of no member. */
   of(cid: CID): { readonly size: number; readonly dids: readonly string[] } | undefined;
   /** Nobody gave it when it was asked for. */
   forget(cid: CID): void;

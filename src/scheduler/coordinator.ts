@@ -2,28 +2,22 @@ import { Inbox } from '../base/inbox.ts';
 import type { CID } from '../ipld/cid.ts';
 import type { CommitResult } from '../ledger/ledger.ts';
 import { failureOf } from '../receipt/out.ts';
-import { Agreements, agreeOf } from './agreements.ts';
+import { Agreements } from './agreements.ts';
 import { Attempts } from './attempts.ts';
 import { Bringing } from './bringing.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
-import type { Crew, PlaceEnd, TaskFacts } from './crew.ts';
+import { contextOf, factsOf } from './context-of.ts';
+import type { Crew, PlaceEnd } from './crew.ts';
 import { type RunSummary, stateName, viaName } from './events.ts';
-import { Filing } from './filing.ts';
-import { type Found, Keeping, durableTasks } from './keeping.ts';
+import { type Found, Keeping } from './keeping.ts';
 import { LocalCrew } from './local-crew.ts';
-import { Lookup } from './lookup.ts';
 import { Outbox } from './outbox.ts';
-import { Policies } from './policies.ts';
-import { Promises } from './promises.ts';
-import { longestPath } from './ready-queue.ts';
 import type { RunContext } from './run-context.ts';
-import { RunKeys } from './run-keys.ts';
 import { Search } from './search.ts';
 import * as State from './state.ts';
 import { summarize } from './summary.ts';
 import { SpotChecks } from './spot-checks.ts';
 import { Telling } from './telling.ts';
-import { targetsOf } from './unneeded.ts';
 
 type Message =
   | { readonly kind: 'ended'; readonly task: number; readonly end: PlaceEnd; readonly started: number }
@@ -334,49 +328,4 @@ export class Coordinator {
       if (result.status === State.FAILED && options.failFast) this.#inbox.post({ kind: 'failFast' });
     }
   }
-}
-
-function factsOf({ options, state, policies, prepared, priorities, agreements }: RunContext): TaskFacts {
-  return {
-    planned: (task) => state.plan.tasks[task]!,
-    input: (task) => prepared.get(task)!.input,
-    module: (task) => policies.of(task).module,
-    limits: (task) => policies.of(task).limits,
-    // A vote is what somebody finds out anew.
-    isForced: (task) => options.forced(task) || agreements().has(task),
-    priority: (task) => priorities()[task]!,
-  };
-}
-
-function contextOf(
-  options: CoordinatorOptions,
-  outbox: Outbox,
-  bringing: Bringing,
-  later: Pick<RunContext, 'agreements' | 'checks'>,
-): RunContext {
-  const { plan, begun } = options;
-  const state = State.create(plan);
-  if (begun !== undefined) for (const i of plan.tasks.keys()) State.begunBefore(state, i, begun(i));
-  const policies = new Policies(plan, options.semantics, (cid) => options.blobs.standsFor(cid));
-  const isVoted = (task: number): boolean => agreeOf({ options, state, policies }, task) !== undefined;
-  const lookup = new Lookup(plan, policies, options.memo, options.forced, isVoted);
-  const promises = new Promises(state);
-  const runKeys = new RunKeys(options.run, options.movable, { policies, lookup });
-  let priorities: Float64Array | undefined;
-  return {
-    options,
-    ...later,
-    state,
-    policies,
-    lookup,
-    promises,
-    runKeys,
-    filing: new Filing(options.issuer, lookup, options.version, { cpu: options.cpu, runKeys }),
-    outbox,
-    targets: targetsOf(state, promises, options.keep === undefined ? [] : durableTasks(state)),
-    priorities: () => (priorities ??= longestPath(plan.tasks, (task) => options.expected(task) ?? 1)),
-    earlier: (task) => (state.attempts[task] === state.begun[task] ? options.earlier?.(task) : undefined),
-    prepared: new Map(),
-    bringing,
-  };
 }
