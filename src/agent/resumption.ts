@@ -13,7 +13,10 @@ export function wasForced({ options }: RunRow, { label, group }: PlannedTask): b
   return force === 'all' || (Array.isArray(force) && (force.includes(label) || force.includes(group)));
 }
 
-/** Labels of the tasks whose run was asked for and has not come yet, as far as the rows here say how they stand: what was run elsewhere is found as such all the same (`RunKeys`). */
+/**
+ * Labels of the tasks whose run was asked for and has not come yet, as far as the rows here say how they stand. What was run elsewhere stays among them, and is found all the
+ * same (`RunKeys`).
+ */
 function stillForced(engine: Engine, row: RunRow, plan: Plan, movable: Movable | undefined): string[] {
   const forced = plan.tasks.map((task) => wasForced(row, task));
   if (!forced.includes(true)) return [];

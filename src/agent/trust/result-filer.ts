@@ -88,7 +88,7 @@ export class ResultFiler implements AsyncDisposable {
     this.#options = options;
     this.#marks = { resolved: this.#earlier('resolved'), declared: this.#earlier('declared') };
     this.#ears.use(ledger.onCommit(() => this.#nudge()));
-    this.#waits = new ToldWaits({ clock, isTold: (upTo) => TABLES.every((table) => upTo[table] <= this.#marks[table]) });
+    this.#waits = new ToldWaits({ clock, isTold: (upTo) => this.#isTold(upTo) });
     this.#ears.use(
       mesh.onLink(({ tag }) => {
         if (tag !== 'up') return;
@@ -106,22 +106,28 @@ export class ResultFiler implements AsyncDisposable {
 
   /** Resolves when the mesh was told of all that is filed by now, or after so many ms. */
   async told(ms: number): Promise<void> {
-    if (this.#isOver || this.behind === 0) return;
+    const rows = this.#lastRows();
+    if (this.#isOver || this.#isTold(rows)) return;
     this.#begin();
-    await this.#waits.told(this.#lastRows(), ms);
+    await this.#waits.told(rows, ms);
   }
 
   /** The same, or when the mesh has taken nothing for so many ms. Throws what reading the ledger throws. */
   async kept(ms: number): Promise<void> {
-    if (this.#isOver || this.behind === 0) return;
+    const rows = this.#lastRows();
+    if (this.#isOver || this.#isTold(rows)) return;
     // After trouble it is tried again when its rest is over, whoever waits.
     if (this.#rest === 0) this.#begin();
-    await this.#waits.kept(this.#lastRows(), ms);
+    await this.#waits.kept(rows, ms);
   }
 
   #lastRows(): Rows {
     const { ledger } = this.#options;
     return { resolved: ledger.lastRow('resolved'), declared: ledger.lastRow('declared') };
+  }
+
+  #isTold(upTo: Rows): boolean {
+    return TABLES.every((table) => upTo[table] <= this.#marks[table]);
   }
 
   #nameOf(table: MemoTable, made: number): string {

@@ -35,17 +35,8 @@ export async function startAgent({ name, home, mesh, slots, allow, onLine, onEnd
   const abort = (): void => listening.reject(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   await using stack = new AsyncDisposableStack();
-  const options = [
-    '--home',
-    home,
-    '--listen',
-    '127.0.0.1:0',
-    '--slots',
-    String(slots),
-    '--tag',
-    `name=${name}`,
-    ...(allow === undefined ? [] : ['--allow', allow]),
-  ];
+  const granted = allow === undefined ? [] : ['--allow', allow];
+  const options = ['--home', home, '--listen', '127.0.0.1:0', '--slots', String(slots), '--tag', `name=${name}`, ...granted];
   const child = stack.use(
     new Child({
       file: process.execPath,
