@@ -25,8 +25,8 @@ interface Entry {
  *
  * Invariants
  * W1. An end is told once the commit of its row has resolved, and `kept` after it. One whose commit failed is never told.
- * W2. Ends are told in the order in which they came about.
  *     Of a run that is cancelled or handed over nobody waits for `kept`: whoever stops it would wait for a mesh that may be away.
+ * W2. Ends are told in the order in which they came about.
  * W3. One that stands no longer when it may be told is not: its output was gone, and the task is told when it has ended anew.
  */
 export class Telling {
